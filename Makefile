@@ -1,0 +1,43 @@
+# Everything a person does with the project. `make quickstart` and `make test` need nothing but Python 3.10 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: setup quickstart test test-fast check format bench docs clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+quickstart: setup
+	$(BIN)/tuppence quickstart
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-fast: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python benchmarks/tokenizer.py
+	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/training.py
+
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv site dist

@@ -1,0 +1,106 @@
+"""The command line: one file per group of verbs; each parses, calls and prints, and holds no logic.
+
+`main` is the one place where errors become exit codes: 0 done, 2 the input is wrong, 130/143 interrupted with
+a checkpoint saved, 1 a defect of ours. Heavy imports (torch, numpy, pydantic) happen inside the verbs, so that
+`tuppence --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from tuppence.core.errors import Interrupted, TuppenceError
+
+LIFE = ("doctor", "quickstart", "tokenizer", "data", "pretrain", "generate", "chat", "evaluate", "report")
+
+
+class InOrderOfLife(TyperGroup):
+    """Lists the verbs in the order of a model's life; typer alone puts every group after every plain verb."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: LIFE.index(name) if name in LIFE else len(LIFE))
+
+
+app = typer.Typer(
+    name="tuppence",
+    cls=InOrderOfLife,
+    help="Build, pretrain, evaluate and talk to a GPT-2-scale language model, from scratch and to a price.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# typer carries click inside itself from 0.2x on; the class it raises is found through the one it exports
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+@app.callback()
+def _root() -> None:
+    """Keeps `tuppence VERB` a group of verbs, however many there are."""
+
+
+@cache  # once a process, however often `main` is called
+def _register_verbs() -> None:
+    from tuppence.cli import data, doctor, evaluate, generate, pretrain, quickstart, report, tokenizer
+
+    for verbs in (doctor, quickstart, tokenizer, data, pretrain, generate, evaluate, report):
+        verbs.register(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command line and exits with its code.
+
+    Args:
+        arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    _register_verbs()
+    try:
+        result: Any = app(arguments, standalone_mode=False, prog_name="tuppence")
+        return result if isinstance(result, int) else 0
+    except typer.Exit as finished:
+        return finished.exit_code
+    except _UsageError as error:
+        if error.ctx is not None and type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(error.ctx.get_help() + "\n")
+            return 2
+        verb = error.ctx.command_path if error.ctx else "tuppence"
+        return _complain(" ".join(error.format_message().split()), f"try '{verb} --help'", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except Interrupted as interruption:
+        return interruption.exit_code
+    except TuppenceError as error:
+        if debug:
+            raise
+        return _complain(error.message, error.hint, error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # `tuppence … | head`: the reader left, and there is nobody to tell
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        hint = "this is a defect of ours: run again with --debug and report what it prints"
+        return _complain(f"{type(error).__name__}: {error}", hint, 1)
+
+
+def _complain(message: str, hint: str, code: int) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"  hint: {hint}\n")
+    return code

@@ -1,0 +1,168 @@
+"""`tuppence data …`: public sets, made-up text, and token shards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    data = typer.Typer(help="Get, make and prepare text to train on.", no_args_is_help=True)
+    data.command("list")(list_sets)
+    data.command()(get)
+    data.command()(synth)
+    data.command()(prepare)
+    app.add_typer(data, name="data")
+
+
+def list_sets(json: Json = False) -> None:
+    """The public sets we can get: size, licence, origin, use.
+
+    \b
+    Example:
+      tuppence data list
+    """
+    from tuppence.data.catalog import load_catalog
+
+    sets = load_catalog()
+    if json:
+        console.emit_json([asdict(one) for one in sets])
+        return
+    for one in sets:
+        size = "size not known" if one.bytes is None else _size(one.bytes)
+        checked = "sha256 known" if one.sha256 else "sha256 not known"
+        typer.echo(f"{one.name}  ({one.kind}, {size}, {checked})\n    {one.title}")
+        typer.echo(f"    licence: {one.licence}; {one.origin}" + (f"; {one.note}" if one.note else ""))
+        typer.echo(f"    {one.use.format(file=one.file)}")
+
+
+def get(
+    name: Annotated[str, typer.Argument(help="A set of 'tuppence data list'.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    json: Json = False,
+) -> None:
+    """Download a public set and check its sha256. The same command again goes on where it stopped.
+
+    \b
+    Example:
+      tuppence data get tiny-shakespeare --out tinyshakespeare.txt
+    """
+    from tuppence.data import catalog
+
+    public = catalog.find_set(name)
+    with console.progress("bytes") as bar:
+        task = bar.add_task(public.name, total=public.bytes)
+        done = catalog.get(
+            public, out, lambda have, total: bar.update(task, completed=have, total=total or public.bytes)
+        )
+    if not done.verified:
+        console.warn(f"sha256 {done.sha256} could not be verified: no published value is known for {public.name}")
+    if json:
+        console.emit_json({"name": public.name, "licence": public.licence, **asdict(done), "path": str(done.path)})
+        return
+    checked = "sha256 verified" if done.verified else f"sha256 {done.sha256}, not verified"
+    typer.echo(f"{done.path}: {_size(done.bytes)}, {checked}; licence {public.licence}")
+    console.note(f"next: {public.use.format(file=done.path)}")
+
+
+def synth(
+    what: Annotated[str, typer.Argument(help="stories")],
+    out: Annotated[Path, typer.Option(help='The file to write: .txt, or .jsonl with one {"text": …} a line.')],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other stories.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make up text to train on.
+
+    The same count and seed give the same file, anywhere.
+
+    \b
+    Example:
+      tuppence data synth stories --out stories.txt --count 5000
+    """
+    from tuppence.data.output import write_documents
+    from tuppence.data.synthetic.stories import iter_stories
+
+    if what != "stories":
+        raise InputError(f"we cannot make up '{what}'", "try 'tuppence data synth stories --out stories.txt'")
+    with console.progress("stories") as bar:
+        task = bar.add_task("writing", total=count)
+        written = write_documents(out, iter_stories(count, seed), lambda: bar.advance(task))
+    if json:
+        console.emit_json({"out": str(out), "documents": count, "bytes": written, "seed": seed})
+        return
+    typer.echo(f"{out}: {count:,} stories, {_size(written)}")
+
+
+def prepare(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders or quoted globs.")],
+    tokenizer: Annotated[Path, typer.Option(help="The tokenizer's folder.")],
+    out: Annotated[Path, typer.Option(help="The folder of token shards to write.")],
+    val: Annotated[list[str] | None, typer.Option(help="A held-out file, folder or glob; may be repeated.")] = None,
+    val_fraction: Annotated[float, typer.Option(help="Or: this share of the documents, by a hash.")] = 0.0,
+    deduplicate: Annotated[bool, typer.Option("--deduplicate", help="Drop exact copies of documents.")] = False,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use.")] = False,
+    text_key: Annotated[str, typer.Option(help="The key or column of the text.")] = "text",
+    workers: Annotated[int | None, typer.Option(min=1, help="Encoding threads; one per core.")] = None,
+    shard_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in a shard; 16,777,216.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the hash behind --val-fraction.")] = 0,
+    json: Json = False,
+) -> None:
+    """Turn documents into token shards, which pretraining reads.
+
+    Reads .txt .md .jsonl .parquet, and .gz or .zst of the text ones. A row is a document; in .txt and .md a line
+    <|endoftext|> separates documents. The same command again goes on where a killed one stopped.
+
+    \b
+    Examples:
+      tuppence data prepare novels.txt.gz --tokenizer TOK --out DATA --val held-out.txt
+      tuppence data prepare 'crawl/**/*.jsonl.zst' --tokenizer TOK --out DATA --val-fraction 0.005 --deduplicate
+    """
+    from tuppence.data import prepare as preparing
+    from tuppence.tokenizer import Tokenizer
+
+    summary = preparing.prepare(
+        inputs,
+        Tokenizer.load(tokenizer),
+        out,
+        val_inputs=val or (),
+        val_fraction=val_fraction,
+        deduplicate=deduplicate,
+        skip_bad_rows=skip_bad_rows,
+        text_key=text_key,
+        workers=workers,
+        shard_tokens=shard_tokens or preparing.SHARD_TOKENS,
+        seed=seed,
+    )
+    if summary.skipped_rows:
+        console.warn(f"skipped {console.counted(summary.skipped_rows, 'bad row')}")
+    if json:
+        console.emit_json(asdict(summary))
+        return
+    for name, split in summary.splits.items():
+        typer.echo(
+            f"{name}: {split['tokens']:,} tokens of {console.counted(split['documents'], 'document')},"
+            f" {_size(split['bytes'])}, {split['bytes'] / max(split['tokens'], 1):.2f} bytes per token"
+        )
+    if deduplicate:
+        typer.echo(f"dropped {console.counted(summary.duplicates, 'duplicate')}")
+    if summary.seconds:
+        read = sum(split["bytes"] for split in summary.splits.values())
+        speed = "" if summary.resumed_shards else f", {_size(round(read / summary.seconds))}/s"
+        console.note(f"{console.counted(summary.shards, 'shard')} in {out}, {summary.seconds:.1f} s{speed}")
+
+
+def _size(count: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.2f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,47 @@
+"""`tuppence doctor`: what this machine can do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tuppence.core import console
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    app.command()(doctor)
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """What this machine can do: Python, torch, device, precision, memory, disk, place, AWS, extras.
+
+    Each line is ok, warn (slower, or something is missing) or fail (mend this first: exit code 2).
+
+    \b
+    Examples:
+      tuppence doctor
+      tuppence doctor --json
+    """
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from tuppence.core import checkup
+
+    checks = checkup.examine(Path())
+    status = checkup.verdict(checks)
+    if json:
+        console.emit_json({"status": status, "checks": [asdict(check) for check in checks]})
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            typer.secho(
+                f"{check.status:<4}", nl=False, fg={"ok": "green", "warn": "yellow", "fail": "red"}[check.status]
+            )
+            typer.echo(f"  {check.name:<{width}}  {check.value}")
+            if check.hint:
+                typer.echo(f"{'':<{width + 8}}→ {check.hint}")
+    raise typer.Exit(2 if status == "fail" else 0)

@@ -1,0 +1,193 @@
+"""`tuppence generate` and `tuppence chat`: text from a model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tuppence.core import console
+
+if TYPE_CHECKING:
+    from tuppence.model.chat import Conversation
+    from tuppence.model.gpt import GPT
+    from tuppence.tokenizer import Tokenizer
+
+Run = Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
+MaxTokens = Annotated[int, typer.Option(min=0, help="New tokens, at most.")]
+Temperature = Annotated[float, typer.Option(help="0 is greedy, below 1 surer, above 1 wilder.")]
+TopK = Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens only.")]
+TopP = Annotated[float | None, typer.Option(help="Draw from the likeliest tokens that together reach P.")]
+Seed = Annotated[int | None, typer.Option(help="Makes it repeatable; fresh randomness if absent.")]
+Stop = Annotated[list[str] | None, typer.Option(help="A text that ends the answer; may be given again.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
+Precision = Annotated[str, typer.Option(help="float32, bf16, fp16, or auto: what the device is fastest in.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    app.command()(generate)
+    app.command()(chat)
+
+
+def generate(
+    run: Run,
+    prompt: Annotated[
+        list[str], typer.Option(help="The text to continue; '-' reads it from stdin. May be given again.")
+    ],
+    max_tokens: MaxTokens = 100,
+    temperature: Temperature = 0.8,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    stop: Stop = None,
+    num_samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Continues a text.
+
+    The prompt and its continuation go to stdout, piece by piece as they are written; everything else to stderr.
+    Several continuations follow each other with an empty line between. A text may outgrow the model's context:
+    the model then sees its newest part. The end of text ends a continuation.
+
+    \b
+    Examples:
+      tuppence generate runs/tiny --prompt "It was a dark and stormy" --max-tokens 80
+      tuppence generate runs/tiny --prompt "Once upon a time" --num-samples 3 --seed 1
+      tuppence generate ./gpt2 --prompt "Q: Who are you?" --stop "Q:" --temperature 0 --json
+      cat chapter.txt | tuppence generate runs/tiny --prompt -
+    """
+    from tuppence.model.sampling import Sampling
+    from tuppence.model.text import generate_text
+
+    Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
+    model, tokenizer = _load(run, device, precision)
+    texts = [_read_stdin() if text == "-" else text for text in prompt for _ in range(num_samples)]
+    for text in dict.fromkeys(texts):
+        _warn_if_long(text, model, tokenizer, max_tokens)
+    streaming = len(texts) == 1 and not json
+    if streaming:
+        _write(texts[0])
+    completions = generate_text(
+        model,
+        tokenizer,
+        texts,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=None if seed is None else [seed + index % num_samples for index in range(len(texts))],
+        stop=stop or [],
+        on_text=(lambda _, piece: _write(piece)) if streaming else None,
+    )
+    if json:
+        console.emit_json([vars(completion) for completion in completions])
+    elif streaming:
+        _write("\n")
+    else:
+        _write("\n".join(f"{completion.prompt}{completion.text}\n" for completion in completions))
+
+
+def chat(
+    run: Run,
+    max_tokens: MaxTokens = 100,
+    temperature: Temperature = 0.8,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    stop: Stop = None,
+    device: Device = "auto",
+    precision: Precision = "float32",
+) -> None:
+    """Talks with a model in the terminal.
+
+    What was said stays in front of every new line, as far as the model's context reaches. A base model continues
+    the text rather than answering it. /reset forgets everything, /exit (or Ctrl-D) leaves, Ctrl-C stops an answer.
+
+    \b
+    Examples:
+      tuppence chat runs/tiny
+      tuppence chat ./gpt2 --temperature 0.7 --top-p 0.9 --max-tokens 60
+      printf 'Once upon a time\\nThe next day\\n' | tuppence chat runs/tiny --seed 1
+    """
+    from tuppence.model.chat import Conversation
+
+    model, tokenizer = _load(run, device, precision)
+    conversation = Conversation(
+        model,
+        tokenizer,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        stop=stop or [],
+        seed=seed,
+    )
+    console.note("/reset forgets, /exit or Ctrl-D leaves, Ctrl-C stops an answer")
+    _talk(conversation)
+
+
+def _talk(conversation: Conversation) -> None:
+    """Reads lines and answers them until there are no more."""
+    while True:
+        try:
+            line = _read_line()
+            if line is None or line.strip() == "/exit":
+                return
+            _answer(conversation, line)
+        except KeyboardInterrupt:
+            console.note("\nstopped; /exit or Ctrl-D leaves")
+
+
+def _answer(conversation: Conversation, line: str) -> None:
+    if line.strip() == "/reset":
+        conversation.reset()
+        console.note("forgotten")
+    elif line.strip():
+        try:
+            conversation.reply(line, _write)
+        finally:
+            _write("\n")
+
+
+def _read_line() -> str | None:
+    """The next line, None at the end. The prompt is shown to people only, and not on stdout."""
+    if sys.stdin.isatty():
+        sys.stderr.write("> ")
+        sys.stderr.flush()
+    line = sys.stdin.readline()
+    return line.rstrip("\r\n") if line else None
+
+
+def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
+    import torch
+
+    from tuppence.core.environment import choose_device, choose_precision
+    from tuppence.model.weights import load_model, model_folder
+    from tuppence.tokenizer import Tokenizer
+
+    place = choose_device(device)
+    name = choose_precision(place, precision).name
+    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    folder = model_folder(run)
+    return load_model(folder, dtype=dtype, device=place), Tokenizer.load(folder)
+
+
+def _read_stdin() -> str:
+    """All of stdin, without the line end that `echo` and editors put last."""
+    return sys.stdin.read().removesuffix("\n")
+
+
+def _warn_if_long(text: str, model: GPT, tokenizer: Tokenizer, max_tokens: int) -> None:
+    count, context = len(tokenizer.encode(text)), model.config.context_length
+    if count > context:
+        console.warn(f"the prompt has {count:,} tokens, the model's context {context:,}: it sees the newest part only")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,43 @@
+"""`tuppence report`: a run on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuppence.core import console
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    app.command()(report)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run: the --out of a training verb.")],
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Writes RUN/report.html: curves, samples, evaluation, receipt and settings on one page, and prints its path.
+
+    The page is complete in itself: it needs no network, and can be mailed or kept. A run that is still going on, or
+    was killed, can be reported too.
+
+    \b
+    Examples:
+      tuppence report runs/tiny
+      tuppence report runs/tiny --open
+    """
+    from tuppence.figures.report import write_report
+
+    path = write_report(run)
+    if json:
+        console.emit_json({"report": str(path)})
+    else:
+        typer.echo(path)
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())

@@ -1,0 +1,206 @@
+"""`tuppence tokenizer …`: learn one, import one, look at one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+
+if TYPE_CHECKING:
+    from tuppence.tokenizer.statistics import TextStatistics, VocabularyStatistics
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    tokenizer = typer.Typer(help="Learn a tokenizer from text, import one, look at one.", no_args_is_help=True)
+    tokenizer.command()(train)
+    tokenizer.command("import")(import_)
+    tokenizer.command()(show)
+    app.add_typer(tokenizer, name="tokenizer")
+
+
+def train(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Files (.txt .md .jsonl .parquet, .gz .zst), folders or globs."),
+    ],
+    vocab_size: Annotated[int, typer.Option(help="Tokens in all: 256 bytes, the merges, the special tokens.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    pattern: Annotated[str, typer.Option(help="How text is cut into words: gpt2 or gpt4.")] = "gpt2",
+    special_token: Annotated[
+        list[str] | None,
+        typer.Option(help="A special token beside <|endoftext|>; may be given several times.", show_default=False),
+    ] = None,
+    text_key: Annotated[str, typer.Option(help="The key or column of the text, in .jsonl and .parquet.")] = "text",
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that count words; 0: one for each core.", show_default=False)
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Learn a byte-level BPE tokenizer. The same input gives the same tokenizer, on any number of cores.
+
+    \b
+    Examples:
+      tuppence tokenizer train novels.txt.gz --vocab-size 8192 --out runs/tok
+      tuppence tokenizer train 'corpus/*.parquet' --vocab-size 50257 --pattern gpt4 --out tok
+    """
+    import time
+    from contextlib import ExitStack
+
+    from tuppence.data.sources import iter_texts, total_bytes
+    from tuppence.tokenizer.statistics import describe_vocabulary
+    from tuppence.tokenizer.trainer import train_tokenizer
+    from tuppence.tokenizer.vocabulary import END_OF_TEXT
+
+    specials = list(dict.fromkeys([END_OF_TEXT, *(special_token or [])]))
+    started = time.perf_counter()
+    with ExitStack() as shown:
+        bar = shown.enter_context(console.progress("bytes"))
+        task = bar.add_task("reading", total=total_bytes(inputs))
+
+        def on_bytes(count: int) -> None:
+            bar.advance(task, count)
+
+        def on_progress(stage: str, done: int, total: int | None) -> None:
+            nonlocal bar, task
+            if stage == "merging":
+                if bar.tasks[task].description == "reading":
+                    shown.close()  # a terminal shows one bar at a time
+                    bar = shown.enter_context(console.progress("merges"))
+                    task = bar.add_task("merging", total=total)
+                bar.update(task, completed=done)
+
+        tokenizer = train_tokenizer(
+            iter_texts(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes),
+            vocab_size,
+            pattern=pattern,  # type: ignore[arg-type]  # a name that is none of ours is refused there
+            special_tokens=specials,
+            workers=workers or None,
+            on_progress=on_progress,
+        )
+    seconds = time.perf_counter() - started
+    tokenizer.save(out)
+    if tokenizer.vocab_size < vocab_size:
+        console.warn(
+            f"the text holds no more than {tokenizer.vocab_size:,} tokens: every word of it is one token already"
+        )
+    statistics = describe_vocabulary(tokenizer)
+    if json:
+        console.emit_json({"path": str(out), "seconds": seconds, **vars(statistics)})
+        return
+    typer.echo(f"{out}: {tokenizer.vocab_size:,} tokens, learned in {seconds:.1f} s")
+    _print_vocabulary(statistics)
+    console.note(f"next: tuppence data prepare INPUT... --tokenizer {out} --out DATA")
+
+
+def import_(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="tokenizer.json, a *.tiktoken, a folder, encoder.json + vocab.bpe, or vocab.json + merges.txt.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    pattern: Annotated[
+        str, typer.Option(help="gpt2 or gpt4, for a *.tiktoken file whose name does not tell.", show_default=False)
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Bring a tokenizer of others into our layout, if it is byte-level BPE and everyone would read it alike.
+
+    \b
+    Examples:
+      tuppence tokenizer import encoder.json vocab.bpe --out tok
+      tuppence tokenizer import cl100k_base.tiktoken --out tok
+    """
+    from tuppence.tokenizer.imports import import_tokenizer
+    from tuppence.tokenizer.statistics import describe_vocabulary
+
+    tokenizer = import_tokenizer(paths, pattern or None)
+    tokenizer.save(out)
+    statistics = describe_vocabulary(tokenizer)
+    if json:
+        console.emit_json({"path": str(out), **vars(statistics)})
+        return
+    typer.echo(f"{out}: {tokenizer.vocab_size:,} tokens")
+    _print_vocabulary(statistics)
+
+
+def show(
+    path: Annotated[Path, typer.Argument(metavar="TOK", help="A tokenizer's or a model's folder, or tokenizer.json.")],
+    text: Annotated[str, typer.Argument(help="A text to cut; '-' reads it from stdin.", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    """Statistics of a tokenizer; and how it cuts a text, if one is given.
+
+    \b
+    Examples:
+      tuppence tokenizer show runs/tok
+      tuppence tokenizer show runs/tok "It was a dark and stormy night."
+    """
+    import sys
+
+    from tuppence.tokenizer import Tokenizer
+    from tuppence.tokenizer.statistics import describe_text, describe_vocabulary
+
+    if text == "-":
+        try:
+            text = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
+    tokenizer = Tokenizer.load(path)
+    statistics = describe_vocabulary(tokenizer)
+    cut = describe_text(tokenizer, text) if text else None
+    if json:
+        console.emit_json({**vars(statistics), **({"text": vars(cut)} if cut else {})})
+        return
+    if cut:
+        _print_cut(cut)
+    else:
+        _print_vocabulary(statistics)
+
+
+def _print_vocabulary(statistics: VocabularyStatistics) -> None:
+    specials = ", ".join(f"{name} = {identity}" for name, identity in statistics.special_tokens.items())
+    typer.echo(f"  pattern      {statistics.pattern}")
+    typer.echo(f"  tokens       {statistics.vocab_size:,}: 256 bytes, {statistics.merges:,} merges")
+    typer.echo(f"  special      {specials or 'none'}")
+    typer.echo(f"  with space   {statistics.starting_with_space:,} begin with a space")
+    typer.echo(f"  incomplete   {statistics.incomplete:,} are parts of characters")
+    typer.echo(f"  longest      {' '.join(repr(token[:24]) for token in statistics.longest[:5])}")
+    typer.echo(f"  fingerprint  {statistics.fingerprint}")
+    typer.echo(f"  bytes per token, {statistics.mean_bytes:.2f} on average over the vocabulary:")
+    most = max(statistics.tokens_by_bytes.values())
+    shown = {size: count for size, count in statistics.tokens_by_bytes.items() if size <= 16}
+    longer = sum(statistics.tokens_by_bytes.values()) - sum(shown.values())
+    for label, count in [
+        *((str(size), count) for size, count in shown.items()),
+        *([(">16", longer)] if longer else []),
+    ]:
+        typer.echo(f"  {label:>5} {count:>8,} {'█' * max(1, round(40 * count / most))}")
+
+
+def _print_cut(cut: TextStatistics) -> None:
+    """The tokens side by side: in turning colours on a terminal, with bars between them elsewhere."""
+    import sys
+
+    if sys.stdout.isatty():
+        colours = ["blue", "magenta", "cyan", "green", "yellow"]
+        for place, token in enumerate(cut.tokens):
+            typer.secho(token, nl=False, bg=colours[place % len(colours)], fg="black")
+        typer.echo()
+    else:
+        typer.echo("|".join(cut.tokens))
+    typer.echo(" ".join(map(str, cut.ids)))
+    typer.echo(
+        f"{len(cut.ids):,} tokens, {cut.characters:,} characters, {cut.bytes:,} bytes:"
+        f" {cut.bytes_per_token:.2f} bytes per token"
+    )

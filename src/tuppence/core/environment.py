@@ -1,0 +1,253 @@
+"""Where we run, on what device, in which precision, and why.
+
+Facts are read, never tried out: no tensor is made, no network is asked, no credential is opened. torch is imported
+inside the functions that need it, so that this module is cheap to import and `where` works without torch.
+
+Called by the training verbs (device and precision), by the cost room (where) and by `tuppence doctor`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tuppence.core.errors import InputError
+
+Place = Literal["colab", "sagemaker-studio", "sagemaker-training", "local"]
+PrecisionName = Literal["bf16", "fp16", "float32"]
+
+GIB = 2**30
+_PRECISIONS: tuple[PrecisionName, ...] = ("bf16", "fp16", "float32")
+_CPU_BF16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The arithmetic of the matrix products (master weights and optimizer state stay float32), and why."""
+
+    name: PrecisionName
+    reason: str
+
+
+def where(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> Place:
+    """The place this process runs in, told from what the place itself documents.
+
+    - SageMaker training: `SM_TRAINING_ENV` or `TRAINING_JOB_NAME` (the training toolkit's and the platform's own
+      variables), or `/opt/ml/input/config/resourceconfig.json`, which every training container has.
+    - SageMaker Studio (and notebook instances): `SAGEMAKER_APP_TYPE` or `SAGEMAKER_SPACE_NAME`, or
+      `/opt/ml/metadata/resource-metadata.json`.
+    - Colab: `COLAB_RELEASE_TAG`, `COLAB_BACKEND_VERSION` or `COLAB_GPU`.
+
+    Args:
+        environ: the environment variables; this process's own by default.
+        root: the root of the file system, another one in tests.
+
+    Example:
+        >>> where({"COLAB_RELEASE_TAG": "release-colab-external"})
+        'colab'
+    """
+    environ = os.environ if environ is None else environ
+    ml = root / "opt" / "ml"
+    if _any_set(environ, "SM_TRAINING_ENV", "TRAINING_JOB_NAME"):
+        return "sagemaker-training"
+    if (ml / "input" / "config" / "resourceconfig.json").is_file():
+        return "sagemaker-training"
+    if _any_set(environ, "SAGEMAKER_APP_TYPE", "SAGEMAKER_SPACE_NAME"):
+        return "sagemaker-studio"
+    if (ml / "metadata" / "resource-metadata.json").is_file():
+        return "sagemaker-studio"
+    if _any_set(environ, "COLAB_RELEASE_TAG", "COLAB_BACKEND_VERSION", "COLAB_GPU"):
+        return "colab"
+    return "local"
+
+
+def choose_device(requested: str = "auto") -> str:
+    """The torch device to use: the one asked for, or the best there is.
+
+    Args:
+        requested: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
+
+    Returns:
+        `cuda`, `cuda:N`, `mps` or `cpu`.
+
+    Raises:
+        InputError: the device is unknown, or this machine or this torch does not have it.
+    """
+    if requested == "cpu":
+        return "cpu"
+    if not re.fullmatch(r"auto|mps|cuda(:\d+)?", requested):
+        raise InputError(f"unknown device {requested!r}", "use auto, cpu, mps, cuda or cuda:N")
+    torch = _torch()
+    if requested == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if requested == "mps":
+        if not torch.backends.mps.is_available():
+            raise InputError("device mps is not available here", "use --device auto, or a Mac with Apple silicon")
+        return "mps"
+    if not torch.cuda.is_available():
+        raise InputError(f"device {requested} is not available here", _no_cuda_hint(torch))
+    index = int(requested.partition(":")[2] or 0)
+    if index >= torch.cuda.device_count():
+        raise InputError(
+            f"device {requested} does not exist: this machine has {torch.cuda.device_count()} GPU(s)",
+            "count them from cuda:0",
+        )
+    return requested
+
+
+def choose_precision(device: str, requested: str = "auto") -> Precision:
+    """The precision for `device`: the one asked for, or the fastest that trains a GPT-2 soundly.
+
+    bf16 has float32's range, so it needs no loss scaling: it is taken wherever the hardware multiplies it
+    (NVIDIA from Ampere on; CPUs with AMX or AVX-512 BF16). fp16 with a gradient scaler is for the tensor cores
+    of Volta and Turing (V100, T4), which know no bf16. Everything else computes in float32.
+
+    Raises:
+        InputError: the name is unknown, or the device cannot train in it.
+    """
+    kind = device.partition(":")[0]
+    if requested == "auto":
+        return _automatic_precision(device, kind)
+    if requested not in _PRECISIONS:
+        raise InputError(f"unknown precision {requested!r}", "use auto, bf16, fp16 or float32")
+    if requested == "fp16" and kind != "cuda":
+        raise InputError(
+            f"precision fp16 needs an NVIDIA GPU, and the device is {kind}",
+            "use --set train.precision=auto",
+        )
+    return Precision(requested, "asked for")
+
+
+def _automatic_precision(device: str, kind: str) -> Precision:
+    if kind == "cuda":
+        torch = _torch()
+        major, minor = torch.cuda.get_device_capability(device)
+        name = torch.cuda.get_device_name(device)
+        if major >= 8:
+            return Precision("bf16", f"{name} (compute capability {major}.{minor}) has bf16 tensor cores")
+        if major == 7:
+            return Precision(
+                "fp16",
+                f"{name} (compute capability {major}.{minor}) has fp16 tensor cores and no bf16; a gradient"
+                " scaler keeps small gradients alive",
+            )
+        return Precision("float32", f"{name} (compute capability {major}.{minor}) has no tensor cores")
+    if kind == "cpu":
+        flags = cpu_flags()
+        for flag in _CPU_BF16_FLAGS:
+            if flag in flags:
+                return Precision("bf16", f"this CPU multiplies bf16 in hardware ({flag})")
+        return Precision("float32", "this CPU has neither AMX nor AVX-512 BF16")
+    return Precision("float32", f"{kind} is fastest and safest in float32 here")
+
+
+def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """The instruction sets the CPU names (Linux on x86; empty elsewhere)."""
+    try:
+        match = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return frozenset()
+    return frozenset(match[1].split()) if match else frozenset()
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's model name, or the architecture where the system does not say."""
+    try:
+        match = re.search(r"^model name\s*:(.*)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        match = None
+    return match[1].strip() if match else (platform.processor() or platform.machine() or "unknown")
+
+
+def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores this process may use: the affinity mask, or a container's quota where that is smaller."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota, _, period = _first_line(cgroup / "cpu.max").partition(" ")
+    if not quota:  # cgroup version 1; "-1" there means no quota
+        quota = _first_line(cgroup / "cpu" / "cpu.cfs_quota_us")
+        period = _first_line(cgroup / "cpu" / "cpu.cfs_period_us")
+    if quota.isdigit() and period.isdigit() and int(period) > 0:
+        cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+def memory_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Main memory this process may use: the machine's, or a container's limit where that is smaller."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None  # Windows has no sysconf
+    limit = _first_line(cgroup / "memory.max") or _first_line(cgroup / "memory" / "memory.limit_in_bytes")
+    return min(total, int(limit)) if limit.isdigit() else total
+
+
+def free_disk_bytes(folder: Path) -> int | None:
+    """Free space where `folder` is, or will be; None where the system does not say."""
+    folder = folder.absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def describe(device: str, precision: Precision) -> dict[str, Any]:
+    """What a run writes down about the machine it runs on: plain values, ready for YAML."""
+    facts: dict[str, Any] = {
+        "where": where(),
+        "device": device,
+        "precision": precision.name,
+        "precision_reason": precision.reason,
+        "cpu": cpu_name(),
+        "cores": cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    memory = memory_bytes()
+    if memory is not None:
+        facts["memory_gib"] = round(memory / GIB, 1)
+    if device.startswith("cuda"):
+        torch = _torch()
+        facts["gpu"] = torch.cuda.get_device_name(device)
+        facts["gpu_memory_gib"] = round(torch.cuda.get_device_properties(device).total_memory / GIB, 1)
+    return facts
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except Exception as error:  # a torch whose libraries do not match raises OSError, not ImportError
+        raise InputError(
+            f"torch cannot be imported: {type(error).__name__}: {error}",
+            f"{Path(sys.executable).name} -m pip install --force-reinstall 'torch>=2.6'",
+        ) from error
+    return torch
+
+
+def _no_cuda_hint(torch: Any) -> str:
+    if torch.version.cuda is None:
+        return "this torch is a build without CUDA: install one with CUDA, or use --device auto"
+    return "check that nvidia-smi lists a GPU, or use --device auto"
+
+
+def _any_set(environ: Mapping[str, str], *names: str) -> bool:
+    return any(environ.get(name) for name in names)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").partition("\n")[0].strip()
+    except OSError:
+        return ""

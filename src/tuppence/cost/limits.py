@@ -1,0 +1,97 @@
+"""What ends a run: steps, minutes or dollars; whichever comes first. The cap in dollars is never passed.
+
+A run must stop *before* its limit, early enough to save and to write its result. `reserve` is that time: measured by
+the loop as it goes, and kept free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuppence.core.errors import InputError
+
+MARGIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a run; None where there is none.
+
+    Attributes:
+        max_steps: optimizer steps.
+        max_seconds: wall time of the run over all attempts, evaluation and saving included.
+        max_dollars: the cap over all attempts.
+        dollars_per_hour: the price of wall time.
+
+    Raises:
+        InputError: a limit is not positive, or dollars are capped without a rate.
+    """
+
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    max_dollars: float | None = None
+    dollars_per_hour: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("steps", self.max_steps),
+            ("minutes", self.max_seconds),
+            ("budget", self.max_dollars),
+        ):
+            if value is not None and not value > 0:
+                raise InputError(f"the limit of {name} must be above zero, it is {value}", "give a larger one")
+        if not 0 <= self.dollars_per_hour < float("inf"):
+            raise InputError(f"a rate of {self.dollars_per_hour} dollars an hour makes no sense", "give --rate USD")
+        if self.max_dollars is not None and self.dollars_per_hour == 0:
+            raise InputError("--budget needs the price of an hour of this machine", "add --rate USD_PER_HOUR")
+
+    def seconds_left(self, *, elapsed: float, spent: float) -> float:
+        """Wall seconds until the first of the time and the dollar limit; infinity where there is neither.
+
+        Args:
+            elapsed: wall seconds that the run has used, all attempts together.
+            spent: dollars that it has used.
+        """
+        left = float("inf")
+        if self.max_seconds is not None:
+            left = min(left, self.max_seconds - elapsed)
+        if self.max_dollars is not None:
+            left = min(left, (self.max_dollars - spent) / self.dollars_per_hour * 3600)
+        return left
+
+    def reached(self, *, step: int, elapsed: float, spent: float, reserve: float) -> str | None:
+        """Why the run must end now, or None.
+
+        Args:
+            step: optimizer steps done.
+            reserve: seconds that one more step, the last save and the result would take.
+        """
+        if self.max_steps is not None and step >= self.max_steps:
+            return f"reached its limit of {self.max_steps:,} steps"
+        if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:
+            return f"reached its limit of {self.max_seconds / 60:g} minutes"
+        if self.max_dollars is not None:
+            ahead = (reserve + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
+            if spent + ahead >= self.max_dollars:
+                return f"reached its budget of ${_exact(self.max_dollars)}"
+        return None
+
+    def progress(self, *, step: int, elapsed: float, spent: float, reserve: float) -> float:
+        """How much of the run is done, 0 to 1, by the limit that comes first.
+
+        With a limit of steps alone this is step / max_steps: a pure function of the step, as exact resume needs.
+        """
+        done = [0.0]
+        if self.max_steps is not None:
+            done.append(step / self.max_steps)
+        if self.max_seconds is not None:
+            done.append(elapsed / max(self.max_seconds - reserve - MARGIN_SECONDS, 1e-9))
+        if self.max_dollars is not None:
+            ahead = (reserve + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
+            done.append(spent / max(self.max_dollars - ahead, 1e-12))
+        return min(max(done), 1.0)
+
+
+def _exact(dollars: float) -> str:
+    """Whole cents where that is exact; a budget of $0.002 is not one of $0.00."""
+    return f"{dollars:,.2f}" if round(dollars, 2) == dollars else f"{dollars:,.6g}"

@@ -1,0 +1,372 @@
+"""Documents in, token shards out: in parallel, in bounded memory, resumable.
+
+One thread reads, selects and packs text; `workers` threads encode (tiktoken lets go of Python's lock); the packs
+come back in order and are written. Everything but the encoding is a pure function of the request, and cheap: a run
+that was killed reads the inputs again from the start, and only skips encoding what the finished shards hold. So
+the same command again gives byte for byte what an undisturbed run gives.
+
+Not covered: splitting one input over several machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuppence.core.console import note, progress, warn
+from tuppence.core.errors import InputError
+from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
+from tuppence.data import selection
+from tuppence.data.inputs import find_sources
+from tuppence.data.packs import PACK_CHARACTERS, encode_packs, pack_pieces
+from tuppence.data.readers import Piece, ReadReport
+from tuppence.data.shards import (
+    INDEX_NAME,
+    ShardIndex,
+    ShardRecord,
+    SplitRecord,
+    dtype_of,
+    read_index,
+    tokenizer_folder,
+)
+from tuppence.data.sources import iter_pieces
+from tuppence.data.writer import STATE_NAME, Progress, ShardWriter, write_document_offsets
+from tuppence.tokenizer.trainer import usable_cores
+
+if TYPE_CHECKING:
+    from tuppence.tokenizer import Tokenizer
+
+SHARD_TOKENS = 2**24
+
+_NAMES = rf"(?:(?:train|val)-\d{{5,}}\.bin|documents-(?:train|val)\.bin|{STATE_NAME}|{INDEX_NAME})"
+_OURS = re.compile(rf"{_NAMES}|\.{_NAMES}\.\d+\.tmp")
+"""What a preparation leaves in its folder, finished or killed: the only files that we ever remove there."""
+
+
+@dataclass(frozen=True)
+class PrepareSummary:
+    """What `prepare` did.
+
+    Attributes:
+        out: the shard folder.
+        splits: by name: tokens, bytes (of UTF-8 text), documents.
+        duplicates: documents dropped as exact copies.
+        skipped_rows: bad rows left out.
+        resumed_shards: finished by an earlier, killed run.
+        seconds: of this run; 0 where everything was there already.
+    """
+
+    out: str
+    vocab_size: int
+    tokenizer_sha256: str
+    splits: dict[str, dict[str, int]]
+    shards: int
+    duplicates: int
+    skipped_rows: int
+    resumed_shards: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What decides the shards' content: equal requests give equal bytes."""
+
+    inputs: tuple[str, ...]
+    val_inputs: tuple[str, ...]
+    val_fraction: float
+    deduplicate: bool
+    skip_bad_rows: bool
+    text_key: str
+    shard_tokens: int
+    seed: int
+
+    def digest(self, tokenizer: Tokenizer) -> str:
+        files = [source.identity for source in find_sources([*self.val_inputs, *self.inputs])]
+        content = json.dumps([asdict(self), tokenizer.fingerprint, PACK_CHARACTERS, files], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def prepare(
+    inputs: Sequence[str],
+    tokenizer: Tokenizer,
+    out: Path,
+    *,
+    val_inputs: Sequence[str] = (),
+    val_fraction: float = 0.0,
+    deduplicate: bool = False,
+    skip_bad_rows: bool = False,
+    text_key: str = "text",
+    workers: int | None = None,
+    shard_tokens: int = SHARD_TOKENS,
+    seed: int = 0,
+) -> PrepareSummary:
+    """Tokenizes documents into a shard folder, or finishes what a killed run with the same request began.
+
+    Args:
+        inputs: files, folders and globs (see `sources.iter_pieces`).
+        tokenizer: encodes; a copy is kept in the folder.
+        out: the shard folder; must be new, unfinished, or the finished result of the same request.
+        val_inputs: held-out files for the "val" split. With `deduplicate` they come first, so that a training
+            document which is also held out is dropped from training.
+        val_fraction: share of the documents, by a hash of their text, for "val". A single document is cut
+            instead: its tail is "val".
+        deduplicate: drop exact copies of documents.
+        skip_bad_rows: leave out rows without usable text instead of refusing them.
+        text_key: key or column of a row's text.
+        workers: encoding threads; one per core by default.
+        shard_tokens: a shard is closed once it holds so many.
+        seed: of the hash behind `val_fraction`.
+
+    Raises:
+        InputError: unusable inputs, an `out` that holds something else, or a split left without text.
+    """
+    request = _Request(
+        tuple(map(str, inputs)),
+        tuple(map(str, val_inputs)),
+        val_fraction,
+        deduplicate,
+        skip_bad_rows,
+        text_key,
+        shard_tokens,
+        seed,
+    )
+    _check(request)
+    _warn_of_leaks(request)
+    started, out = time.monotonic(), Path(out)
+    digest = request.digest(tokenizer)
+    done = _already_prepared(out, digest, tokenizer)
+    if done is not None:
+        return done
+    with _locked(out):
+        state = _resume(out, digest, tokenizer)
+        resumed = len(state.finished)
+        report, deduplicator = ReadReport(), selection.Deduplicator(out)
+        _write_shards(request, tokenizer, out, state, report, deduplicator, workers or usable_cores())
+        index = _index_of(out, digest, tokenizer, state, report, deduplicator)
+        _check_splits(request, index)
+        write_json(out / INDEX_NAME, index.to_json())
+        state.path.unlink()
+    return _summary(out, index, resumed, time.monotonic() - started)
+
+
+def _check(request: _Request) -> None:
+    if request.val_inputs and request.val_fraction:
+        raise InputError("--val and --val-fraction exclude each other", "give one of them")
+    if not 0 <= request.val_fraction < 1:
+        raise InputError(f"--val-fraction {request.val_fraction} is not in 0..1", "0.01 keeps 1 % for validation")
+    if not 0 <= request.seed < 2**63:
+        raise InputError(f"--seed {request.seed} is not in 0..2^63", "0 is as good as any")
+    if request.shard_tokens < 1:
+        raise InputError(f"--shard-tokens {request.shard_tokens} is not positive", f"{SHARD_TOKENS:,} is usual")
+
+
+def _warn_of_leaks(request: _Request) -> None:
+    """A held-out file inside the folder that is trained on is the usual slip, and makes the validation loss a lie."""
+    if not request.val_inputs or request.deduplicate:
+        return
+    trained = {os.path.realpath(source.path) for source in find_sources(request.inputs)}
+    for source in find_sources(request.val_inputs):
+        if os.path.realpath(source.path) in trained:
+            warn(f"{source.path} is trained on and held out: keep it out of the inputs, or pass --deduplicate")
+
+
+def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSummary | None:
+    """The summary of a finished folder of the same request; None for a new or unfinished one."""
+    if not out.exists():
+        return None
+    if not out.is_dir():
+        raise InputError(f"{out} is a file, not a folder", "choose another --out")
+    if not (out / INDEX_NAME).exists():
+        ours = {"tokenizer"} if (out / STATE_NAME).exists() else set()
+        strangers = [
+            path.name
+            for path in out.iterdir()
+            if not (_OURS.fullmatch(path.name) or path.name in ours or _hidden(path))
+        ]
+        if strangers:
+            raise InputError(f"{out} holds other files ({strangers[0]})", "choose a new folder for --out")
+        return None
+    index = read_index(out)
+    if index.request == digest:
+        note(f"{out} is prepared already, nothing to do")
+        return _summary(out, index, len(index.shards), 0.0)
+    if index.tokenizer_sha256 != tokenizer.fingerprint:
+        raise InputError(f"{out} holds shards of another tokenizer", "choose another --out, or remove the folder")
+    raise InputError(f"{out} holds shards of other inputs or settings", "choose another --out, or remove the folder")
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Keeps a second process out of the folder; the system lets go of the lock when we die."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with explain_disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = out / ".lock"
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"another process is writing {out}", "wait for it, or choose another --out") from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
+    """What is finished; everything else that an earlier run left is cleared away."""
+    state = Progress(out, digest, dtype_of(tokenizer.vocab_size))
+    keep = {shard.record.file for shard in state.finished}
+    for path in out.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in keep:
+            path.unlink()
+    if keep:
+        note(f"going on after {len(keep)} finished shard{'s'[: len(keep) > 1]}")
+    state.save()
+    tokenizer.save(tokenizer_folder(out))
+    fsync_folder(out)
+    return state
+
+
+def _write_shards(
+    request: _Request,
+    tokenizer: Tokenizer,
+    out: Path,
+    state: Progress,
+    report: ReadReport,
+    deduplicator: selection.Deduplicator,
+    workers: int,
+) -> None:
+    """The straight line of it: read, select, pack, encode in threads, write."""
+    total = sum(source.entry.size for source in find_sources([*request.val_inputs, *request.inputs]))
+    with progress("bytes") as bar, contextlib.ExitStack() as stack:
+        task = bar.add_task("encoding", total=total)
+        pieces = _selected(request, report, deduplicator, lambda size: bar.advance(task, size))
+        packs = pack_pieces(pieces, {split: _packs_done(state, split) for split in ("train", "val")})
+        writers: dict[str, ShardWriter] = {}
+        dtype = dtype_of(tokenizer.vocab_size)
+        for pack in encode_packs(packs, tokenizer, workers):
+            if pack.split not in writers:
+                writer = ShardWriter(out, pack.split, dtype, request.shard_tokens, state)
+                writers[pack.split] = stack.enter_context(writer)
+            writers[pack.split].add(pack)
+
+
+def _packs_done(state: Progress, split: str) -> int:
+    return sum(shard.packs for shard in state.of(split))
+
+
+def _selected(
+    request: _Request,
+    report: ReadReport,
+    deduplicator: selection.Deduplicator,
+    on_bytes: Callable[[int], object],
+) -> Iterator[tuple[str, Piece]]:
+    """All pieces that are kept, each with its split; the validation files first."""
+
+    def stream(inputs: Sequence[str]) -> Iterator[Piece]:
+        pieces = iter_pieces(
+            inputs,
+            text_key=request.text_key,
+            skip_bad_rows=request.skip_bad_rows,
+            on_bytes=on_bytes,
+            report=report,
+        )
+        return deduplicator.unique(pieces) if request.deduplicate else pieces
+
+    if request.val_inputs:
+        yield from selection.assign_splits(stream(request.val_inputs), selection.assign_all("val"))
+    if not request.val_fraction:
+        yield from selection.assign_splits(stream(request.inputs), selection.assign_all("train"))
+        return
+    only = selection.only_document_characters(
+        iter_pieces(request.inputs, text_key=request.text_key, skip_bad_rows=request.skip_bad_rows)
+    )
+    if only is None:
+        by_hash = selection.assign_by_hash(request.val_fraction, request.seed)
+        yield from selection.assign_splits(stream(request.inputs), by_hash)
+        return
+    note(f"there is one document only: its last {request.val_fraction:.1%} is the validation split")
+    train_characters = min(round(only * (1 - request.val_fraction)), only - 1)
+    yield from selection.split_tail(stream(request.inputs), train_characters)
+
+
+def _index_of(
+    out: Path,
+    digest: str,
+    tokenizer: Tokenizer,
+    state: Progress,
+    report: ReadReport,
+    deduplicator: selection.Deduplicator,
+) -> ShardIndex:
+    dtype = dtype_of(tokenizer.vocab_size)
+    splits, shards = {}, []
+    for split in ("train", "val"):
+        records = [shard.record for shard in state.of(split)]
+        if not records:
+            continue
+        offsets, sha256 = write_document_offsets(out, split, records, dtype, tokenizer.end_of_text)
+        splits[split] = SplitRecord(
+            _sum(records, "tokens"), _sum(records, "bytes"), _sum(records, "documents"), offsets, sha256
+        )
+        shards += records
+    return ShardIndex(
+        tokenizer_sha256=tokenizer.fingerprint,
+        vocab_size=tokenizer.vocab_size,
+        end_of_text=tokenizer.end_of_text,
+        dtype=dtype,
+        request=digest,
+        duplicates=deduplicator.dropped,
+        skipped_rows=report.skipped_rows,
+        splits=splits,
+        shards=shards,
+    )
+
+
+def _sum(records: list[ShardRecord], name: str) -> int:
+    return sum(getattr(record, name) for record in records)
+
+
+def _check_splits(request: _Request, index: ShardIndex) -> None:
+    """Refuses a result in which a split that was asked for holds no text."""
+    wanted = ["train"] + ["val"] * bool(request.val_inputs or request.val_fraction)
+    for split in wanted:
+        if split not in index.splits or index.splits[split].bytes == 0:
+            documents = sum(other.documents for other in index.splits.values())
+            raise InputError(
+                f"no text is left for the '{split}' split of {documents:,} documents",
+                "hold out a file with --val FILE, or choose another --val-fraction or --seed",
+            )
+
+
+def _summary(out: Path, index: ShardIndex, resumed: int, seconds: float) -> PrepareSummary:
+    return PrepareSummary(
+        out=str(out),
+        vocab_size=index.vocab_size,
+        tokenizer_sha256=index.tokenizer_sha256,
+        splits={
+            name: {"tokens": split.tokens, "bytes": split.bytes, "documents": split.documents}
+            for name, split in index.splits.items()
+        },
+        shards=len(index.shards),
+        duplicates=index.duplicates,
+        skipped_rows=index.skipped_rows,
+        resumed_shards=resumed,
+        seconds=seconds,
+    )

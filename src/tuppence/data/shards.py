@@ -1,0 +1,280 @@
+"""A folder of token shards: what its files are called, and how they are read.
+
+    DATA/
+      index.json             what is here: format version, tokenizer, counts, sha256 of every file; written last
+      train-00000.bin …      tokens, little-endian uint16 (uint32 above 65,536 ids), no header
+      val-00000.bin …
+      documents-train.bin    where every document begins: token offsets in the split, little-endian uint64
+      tokenizer/             the tokenizer itself, so that a run can carry it along
+
+`prepare` writes it; pretraining and evaluation read it through `TokenShards`, memory-mapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field, fields
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.files import read_json, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuppence.tokenizer import Tokenizer
+
+FORMAT = "tuppence-token-shards"
+FORMAT_VERSION = 1
+INDEX_NAME = "index.json"
+
+_AGAIN = "make it again with 'tuppence data prepare'"
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What the index says of one shard: `bytes` are those of its UTF-8 text, not of the file."""
+
+    file: str
+    split: str
+    tokens: int
+    bytes: int
+    documents: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """What the index says of one split."""
+
+    tokens: int
+    bytes: int
+    documents: int
+    document_offsets: str
+    document_offsets_sha256: str
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The content of index.json."""
+
+    tokenizer_sha256: str
+    vocab_size: int
+    end_of_text: int
+    dtype: str
+    request: str
+    duplicates: int
+    skipped_rows: int
+    splits: dict[str, SplitRecord]
+    shards: list[ShardRecord]
+    format: str = FORMAT
+    version: int = FORMAT_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the file, the format first."""
+        content = asdict(self)
+        return {"format": content.pop("format"), "version": content.pop("version"), **content}
+
+
+def dtype_of(vocab_size: int) -> str:
+    """The smallest type that holds every id, by name: "uint16" or, above 65,536 ids, "uint32"."""
+    return "uint16" if vocab_size <= 2**16 else "uint32"
+
+
+def on_disk(dtype: str) -> np.dtype[Any]:
+    """The type as it lies in a shard: little-endian, on any machine."""
+    return np.dtype(dtype).newbyteorder("<")
+
+
+def tokenizer_folder(data: Path) -> Path:
+    """Where a shard folder keeps its tokenizer: a Hugging Face tokenizer folder."""
+    return data / "tokenizer"
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """Reads and checks index.json.
+
+    Raises:
+        InputError: no finished shard folder, or one of a format version that we do not know.
+        CorruptFileError: the index lacks something or has a value of the wrong kind.
+    """
+    path = folder / INDEX_NAME
+    if not path.exists():
+        hint = "'tuppence data prepare INPUT... --tokenizer TOK --out DATA' makes one"
+        raise InputError(f"{folder} is not a finished folder of token shards: it has no {INDEX_NAME}", hint)
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CorruptFileError(f"{path} does not describe token shards", _AGAIN)
+    if content.get("version") != FORMAT_VERSION:
+        raise InputError(f"{path} has format version {content.get('version')}, we read {FORMAT_VERSION}", _AGAIN)
+    try:
+        splits = {name: _record(SplitRecord, value) for name, value in content["splits"].items()}
+        shards = [_record(ShardRecord, value) for value in content["shards"]]
+        index: ShardIndex = _record(ShardIndex, {**content, "splits": splits, "shards": shards})
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CorruptFileError(f"{path} is not a sound index of token shards: {error}", _AGAIN) from error
+    if index.dtype not in ("uint16", "uint32"):
+        raise CorruptFileError(f"{path} names a type that token shards do not have: {index.dtype!r}", _AGAIN)
+    for name in [shard.file for shard in shards] + [split.document_offsets for split in splits.values()]:
+        if Path(name).name != name:
+            raise CorruptFileError(f"{path} names a file outside its folder: {name!r}", _AGAIN)
+    return index
+
+
+def _record(kind: Any, value: dict[str, Any]) -> Any:
+    """A dataclass from JSON, every field checked for its plain type."""
+    record = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
+    plain = {"int": int, "str": str}
+    for one in fields(kind):
+        wanted = plain.get(str(one.type))
+        if wanted and not isinstance(getattr(record, one.name), wanted):
+            raise ValueError(f"'{one.name}' is not {one.type}")
+    return record
+
+
+@dataclass(frozen=True)
+class TokenShards:
+    """The tokens of one split, as if they were one long array.
+
+    Attributes:
+        folder: where they lie.
+        split: "train" or "val".
+        index: what index.json says of the whole folder.
+    """
+
+    folder: Path
+    split: str
+    index: ShardIndex
+    _arrays: Sequence[np.ndarray[Any, Any]] = field(repr=False)
+    _ends: np.ndarray[Any, Any] = field(repr=False)
+
+    @classmethod
+    def open(
+        cls, folder: Path | str, split: str = "train", *, verify: Literal["sha256", "size"] = "sha256"
+    ) -> TokenShards:
+        """Maps a split's shards into memory, after checking them.
+
+        Args:
+            folder: what `prepare` wrote.
+            split: "train" or "val".
+            verify: "sha256" reads every shard once (1 to 2 GB/s) and so finds flipped bits; "size" finds
+                truncated files only, for corpora where a second per gigabyte matters.
+
+        Raises:
+            InputError: no such folder or split.
+            CorruptFileError: a shard is missing, truncated or damaged.
+        """
+        folder = Path(folder)
+        index = read_index(folder)
+        if split not in index.splits:
+            raise InputError(
+                f"{folder} has no split '{split}' (it has {', '.join(index.splits)})",
+                "prepare the data with --val FILE or --val-fraction F" if split == "val" else _AGAIN,
+            )
+        records = [shard for shard in index.shards if shard.split == split]
+        for record in records:
+            verify_shard(folder, record, index.dtype, full=verify == "sha256")
+        dtype = on_disk(index.dtype)
+        arrays = [np.asarray(np.memmap(folder / record.file, dtype=dtype, mode="r")) for record in records]
+        ends = np.array(list(accumulate(record.tokens for record in records)), dtype=np.int64)
+        return cls(folder, split, index, arrays, ends)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of this split, end-of-text ones included."""
+        return len(self)
+
+    @property
+    def num_bytes(self) -> int:
+        """UTF-8 bytes of this split's text: what bits per byte divides by."""
+        return self.index.splits[self.split].bytes
+
+    @property
+    def num_documents(self) -> int:
+        """Documents of this split; each ends with one end-of-text token."""
+        return self.index.splits[self.split].documents
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids of the tokenizer, special ones included."""
+        return self.index.vocab_size
+
+    @property
+    def end_of_text(self) -> int:
+        """The id that ends every document."""
+        return self.index.end_of_text
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """sha256 of the tokenizer that made the tokens."""
+        return self.index.tokenizer_sha256
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over the shards of this split and their tokenizer: the same tokens, the same fingerprint."""
+        parts = [shard.sha256 for shard in self.index.shards if shard.split == self.split]
+        return hashlib.sha256("\n".join([self.tokenizer_fingerprint, *parts]).encode()).hexdigest()
+
+    @property
+    def document_offsets(self) -> np.ndarray[Any, Any]:
+        """Where every document begins, as token offsets: uint64, ascending, the first one 0."""
+        path = self.folder / self.index.splits[self.split].document_offsets
+        if not path.exists() or path.stat().st_size != 8 * self.num_documents:
+            raise CorruptFileError(f"{path} is missing or truncated", _AGAIN)
+        return np.memmap(path, dtype="<u8", mode="r") if self.num_documents else np.zeros(0, np.uint64)
+
+    def require_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Refuses a tokenizer that did not make these tokens.
+
+        Raises:
+            InputError: the fingerprints differ.
+        """
+        if tokenizer.fingerprint != self.tokenizer_fingerprint:
+            raise InputError(
+                f"{self.folder} was made by another tokenizer (sha256 {self.tokenizer_fingerprint[:12]}…, not"
+                f" {tokenizer.fingerprint[:12]}…)",
+                f"use the one in {tokenizer_folder(self.folder)}, or prepare the data again with this one",
+            )
+
+    def window(self, start: int, length: int) -> np.ndarray[Any, Any]:
+        """Tokens `start` to `start + length` as int64, across shard borders.
+
+        Raises:
+            IndexError: the window does not lie inside the split.
+        """
+        if not 0 <= start <= start + length <= len(self):
+            raise IndexError(f"window {start}..{start + length} of {len(self)} tokens")
+        tokens = np.empty(length, dtype=np.int64)
+        shard = int(np.searchsorted(self._ends, start, side="right"))
+        filled = 0
+        while filled < length:
+            array = self._arrays[shard]
+            begin = start + filled - (int(self._ends[shard]) - len(array))
+            part = array[begin : begin + length - filled]
+            tokens[filled : filled + len(part)] = part
+            filled += len(part)
+            shard += 1
+        return tokens
+
+
+def verify_shard(folder: Path, record: ShardRecord, dtype: str, *, full: bool) -> None:
+    """Checks one shard against its record: size, and sha256 where `full`.
+
+    Raises:
+        CorruptFileError: with the file's name and what is wrong with it.
+    """
+    path = folder / record.file
+    wanted = record.tokens * np.dtype(dtype).itemsize
+    if not path.exists():
+        raise CorruptFileError(f"{path} is missing", _AGAIN)
+    if path.stat().st_size != wanted:
+        raise CorruptFileError(f"{path} is truncated: {path.stat().st_size:,} of {wanted:,} bytes", _AGAIN)
+    if full and sha256_file(path) != record.sha256:
+        raise CorruptFileError(f"{path} is damaged: its sha256 is not the one in {INDEX_NAME}", _AGAIN)

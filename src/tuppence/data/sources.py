@@ -1,0 +1,106 @@
+"""Text from files, folders and globs, as a stream: for tokenizer training, preparation and evaluation.
+
+Memory stays bounded whatever the size of a file or of a document: nothing larger than a piece of about a million
+characters is held. A row of a .jsonl or .parquet file is a document; a .txt or .md file is one document, unless
+`<|endoftext|>` separates several (on a line of its own, as we write it, or inline, as some public files have it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tuppence.core.console import counted, warn
+from tuppence.core.errors import InputError
+from tuppence.data.inputs import OnBytes, find_sources
+from tuppence.data.readers import Piece, ReadReport, read_pieces
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document of a stream.
+
+    Attributes:
+        name: file and number, "novels.txt:3".
+        blocks: its text in blocks; valid until the next document is drawn.
+    """
+
+    name: str
+    blocks: Iterator[str]
+
+
+def iter_pieces(
+    inputs: Sequence[str],
+    *,
+    text_key: str = "text",
+    skip_bad_rows: bool = False,
+    on_bytes: OnBytes | None = None,
+    report: ReadReport | None = None,
+) -> Iterator[Piece]:
+    """The pieces of all documents of `inputs`, in order.
+
+    Args:
+        inputs: files, folders (recursive, sorted) and globs of .txt .md .jsonl .parquet, also .gz and .zst.
+        text_key: the key or column that holds the text of a row.
+        skip_bad_rows: leave out rows without usable text instead of refusing them; `report` counts them.
+        on_bytes: called with the bytes just read, as they lie in the files, for a progress bar.
+        report: filled in along the way.
+
+    Raises:
+        InputError: missing, empty, binary, damaged or wrongly encoded files, bad rows, no text at all.
+    """
+    report = ReadReport() if report is None else report
+    before = report.documents
+    for source in find_sources(inputs):
+        yield from read_pieces(source, text_key=text_key, skip_bad_rows=skip_bad_rows, report=report, on_bytes=on_bytes)
+    if report.documents == before:
+        raise InputError(f"no text in {', '.join(map(str, inputs))}", "name files that hold text")
+
+
+def iter_texts(
+    inputs: Sequence[str], *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
+) -> Iterator[str]:
+    """Blocks of text of at most about 4 MiB, never across two documents, cut where no token lies across the cut.
+
+    Made for counting words (tokenizer training). Arguments and errors are those of `iter_pieces`.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "two.txt"
+        >>> _ = file.write_text("One story.\\n<|endoftext|>\\nAnother.")
+        >>> list(iter_texts([str(file)]))
+        ['One story.', 'Another.']
+    """
+    report = ReadReport()
+    for piece in iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes, report=report):
+        yield piece.text
+    if report.skipped_rows:
+        warn(f"skipped {counted(report.skipped_rows, 'bad row')}")
+
+
+def iter_documents(
+    inputs: Sequence[str], *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
+) -> Iterator[Document]:
+    """The documents of `inputs`, each with its text as a stream of blocks (see `iter_pieces`).
+
+    Whatever is left of a document when the next one is asked for is skipped.
+    """
+    pieces = iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes)
+    for first in pieces:
+        blocks = _blocks(first, pieces)
+        yield Document(f"{first.source}:{first.number}", blocks)
+        for _ in blocks:
+            pass
+
+
+def _blocks(first: Piece, pieces: Iterator[Piece]) -> Iterator[str]:
+    piece = first
+    yield piece.text
+    while not piece.last:
+        piece = next(pieces)
+        yield piece.text
+
+
+def total_bytes(inputs: Sequence[str]) -> int:
+    """The size of all files of `inputs` as they lie there: the total that `on_bytes` counts towards."""
+    return sum(source.entry.size for source in find_sources(inputs))

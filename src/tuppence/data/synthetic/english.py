@@ -1,0 +1,96 @@
+"""The small part of English grammar the stories need: articles, possessives, verb forms, capitals.
+
+Pure functions on strings; no word lists of the stories' own (those are in `tables/`). Called by the engine.
+"""
+
+from __future__ import annotations
+
+import re
+
+_AN_DESPITE_SPELLING = ("hour", "honest", "honour", "heir")
+_A_DESPITE_SPELLING = ("one", "once", "use", "uni", "eu", "ewe", "ukulele", "usual", "useful")
+
+_IRREGULAR_PAST = {
+    "be": "was", "bake": "baked", "beat": "beat", "blow": "blew", "bring": "brought", "build": "built",
+    "buy": "bought", "catch": "caught", "climb": "climbed", "creep": "crept", "dig": "dug", "draw": "drew",
+    "drink": "drank", "drive": "drove", "eat": "ate", "feed": "fed", "feel": "felt", "find": "found", "fly": "flew",
+    "get": "got", "give": "gave", "go": "went", "grow": "grew", "have": "had", "hear": "heard", "hide": "hid",
+    "keep": "kept", "know": "knew", "lead": "led", "leave": "left", "lie": "lay", "lose": "lost", "make": "made",
+    "read": "read", "ride": "rode", "ring": "rang", "run": "ran", "say": "said", "see": "saw", "sew": "sewed",
+    "sing": "sang", "sit": "sat", "sleep": "slept", "spin": "spun", "steal": "stole", "swim": "swam",
+    "swing": "swung", "take": "took", "teach": "taught", "tell": "told", "think": "thought", "throw": "threw",
+    "understand": "understood", "wake": "woke", "wear": "wore", "weave": "wove", "win": "won", "write": "wrote",
+}  # fmt: skip
+_DOUBLED = re.compile(r"^[^aeiou]*[aeiou][bdgklmnprt]$")
+_SENTENCE_START = re.compile(r"(?:\A|\n\n|(?:[.!?]|\.\") )\"?[a-z]|\^.")
+
+
+def with_article(phrase: str) -> str:
+    """Puts the right indefinite article before a phrase.
+
+    >>> with_article("old map"), with_article("honest girl"), with_article("useful knife")
+    ('an old map', 'an honest girl', 'a useful knife')
+    """
+    if phrase.startswith(_AN_DESPITE_SPELLING):
+        return "an " + phrase
+    if phrase[0] in "aeiouAEIOU" and not phrase.startswith(_A_DESPITE_SPELLING):
+        return "an " + phrase
+    return "a " + phrase
+
+
+def possessive(name: str) -> str:
+    """The owner's form: always 's, as for James's.
+
+    >>> possessive("the baker"), possessive("James")
+    ("the baker's", "James's")
+    """
+    return name + "'s"
+
+
+def past(verb_phrase: str) -> str:
+    """The simple past of a phrase that starts with a verb in its base form.
+
+    >>> past("carry water"), past("hop"), past("write letters"), past("paint boats")
+    ('carried water', 'hopped', 'wrote letters', 'painted boats')
+    """
+    verb, space, rest = verb_phrase.partition(" ")
+    if verb in _IRREGULAR_PAST:
+        form = _IRREGULAR_PAST[verb]
+    elif verb.endswith("e"):
+        form = verb + "d"
+    elif verb.endswith("y") and verb[-2] not in "aeiou":
+        form = verb[:-1] + "ied"
+    elif _DOUBLED.match(verb):
+        form = verb + verb[-1] + "ed"
+    else:
+        form = verb + "ed"
+    return form + space + rest
+
+
+def gerund(verb_phrase: str) -> str:
+    """The -ing form of a phrase that starts with a verb in its base form.
+
+    >>> gerund("swim in the bay"), gerund("make soup"), gerund("lie in the grass"), gerund("see the boats")
+    ('swimming in the bay', 'making soup', 'lying in the grass', 'seeing the boats')
+    """
+    verb, space, rest = verb_phrase.partition(" ")
+    if verb.endswith("ie"):
+        form = verb[:-2] + "ying"
+    elif verb.endswith("e") and not verb.endswith("ee") and verb != "be":
+        form = verb[:-1] + "ing"
+    elif _DOUBLED.match(verb):
+        form = verb + verb[-1] + "ing"
+    else:
+        form = verb + "ing"
+    return form + space + rest
+
+
+def capitalise(text: str) -> str:
+    """Capitals at the start of every sentence and wherever a template asked for one with `^`.
+
+    A question or an exclamation that closes a quotation does not end the sentence: the tag follows.
+
+    >>> capitalise('"where is it?" she asked. "^the key is gone!" he sat down.')
+    '"Where is it?" she asked. "The key is gone!" he sat down.'
+    """
+    return _SENTENCE_START.sub(lambda match: match.group()[:-1].removesuffix("^") + match.group()[-1].upper(), text)

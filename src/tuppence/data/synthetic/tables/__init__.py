@@ -1,0 +1,40 @@
+"""The words: plain text files of tables, one entry a line, read once.
+
+A file holds tables, each under a line `== name`. Lines starting with `#` are remarks. Entries are templates in the
+language of `grammar`. This module only reads them; it checks nothing about their English.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+
+@cache
+def tables() -> dict[str, tuple[str, ...]]:
+    """Every table of every file here, by name.
+
+    Raises:
+        ValueError: two tables have one name, or an entry stands before the first table.
+    """
+    found: dict[str, list[str]] = {}
+    for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
+        if not file.name.endswith(".txt"):
+            continue
+        entries: list[str] | None = None
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("== "):
+                name = line[3:].strip()
+                if name in found:
+                    raise ValueError(f"{file.name}: table {name} is defined twice")
+                entries = found[name] = []
+            elif line.strip() and not line.startswith("#"):
+                if entries is None:
+                    raise ValueError(f"{file.name}: entry before the first table: {line}")
+                entries.append(line.strip())
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def table(name: str) -> tuple[str, ...]:
+    """The entries of one table."""
+    return tables()[name]

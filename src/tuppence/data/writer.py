@@ -1,0 +1,182 @@
+"""Writes one split's tokens as shards, each complete or absent, and remembers which are finished.
+
+`prepare` is the only caller. A shard is closed once it holds `shard_tokens` tokens, always between two packs:
+so "how many packs do the finished shards hold" is all that resuming needs to know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tuppence.core.errors import CorruptFileError
+from tuppence.core.files import atomic_file, read_json, write_json
+from tuppence.data.shards import ShardRecord, on_disk, verify_shard
+
+STATE_NAME = "unfinished.json"
+
+
+@dataclass(frozen=True)
+class EncodedPack:
+    """The tokens of some consecutive text of one split, ready for the disk."""
+
+    split: str
+    tokens: np.ndarray[Any, Any]
+    documents: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class FinishedShard:
+    """A shard on the disk and the number of packs it holds."""
+
+    record: ShardRecord
+    packs: int
+
+
+class Progress:
+    """The finished shards of an unfinished folder, kept in a file beside them."""
+
+    def __init__(self, folder: Path, request: str, dtype: str) -> None:
+        self.path = folder / STATE_NAME
+        self._request = request
+        self.finished: list[FinishedShard] = self._sound_shards(folder, dtype)
+
+    def of(self, split: str) -> list[FinishedShard]:
+        """The finished shards of one split, in order."""
+        return [shard for shard in self.finished if shard.record.split == split]
+
+    def add(self, shard: FinishedShard) -> None:
+        """Remembers a shard that has just been written."""
+        self.finished.append(shard)
+        self.save()
+
+    def save(self) -> None:
+        """Writes the state down, complete or absent."""
+        write_json(self.path, {"request": self._request, "finished": [asdict(shard) for shard in self.finished]})
+
+    def _sound_shards(self, folder: Path, dtype: str) -> list[FinishedShard]:
+        """What an earlier, killed run of the same request left; from a split's first bad shard on, nothing."""
+        if not self.path.exists():
+            return []
+        try:
+            state = read_json(self.path)
+            if state["request"] != self._request:
+                return []
+            left = [FinishedShard(ShardRecord(**one["record"]), one["packs"]) for one in state["finished"]]
+        except (CorruptFileError, KeyError, TypeError):
+            return []
+        sound: list[FinishedShard] = []
+        broken: set[str] = set()
+        for shard in left:
+            try:
+                verify_shard(folder, shard.record, dtype, full=True)
+            except CorruptFileError:
+                broken.add(shard.record.split)
+            if shard.record.split not in broken:
+                sound.append(shard)
+        return sound
+
+
+class ShardWriter:
+    """Appends packs to the shards of one split; a context manager, so that no half shard survives an error."""
+
+    def __init__(self, folder: Path, split: str, dtype: str, shard_tokens: int, progress: Progress) -> None:
+        self._folder, self._split, self._shard_tokens = folder, split, shard_tokens
+        self._type = on_disk(dtype)
+        self._progress = progress
+        self._count = len(progress.of(split))
+        self._stack = contextlib.ExitStack()
+        self._out: IO[bytes] | None = None
+        self._start_counting()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._stack.__exit__(kind, error, trace)
+
+    def add(self, pack: EncodedPack) -> None:
+        """Appends a pack, and closes the shard when it is full."""
+        if self._out is None:
+            self._out = self._stack.enter_context(atomic_file(self._folder / self._name()))
+        content = np.ascontiguousarray(pack.tokens, dtype=self._type).data
+        self._out.write(content)
+        self._digest.update(content)
+        self._tokens += len(pack.tokens)
+        self._bytes += pack.bytes
+        self._documents += pack.documents
+        self._packs += 1
+        if self._tokens >= self._shard_tokens:
+            self.close()
+
+    def close(self) -> None:
+        """Finishes the shard that is being written, if there is one."""
+        if self._out is None:
+            return
+        self._stack.close()
+        record = ShardRecord(
+            file=self._name(),
+            split=self._split,
+            tokens=self._tokens,
+            bytes=self._bytes,
+            documents=self._documents,
+            sha256=self._digest.hexdigest(),
+        )
+        self._progress.add(FinishedShard(record, self._packs))
+        self._count += 1
+        self._out = None
+        self._start_counting()
+
+    def _name(self) -> str:
+        return f"{self._split}-{self._count:05d}.bin"
+
+    def _start_counting(self) -> None:
+        self._digest = hashlib.sha256()
+        self._tokens = self._bytes = self._documents = self._packs = 0
+
+
+def write_document_offsets(
+    folder: Path, split: str, shards: list[ShardRecord], dtype: str, end_of_text: int
+) -> tuple[str, str]:
+    """Writes where every document of a split begins, and returns the file's name and sha256.
+
+    Every document ends with the end-of-text id, and no text encodes to it: the tokens themselves say where.
+    """
+    name, digest, begin = f"documents-{split}.bin", hashlib.sha256(), 0
+    wanted = sum(shard.documents for shard in shards)
+
+    def write(out: IO[bytes], offsets: np.ndarray[Any, Any]) -> None:
+        content = np.ascontiguousarray(offsets, dtype="<u8").data
+        out.write(content)
+        digest.update(content)
+
+    with atomic_file(folder / name) as out:
+        written = 0
+        if wanted:
+            write(out, np.zeros(1))
+            written = 1
+        for shard in shards:
+            for tokens in _blocks(folder / shard.file, dtype):
+                starts = np.flatnonzero(tokens == end_of_text) + (begin + 1)
+                begin += len(tokens)
+                starts = starts[: wanted - written]  # the last document's end begins none
+                write(out, starts)
+                written += len(starts)
+    return name, digest.hexdigest()
+
+
+def _blocks(shard: Path, dtype: str) -> Iterator[np.ndarray[Any, Any]]:
+    """A shard's tokens, a million at a time."""
+    with shard.open("rb") as stream:
+        while len(tokens := np.fromfile(stream, dtype=on_disk(dtype), count=2**20)):
+            yield tokens

@@ -1,0 +1,74 @@
+"""Loads what is evaluated: a model with its tokenizer, on a device, in a precision.
+
+A subject is a run folder or any Hugging Face GPT-2 folder with a tokenizer. Called by `evaluate`; tasks take a
+`Subject` and need not know where it came from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tuppence.core.environment import Precision, choose_device, choose_precision
+from tuppence.core.errors import InputError
+from tuppence.core.rundir import RunDir
+from tuppence.model.gpt import GPT
+from tuppence.model.weights import load_model, model_folder
+from tuppence.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is ready to be asked.
+
+    Attributes:
+        folder: what the person named.
+        model: on `device`, in float32; run it inside `arithmetic()`.
+        tokenizer: its tokenizer.
+        device: torch's name of it.
+        precision: of the matrix products.
+    """
+
+    folder: Path
+    model: GPT
+    tokenizer: Tokenizer
+    device: str
+    precision: Precision
+
+    def arithmetic(self) -> AbstractContextManager[Any]:
+        """The autocast block of the subject's precision."""
+        if self.precision.name == "float32":
+            return contextlib.nullcontext()
+        dtype = torch.bfloat16 if self.precision.name == "bf16" else torch.float16
+        return torch.autocast(self.device.partition(":")[0], dtype=dtype)
+
+
+def load_subject(folder: Path, device: str = "auto", precision: str = "auto") -> Subject:
+    """Loads the model of a run folder, or of a Hugging Face folder.
+
+    Raises:
+        InputError: there is no model or tokenizer, one is damaged, or they do not belong together.
+    """
+    device = choose_device(device)
+    source = model_folder(folder)
+    tokenizer = Tokenizer.load(source)
+    model = load_model(source, device=device)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise InputError(
+            f"the tokenizer in {source} has {tokenizer.vocab_size:,} ids, the model only {model.config.vocab_size:,}",
+            "put the tokenizer beside the model that it was trained with",
+        )
+    return Subject(folder, model, tokenizer, device, choose_precision(device, precision))
+
+
+def data_of_run(folder: Path) -> str | None:
+    """The DATA folder a run was trained on, as its run.yaml says; None where it does not say, or is no run."""
+    run = RunDir(folder)
+    data = run.read_record().get("data") if run.exists() else None
+    path = data.get("path") if isinstance(data, dict) else None
+    return path if isinstance(path, str) else None

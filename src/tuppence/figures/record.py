@@ -1,0 +1,162 @@
+"""Reads what a run left in its folder, however far it came.
+
+A run may be going on, killed in the middle of a line, or from an older version: what is missing is left out, what
+is damaged is counted in `problems`, and only a folder that is no run at all is an error. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuppence.core import files
+from tuppence.core.errors import CorruptFileError, InputError
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its folder tells it.
+
+    Attributes:
+        folder: the run's.
+        meta: run.yaml.
+        metrics: metrics.jsonl, one row for each step, ascending; of a step logged twice (a resumed run repeats
+            steps) the later values count.
+        samples: samples.jsonl, as logged.
+        ledger: ledger.jsonl, as logged.
+        evaluation: evaluation.json.
+        problems: one line for each file that could not be read in full.
+    """
+
+    folder: Path
+    meta: Row = field(default_factory=dict)
+    metrics: Sequence[Row] = ()
+    samples: Sequence[Row] = ()
+    ledger: Sequence[Row] = ()
+    evaluation: Row = field(default_factory=dict)
+    problems: Sequence[str] = ()
+
+    def get(self, *keys: str) -> Any:
+        """The value at a path of keys in run.yaml; None where it is not there.
+
+        Example:
+            >>> RunRecord(Path("run"), meta={"result": {"steps": 400}}).get("result", "steps")
+            400
+        """
+        value: Any = self.meta
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    def number(self, *keys: str) -> float | None:
+        """Like `get`, for a finite number."""
+        return finite(self.get(*keys))
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Reads a run folder.
+
+    Raises:
+        InputError: there is no such folder, or it is not a run's.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}", "name a run: the --out of a training verb")
+    if not any((folder / name).is_file() for name in ("run.yaml", "metrics.jsonl")):
+        raise InputError(f"{folder} is not a run: it has no run.yaml", "name the --out of a training verb")
+    problems: list[str] = []
+    return RunRecord(
+        folder=folder,
+        meta=_mapping(folder / "run.yaml", problems),
+        metrics=by_step(_rows(folder / "metrics.jsonl", problems)),
+        samples=_rows(folder / "samples.jsonl", problems),
+        ledger=_rows(folder / "ledger.jsonl", problems),
+        evaluation=_mapping(folder / "evaluation.json", problems),
+        problems=problems,
+    )
+
+
+def by_step(rows: Sequence[Row]) -> list[Row]:
+    """One row for each step, ascending; later values replace earlier ones."""
+    steps: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        step = finite(row.get("step"))
+        if step is not None:
+            steps.setdefault(int(step), {}).update(row)
+    return [steps[step] for step in sorted(steps)]
+
+
+def series(metrics: Sequence[Row], key: str) -> tuple[list[float], list[float]]:
+    """The steps at which `key` was logged as a finite number, and its values.
+
+    Example:
+        >>> series([{"step": 1, "loss": 9.0}, {"step": 2}, {"step": 3, "loss": 8.5}], "loss")
+        ([1.0, 3.0], [9.0, 8.5])
+    """
+    pairs = [(finite(row.get("step")), finite(row.get(key))) for row in metrics]
+    known = [(step, value) for step, value in pairs if step is not None and value is not None]
+    return [step for step, _ in known], [value for _, value in known]
+
+
+def last(rows: Sequence[Row], key: str) -> float | None:
+    """The newest finite number logged under `key`."""
+    return next((value for row in reversed(rows) if (value := finite(row.get(key))) is not None), None)
+
+
+def finite(value: Any) -> float | None:
+    """The value as a float where it is a finite number, else None (a NaN has no place on an axis)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _mapping(path: Path, problems: list[str]) -> Row:
+    if not path.is_file():
+        return {}
+    try:
+        if path.suffix == ".json":
+            content = files.read_json(path)
+        else:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (CorruptFileError, OSError, ValueError, yaml.YAMLError, RecursionError):
+        problems.append(f"{path.name} could not be read")
+        return {}
+    if not isinstance(content, Mapping):
+        problems.append(f"{path.name} holds no settings")
+        return {}
+    return content
+
+
+def _rows(path: Path, problems: list[str]) -> list[Row]:
+    """The JSON objects of a file, one a line. The last line may be torn: the run is writing it, or was killed."""
+    if not path.is_file():
+        return []
+    rows: list[Row] = []
+    bad, last_is_bad = 0, False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            last_is_bad = not isinstance(row, dict)
+            if isinstance(row, dict):
+                rows.append(row)
+            else:
+                bad += 1
+    if bad > last_is_bad:
+        problems.append(f"{path.name}: {bad - last_is_bad:,} damaged lines were left out")
+    return rows

@@ -1,0 +1,80 @@
+"""A conversation with a model: what was said goes in front of every new line, as far as the context reaches.
+
+For base models, which know no roles: the transcript is plain text, one turn after the other on lines of their own,
+and the model goes on with it. The terminal is in `tuppence.cli.generate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tuppence.model.gpt import GPT
+from tuppence.model.text import generate_text
+from tuppence.tokenizer import Tokenizer
+
+
+@dataclass
+class Conversation:
+    """Keeps the transcript, and drops its oldest turns when the context is full.
+
+    Attributes:
+        max_tokens: new tokens in an answer, at most.
+        temperature, top_k, top_p, stop: as in `generate_text`.
+        seed: of the first answer; each answer counts on from it. None is fresh randomness.
+        turns: what was said so far: each line with its answer.
+    """
+
+    model: GPT
+    tokenizer: Tokenizer
+    max_tokens: int
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    stop: Sequence[str] = ()
+    seed: int | None = None
+    turns: list[str] = field(default_factory=list)
+
+    def reply(self, line: str, on_text: Callable[[str], None]) -> None:
+        """Answers one line, piece by piece.
+
+        An interrupted answer (KeyboardInterrupt) stays in the transcript as far as it came, as on the screen.
+
+        Args:
+            on_text: called with each piece of the answer.
+        """
+        prompt = self._prompt(line)
+        answer: list[str] = []
+
+        def keep(_: int, piece: str) -> None:
+            answer.append(piece)
+            on_text(piece)
+
+        try:
+            generate_text(
+                self.model,
+                self.tokenizer,
+                [prompt],
+                max_tokens=self.max_tokens,
+                temperature=self.temperature,
+                top_k=self.top_k,
+                top_p=self.top_p,
+                seed=self.seed,
+                stop=self.stop,
+                on_text=keep,
+            )
+        finally:
+            self.turns.append(line + "".join(answer))
+            self.seed = None if self.seed is None else self.seed + 1
+
+    def reset(self) -> None:
+        """Forgets everything said."""
+        self.turns.clear()
+
+    def _prompt(self, line: str) -> str:
+        """The transcript with `line` at its end: as many of the newest turns as leave room for an answer."""
+        context = self.model.config.context_length
+        room = max(context // 2, context - self.max_tokens)
+        while self.turns and len(self.tokenizer.encode("\n".join([*self.turns, line]))) > room:
+            del self.turns[0]
+        return "\n".join([*self.turns, line])

@@ -1,0 +1,100 @@
+"""Head and cross-entropy in one: the loss, and its gradients, without holding the logits of all tokens.
+
+gpt2-124m on 16 sequences of 1,024 tokens has 823 million logits: 3.3 GB in float32, and softmax and its gradient
+want as much again. The logits are only needed to get from hidden states to a number and two small gradients, so
+they are made for a piece of the tokens at a time, and the gradients are worked out on the spot.
+
+Why not `torch.nn.functional.linear_cross_entropy` (torch 2.13), which does the same: on a CPU it multiplies in
+float32 whatever autocast says (up to 5 times slower here), under bfloat16 it returns the *sum* in bfloat16 (off by 1 %
+at 2,048 tokens), and it breaks `torch.compile(fullgraph=True)`. Checkpointed chunks make the logits twice. The
+figures are in benchmarks/LOG.md, and a test holds ours to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+IGNORED = -100
+"""A target with this value is no target: it adds nothing to the loss."""
+
+LOGITS_AT_ONCE = {"cpu": 2**25, "cuda": 2**28}
+"""Logits that are held at a time: 128 MiB in float32 on a CPU. A GPU wants larger matrices, and has the room."""
+
+
+def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
+    """-Σ log softmax(hidden · headᵀ)[target] over all targets that are not -100, in nats, as a float32 scalar.
+
+    Matrix products run in autocast's precision where it is on; the softmax and the sum are float32 always. Once
+    differentiable.
+
+    Args:
+        hidden_ND: hidden states after the final layer norm.
+        head_VD: the head's weights: the token embedding.
+        targets_N: int64 in [0, V), or -100.
+
+    Example:
+        With a head of zeros every token is equally likely, and the loss is N ln V:
+
+        >>> loss = summed_cross_entropy(torch.randn(5, 4), torch.zeros(8, 4), torch.tensor([0, 1, 2, 3, -100]))
+        >>> round(loss.item() / 4, 4), round(float(torch.log(torch.tensor(8.0))), 4)
+        (2.0794, 2.0794)
+    """
+    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    if torch.is_grad_enabled() and (hidden_ND.requires_grad or head_VD.requires_grad):
+        fused = _GradientInForward.apply
+        loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece)  # type: ignore[no-untyped-call]
+        return loss
+    loss = torch.zeros((), device=hidden_ND.device)
+    for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
+        logits_nV = F.linear(hidden_nD, head_VD).float()
+        loss = loss + F.cross_entropy(logits_nV, targets_n, reduction="sum", ignore_index=IGNORED)
+    return loss
+
+
+def _pieces(hidden_ND: Tensor, targets_N: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(torch.split(hidden_ND, size), torch.split(targets_N, size), strict=True)
+
+
+class _GradientInForward(torch.autograd.Function):
+    """Needs the logits once: a cross-entropy has the gradient softmax - one_hot(target) in them."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor, piece: int) -> Tensor:
+        device = hidden_ND.device
+        autocast = torch.is_autocast_enabled(device.type)
+        dtype = torch.get_autocast_dtype(device.type) if autocast else hidden_ND.dtype
+        with torch.autocast(device.type, enabled=False):
+            head = head_VD.to(dtype)
+            ids_V = torch.arange(head.shape[0], device=device)
+            loss = torch.zeros((), device=device)
+            head_grad = torch.zeros((), device=device)
+            hidden_grads = []
+            for hidden, targets in _pieces(hidden_ND.to(dtype), targets_N, piece):
+                targets_n1 = targets[:, None]
+                valid_n1 = targets_n1 != IGNORED
+                logits_nV = F.linear(hidden, head).float()
+                normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
+                chosen_n1 = logits_nV.gather(1, targets_n1.clamp(min=0))
+                loss = loss + ((normaliser_n1 - chosen_n1) * valid_n1).sum()
+
+                # written so that one compiled kernel goes from logits to their gradient
+                softmax_nV = torch.exp(logits_nV - normaliser_n1)
+                logits_grad_nV = ((softmax_nV - (ids_V == targets_n1).float()) * valid_n1).to(dtype)
+                hidden_grads.append(logits_grad_nV @ head)
+                head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
+        ctx.save_for_backward(torch.cat(hidden_grads), head_grad)
+        ctx.dtypes = hidden_ND.dtype, head_VD.dtype
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        hidden_grad, head_grad = ctx.saved_tensors
+        hidden_dtype, head_dtype = ctx.dtypes
+        return (upstream * hidden_grad).to(hidden_dtype), (upstream * head_grad).to(head_dtype), None, None

@@ -1,0 +1,344 @@
+"""Reads and writes Hugging Face's `tokenizer.json` and `tokenizer_config.json`, and reads the older
+`vocab.json` + `merges.txt`.
+
+What we write, `tokenizers` and `AutoTokenizer` load, and they give the same ids. What others wrote is read if it
+is byte-level BPE with a split pattern of ours and nothing that would change a text before it is cut; anything
+else is refused by name. No regular expression from a file is ever compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuppence.core import files
+from tuppence.core.errors import InputError
+from tuppence.tokenizer import byte_alphabet
+from tuppence.tokenizer.patterns import GPT2, PATTERNS, SplitPattern
+from tuppence.tokenizer.reference import recover_merges
+from tuppence.tokenizer.vocabulary import END_OF_TEXT, Merge, Vocabulary, check_bytes, name_of
+
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+
+_OTHER_SPELLINGS = {
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": GPT2,
+}
+"""Ways to write a pattern of ours that are found in files of others."""
+
+_LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+
+def write(vocabulary: Vocabulary, folder: Path) -> None:
+    """Writes both files into `folder`, `tokenizer.json` last."""
+    files.write_json(folder / CONFIG_FILE, config_document(vocabulary))
+    files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
+
+
+def config_document(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The content of `tokenizer_config.json`. No padding token: that is for who pads to choose."""
+    ends = {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT} if END_OF_TEXT in vocabulary.special_tokens else {}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+        **ends,
+    }
+
+
+def tokenizer_document(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The content of `tokenizer.json`."""
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    if vocabulary.pattern is GPT2:
+        pre_tokenizer: dict[str, Any] = byte_level
+    else:
+        pattern = {"Regex": vocabulary.pattern.published}
+        split = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
+        pre_tokenizer = {"type": "Sequence", "pretokenizers": [split, byte_level | {"use_regex": False}]}
+    tokens = {byte_alphabet.to_characters(token): identity for token, identity in vocabulary.ranks.items()}
+    tokens |= vocabulary.special_tokens
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": identity,
+                "content": name,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for name, identity in vocabulary.special_tokens.items()
+        ],
+        "normalizer": None,
+        "pre_tokenizer": pre_tokenizer,
+        "post_processor": None,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": dict(sorted(tokens.items(), key=lambda item: item[1])),
+            "merges": [
+                f"{byte_alphabet.to_characters(left)} {byte_alphabet.to_characters(right)}"
+                for left, right in vocabulary.merges
+            ],
+        },
+    }
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Vocabulary:
+    """The vocabulary of a folder, or of a `tokenizer.json`.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+    """
+    if not path.is_dir():
+        return read_tokenizer_json(path)
+    if (path / TOKENIZER_FILE).exists():
+        return read_tokenizer_json(path / TOKENIZER_FILE)
+    if (path / "vocab.json").exists() and (path / "merges.txt").exists():
+        return read_vocab_and_merges(path / "vocab.json", path / "merges.txt")
+    raise InputError(
+        f"{path} holds no {TOKENIZER_FILE}", "give the folder that `tuppence tokenizer train` wrote, or a model's"
+    )
+
+
+def read_tokenizer_json(path: Path) -> Vocabulary:
+    """The vocabulary of a `tokenizer.json`.
+
+    Raises:
+        InputError: the file is missing, malformed, or not byte-level BPE with a pattern of ours.
+    """
+    document = files.read_json(path)
+    try:
+        return _parse_document(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.hint) from error
+
+
+def read_vocab_and_merges(vocab_path: Path, merges_path: Path) -> Vocabulary:
+    """The vocabulary of GPT-2's `encoder.json` + `vocab.bpe`, or of `vocab.json` + `merges.txt`.
+
+    Both name one content. The pattern is GPT-2's: these files have no place for another.
+
+    Raises:
+        InputError: a file is missing, malformed, or does not belong to the other.
+    """
+    tokens = _parse_vocab(files.read_json(vocab_path), vocab_path.name)
+    merges: list[Merge] = []
+    for number, line in enumerate(read_lines(merges_path), start=1):
+        if not line or (number == 1 and line.startswith("#version")):
+            continue
+        merges.append(_parse_merge(line, f"{merges_path}, line {number}"))
+    try:
+        return _build(tokens, merges, GPT2, added={})
+    except InputError as error:
+        raise InputError(f"{vocab_path} + {merges_path.name}: {error.message}", error.hint) from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file of bounded size, without their line ends.
+
+    Raises:
+        InputError: the file is missing, too large, or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > files.JSON_LIMIT_BYTES:
+            raise InputError(f"{path} has more than {files.JSON_LIMIT_BYTES:,} bytes", "is it the right file?")
+        # not splitlines(): a token may hold U+0085 or U+2028
+        return path.read_bytes().decode().replace("\r\n", "\n").split("\n")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start:,})", "is it the right file?") from error
+
+
+def _parse_document(document: Any) -> Vocabulary:
+    model = _part(document, "model", dict)
+    if model.get("type", "BPE") != "BPE":
+        raise InputError(f"its model is {model['type']!r}, not BPE", "only byte-level BPE can be used")
+    for key, harmless in (
+        ("dropout", (None, 0, 0.0)),
+        ("continuing_subword_prefix", (None, "")),
+        ("end_of_word_suffix", (None, "")),
+        ("byte_fallback", (None, False)),
+    ):
+        if model.get(key) not in harmless:
+            raise InputError(f"model.{key} is {model[key]!r}", "only byte-level BPE without it can be used")
+    if document.get("normalizer") is not None:
+        raise InputError(
+            f"it has a normalizer ({_type_of(document['normalizer'])}), which changes texts before they are cut",
+            "only tokenizers whose text can be had back exactly can be used",
+        )
+    _check_post_processor(document.get("post_processor"))
+    pattern = _find_pattern(document.get("pre_tokenizer"))
+    tokens = _parse_vocab(model.get("vocab"), "model.vocab")
+    merges = [
+        _parse_merge(merge, f"model.merges, entry {row}")
+        for row, merge in enumerate(_part(model, "merges", list, "model."))
+    ]
+    return _build(tokens, merges, pattern, _parse_added(document.get("added_tokens") or []))
+
+
+def _part(parent: Any, key: str, kind: type, where: str = "") -> Any:
+    value = parent.get(key) if isinstance(parent, dict) else None
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{where}{key} is missing or malformed",
+            "is it a tokenizer.json of Hugging Face's tokenizers? a vocabulary needs its merges.txt beside it",
+        )
+    return value
+
+
+def _type_of(step: Any) -> Any:
+    return step.get("type") if isinstance(step, dict) else step
+
+
+def _find_pattern(pre_tokenizer: Any) -> SplitPattern:
+    """The pattern of a `pre_tokenizer`: ByteLevel with its own (GPT-2's), or Split by one of ours + ByteLevel."""
+    steps: list[Any] = [pre_tokenizer]
+    if _type_of(pre_tokenizer) == "Sequence":
+        steps = _part(pre_tokenizer, "pretokenizers", list, "pre_tokenizer.")
+    byte_level = steps[-1] if steps else None
+    if not isinstance(byte_level, dict) or _type_of(byte_level) != "ByteLevel":
+        raise InputError(
+            f"its pre_tokenizer ends in {_type_of(byte_level)!r}, not ByteLevel", "only byte-level BPE can be used"
+        )
+    if byte_level.get("add_prefix_space"):
+        raise InputError(
+            "its pre_tokenizer puts a space before every text (add_prefix_space)",
+            "only tokenizers whose text can be had back exactly can be used",
+        )
+    uses_own = byte_level.get("use_regex", True)
+    if len(steps) == 1 and uses_own:
+        return GPT2
+    if len(steps) == 2 and not uses_own and _type_of(steps[0]) == "Split":
+        expression = steps[0].get("pattern")
+        expression = expression.get("Regex") if isinstance(expression, dict) else None
+        known = {pattern.published: pattern for pattern in PATTERNS.values()}
+        known |= {pattern.expression: pattern for pattern in PATTERNS.values()} | _OTHER_SPELLINGS
+        plain = steps[0].get("behavior") == "Isolated" and not steps[0].get("invert")
+        if isinstance(expression, str) and plain and expression in known:
+            return known[expression]
+    raise InputError(
+        "its pre_tokenizer cuts texts by a pattern that is not ours", f"known patterns: {', '.join(PATTERNS)}"
+    )
+
+
+def _check_post_processor(post_processor: Any) -> None:
+    """Refuses what adds tokens to a text. ByteLevel only moves offsets."""
+    steps: list[Any] = [post_processor]
+    if _type_of(post_processor) == "Sequence":
+        steps = _part(post_processor, "processors", list, "post_processor.")
+    for step in steps:
+        if step is None or _type_of(step) == "ByteLevel":
+            continue
+        if _type_of(step) == "TemplateProcessing" and not step.get("special_tokens"):
+            continue
+        raise InputError(
+            f"its post_processor ({_type_of(step)}) adds tokens to every text",
+            'set "post_processor": null in a copy of the file, and add them yourself where they are wanted',
+        )
+
+
+def _parse_vocab(vocab: Any, where: str) -> dict[str, int]:
+    if not isinstance(vocab, dict) or not vocab:
+        raise InputError(f"{where} holds no vocabulary", "is it the right file?")
+    for token, identity in vocab.items():
+        if type(identity) is not int:
+            raise InputError(f"{where}: the id of {name_of(token)} is {identity!r}", "ids are whole numbers")
+    return vocab
+
+
+def _parse_merge(merge: Any, where: str) -> Merge:
+    parts = merge.split(" ") if isinstance(merge, str) else merge
+    if not (isinstance(parts, list) and list(map(type, parts)) == [str, str] and all(parts)):
+        raise InputError(f"{where}: {merge!r} is no merge of two tokens", "restore the file")
+    try:
+        return byte_alphabet.to_bytes(parts[0]), byte_alphabet.to_bytes(parts[1])
+    except InputError as error:
+        raise InputError(f"{where}: {error.message}", error.hint) from error
+
+
+def _parse_added(added: Any) -> dict[str, int]:
+    specials: dict[str, int] = {}
+    for row, token in enumerate(added if isinstance(added, list) else [added]):
+        name = _part(token, "content", str, f"added_tokens, entry {row}: ")
+        identity = _part(token, "id", int, f"added_tokens, {name_of(name)}: ")
+        for key in ("single_word", "lstrip", "rstrip"):
+            if token.get(key):
+                raise InputError(
+                    f"the added token {name_of(name)} has {key}, which changes the text around it",
+                    f"set {key} to false in a copy of the file",
+                )
+        if name in specials:
+            raise InputError(f"the added token {name_of(name)} is given twice", "remove one of them")
+        specials[name] = identity
+    return specials
+
+
+def _build(
+    tokens: Mapping[str, int], merges: Sequence[Merge], pattern: SplitPattern, added: Mapping[str, int]
+) -> Vocabulary:
+    """Sorts the entries of a file into bytes, merged tokens and special tokens."""
+    specials = dict(added)
+    ranks: dict[bytes, int] = {}
+    made = {left + right for left, right in merges}
+    for written, identity in tokens.items():
+        if specials.get(written, identity) != identity:
+            raise InputError(
+                f"the token {name_of(written)} has the id {identity} and, as an added token, {specials[written]}",
+                "every token needs one id",
+            )
+        if written in specials:
+            continue
+        try:
+            token = byte_alphabet.to_bytes(written)
+        except InputError:
+            token = b""
+        if len(token) == 1 or token in made:
+            ranks[token] = identity
+        elif _LOOKS_SPECIAL.fullmatch(written):
+            specials[written] = identity
+        else:
+            raise InputError(
+                f"the token {name_of(written)} (id {identity}) is neither a byte nor made by a merge",
+                "the files do not belong together, or it is not a byte-level BPE vocabulary",
+            )
+    if len(made) < len(merges):
+        merges = _live_merges(ranks, merges)
+    return Vocabulary(ranks, merges, pattern, specials)
+
+
+def _live_merges(ranks: Mapping[bytes, int], merges: Sequence[Merge]) -> list[Merge]:
+    """The one merge of each token that ever happens, of files that list every pair a token could be made of.
+
+    Files converted from ranks do so; which pair it is, the ranks alone decide.
+    """
+    check_bytes(ranks)
+    listed = set(merges)
+    live = recover_merges(ranks)
+    for left, right in live:
+        if (left, right) not in listed:
+            raise InputError(
+                f"the merge {name_of(left)} + {name_of(right)} is not listed, but the ids ask for it",
+                "readers of such a vocabulary disagree on its ids: restore the file",
+            )
+    return live

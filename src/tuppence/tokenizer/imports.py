@@ -1,0 +1,102 @@
+"""Reads the tokenizers of others from whatever files they come in; the logic of `tuppence tokenizer import`.
+
+`huggingface` reads its own formats; here are OpenAI's `*.tiktoken` files, and the choice by name and content.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuppence.core.errors import InputError
+from tuppence.tokenizer import huggingface
+from tuppence.tokenizer.patterns import GPT2, GPT4, SplitPattern, find_pattern
+from tuppence.tokenizer.tokenizer import Tokenizer
+from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary, name_of
+
+_WE_READ = "give encoder.json and vocab.bpe, vocab.json and merges.txt, tokenizer.json, or one *.tiktoken"
+_PATTERN_BY_NAME = {"r50k": GPT2, "p50k": GPT2, "gpt2": GPT2, "cl100k": GPT4, "gpt4": GPT4}
+_PATTERN_BY_SIZE = {50_256: GPT2, 100_256: GPT4}
+
+
+def import_tokenizer(paths: Sequence[Path], pattern: str | None = None) -> Tokenizer:
+    """A tokenizer from one `tokenizer.json`, `*.tiktoken` or folder, or from a vocabulary and its merges.
+
+    Args:
+        paths: one path, or two: `encoder.json` + `vocab.bpe`, or `vocab.json` + `merges.txt`, in any order.
+        pattern: the split pattern of a `*.tiktoken` file, which does not say; by default it is chosen by the
+            file's name or number of ranks. Other files know theirs.
+
+    Raises:
+        InputError: the files cannot be read, or are not a byte-level BPE we can use.
+    """
+    if len(paths) == 2:
+        by_suffix = {path.suffix: path for path in paths}
+        merges = by_suffix.get(".bpe", by_suffix.get(".txt"))
+        if ".json" in by_suffix and merges is not None:
+            return _with_pattern(huggingface.read_vocab_and_merges(by_suffix[".json"], merges), pattern)
+    if len(paths) != 1:
+        raise InputError(
+            f"cannot tell what {', '.join(path.name for path in paths)} are together",
+            _WE_READ,
+        )
+    path = paths[0]
+    if path.suffix == ".tiktoken":
+        return Tokenizer(read_tiktoken(path, find_pattern(pattern) if pattern else None))
+    if path.is_file() and path.suffix != ".json":
+        raise InputError(f"{path} alone is no tokenizer", _WE_READ)
+    openai = path / "encoder.json", path / "vocab.bpe"
+    if all(file.exists() for file in openai) and not (path / huggingface.TOKENIZER_FILE).exists():
+        return _with_pattern(huggingface.read_vocab_and_merges(*openai), pattern)
+    return _with_pattern(huggingface.read(path), pattern)
+
+
+def _with_pattern(vocabulary: Vocabulary, pattern: str | None) -> Tokenizer:
+    if pattern and find_pattern(pattern) is not vocabulary.pattern:
+        raise InputError(
+            f"these files are of the pattern {vocabulary.pattern.name}, not {pattern}", "leave --pattern out"
+        )
+    return Tokenizer(vocabulary)
+
+
+def read_tiktoken(path: Path, pattern: SplitPattern | None = None) -> Vocabulary:
+    """The vocabulary of a `*.tiktoken` file: on each line a token in base64, and its rank.
+
+    Such a file has no special tokens; `<|endoftext|>` gets the first free id. That is GPT-2's own id for
+    r50k_base; OpenAI's cl100k_base leaves 100256 free and uses 100257.
+
+    Raises:
+        InputError: a line is malformed (its number is named), or the pattern cannot be told.
+    """
+    ranks: dict[bytes, int] = {}
+    lines = huggingface.read_lines(path)
+    while lines and not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        try:
+            encoded, rank = line.split(" ")
+            token = base64.b64decode(encoded, validate=True)
+            identity = int(rank)
+        except (ValueError, binascii.Error) as error:
+            raise InputError(
+                f"{path}, line {number}: {line[:60]!r} is not a token in base64 and a rank", "restore the file"
+            ) from error
+        if token in ranks:
+            raise InputError(f"{path}, line {number}: {name_of(token)} is given twice", "restore the file")
+        ranks[token] = identity
+    pattern = pattern or _guess_pattern(path, len(ranks))
+    try:
+        return Vocabulary.from_ranks(ranks, pattern, {END_OF_TEXT: len(ranks)})
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.hint) from error
+
+
+def _guess_pattern(path: Path, rank_count: int) -> SplitPattern:
+    if rank_count in _PATTERN_BY_SIZE:
+        return _PATTERN_BY_SIZE[rank_count]
+    for name, pattern in _PATTERN_BY_NAME.items():
+        if name in path.name:
+            return pattern
+    raise InputError(f"cannot tell which split pattern {path} goes with", "say --pattern gpt2 or --pattern gpt4")

@@ -1,0 +1,196 @@
+"""`Tokenizer`: text to ids and back, at the speed of tiktoken.
+
+Used by everything that handles text. The vocabulary comes from `trainer`, or from files by `huggingface` and
+`imports`; `reference` says in plain code what `encode` computes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tiktoken
+
+from tuppence.core.errors import InputError
+from tuppence.tokenizer import huggingface
+from tuppence.tokenizer.patterns import SplitPattern, without_surrogates
+from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
+
+LONG_WHITE_SPACE = 500_000
+"""tiktoken's regular expressions give up, and panic, on a million characters of white space in a row."""
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer: every text has ids, and the ids of a text decode to that text.
+
+    A lone surrogate is no character: it is encoded as U+FFFD. A special token that stands in a text is ordinary
+    text unless `allow_special` says otherwise, so that no user can end a document by writing so.
+
+    Example:
+        >>> from tuppence.tokenizer import train_tokenizer
+        >>> tokenizer = train_tokenizer(["the cat, the hat"], vocab_size=260)
+        >>> tokenizer.decode(tokenizer.encode("the bat"))
+        'the bat'
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    # ---- files -------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: Path | str) -> Tokenizer:
+        """Reads a folder that holds `tokenizer.json` (or `vocab.json` and `merges.txt`), or such a file itself.
+
+        Raises:
+            InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
+        """
+        return cls(huggingface.read(Path(path)))
+
+    def save(self, folder: Path) -> None:
+        """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too."""
+        huggingface.write(self.vocabulary, Path(folder))
+
+    # ---- facts -------------------------------------------------------------------------------------------------
+
+    @property
+    def pattern(self) -> SplitPattern:
+        """How a text is cut into words."""
+        return self.vocabulary.pattern
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of ids, special tokens included."""
+        return self.vocabulary.size
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """The id of each special token."""
+        return dict(self.vocabulary.special_tokens)
+
+    @property
+    def end_of_text(self) -> int:
+        """The id of `<|endoftext|>`, which stands between documents.
+
+        Raises:
+            InputError: this vocabulary has none.
+        """
+        if END_OF_TEXT not in self.vocabulary.special_tokens:
+            raise InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
+        return self.vocabulary.special_tokens[END_OF_TEXT]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what determines ids; the same before and after `save` and `load`."""
+        return self.vocabulary.fingerprint
+
+    # ---- text to ids -------------------------------------------------------------------------------------------
+
+    def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
+        """The ids of a text.
+
+        Args:
+            text: any string.
+            allow_special: where the name of a special token stands in the text, give the id of that token.
+        """
+        if _has_long_white_space(text):
+            return self._encode_by_words(text, allow_special)
+        if allow_special:
+            return self._encoding.encode(text, allowed_special="all")
+        return self._encoding.encode_ordinary(text)
+
+    def encode_to_array(self, text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
+        """The ids of a text, special tokens being plain text: shape (tokens,).
+
+        uint16 where the vocabulary has at most 65,536 ids, else uint32.
+
+        The fastest way for long texts: no Python object is made for an id, and other threads run meanwhile.
+        """
+        if _has_long_white_space(text):
+            ids = np.array(self._encode_by_words(text, allow_special=False), dtype=np.uint32)
+        else:
+            ids = self._encoding.encode_to_numpy(without_surrogates(text), disallowed_special=())
+        return ids.astype(np.uint16) if self.vocab_size <= 2**16 else ids.astype(np.uint32)
+
+    def encode_batch(self, texts: list[str], threads: int = 2) -> list[list[int]]:
+        """The ids of each text, special tokens being plain text, on `threads` cores."""
+        if any(map(_has_long_white_space, texts)):
+            return [self.encode(text) for text in texts]
+        return self._encoding.encode_ordinary_batch(texts, num_threads=threads)
+
+    def _encode_by_words(self, text: str, allow_special: bool) -> list[int]:
+        """The slow path of texts that tiktoken's regular expression cannot cut: Python's cuts them."""
+        ids: list[int] = []
+        specials = self.vocabulary.special_tokens if allow_special else {}
+        for part in _split_at(text, specials):
+            if part in specials:
+                ids.append(specials[part])
+                continue
+            for word in self.pattern.split(without_surrogates(part)):
+                ids.extend(self._encoding.encode_ordinary(word))
+        return ids
+
+    # ---- ids to text -------------------------------------------------------------------------------------------
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of any ids; bytes that are not UTF-8 (half a character) become U+FFFD.
+
+        Raises:
+            InputError: an id is not in the vocabulary.
+        """
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Sequence[int]) -> bytes:
+        """The exact bytes of any ids. Takes lists, arrays and tensors of one dimension.
+
+        Raises:
+            InputError: an id is not in the vocabulary.
+        """
+        plain: Sequence[int] = ids.tolist() if hasattr(ids, "tolist") else ids
+        try:
+            return b"".join(map(self._bytes_of.__getitem__, plain))
+        except KeyError as error:
+            raise InputError(
+                f"{error.args[0]!r} is no id of this tokenizer, which has {self.vocab_size:,}",
+                "was the text encoded with another tokenizer?",
+            ) from error
+
+    # ---- what is built on first use ----------------------------------------------------------------------------
+
+    @cached_property
+    def _encoding(self) -> tiktoken.Encoding:
+        return tiktoken.Encoding(
+            "tuppence",
+            pat_str=self.pattern.expression,
+            mergeable_ranks=dict(self.vocabulary.ranks),
+            special_tokens=dict(self.vocabulary.special_tokens),
+        )
+
+    @cached_property
+    def _bytes_of(self) -> dict[int, bytes]:
+        specials = {identity: name.encode() for name, identity in self.vocabulary.special_tokens.items()}
+        return {identity: token for token, identity in self.vocabulary.ranks.items()} | specials
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is built on first use is built again in the process that unpickles
+        return {"vocabulary": self.vocabulary}
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.vocab_size:,} tokens, {self.pattern.name}, {self.fingerprint[:12]})"
+
+
+def _has_long_white_space(text: str) -> bool:
+    """Whether there may be `LONG_WHITE_SPACE` in a row: a look at every so manieth character, no more."""
+    return any(text[place : place + 64].isspace() for place in range(LONG_WHITE_SPACE, len(text), LONG_WHITE_SPACE))
+
+
+def _split_at(text: str, names: Collection[str]) -> list[str]:
+    """Cuts `text` before and behind every name; where several begin, as tiktoken does, the first listed wins."""
+    if not names:
+        return [text]
+    return re.split("(" + "|".join(map(re.escape, names)) + ")", text)

@@ -1,0 +1,178 @@
+"""Checkpoints that are complete or absent.
+
+    checkpoints/step-00000400/
+      model.safetensors      the weights, float32
+      optimizer.safetensors  moments and momenta, by parameter name
+      state.json             step, tokens, times, best loss, loss scale, sizes of the logs
+      MANIFEST.json          size and sha256 of each file above; written last
+
+A checkpoint is written into a hidden sibling, flushed, and renamed once. Loading checks every sha256; a bad one is
+reported and the newest good one is taken. Old ones are pruned only after the new one is verified; the last and the best
+never are. safetensors and JSON only: nothing that could run code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tuppence.core.console import warn
+from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
+from tuppence.core.files import commit_folder, explain_disk_errors, read_json, sha256_file, write_json
+
+FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is kept between attempts.
+
+    Attributes:
+        model: weights by name.
+        optimizer: optimizer state by name.
+        state: plain JSON; `step` is always there.
+    """
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step stands."""
+    return folder / f"step-{step:08d}"
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Writes, flushes and verifies a checkpoint below `folder`; returns its path.
+
+    Raises:
+        OutOfSpaceError: the disk is full; everything before is intact, and nothing half-written is left.
+    """
+    final = checkpoint_path(folder, checkpoint.state["step"])
+    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with explain_disk_errors(final):
+            temporary.mkdir(parents=True)
+            _save_tensors(temporary / "model.safetensors", checkpoint.model)
+            _save_tensors(temporary / "optimizer.safetensors", checkpoint.optimizer)
+            write_json(temporary / "state.json", checkpoint.state)
+            manifest = {
+                name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
+                for name in FILES
+            }
+            write_json(temporary / "MANIFEST.json", manifest)
+            commit_folder(temporary, final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    verify_checkpoint(final)
+    return final
+
+
+def verify_checkpoint(path: Path) -> None:
+    """Compares every file with the manifest.
+
+    Raises:
+        InputError: there is no such folder.
+        CorruptFileError: a file is missing, or is not what was written.
+    """
+    if not path.is_dir():
+        raise InputError(f"there is no checkpoint at {path}", "give a folder such as RUN/checkpoints/step-00000400")
+    again = "remove this checkpoint, or restore it"
+    manifest = read_json(path / "MANIFEST.json", limit=2**20) if (path / "MANIFEST.json").exists() else None
+    if not isinstance(manifest, dict) or set(manifest) != set(FILES):
+        raise CorruptFileError(f"checkpoint {path} has no whole MANIFEST.json", again)
+    for name, expected in manifest.items():
+        file = path / name
+        if not file.is_file():
+            raise CorruptFileError(f"checkpoint {path} has no {name}", again)
+        if not isinstance(expected, dict) or file.stat().st_size != expected.get("bytes"):
+            raise CorruptFileError(f"checkpoint file {file} is torn: it has {file.stat().st_size:,} bytes", again)
+        if sha256_file(file) != expected.get("sha256"):
+            raise CorruptFileError(f"checkpoint file {file} is damaged: its sha256 is not the manifest's", again)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint after verifying it.
+
+    Raises:
+        InputError: there is no such folder.
+        CorruptFileError: it is torn or damaged.
+    """
+    verify_checkpoint(path)
+    try:
+        state = read_json(path / "state.json")
+        if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+            raise CorruptFileError(f"{path / 'state.json'} names no step", "restore the checkpoint")
+        return Checkpoint(load_file(path / "model.safetensors"), load_file(path / "optimizer.safetensors"), state)
+    except SafetensorError as error:
+        raise CorruptFileError(f"checkpoint {path} cannot be read: {error}", "restore the checkpoint") from error
+
+
+def newest_good_checkpoint(folder: Path) -> tuple[Path, Checkpoint] | None:
+    """The newest checkpoint that verifies; each bad one on the way is reported loudly. None where there is none."""
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return path, load_checkpoint(path)
+        except CorruptFileError as error:
+            warn(f"{error.message}; falling back to the one before")
+    return None
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoint folders, oldest first."""
+    if not folder.is_dir():
+        return []
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(found)]
+
+
+def prune_checkpoints(folder: Path, *, keep: int, best_step: int | None) -> None:
+    """Removes all but the newest `keep` and the best. Call it only after the newest one was verified."""
+    paths = list_checkpoints(folder)
+    for path in paths[: max(0, len(paths) - keep)]:
+        if best_step is None or path != checkpoint_path(folder, best_step):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def set_aside_after(folder: Path, step: int) -> None:
+    """Renames the checkpoints after `step`, damaged or of a future that was given up: none is to be taken for ours."""
+    for path in list_checkpoints(folder):
+        if path.name > checkpoint_path(folder, step).name:
+            aside = path.with_name(f"set-aside-{path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.replace(aside)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a kill left half-written."""
+    for path in _leftovers(folder):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from folder.glob(".step-*")
+
+
+def _save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"})
+    except SafetensorError as error:
+        if "os error 28" in str(error) or "os error 27" in str(error) or "os error 122" in str(error):
+            raise OutOfSpaceError(
+                f"no space left on the disk while writing {path.name}",
+                "free some space and run the same command again: everything written before is intact",
+            ) from error
+        raise

@@ -1,0 +1,59 @@
+"""The `train` section of every recipe: what the one loop can be told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tuppence.core.config import Section
+
+
+class TrainConfig(Section):
+    """How to train. Sizes in sequences, times in steps unless the name says otherwise."""
+
+    batch_size: int = Field(8, ge=1, le=65_536, description="sequences per rank and accumulation step")
+    accumulation_steps: int = Field(1, ge=1, le=65_536, description="batches added up before one optimizer step")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="the peak; also called lr")
+    final_learning_rate: float = Field(0.1, ge=0, le=1, description="at the end, as a share of the peak")
+    warmup_steps: int = Field(100, ge=0, description="linear from zero to the peak")
+    schedule: Literal["cosine", "wsd", "constant"] = "cosine"
+    decay_fraction: float = Field(0.5, gt=0, le=1, description="wsd: the last share of the run, where the rate falls")
+    max_steps: int | None = Field(None, ge=1, description="optimizer steps; None: one epoch, or until another limit")
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    muon_learning_rate: float | None = Field(None, gt=0, description="for the matrices; None: learning_rate")
+    muon_momentum: float = Field(0.95, ge=0, lt=1)
+    weight_decay: float = Field(0.1, ge=0, description="on matrices only, decoupled")
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    gradient_clip: float = Field(1.0, ge=0, description="largest norm of the whole gradient; 0: no clipping")
+    precision: Literal["auto", "bf16", "fp16", "float32"] = "auto"
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    compile: bool | Literal["auto"] = Field("auto", description="torch.compile; auto: where the run is long enough")
+    activation_checkpointing: bool = Field(False, description="trade a second forward pass for memory")
+    log_every: int = Field(10, ge=1)
+    eval_every: int = Field(200, ge=0, description="0: only at the end")
+    eval_tokens: int = Field(65_536, ge=1, description="validation tokens per evaluation")
+    sample_every: int = Field(0, ge=0, description="0: with every evaluation")
+    sample_prompts: tuple[str, ...] = ("Once upon a time",)
+    sample_tokens: int = Field(60, ge=0)
+    patience: int = Field(0, ge=0, description="evaluations without a better loss before the run ends; 0: never")
+    checkpoint_every: int = Field(0, ge=0, description="0: on the clock and with every evaluation only")
+    checkpoint_minutes: float = Field(5.0, ge=0, description="wall time between checkpoints; 0: no clock")
+    keep_checkpoints: int = Field(2, ge=1, description="the newest ones kept; the best is kept besides")
+    seed: int = Field(1, ge=0, lt=2**31)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, values: Any) -> Any:
+        """`--set train.lr=3e-4` is what fingers type; it wins over a recipe's learning_rate."""
+        if isinstance(values, dict) and "lr" in values:
+            short = values["lr"]
+            values = {**{key: value for key, value in values.items() if key != "lr"}, "learning_rate": short}
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        if self.optimizer != "muon" and self.muon_learning_rate is not None:
+            raise ValueError("train.muon_learning_rate needs train.optimizer=muon")
+        return self

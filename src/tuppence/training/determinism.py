@@ -1,0 +1,20 @@
+"""The same bits every time: what exact resume rests on, beside seeds that are functions of the step.
+
+Some kernels add up floats in whatever order their threads arrive: compiled scatter-additions (the gradient of an
+embedding), flash attention's backward pass on GPUs. torch has an ordered version of each, and is told to take it. What
+it costs is in benchmarks/LOG.md. Where torch knows no ordered version it warns, and exact resume is not promised.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+
+def compute_deterministically() -> None:
+    """Asks torch for kernels whose result does not depend on timing. For the whole process."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product is made on a GPU
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # off: it would overwrite every fresh tensor, and we read none before writing it
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,0 +1,131 @@
+"""Which parameter is updated how: AdamW for everything, or Muon for the matrices inside the blocks and AdamW besides.
+
+Weight decay pulls on matrices only; embeddings count as matrices, as in GPT-2's reproductions; norms and biases do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from tuppence.training.config import TrainConfig
+from tuppence.training.muon import Muon
+
+_STATE_KEYS: dict[type[torch.optim.Optimizer], set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    Muon: {"momentum_buffer"},
+}
+
+
+class Optimizers:
+    """One or two optimizers that step as one, and whose state has names.
+
+    Args:
+        named_parameters: of the model; those that need no gradient are left out.
+        config: learning rates, betas, decay.
+        device: the fused AdamW is used where the device has it.
+    """
+
+    def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], config: TrainConfig, device: str) -> None:
+        trained = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
+        muon = [(n, p) for n, p in trained if config.optimizer == "muon" and _is_inner_matrix(n, p)]
+        taken = {name for name, _ in muon}
+        rest = [(name, parameter) for name, parameter in trained if name not in taken]
+        decayed = [p for _, p in rest if p.ndim >= 2]
+        undecayed = [p for _, p in rest if p.ndim < 2]
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": undecayed, "weight_decay": 0.0},
+        ]
+        self._names: dict[Tensor, str] = {parameter: name for name, parameter in trained}
+        self._all: list[torch.optim.Optimizer] = []
+        groups = [group for group in groups if group["params"]]
+        if groups:
+            self._all.append(
+                torch.optim.AdamW(
+                    groups,
+                    lr=config.learning_rate,
+                    betas=(config.beta1, config.beta2),
+                    fused=device.partition(":")[0] in ("cpu", "cuda", "mps"),
+                )
+            )
+        if muon:
+            self._all.append(
+                Muon(
+                    [parameter for _, parameter in muon],
+                    lr=config.muon_learning_rate or config.learning_rate,
+                    momentum=config.muon_momentum,
+                    weight_decay=config.weight_decay,
+                )
+            )
+        for group in self._groups():
+            group["peak"] = group["lr"]
+
+    def _groups(self) -> list[dict[str, object]]:
+        return [group for optimizer in self._all for group in optimizer.param_groups]
+
+    def parameters(self) -> list[Tensor]:
+        """Everything that is trained."""
+        return list(self._names)
+
+    def set_rate(self, factor: float) -> float:
+        """Sets every learning rate to `factor` of its peak; returns the first one."""
+        for group in self._groups():
+            group["lr"] = group["peak"] * factor  # type: ignore[operator]
+        return float(self._groups()[0]["lr"])  # type: ignore[arg-type]
+
+    def step(self, scaler: torch.amp.GradScaler) -> None:
+        """One update; gradients must be unscaled (the scaler then skips the step where one is infinite)."""
+        for optimizer in self._all:
+            scaler.step(optimizer)
+        scaler.update()
+
+    def unscale(self, scaler: torch.amp.GradScaler) -> None:
+        """Takes the loss scale out of the gradients."""
+        if scaler.is_enabled():
+            for optimizer in self._all:
+                scaler.unscale_(optimizer)
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients."""
+        for optimizer in self._all:
+            optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """The state as `{"blocks.0.mlp.expand.weight.exp_avg": tensor, …}`."""
+        tensors = {}
+        for optimizer in self._all:
+            for parameter, state in optimizer.state.items():
+                for key, value in state.items():
+                    tensors[f"{self._names[parameter]}.{key}"] = value
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave.
+
+        Raises:
+            ValueError: a tensor belongs to no parameter, has another shape than it, or is another optimizer's.
+        """
+        by_name = {name: parameter for parameter, name in self._names.items()}
+        owner = {
+            parameter: optimizer for optimizer in self._all for g in optimizer.param_groups for parameter in g["params"]
+        }
+        for full_name, tensor in tensors.items():
+            name, _, key = full_name.rpartition(".")
+            parameter = by_name.get(name)
+            if parameter is None:
+                raise ValueError(f"{full_name} belongs to no trained parameter")
+            if tensor.ndim and tensor.shape != parameter.shape:
+                raise ValueError(f"{full_name} has shape {tuple(tensor.shape)}, not {tuple(parameter.shape)}")
+            place = parameter.device if tensor.ndim or parameter.is_cuda else "cpu"
+            owner[parameter].state[parameter][key] = tensor.clone().to(place)
+        for parameter, name in self._names.items():
+            kept = set(owner[parameter].state[parameter])
+            if kept and kept != _STATE_KEYS[type(owner[parameter])]:
+                raise ValueError(f"{name} has the state of another optimizer ({', '.join(sorted(kept))})")
+
+
+def _is_inner_matrix(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim == 2 and "embedding" not in name

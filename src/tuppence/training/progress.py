@@ -1,0 +1,93 @@
+"""The live line of a run: step, loss, speed, time and dollars to go. Plain lines where stderr is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.live import Live
+from rich.text import Text
+
+from tuppence.core.console import console, note
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration for people.
+
+    Example:
+        >>> [describe_seconds(s) for s in (4.2, 75, 5400)]
+        ['4s', '1m15s', '1h30m']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def describe(row: Mapping[str, Any]) -> str:
+    """One line of what a training row says; what is unknown is left out.
+
+    Example:
+        >>> describe({"step": 20, "max_steps": 100, "loss": 4.25, "tokens_per_second": 2500.0, "seconds_left": 65})
+        'step 20/100 · loss 4.250 · 2,500 tok/s · 1m05s to go'
+    """
+    of = f"/{row['max_steps']}" if row.get("max_steps") else ""
+    parts = [f"step {row['step']}{of}"]
+    if row.get("loss") is not None:
+        parts.append(f"loss {row['loss']:.3f}")
+    if row.get("val_loss") is not None:
+        parts.append(f"val {row['val_loss']:.3f}")
+    if row.get("tokens_per_second") is not None:
+        parts.append(f"{row['tokens_per_second']:,.0f} tok/s")
+    if row.get("mfu") is not None:
+        parts.append(f"MFU {row['mfu']:.0%}")
+    if row.get("seconds_left") is not None:
+        parts.append(f"{describe_seconds(row['seconds_left'])} to go")
+    if row.get("rate"):
+        parts.append(f"${row['dollars']:.4f} spent")
+        if row.get("dollars_left") is not None:
+            parts.append(f"${row['dollars_left']:.4f} to go")
+    return " · ".join(parts)
+
+
+class ProgressLine:
+    """A context that shows the newest row."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self._silent = silent
+        self._terminal = sys.stderr.isatty() and not silent
+        self._live = Live(console=console(), refresh_per_second=4, transient=True) if self._terminal else None
+        self._last_plain = 0.0
+
+    def __enter__(self) -> ProgressLine:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, row: Mapping[str, Any]) -> None:
+        """Replaces the live line; without a terminal prints it every ten seconds."""
+        if self._silent:
+            return
+        if self._live:
+            self._live.update(Text(describe(row)))
+        elif time.monotonic() - self._last_plain >= PLAIN_EVERY_SECONDS:
+            self._last_plain = time.monotonic()
+            note(describe(row))
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        if not self._silent:
+            note(message)

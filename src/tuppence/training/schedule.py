@@ -1,0 +1,44 @@
+"""The learning rate as a pure function of the step and of how much of the run is done."""
+
+from __future__ import annotations
+
+import math
+
+from tuppence.training.config import TrainConfig
+
+LONGEST_WARMUP = 0.1
+"""Share of a run after which the rate is at its peak, however many warm-up steps the recipe names."""
+
+
+def learning_rate_factor(config: TrainConfig, step: int, progress: float) -> float:
+    """The share of the peak learning rate to use for the step that follows `step` finished ones.
+
+    Warm-up is linear over `warmup_steps`, or over the first tenth of the run where that is shorter. Then, with u the
+    share done:
+    - cosine: final + (1 - final) (1 + cos πu) / 2 (Loshchilov and Hutter 2017, arXiv:1608.03983)
+    - wsd: 1 until the last `decay_fraction`, then linear to final (warm-up–stable–decay, Hu et al. 2024,
+      arXiv:2404.06395; linear as in Hägele et al. 2024, arXiv:2405.18392)
+    - constant: 1
+
+    Args:
+        step: optimizer steps done.
+        progress: the share of the run that is done, 0 to 1, from `Limits.progress`.
+
+    Returns:
+        A factor in (0, 1].
+
+    Example:
+        >>> config = TrainConfig(warmup_steps=10, schedule="wsd", decay_fraction=0.5, final_learning_rate=0.0)
+        >>> [learning_rate_factor(config, step, step / 100) for step in (0, 9, 50, 75)]
+        [0.1, 1.0, 1.0, 0.5]
+    """
+    done = min(max(progress, 0.0), 1.0)
+    warmup = min(1.0, max((step + 1) / config.warmup_steps, done / LONGEST_WARMUP)) if config.warmup_steps else 1.0
+    low = config.final_learning_rate
+    if config.schedule == "cosine":
+        decay = low + (1 - low) * (1 + math.cos(math.pi * done)) / 2
+    elif config.schedule == "wsd":
+        decay = low + (1 - low) * min(1.0, (1 - done) / config.decay_fraction)
+    else:
+        decay = 1.0
+    return warmup * decay

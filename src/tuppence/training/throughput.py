@@ -1,0 +1,104 @@
+"""Tokens per second and model FLOPs utilisation, with evaluation and saving kept apart."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+
+from tuppence.cost.hardware import Peak, known_peak
+from tuppence.training.precision import DTYPES
+
+RECENT_STEPS = 20
+
+
+@dataclass
+class Clock:
+    """Where the wall time of a run went, over all attempts, in seconds.
+
+    Attributes:
+        train: optimizer steps, without the first of an attempt.
+        startup: the first step of each attempt, where torch compiles and warms up.
+        evaluation: validation and samples.
+        checkpoint: writing and verifying checkpoints.
+    """
+
+    train: float = 0.0
+    startup: float = 0.0
+    evaluation: float = 0.0
+    checkpoint: float = 0.0
+
+    @contextlib.contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Adds the wall time of the block to the attribute `name`."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            setattr(self, name, getattr(self, name) + time.monotonic() - start)
+
+    def as_dict(self) -> dict[str, float]:
+        return {f"{name}_seconds": round(value, 3) for name, value in asdict(self).items()}
+
+
+class Meter:
+    """The recent speed of training.
+
+    Args:
+        tokens_per_step: over all ranks and accumulation steps.
+        flops_per_token: forward and backward, 6·N + 12·L·d·T.
+        peak: of one device; None where unknown.
+        devices: how many work together.
+    """
+
+    def __init__(self, tokens_per_step: int, flops_per_token: float, peak: Peak | None, devices: int) -> None:
+        self.tokens_per_step = tokens_per_step
+        self._flops_per_token, self._peak, self._devices = flops_per_token, peak, devices
+        self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+
+    def record(self, seconds: float) -> None:
+        """Takes note of one step's wall time."""
+        self._recent.append(seconds)
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Mean wall time of the recent steps."""
+        return sum(self._recent) / len(self._recent) if self._recent else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        return self.tokens_per_step / self.step_seconds if self.step_seconds else None
+
+    @property
+    def mfu(self) -> float | None:
+        """Model FLOPs utilisation of the recent steps, 0 to 1."""
+        return self.mfu_at(self.tokens_per_second)
+
+    def mfu_at(self, tokens_per_second: float | None) -> float | None:
+        """Model FLOPs utilisation (Chowdhery et al. 2022, arXiv:2204.02311, appendix B) at a speed, 0 to 1."""
+        if self._peak is None or tokens_per_second is None:
+            return None
+        return tokens_per_second * self._flops_per_token / (self._peak.flops_per_second * self._devices)
+
+
+def device_peak(device: str, precision: str) -> Peak | None:
+    """The dense peak of the device at the precision: from the datasheet for GPUs, measured for CPUs."""
+    if device.startswith("cuda"):
+        return known_peak(torch.cuda.get_device_name(device), precision)
+    return measured_peak(precision) if device == "cpu" else None
+
+
+def measured_peak(precision: str, size: int = 1024, repeats: int = 7) -> Peak:
+    """The best of a few square matrix products on this CPU: what the MFU of a CPU run is a share of."""
+    left = torch.randn(size, size).to(DTYPES[precision])
+    right = torch.randn(size, size).to(DTYPES[precision])
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - start)
+    return Peak(2 * size**3 / best, f"measured here: {size}³ matrix products in {precision}")

@@ -1,0 +1,82 @@
+"""Where metrics go: always to the run's `metrics.jsonl`, and on request to TensorBoard beside it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from tuppence.core.errors import InputError, MissingExtraError
+from tuppence.core.rundir import RunDir, append_json
+
+TRACKERS = ("none", "tensorboard")
+
+
+class Tracker(Protocol):
+    """Takes one row of metrics."""
+
+    def log(self, row: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class MetricsFile:
+    """`metrics.jsonl`, one object per row; numbers that are not finite are written as null."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._path = run.metrics_file
+
+    def log(self, row: dict[str, Any]) -> None:
+        append_json(self._path, {key: _plain(value) for key, value in row.items() if value is not None})
+
+    def close(self) -> None: ...
+
+
+class TensorBoard:
+    """Scalars for TensorBoard, in RUN/tensorboard.
+
+    Raises:
+        MissingExtraError: tensorboard is not installed.
+    """
+
+    def __init__(self, run: RunDir, purge_step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "track", "--track tensorboard") from error
+        # what a killed attempt logged beyond its checkpoint is hidden again
+        self._writer = SummaryWriter(run.path / "tensorboard", purge_step=purge_step)
+
+    def log(self, row: dict[str, Any]) -> None:
+        for key, value in row.items():
+            if isinstance(value, int | float) and key != "step":
+                self._writer.add_scalar(key, value, row["step"])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def check_tracker(track: str) -> None:
+    """Refuses an unknown tracker before anything is started.
+
+    Raises:
+        InputError: `track` is not one of TRACKERS.
+    """
+    if track not in TRACKERS:
+        raise InputError(f"--track {track} is unknown", f"use one of: {', '.join(TRACKERS)}")
+
+
+def open_trackers(run: RunDir, track: str, step: int) -> list[Tracker]:
+    """The trackers of a run that is at `step`.
+
+    Raises:
+        InputError: `track` is not one of TRACKERS.
+    """
+    check_tracker(track)
+    trackers: list[Tracker] = [MetricsFile(run)]
+    if track == "tensorboard":
+        trackers.append(TensorBoard(run, purge_step=step + 1))
+    return trackers
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

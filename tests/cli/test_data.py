@@ -1,0 +1,91 @@
+"""`tuppence data`: what a person types, sees and can pipe on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.tokenizer import train_tokenizer
+
+Verb = Callable[..., Any]
+
+
+@pytest.fixture
+def tok(tmp_path: Path) -> Path:
+    train_tokenizer(["It was a dark and stormy night."] * 3, vocab_size=290).save(tmp_path / "tok")
+    return tmp_path / "tok"
+
+
+def test_prepare_reports_on_stdout_and_in_json(tmp_path: Path, tok: Path, tuppence: Verb) -> None:
+    (tmp_path / "a.txt").write_text("It was a dark night.\n<|endoftext|>\nIt was not.\n<|endoftext|>\nIt was not.")
+    arguments = ["data", "prepare", tmp_path / "a.txt", "--tokenizer", tok, "--deduplicate"]
+    plain = tuppence(*arguments, "--out", tmp_path / "one")
+    assert plain.returncode == 0, plain.stderr
+    assert "of 2 documents, 31 bytes" in plain.stdout
+    assert "dropped 1 duplicate" in plain.stdout
+    done = tuppence(*arguments, "--out", tmp_path / "two", "--json")
+    summary = json.loads(done.stdout)
+    assert summary["splits"]["train"]["documents"] == 2
+    assert summary["duplicates"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.txt", b"", "is empty"),
+        ("a.txt", b"\x00\x01\x02", "is binary"),
+        ("a.txt", "café".encode("latin-1"), "is not UTF-8: byte 0xe9 at offset 3 (line 1)"),
+        ("a.txt.gz", b"\x1f\x8b\x08\x00", "ends too early"),
+        ("a.jsonl", b'{"title": "x"}\n', "row 1: no key 'text'"),
+        ("a.pdf", b"%PDF", "we do not read files of this kind"),
+    ],
+)
+def test_bad_input_is_one_line_a_hint_and_exit_2(
+    tmp_path: Path, tok: Path, tuppence: Verb, name: str, content: bytes, complaint: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = tuppence("data", "prepare", tmp_path / name, "--tokenizer", tok, "--out", tmp_path / "out")
+    error, hint = done.stderr.strip().splitlines()[-2:]
+    assert done.returncode == 2
+    assert error.startswith("error: ")
+    assert complaint in error
+    assert hint.startswith("  hint: ")
+    assert done.stdout == ""
+
+
+def test_stories_are_the_same_for_the_same_seed(tmp_path: Path, tuppence: Verb) -> None:
+    for name, seed in (("one.txt", 1), ("again.txt", 1), ("other.txt", 2)):
+        done = tuppence("data", "synth", "stories", "--out", tmp_path / name, "--count", 20, "--seed", seed)
+        assert done.returncode == 0, done.stderr
+    one, again, other = ((tmp_path / name).read_text() for name in ("one.txt", "again.txt", "other.txt"))
+    assert one == again != other
+    assert one.count("\n<|endoftext|>\n") == 20
+
+
+def test_an_unknown_kind_of_text_is_refused(tmp_path: Path, tuppence: Verb) -> None:
+    done = tuppence("data", "synth", "sonnets", "--out", tmp_path / "a.txt")
+    assert done.returncode == 2
+    assert "cannot make up 'sonnets'" in done.stderr
+
+
+def test_the_catalog_is_listed_for_people_and_programs(tuppence: Verb) -> None:
+    plain = tuppence("data", "list").stdout
+    assert "tiny-shakespeare  (text, 1.12 MB, sha256 known)" in plain
+    assert "licence: CC BY-SA 3.0" in plain
+    sets = json.loads(tuppence("data", "list", "--json").stdout)
+    assert {"name", "url", "licence", "sha256", "bytes", "use"} <= set(sets[0])
+
+
+def test_an_unknown_set_is_refused_with_the_nearest(tmp_path: Path, tuppence: Verb) -> None:
+    done = tuppence("data", "get", "tiny-shakespear", "--out", tmp_path / "a.txt")
+    assert done.returncode == 2
+    assert "did you mean 'tiny-shakespeare'?" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["list", "get", "synth", "prepare"])
+def test_every_help_shows_an_example(tuppence: Verb, verb: str) -> None:
+    assert f"tuppence data {verb}" in tuppence("data", verb, "--help").stdout.split("Example")[1]

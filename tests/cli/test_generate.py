@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuppence.cli import main
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.text import generate_text
+from tuppence.model.weights import load_model, save_model
+from tuppence.tokenizer import Tokenizer, train_tokenizer
+
+Called = tuple[int, str, str]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
+    """Runs a command line in this process, which need not import torch again: (exit code, stdout, stderr)."""
+
+    def run(*arguments: object, stdin: str = "") -> Called:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as finished:
+            main([str(argument) for argument in arguments])
+        return finished.value.code, *capsys.readouterr()  # type: ignore[return-value]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a small random model that says many different things."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    tokenizer = train_tokenizer(["the cat sat on the mat, and the dog sat on the cat. été à Zürich"], vocab_size=290)
+    torch.manual_seed(0)
+    model = GPT(ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=48, vocab_size=tokenizer.vocab_size))
+    with torch.no_grad():
+        model.position_embedding.weight.normal_(std=2)
+    save_model(model, folder / "model", tokenizer=tokenizer)
+    return folder
+
+
+def test_prompt_and_continuation_go_to_stdout_and_nothing_else(run_folder: Path, call: Callable[..., Called]) -> None:
+    code, out, _err = call("generate", run_folder, "--prompt", "the cat", "--max-tokens", 20, "--seed", 3)
+    tokenizer, model = Tokenizer.load(run_folder / "model"), load_model(run_folder)
+    expected = generate_text(model, tokenizer, ["the cat"], max_tokens=20, temperature=0.8, seed=3)[0]
+    assert code == 0
+    assert out == "the cat" + expected.text + "\n"
+
+
+def test_several_prompts_and_samples_as_json(run_folder: Path, call: Callable[..., Called]) -> None:
+    _code, out, _err = call(
+        "generate", run_folder, "--prompt", "the", "--prompt", "a dog", "--num-samples", 2,
+        "--max-tokens", 5, "--seed", 1, "--json",
+    )  # fmt: skip
+    results = json.loads(out)
+    assert [result["prompt"] for result in results] == ["the", "the", "a dog", "a dog"]
+    assert results[0]["text"] != results[1]["text"]
+    assert set(results[0]) == {"prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"}
+
+
+def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(
+    run_folder: Path, call: Callable[..., Called]
+) -> None:
+    piped = call("generate", run_folder, "--prompt", "-", "--temperature", 0, stdin="the cat\n")
+    given = call("generate", run_folder, "--prompt", "the cat", "--temperature", 0)
+    assert piped == given
+    assert piped[0] == 0
+
+
+def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Callable[..., Called]) -> None:
+    code, out, err = call("generate", run_folder, "--prompt", "x" * 100, "--max-tokens", 3)
+    assert code == 0
+    assert out.startswith("x" * 100)
+    assert "context 48" in err
+
+
+def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
+    command = f"{sys.executable} -m tuppence generate {run_folder} --prompt the --max-tokens 2000 | head -c 5"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120)
+    assert done.stdout.startswith(b"the")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--prompt", "x", "--temperature", "-1"), "temperature -1.0"),
+        (("--prompt", "x", "--top-p", "2"), "top-p 2.0"),
+        (("--prompt", "x", "--top-k", "0"), "top-k 0"),
+        (("--prompt", "x", "--stop", ""), "stop string is empty"),
+        (("--prompt", "x", "--precision", "int4"), "int4"),
+        ((), "--prompt"),
+    ],
+)
+def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
+    arguments: tuple[str, ...], message: str, run_folder: Path, call: Callable[..., Called]
+) -> None:
+    code, _out, err = call("generate", run_folder, *arguments)
+    assert code == 2
+    error, hint = err.strip().splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert message in error
+    assert hint.startswith("  hint: ")
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, call: Callable[..., Called]) -> None:
+    code, _out, err = call("generate", tmp_path / "gone", "--prompt", "x")
+    assert code == 2
+    assert "gone does not exist" in err
+
+
+def test_chat_answers_piped_lines_and_leaves_at_their_end(run_folder: Path, call: Callable[..., Called]) -> None:
+    lines = "the cat\n\n/reset\nthe cat\n/exit\nnever read\n"
+    code, out, err = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin=lines)
+    assert code == 0
+    first, second = out.splitlines()
+    assert first == second  # forgotten in between
+    assert "forgotten" in err
+    assert ">" not in out
+    again = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin="the cat")
+    assert again[1] == first + "\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_ctrl_c_stops_the_answer_and_not_the_program(run_folder: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "tuppence", "chat", str(run_folder), "--max-tokens", "1000000", "--seed", "1"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        os.write(ours, b"the cat\n")
+        assert process.stdout.read(20)  # it is writing
+        process.send_signal(signal.SIGINT)
+        while b"stopped" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)  # at the prompt: no end either
+        while b"stopped" not in process.stderr.readline():
+            assert process.poll() is None
+        os.write(ours, b"/exit\n")
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        os.close(ours)
+        os.close(theirs)

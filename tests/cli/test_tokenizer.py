@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tuppence.tokenizer import Tokenizer
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "cats.txt"
+    path.write_text("The cat sat on the mat, and the hat sat on the cat.\n" * 50, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def tok(corpus: Path, tuppence: Run) -> Path:
+    out = corpus.parent / "tok"
+    done = tuppence("tokenizer", "train", corpus, "--vocab-size", 270, "--special-token", "<|user|>", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert f"{out}: 270 tokens" in done.stdout
+    assert "next: tuppence data prepare" in done.stderr
+    return out
+
+
+def test_training_writes_a_folder_that_loads(tok: Path) -> None:
+    tokenizer = Tokenizer.load(tok)
+    assert tokenizer.special_tokens == {"<|endoftext|>": 268, "<|user|>": 269}
+    assert tokenizer.decode(tokenizer.encode("the bat")) == "the bat"
+
+
+def test_training_reports_in_json_and_says_when_the_text_was_too_short(
+    corpus: Path, tmp_path: Path, tuppence: Run
+) -> None:
+    done = tuppence("tokenizer", "train", corpus, "--vocab-size", 5000, "--out", tmp_path, "--workers", 1, "--json")
+    report = json.loads(done.stdout)
+    assert report["vocab_size"] == Tokenizer.load(tmp_path).vocab_size < 5000
+    assert report["fingerprint"] == Tokenizer.load(tmp_path).fingerprint
+    assert f"holds no more than {report['vocab_size']} tokens" in done.stderr
+
+
+def test_training_reads_rows_by_the_key_and_past_the_bad_ones(tmp_path: Path, tuppence: Run) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"body": "the cat the cat the cat"}\n{"nothing": 1}\n', encoding="utf-8")
+    train = ("tokenizer", "train", rows, "--vocab-size", 260, "--out", tmp_path / "tok")
+    assert "--text-key" in tuppence(*train).stderr
+    refused = tuppence(*train, "--text-key", "body")
+    assert refused.returncode == 2
+    assert "row 2" in refused.stderr
+    done = tuppence(*train, "--text-key", "body", "--skip-bad-rows")
+    assert done.returncode == 0, done.stderr
+    assert "skipped 1 bad row\n" in done.stderr
+
+
+def test_show_gives_the_statistics(tok: Path, tuppence: Run) -> None:
+    done = tuppence("tokenizer", "show", tok)
+    assert "tokens       270: 256 bytes, 12 merges" in done.stdout
+    assert "<|endoftext|> = 268" in done.stdout
+
+
+def test_show_cuts_a_text_with_bars_where_there_is_no_terminal(tok: Path, tuppence: Run) -> None:
+    done = tuppence("tokenizer", "show", tok, "the é!")
+    assert done.stdout.splitlines()[0] == "t|he| |<0xC3>|<0xA9>|!"
+    assert "6 tokens, 6 characters, 7 bytes: 1.17 bytes per token" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_show_cuts_a_text_in_colours_on_a_terminal(tok: Path) -> None:
+    pty = pytest.importorskip("pty")
+    outer, inner = pty.openpty()
+    command = [sys.executable, "-m", "tuppence", "tokenizer", "show", str(tok), "the hat"]
+    subprocess.run(command, stdout=inner, check=True, timeout=60, env={"TERM": "xterm", "PATH": "/usr/bin"})
+    shown = os.read(outer, 2**16).decode()
+    assert "\x1b[44mt\x1b[0m" in shown
+    assert "|" not in shown
+
+
+def test_show_reads_a_text_from_stdin_and_answers_in_json(tok: Path, tuppence: Run) -> None:
+    done = tuppence("tokenizer", "show", tok, "-", "--json", input="the hat<|endoftext|>")
+    report = json.loads(done.stdout)
+    assert report["text"]["ids"] == Tokenizer.load(tok).encode("the hat<|endoftext|>")
+    assert report["text"]["bytes"] == 20
+    assert report["special_tokens"]["<|endoftext|>"] == 268
+
+
+def test_import_reads_what_training_wrote(tok: Path, tmp_path: Path, tuppence: Run) -> None:
+    done = tuppence("tokenizer", "import", tok / "tokenizer.json", "--out", tmp_path / "copy", "--json")
+    assert json.loads(done.stdout)["fingerprint"] == Tokenizer.load(tmp_path / "copy").fingerprint
+    assert Tokenizer.load(tmp_path / "copy").fingerprint == Tokenizer.load(tok).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "CORPUS", "--vocab-size", "100", "--out", "x"], "has no room for the 256 bytes"),
+        (["train", "CORPUS", "--vocab-size", "300", "--pattern", "gpt5", "--out", "x"], "no split pattern 'gpt5'"),
+        (["train", "missing.txt", "--vocab-size", "300", "--out", "x"], "missing.txt"),
+        (["import", "missing.tiktoken", "--pattern", "gpt2", "--out", "x"], "cannot read missing.tiktoken"),
+        (["show", "missing"], "cannot read missing"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, corpus: Path, tmp_path: Path, tuppence: Run
+) -> None:
+    words = [str(corpus) if word == "CORPUS" else word for word in arguments]
+    done = tuppence("tokenizer", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("verb", ["train", "import", "show"])
+def test_help_shows_an_example(verb: str, tuppence: Run) -> None:
+    assert f"\n    tuppence tokenizer {verb} " in tuppence("tokenizer", verb, "--help").stdout

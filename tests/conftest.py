@@ -1,0 +1,46 @@
+"""Fixtures every room's tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Two test processes run side by side, and models here are tiny: more threads would only get into each other's way.
+# Subprocesses inherit it; a test that needs two threads says so.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("TUPPENCE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+settings.register_profile("busy", deadline=None)  # a slow machine is not a wrong answer
+settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real public data beside the checkout; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no shared data beside the checkout")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tuppence() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the real command line in a process of its own: `tuppence("doctor", "--json")`."""
+
+    def run(*arguments: object, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tuppence", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run

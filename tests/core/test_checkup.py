@@ -1,0 +1,133 @@
+"""The doctor answers on odd machines too: no torch, a broken torch, a full disk, missing extras."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.core import checkup, environment
+from tuppence.core.checkup import Check, aws_credentials, examine, verdict
+
+
+def by_name(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def break_torch(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "torch":
+            raise error
+        return real(name, *rest, **more)
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_this_machine_can_run_the_project(tmp_path: Path) -> None:
+    checks = by_name(examine(tmp_path))
+    assert {"python", "torch", "device", "precision", "memory", "disk", "place", "aws"} <= set(checks)
+    assert checks["torch"].status == "ok"
+    assert checks["precision"].value.startswith(("bf16", "fp16", "float32"))
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("No module named 'torch'"), OSError("libcudart.so.13: cannot open")]
+)
+def test_a_missing_or_broken_torch_is_one_failed_line_and_the_rest_still_answers(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        break_torch(patched, error)
+        checks = by_name(examine(tmp_path))
+    assert checks["torch"].status == "fail"
+    assert "pip install" in checks["torch"].hint
+    assert checks["disk"].status in ("ok", "warn")
+    assert verdict(list(checks.values())) == "fail"
+
+
+@pytest.mark.parametrize(("version", "status"), [("2.5.1+cu121", "fail"), ("2.6.0", "ok"), ("2.10.0a0+git1", "ok")])
+def test_torch_older_than_2_6_fails(version: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch, "__version__", version)
+    assert by_name(examine(tmp_path))["torch"].status == status
+
+
+@pytest.mark.parametrize(("free", "status"), [(100 * 2**20, "fail"), (2 * 2**30, "warn"), (50 * 2**30, "ok")])
+def test_a_filling_disk_warns_and_a_full_one_fails(
+    free: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "free_disk_bytes", lambda folder: free)
+    assert by_name(examine(tmp_path))["disk"].status == status
+
+
+def test_a_missing_extra_warns_and_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "matplotlib" else real(name, *rest)
+    )
+    check = by_name(examine(tmp_path))["extra plot"]
+    assert (check.status, check.hint) == ("warn", "pip install 'tuppence[plot]'")
+
+
+def test_a_check_that_raises_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode() -> int:
+        raise RuntimeError("odd machine")
+
+    monkeypatch.setattr(environment, "cpu_count", explode)
+    check = by_name(examine(tmp_path))["cores"]
+    assert check.status == "warn"
+    assert "odd machine" in check.value
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "made-up-name", "AWS_SECRET_ACCESS_KEY": "made-up-word"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "files", "found"),
+    [
+        ({}, {}, None),
+        ({"AWS_ACCESS_KEY_ID": "half-a-pair"}, {}, None),
+        (KEYS, {}, "environment variables"),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}, {}, "container role"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": "arn:x"}, {}, "web identity role"),
+        ({}, {".aws/credentials": "[default]\n"}, "shared credentials file"),
+        ({}, {".aws/config": "[default]\nregion = eu-west-1\n"}, None),
+        ({}, {".aws/config": "[default]\nsso_session = me\n"}, "profile in the config file"),
+    ],
+)
+def test_aws_credentials_are_noticed_and_never_shown(
+    variables: dict[str, str], files: dict[str, str], found: str | None, tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    check = aws_credentials(variables, tmp_path)
+    assert check.status == "ok"
+    assert (f"credentials present ({found})" == check.value) if found else check.value.startswith("no credentials")
+    for value in variables.values():
+        assert value not in check.value + check.hint
+
+
+def test_the_worst_line_is_the_verdict() -> None:
+    ok, warn, fail = (Check("x", status, "") for status in ("ok", "warn", "fail"))
+    assert verdict([ok, ok]) == "ok"
+    assert verdict([ok, warn]) == "warn"
+    assert verdict([warn, fail, ok]) == "fail"
+
+
+def test_every_extra_of_the_project_is_examined() -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("tomllib is in Python 3.11")
+    import tomllib
+
+    project = Path(checkup.__file__).parents[3] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    assert set(checkup.EXTRAS) == set(extras) - {"dev"}

@@ -1,0 +1,82 @@
+"""A run folder's logs can be cut back to a checkpoint, and a torn line harms nobody."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.core.rundir import RunDir, append_json, git_commit, read_json_lines
+
+
+def test_logs_rewind_to_where_they_were_marked(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    append_json(run.metrics_file, {"step": 1})
+    marks = run.mark()
+    append_json(run.metrics_file, {"step": 2})
+    append_json(run.samples_file, {"step": 2})
+    run.rewind(marks)
+    assert list(read_json_lines(run.metrics_file)) == [{"step": 1}]
+    assert list(read_json_lines(run.samples_file)) == []
+
+
+def test_a_log_shorter_than_its_mark_is_left_alone(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    append_json(run.metrics_file, {"step": 1})
+    run.rewind({"metrics.jsonl": 10_000})
+    assert run.metrics_file.stat().st_size == len(json.dumps({"step": 1})) + 1
+
+
+def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.jsonl"
+    log.write_bytes(b'{"step": 1}\n[1]\n{"step": 2, "lo')
+    assert list(read_json_lines(log)) == [{"step": 1}]
+    assert list(read_json_lines(tmp_path / "none.jsonl")) == []
+
+
+def test_numbers_that_are_not_json_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        append_json(tmp_path / "log.jsonl", {"loss": math.nan})
+
+
+def test_the_record_keeps_what_an_update_does_not_name(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.create()
+    assert not run.exists()
+    run.update_record(status="running", seed=3)
+    run.update_record(status="done")
+    assert run.read_record() == {"status": "done", "seed": 3}
+
+
+def test_a_folder_with_other_things_in_it_is_not_taken_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="not empty"):
+        RunDir(tmp_path).create()
+
+
+def test_the_commit_of_this_checkout_is_found() -> None:
+    commit = git_commit()
+    assert commit is None or len(commit.removesuffix("+changes")) == 40
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX's")
+def test_a_second_process_is_kept_out_until_the_first_lets_go_or_is_killed(tmp_path: Path) -> None:
+    hold = f"from pathlib import Path; from tuppence.core.rundir import RunDir; RunDir(Path({str(tmp_path)!r})).claim()"
+    other = subprocess.Popen([sys.executable, "-c", f"{hold}; print(1, flush=True); input()"], stdin=-1, stdout=-1)
+    assert other.stdout is not None
+    other.stdout.readline()
+    with pytest.raises(InputError, match="another process is training"):
+        RunDir(tmp_path).claim()
+    other.kill()
+    other.communicate()
+    let_go = RunDir(tmp_path).claim()
+    with pytest.raises(InputError, match="another process"):
+        RunDir(tmp_path).claim()
+    let_go()
+    RunDir(tmp_path).claim()()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+"""The ledger adds up over attempts, and a kill is never free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tuppence.core.rundir import read_json_lines
+from tuppence.cost.ledger import TICK_SECONDS, Ledger, Rate, read_attempts
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_dollars_are_seconds_times_the_rate_over_all_attempts(tmp_path: Path) -> None:
+    path, rate, clock = tmp_path / "ledger.jsonl", Rate(3.6, "a price list"), Clock()
+    first = Ledger(path, rate, cap=1.0, clock=clock)
+    clock.now = 100.0
+    first.end("done")
+    second = Ledger(path, rate, clock=clock)
+    clock.now = 150.0
+    assert second.attempt == 2
+    assert second.dollars() == pytest.approx(0.150)
+    second.end("done")
+    assert [attempt.dollars for attempt in read_attempts(path)] == pytest.approx([0.1, 0.05])
+
+
+def test_a_killed_attempt_is_charged_to_its_last_line_and_one_tick_more(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    ledger = Ledger(path, Rate(3600.0, "test"), clock=clock)
+    clock.now = TICK_SECONDS + 1
+    ledger.tick()
+    clock.now += TICK_SECONDS / 2
+    ledger.tick()  # too early: no line
+    with path.open("ab") as log:
+        log.write(b'{"attempt": 1, "eve')  # the kill came while a line was written
+    assert Ledger(path, Rate(3600.0, "test"), clock=clock).spent_before == pytest.approx(2 * TICK_SECONDS + 1)
+
+
+def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path, Rate(1.5, "given by --rate"), cap=9.0).end("done")
+    rows = list(read_json_lines(path))
+    assert [row["event"] for row in rows] == ["start", "end"]
+    assert all((row["rate_source"], row["cap_usd"]) == ("given by --rate", 9.0) for row in rows)

@@ -1,0 +1,229 @@
+"""Downloads survive bad servers: each test talks to a real one on this machine that misbehaves in one way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
+from tuppence.data import download as downloading
+from tuppence.data.download import download
+
+CONTENT = random.Random(0).randbytes(1_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server:
+    """Serves one file; the attributes say how badly."""
+
+    def __init__(self) -> None:
+        self.content = CONTENT
+        self.tag = '"first"'
+        self.ranges = True
+        self.drop_after: list[int] = []  # bytes sent before the connection is cut, per request
+        self.statuses: list[int] = []  # answered instead, per request
+        self.redirect = ""
+        self.requests: list[tuple[str | None, str | None]] = []
+        handler = type("Handler", (_Handler,), {"server_state": self})
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up are no news
+        self.url = f"http://127.0.0.1:{self._http.server_port}/file"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_state: Server
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        state = self.server_state
+        wanted = self.headers.get("Range")
+        state.requests.append((wanted, self.headers.get("If-Range")))
+        if state.redirect:
+            self.send_response(302)
+            self.send_header("Location", state.redirect)
+            self.end_headers()
+            return
+        if state.statuses:
+            self.send_error(state.statuses.pop(0))
+            return
+        start = 0
+        if wanted and state.ranges and self.headers.get("If-Range") == state.tag:
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
+        if start >= len(state.content):
+            self.send_error(416)
+            return
+        body = state.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", state.tag)
+        self.send_header("Content-Length", str(len(body)))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(state.content) - 1}/{len(state.content)}")
+        self.end_headers()
+        cut = state.drop_after.pop(0) if state.drop_after else len(body)
+        self.wfile.write(body[:cut])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fetch(server: Server, tmp_path: Path) -> Callable[..., Any]:
+    return lambda **options: download(
+        server.url, tmp_path / "out.bin", **{"sha256": SHA256, "pause_seconds": 0.001, **options}
+    )
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_whole_file_arrives_and_is_verified(fetch: Any, tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    done = fetch(on_progress=lambda have, total: seen.append((have, total)))
+    assert done.path.read_bytes() == CONTENT
+    assert (done.bytes, done.sha256, done.verified) == (len(CONTENT), SHA256, True)
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert left_in(tmp_path) == ["out.bin"]
+
+
+def test_dropped_connections_are_taken_up_where_they_broke(server: Server, fetch: Any) -> None:
+    server.drop_after = [300_000, 100_000, 400_000]
+    assert fetch(attempts=2).path.read_bytes() == CONTENT
+    assert [wanted for wanted, _ in server.requests] == [
+        None,
+        "bytes=300000-",
+        "bytes=400000-",
+        "bytes=800000-",
+    ]
+    assert {tag for _, tag in server.requests[1:]} == {'"first"'}
+
+
+def test_a_second_run_goes_on_with_what_the_first_one_left(server: Server, fetch: Any, tmp_path: Path) -> None:
+    server.drop_after = [250_000]
+    with pytest.raises(InputError, match=r"the connection ended after 250,000 of 1,000,000 bytes") as caught:
+        fetch(attempts=1)
+    assert "goes on where it stopped" in caught.value.hint
+    assert left_in(tmp_path) == ["out.bin.part", "out.bin.part.json"]
+    assert fetch().path.read_bytes() == CONTENT
+    assert server.requests[1] == ("bytes=250000-", '"first"')
+
+
+def test_a_server_that_ignores_ranges_sends_it_all_again(server: Server, fetch: Any) -> None:
+    server.ranges, server.drop_after = False, [600_000]
+    assert fetch().path.read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_in_between_is_fetched_anew(server: Server, fetch: Any) -> None:
+    server.drop_after = [600_000]
+    with pytest.raises(InputError):
+        fetch(attempts=1)
+    server.content, server.tag = CONTENT[::-1], '"second"'
+    done = fetch(sha256=None)
+    assert done.path.read_bytes() == CONTENT[::-1]
+    assert not done.verified
+
+
+def test_a_part_of_another_address_is_not_gone_on_with(server: Server, fetch: Any, tmp_path: Path) -> None:
+    (tmp_path / "out.bin.part").write_bytes(b"something else")
+    (tmp_path / "out.bin.part.json").write_text(json.dumps({"url": "https://elsewhere", "tag": '"first"'}))
+    assert fetch().path.read_bytes() == CONTENT
+    assert server.requests == [(None, None)]
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(server: Server, fetch: Any, tmp_path: Path) -> None:
+    (tmp_path / "out.bin.part").write_bytes(CONTENT + b"more")
+    (tmp_path / "out.bin.part.json").write_text(json.dumps({"url": server.url, "tag": '"first"'}))
+    assert fetch().path.read_bytes() == CONTENT
+
+
+def test_a_wrong_body_is_refused_and_removed(server: Server, fetch: Any, tmp_path: Path) -> None:
+    server.content = b"<html>Please log in</html>"
+    with pytest.raises(CorruptFileError, match=f"not {SHA256}"):
+        fetch()
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_refusal_is_final(server: Server, fetch: Any, status: int) -> None:
+    server.statuses = [status]
+    with pytest.raises(InputError, match=f"HTTP {status}"):
+        fetch()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(server: Server, fetch: Any, status: int) -> None:
+    server.statuses = [status, status]
+    assert fetch(attempts=3).path.read_bytes() == CONTENT
+
+
+def test_a_server_that_stays_down_is_given_up(server: Server, fetch: Any) -> None:
+    server.statuses = [503] * 10
+    with pytest.raises(InputError, match="HTTP 503"):
+        fetch(attempts=3)
+    assert len(server.requests) == 3
+
+
+def test_nobody_listening_is_an_error_for_a_person(server: Server, fetch: Any) -> None:
+    server.stop()
+    with pytest.raises(InputError, match="cannot download"):
+        fetch(attempts=2)
+
+
+def test_more_bytes_than_we_accept_are_refused_before_they_come(server: Server, fetch: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has 1,000,000 bytes, more than the 5,000 we accept"):
+        fetch(limit_bytes=5000)
+    assert not (tmp_path / "out.bin").exists()
+
+
+def test_a_file_that_cannot_fit_is_refused_before_it_comes(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type("Usage", (), {"free": 10_000})
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OutOfSpaceError, match=r"needs 1,000,000 bytes, the disk has 10,000"):
+        fetch()
+
+
+def test_the_same_command_again_after_success_is_done_at_once(server: Server, fetch: Any) -> None:
+    assert fetch() == fetch()
+    assert len(server.requests) == 1
+
+
+def test_an_existing_file_is_never_overwritten(fetch: Any, tmp_path: Path) -> None:
+    (tmp_path / "out.bin").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        fetch()
+    assert (tmp_path / "out.bin").read_text() == "mine"
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a", "ftp://127.0.0.1/a", "file:///etc/passwd", "a.txt"])
+def test_only_https_is_fetched(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InputError, match="is not https"):
+        download(url, tmp_path / "a")
+
+
+@pytest.mark.parametrize("target", ["http://example.org/a", "file:///etc/passwd"])
+def test_a_redirect_away_from_https_is_not_followed(server: Server, fetch: Any, target: str) -> None:
+    server.redirect = target
+    with pytest.raises(InputError, match=r"is not https|HTTP 302"):
+        fetch()

@@ -1,0 +1,356 @@
+"""Prepared tokens are the tokenizer's own, whatever the workers, the shards, or the moment of a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gzip
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tuppence.core.errors import InputError, OutOfSpaceError
+from tuppence.data import packs
+from tuppence.data import prepare as preparing
+from tuppence.data.prepare import PrepareSummary, prepare
+from tuppence.data.shards import TokenShards, tokenizer_folder
+from tuppence.data.writer import ShardWriter
+from tuppence.tokenizer import Tokenizer, train_tokenizer
+
+SENTENCE = "It was a dark and stormy night ; the rain fell in torrents , or so they said — café 雨 🌧"
+
+Prepare = Callable[..., PrepareSummary]
+
+
+def made_up(count: int, seed: int = 0, words: int = 60) -> list[str]:
+    """Distinct documents."""
+    random_ = random.Random(seed)
+    return [f"{number}: " + " ".join(random_.choices(SENTENCE.split(), k=words)) for number in range(count)]
+
+
+def write(path: Path, texts: list[str]) -> str:
+    path.write_text("\n<|endoftext|>\n".join(texts))
+    return str(path)
+
+
+def documents_of(folder: Path, split: str, tokenizer: Tokenizer) -> list[str]:
+    shards = TokenShards.open(folder, split)
+    tokens = shards.window(0, len(shards))
+    parts = np.split(tokens, np.flatnonzero(tokens == tokenizer.end_of_text) + 1)
+    assert len(parts.pop()) == 0, "the last document has no end"
+    assert [int(part[-1]) for part in parts] == [tokenizer.end_of_text] * len(parts)
+    return [tokenizer.decode(part[:-1].tolist()) for part in parts]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def run(tmp_path: Path, tokenizer: Tokenizer) -> Prepare:
+    return lambda inputs, **options: prepare(
+        [inputs] if isinstance(inputs, str) else inputs, tokenizer, options.pop("out", tmp_path / "out"), **options
+    )
+
+
+def test_every_document_is_encoded_whole_and_ended(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+    texts = made_up(500)
+    summary = run(write(tmp_path / "a.txt", texts), shard_tokens=1000)
+    shards = TokenShards.open(tmp_path / "out")
+    wanted = [token for text in texts for token in [*tokenizer.encode(text), tokenizer.end_of_text]]
+    assert shards.window(0, len(shards)).tolist() == wanted
+    assert shards.tokenizer_fingerprint == tokenizer.fingerprint
+    assert summary.splits["train"] == {
+        "tokens": len(wanted),
+        "bytes": sum(len(text.encode()) for text in texts),
+        "documents": 500,
+    }
+    shards.require_tokenizer(Tokenizer.load(tokenizer_folder(tmp_path / "out")))
+
+
+def test_a_document_of_many_pieces_has_the_tokens_of_the_whole(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuppence.data.readers.PIECE_CHARACTERS", 100)
+    text = " ".join(made_up(50))
+    run(write(tmp_path / "a.txt", [text]))
+    shards = TokenShards.open(tmp_path / "out")
+    assert shards.num_documents == 1
+    assert shards.window(0, len(shards)).tolist() == [*tokenizer.encode(text), tokenizer.end_of_text]
+
+
+def test_a_special_token_in_a_row_is_plain_text(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+    text = "before <|endoftext|> after"
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": text}))
+    assert run(str(tmp_path / "a.jsonl")).splits["train"]["documents"] == 1
+    assert documents_of(tmp_path / "out", "train", tokenizer) == [text]
+
+
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 5}])
+def test_workers_change_nothing(
+    tmp_path: Path, run: Prepare, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    inputs = write(tmp_path / "a.txt", made_up(300))
+    run(inputs, val_fraction=0.2, shard_tokens=2000)
+    run(inputs, val_fraction=0.2, shard_tokens=2000, out=tmp_path / "other", **options)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "other")
+
+
+def test_a_held_out_file_is_the_validation_split(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+    train, val = made_up(20), made_up(5, seed=1)
+    run(write(tmp_path / "a.txt", train), val_inputs=[write(tmp_path / "b.txt", val)])
+    assert documents_of(tmp_path / "out", "train", tokenizer) == train
+    assert documents_of(tmp_path / "out", "val", tokenizer) == val
+
+
+def test_a_share_is_held_out_and_nothing_is_lost(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+    texts = made_up(400)
+    run(write(tmp_path / "a.txt", texts), val_fraction=0.25)
+    train, val = (documents_of(tmp_path / "out", split, tokenizer) for split in ("train", "val"))
+    assert 60 < len(val) < 140
+    assert sorted(train + val) == sorted(texts)
+
+
+def test_the_only_document_gives_its_tail(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "\n".join(made_up(100))
+    run(write(tmp_path / "a.txt", [text]), val_fraction=0.1)
+    (train,), (val,) = (documents_of(tmp_path / "out", split, tokenizer) for split in ("train", "val"))
+    assert train + val == text
+    assert 0.08 < len(val) / len(text) < 0.13
+    assert train.endswith("\n")
+    assert "one document only: its last 10.0% is the validation split" in capsys.readouterr().err
+
+
+def test_duplicates_are_dropped_and_so_is_training_text_that_is_held_out(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer
+) -> None:
+    texts = made_up(30)
+    inputs = write(tmp_path / "a.txt", texts + texts[:10])
+    summary = run(inputs, val_inputs=[write(tmp_path / "b.txt", texts[25:])], deduplicate=True)
+    assert documents_of(tmp_path / "out", "train", tokenizer) == texts[:25]
+    assert documents_of(tmp_path / "out", "val", tokenizer) == texts[25:]
+    assert summary.duplicates == 15
+
+
+def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": 1}\nnot json\n{"text": "two"}\n')
+    with pytest.raises(InputError, match="row 2"):
+        run(str(tmp_path / "a.jsonl"))
+    summary = run(str(tmp_path / "a.jsonl"), skip_bad_rows=True)
+    assert (summary.skipped_rows, summary.splits["train"]["documents"]) == (2, 2)
+
+
+def test_an_error_midway_leaves_no_half_shard_and_the_mended_input_is_taken_up(
+    tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "PACK_CHARACTERS", 100)
+    rows = [json.dumps({"text": text}) for text in made_up(50)]
+    (tmp_path / "a.jsonl").write_text("\n".join([*rows, "not json"]))
+    with pytest.raises(InputError, match="row 51"):
+        run(str(tmp_path / "a.jsonl"), shard_tokens=1000)
+    assert not list((tmp_path / "out").glob("**/.*.tmp"))
+    assert not (tmp_path / "out/index.json").exists()
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    assert run(str(tmp_path / "a.jsonl"), shard_tokens=1000).resumed_shards == 0  # other bytes, other request
+
+
+def test_a_full_disk_is_an_error_and_the_finished_shards_are_gone_on_with(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    inputs = write(tmp_path / "a.txt", made_up(200))
+    add, added = ShardWriter.add, []
+
+    def full(self: ShardWriter, pack: Any) -> None:
+        add(self, pack)
+        added.append(pack)
+        if self._out is not None and len(added) in (30, 31):  # a shard is open at one of them
+            added.extend([pack, pack])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ShardWriter, "add", full)
+    with pytest.raises(OutOfSpaceError, match=r"no space left on the disk while writing .*train-\d+\.bin"):
+        run(inputs, shard_tokens=1000)
+    assert not list((tmp_path / "out").glob(".*.tmp"))
+    assert run(inputs, shard_tokens=1000).resumed_shards > 5
+    assert documents_of(tmp_path / "out", "train", tokenizer) == made_up(200)
+
+
+def test_a_finished_folder_is_not_made_again(tmp_path: Path, run: Prepare) -> None:
+    inputs = write(tmp_path / "a.txt", made_up(20))
+    first = run(inputs)
+    before = files_of(tmp_path / "out")
+    again = run(inputs)
+    assert dataclasses.replace(again, seconds=first.seconds, resumed_shards=0) == first
+    assert again.seconds == 0
+    assert files_of(tmp_path / "out") == before
+
+
+def test_another_request_never_touches_a_finished_folder(tmp_path: Path, run: Prepare) -> None:
+    inputs = write(tmp_path / "a.txt", made_up(20))
+    run(inputs)
+    before = files_of(tmp_path / "out")
+    other = train_tokenizer(["another text altogether"], vocab_size=270)
+    with pytest.raises(InputError, match="other inputs or settings"):
+        run(inputs, deduplicate=True)
+    with pytest.raises(InputError, match="shards of another tokenizer"):
+        prepare([inputs], other, tmp_path / "out")
+    assert files_of(tmp_path / "out") == before
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, run: Prepare) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=r"holds other files \(thesis\.tex\)"):
+        run(write(tmp_path / "a.txt", ["one"]))
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="is a file"):
+        run(write(tmp_path / "a.txt", ["one"]), out=tmp_path / "file")
+    assert (tmp_path / "out/thesis.tex").read_text() == "years of work"
+
+
+def test_only_what_a_preparation_leaves_is_ever_removed(tmp_path: Path, run: Prepare) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".gitignore", ".train-00000.bin.4711.tmp", "train-00003.bin", "unfinished.json"):
+        (out / name).write_text("x")
+    run(write(tmp_path / "a.txt", ["one"]))
+    assert (out / ".gitignore").read_text() == "x"
+    assert sorted(path.name for path in out.glob("*")) == [
+        ".gitignore",
+        "documents-train.bin",
+        "index.json",
+        "tokenizer",
+        "train-00000.bin",
+    ]
+
+
+def test_a_tokenizer_that_is_not_ours_is_left_alone(tmp_path: Path, run: Prepare) -> None:
+    (tmp_path / "out/tokenizer").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"holds other files \(tokenizer\)"):
+        run(write(tmp_path / "a.txt", ["one"]))
+
+
+def test_two_processes_do_not_write_one_folder(tmp_path: Path, run: Prepare) -> None:
+    inputs = write(tmp_path / "a.txt", ["one"])
+    with preparing._locked(tmp_path / "out"), pytest.raises(InputError, match="another process is writing"):
+        run(inputs)
+    run(inputs)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"val_fraction": 0.5, "val_inputs": ["b.txt"]}, "exclude each other"),
+        ({"val_fraction": 1.0}, "is not in 0..1"),
+        ({"val_fraction": -0.1}, "is not in 0..1"),
+        ({"shard_tokens": 0}, "is not positive"),
+        ({"seed": -1}, "--seed -1 is not in"),
+        ({"val_fraction": 1e-9}, "no text is left for the 'val' split of 20 documents"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    tmp_path: Path, run: Prepare, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        run(write(tmp_path / "a.txt", made_up(20)), **options)
+
+
+def killed_at_random_moments(command: list[str], out: Path, rng: random.Random, kills: int) -> int:
+    """Runs a command, killing it `kills` times: soon after it finished a shard, and at any moment, in turn."""
+    hits = 0
+    for number in range(kills):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shards = len(list(out.glob("train-*.bin")))
+        while number % 2 == 0 and process.poll() is None and len(list(out.glob("train-*.bin"))) <= shards:
+            time.sleep(0.001)
+        time.sleep(rng.random() * (1.5 if number % 2 else 0.02))
+        process.send_signal(signal.SIGKILL)
+        hits += process.wait() == -signal.SIGKILL
+    last = subprocess.run(command, capture_output=True, text=True)
+    assert last.returncode == 0, last.stderr
+    return hits
+
+
+def test_a_run_killed_many_times_ends_with_the_same_bytes(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    tokenizer.save(tmp_path / "tok")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\n<|endoftext|>\n".join(made_up(30_000)).encode()))
+
+    def command(out: Path) -> list[str]:
+        options = ["--val-fraction", "0.1", "--deduplicate", "--shard-tokens", "150000", "--workers", "1"]
+        verb = [sys.executable, "-m", "tuppence", "data", "prepare", str(tmp_path / "a.txt.gz")]
+        return [*verb, "--tokenizer", str(tmp_path / "tok"), "--out", str(out), *options]
+
+    whole = subprocess.run(command(tmp_path / "whole"), capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    hits = killed_at_random_moments(command(tmp_path / "killed"), tmp_path / "killed", random.Random(), kills=5)
+    assert hits >= 2, "the run was over before it could be killed"
+    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
+    assert len(TokenShards.open(tmp_path / "whole").index.shards) > 10
+
+
+def test_a_resumed_run_does_not_encode_what_is_finished(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    inputs = write(tmp_path / "a.txt", made_up(200))
+    calls: list[str] = []
+    encode = Tokenizer.encode_to_array
+
+    def counted(self: Tokenizer, text: str) -> Any:
+        calls.append(text)
+        if len(calls) == 150:
+            raise KeyboardInterrupt
+        return encode(self, text)
+
+    monkeypatch.setattr(Tokenizer, "encode_to_array", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, shard_tokens=1000, workers=1)
+    first_time = len(calls)
+    summary = run(inputs, shard_tokens=1000, workers=1)
+    assert summary.resumed_shards > 5
+    assert len(calls) - first_time < 200 - 100
+    assert documents_of(tmp_path / "out", "train", tokenizer) == made_up(200)
+
+
+def test_the_novels_are_prepared_as_the_tokenizer_encodes_them(
+    tmp_path: Path, tokenizer: Tokenizer, shared_data: Path
+) -> None:
+    path = shared_data / "text/english-novels/val.txt"
+    summary = prepare([str(path)], tokenizer, tmp_path / "out")
+    texts = path.read_text().split("\n<|endoftext|>\n")
+    shards = TokenShards.open(tmp_path / "out")
+    wanted = np.concatenate([[*tokenizer.encode(text), tokenizer.end_of_text] for text in texts])
+    assert np.array_equal(shards.window(0, len(shards)), wanted)
+    assert summary.splits["train"]["documents"] == len(texts) == 7
+
+
+def test_an_out_that_cannot_be_made_is_an_input_error(tmp_path: Path, run: Prepare) -> None:
+    file = write(tmp_path / "a.txt", ["some text"])
+    with pytest.raises(InputError, match="cannot write"):
+        run(file, out=Path(file) / "inside")
+
+
+def test_a_file_both_trained_on_and_held_out_is_pointed_out(
+    tmp_path: Path, run: Prepare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "corpus").mkdir()
+    alone = write(tmp_path / "corpus" / "a.txt", ["one text"])
+    val = write(tmp_path / "corpus" / "val.txt", ["another text"])
+    run([tmp_path / "corpus"], out=tmp_path / "leaks", val_inputs=[val])
+    assert "val.txt is trained on and held out" in capsys.readouterr().err
+    run([tmp_path / "corpus"], out=tmp_path / "sound", val_inputs=[val], deduplicate=True)
+    run(alone, out=tmp_path / "apart", val_inputs=[val])
+    assert "held out" not in capsys.readouterr().err

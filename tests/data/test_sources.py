@@ -1,0 +1,85 @@
+"""Streams of documents and texts over many files, and over the real novels."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.data.sources import iter_documents, iter_pieces, iter_texts, total_bytes
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    (tmp_path / "a.txt").write_text("one\n<|endoftext|>\ntwo")
+    (tmp_path / "b.jsonl").write_text('{"text": "three"}\n{"other": 1}\n{"text": "four"}\n')
+    (tmp_path / "c.md.gz").write_bytes(gzip.compress(b"# five"))
+    return tmp_path
+
+
+def test_documents_of_several_files_have_names_and_an_order(corpus: Path) -> None:
+    found = [
+        (document.name, "".join(document.blocks)) for document in iter_documents([str(corpus)], skip_bad_rows=True)
+    ]
+    assert found == [
+        (f"{corpus}/a.txt:1", "one"),
+        (f"{corpus}/a.txt:2", "two"),
+        (f"{corpus}/b.jsonl:1", "three"),
+        (f"{corpus}/b.jsonl:3", "four"),
+        (f"{corpus}/c.md.gz:1", "# five"),
+    ]
+
+
+def test_texts_say_how_many_rows_they_skipped(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(iter_texts([str(corpus)], skip_bad_rows=True)) == ["one", "two", "three", "four", "# five"]
+    assert "skipped 1 bad row\n" in capsys.readouterr().err
+    with pytest.raises(InputError, match="row 2: no key 'text'"):
+        list(iter_texts([str(corpus)]))
+
+
+def test_bytes_are_counted_as_they_lie_in_the_files(corpus: Path) -> None:
+    counted: list[int] = []
+    list(iter_texts([str(corpus)], skip_bad_rows=True, on_bytes=counted.append))
+    assert sum(counted) == total_bytes([str(corpus)]) == sum(path.stat().st_size for path in corpus.iterdir())
+
+
+def test_a_document_that_is_left_early_does_not_spill_into_the_next(tmp_path: Path) -> None:
+    rows = [{"text": "word " * 500_000}, {"text": "next"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    firsts = [next(document.blocks)[:4] for document in iter_documents([str(tmp_path / "a.jsonl")])]
+    assert firsts == ["word", "next"]
+
+
+def test_files_without_any_text_are_refused_together(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(" \n")
+    with pytest.raises(InputError, match="no text in"):
+        list(iter_texts([str(tmp_path)]))
+
+
+def test_memory_does_not_grow_with_a_single_document(tmp_path: Path) -> None:
+    def peak(megabytes: int) -> int:
+        path = tmp_path / f"{megabytes}.txt.gz"
+        with gzip.open(path, "wt", compresslevel=1) as out:
+            for _ in range(megabytes):
+                out.write("It was a dark and stormy night. " * 31_250)
+        tracemalloc.start()
+        read = sum(len(piece.text) for piece in iter_pieces([str(path)]))
+        largest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert read == megabytes * 1_000_000
+        return largest
+
+    assert peak(60) < 1.2 * peak(12) < 25e6
+
+
+def test_the_novels_are_eighty_seven_documents_and_all_their_text(shared_data: Path) -> None:
+    path = shared_data / "text/english-novels/train.txt.gz"
+    documents = [("".join(document.blocks)) for document in iter_documents([str(path)])]
+    whole = gzip.decompress(path.read_bytes()).decode()
+    assert documents == whole.split("\n<|endoftext|>\n")
+    assert len(documents) == 87

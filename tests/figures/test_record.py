@@ -1,0 +1,87 @@
+"""A run is read however far it came: going on, killed in the middle of a line, edited, or nearly empty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.figures.record import RunRecord, by_step, finite, last, read_run, series
+
+
+def test_a_whole_run_is_read_whole(tmp_path: Path, make_run: Any) -> None:
+    run = read_run(make_run(tmp_path / "run", steps=100))
+    assert len(run.metrics) == 100
+    assert run.get("config", "model", "n_layers") == 6
+    assert run.number("result", "tokens_per_second") == 2604.0
+    assert run.evaluation["perplexity"]["stride"] == 128
+    assert run.problems == []
+
+
+def test_a_torn_last_line_is_left_out_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 9.0}\n{"step": 2, "lo')
+    run = read_run(tmp_path)
+    assert run.metrics == [{"step": 1, "loss": 9.0}]
+    assert run.problems == []
+
+
+def test_damaged_lines_in_between_are_counted(tmp_path: Path, lines: Any) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1}\n\xff\xfe\n[1]\n"x"\n\n{"step": 2}\n')
+    run = read_run(tmp_path)
+    assert [row["step"] for row in run.metrics] == [1, 2]
+    assert run.problems == ["metrics.jsonl: 3 damaged lines were left out"]
+
+
+def test_steps_that_a_resumed_run_repeats_count_once_and_the_last_time(tmp_path: Path) -> None:
+    rows = [{"step": 1, "loss": 9.0}, {"step": 2, "loss": 8.0, "val_loss": 8.5}, {"step": 2, "loss": 7.9}, {"loss": 1}]
+    assert by_step([*rows, {"step": 0, "loss": 9.5}]) == [
+        {"step": 0, "loss": 9.5},
+        {"step": 1, "loss": 9.0},
+        {"step": 2, "loss": 7.9, "val_loss": 8.5},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.yaml", "status: [unclosed"),
+        ("run.yaml", "just a text"),
+        ("run.yaml", "a: !!python/object/apply:os.system ['true']"),
+        ("evaluation.json", '{"perplexity": '),
+        ("evaluation.json", "[1, 2]"),
+    ],
+)
+def test_a_damaged_file_is_named_and_the_rest_is_read(name: str, content: str, tmp_path: Path, make_run: Any) -> None:
+    make_run(tmp_path, steps=3)
+    (tmp_path / name).write_text(content)
+    run = read_run(tmp_path)
+    assert len(run.metrics) == 3
+    assert len(run.problems) == 1
+    assert name in run.problems[0]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a run"):
+        read_run(tmp_path)
+    with pytest.raises(InputError, match="there is no folder"):
+        read_run(tmp_path / "absent")
+
+
+def test_only_finite_numbers_reach_a_curve() -> None:
+    values = [1.5, float("nan"), None, float("inf"), "3", True, 2, 10**400]
+    metrics = [json.loads(json.dumps({"step": step, "loss": value})) for step, value in enumerate(values)]
+    assert series(metrics, "loss") == ([0.0, 6.0], [1.5, 2.0])
+    assert last(metrics, "loss") == 2.0
+    assert last([], "loss") is None
+    assert finite(True) is None
+
+
+def test_a_path_that_is_not_there_is_none() -> None:
+    run = RunRecord(Path("x"), meta={"result": {"steps": 4, "tokens": "many"}, "data": None})
+    assert run.get("result", "steps") == 4
+    assert run.get("data", "path") is None
+    assert run.get("result", "steps", "deeper") is None
+    assert run.number("result", "tokens") is None

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from tuppence.figures.curves import loss_curve
+from tuppence.figures.style import BLUE, PALETTE, new_figure, styled
+from tuppence.figures.svg import to_svg
+
+
+@pytest.fixture(scope="module")
+def drawn() -> str:
+    figure = loss_curve([{"step": s, "loss": 9 - s / 10, "val_loss": 9.0, "tokens": s} for s in range(1, 30)])
+    assert figure is not None
+    return to_svg(figure, "loss", 'the "loss" <curve>')
+
+
+def test_it_is_one_well_formed_element(drawn: str) -> None:
+    root = ElementTree.fromstring(drawn)
+    assert root.tag == "svg"
+    assert root.get("aria-label") == 'the "loss" <curve>'
+    assert root.get("viewBox")
+    assert root.get("width") is None, "the page decides on the width"
+
+
+def test_it_names_no_host_and_no_font_of_its_own(drawn: str) -> None:
+    assert "://" not in drawn
+    assert "DejaVu" not in drawn
+    assert "var(--font)" in drawn
+    assert "<style" not in drawn
+
+
+def test_its_colours_are_the_pages(drawn: str) -> None:
+    assert not any(colour in drawn.lower() for colour in PALETTE.values())
+    assert {"var(--blue)", "var(--orange)", "var(--grid)", "var(--muted)"} <= set(re.findall(r"var\(--\w+\)", drawn))
+
+
+def test_its_text_stays_text(drawn: str) -> None:
+    assert "training, smoothed" in drawn
+
+
+def test_references_lead_to_ids_of_this_picture(drawn: str) -> None:
+    ids = set(re.findall(r'\bid="([^"]+)"', drawn))
+    references = set(re.findall(r'(?:href="#|url\(#)([^")]+)', drawn))
+    assert references
+    assert references <= ids
+    assert all(name.startswith("loss-") for name in ids)
+
+
+def test_the_same_picture_gives_the_same_bytes_and_text_is_escaped() -> None:
+    def draw() -> str:
+        with styled():
+            figure, axes = new_figure("a < b & c")
+            axes.plot([1, 2], [3, 4], color=BLUE)
+        return to_svg(figure, "p", "x")
+
+    assert draw() == draw()
+    assert "a &lt; b &amp; c" in draw()

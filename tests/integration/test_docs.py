@@ -1,0 +1,59 @@
+"""What the README and the docs tell people to type is understood by the command line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from tuppence import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@lru_cache(maxsize=1)
+def command_line() -> Any:
+    """The whole command line, as typer hands it to its parser."""
+    cli._register_verbs()
+    return typer.main.get_command(cli.app)
+
+
+def commands() -> list[tuple[str, str]]:
+    """(page, command line) of every command in a block of code; continued lines joined."""
+    found = []
+    for page in PAGES:
+        blocks = re.findall(r"^```(?:bash|sh|console)\n(.*?)^```|^((?: {4}.*\n)+)", page.read_text(), re.M | re.S)
+        for block in map("".join, blocks):
+            for line in block.replace("\\\n", " ").splitlines():
+                match = re.match(r"\s*(?:\$ )?(?:torchrun .*?-m )?(tuppence .*)", line)
+                if match and "…" not in line and "..." not in line:
+                    found.append((page.relative_to(ROOT).as_posix(), match[1]))
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_a_command_in_the_docs_is_understood(page: str, line: str) -> None:
+    command = command_line()
+    arguments = shlex.split(line, comments=True)[1:]
+    while hasattr(command, "commands"):
+        assert arguments, f"{page}: '{line}' names no verb"
+        assert arguments[0] in command.commands, f"{page}: there is no verb '{arguments[0]}'"
+        command = command.commands[arguments.pop(0)]
+    command.make_context("tuppence", arguments)  # parses and checks, and runs nothing
+
+
+def test_the_docs_show_every_verb() -> None:
+    shown = " ".join(line for _, line in commands())
+    assert [verb for verb in command_line().commands if f"tuppence {verb}" not in shown] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,82 @@
+"""However the work is divided, the result is the same: through the real command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.integration.conftest import Run, settings
+
+STEPS = 12
+
+
+def losses(run: Path, key: str = "loss") -> list[float]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [row[key] for row in rows if key in row]
+
+
+def pretrain(corpus: Path, out: Path, *more: str, ranks: int = 1) -> Path:
+    launcher = [sys.executable, "-m"]
+    if ranks > 1:
+        launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
+    words = ["pretrain", "--data", corpus / "data", "--out", out, "--max-steps", STEPS]
+    words += settings("train.precision=float32", "train.eval_every=6", *more)
+    done = subprocess.run([*launcher, "tuppence", *map(str, words)], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def reference(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pretrain(corpus, tmp_path_factory.mktemp("reference") / "run")
+
+
+def bounded(ours: list[float], theirs: list[float]) -> None:
+    """The largest and the mean difference: rounding, and no more."""
+    apart = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+    assert max(apart) < 1e-4
+    assert sum(apart) / len(apart) < 2e-5
+
+
+def test_eight_accumulation_steps_of_one_equal_one_of_eight(corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(corpus, tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=8")
+    bounded(losses(run), losses(reference))
+    bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+
+
+def test_two_ranks_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(corpus, tmp_path / "run", "train.batch_size=4", ranks=2)
+    bounded(losses(run), losses(reference))
+    bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+
+
+@pytest.mark.slow
+def test_two_ranks_that_accumulate_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(corpus, tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=4", ranks=2)
+    bounded(losses(run), losses(reference))
+
+
+@pytest.mark.slow
+def test_a_compiled_run_comes_close_to_an_eager_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(corpus, tmp_path / "run", "train.compile=true")
+    assert losses(run) == pytest.approx(losses(reference), abs=2e-3)
+
+
+def test_recomputing_activations_changes_nothing(corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(corpus, tmp_path / "run", "train.activation_checkpointing=true")
+    bounded(losses(run), losses(reference))
+
+
+def test_a_budget_is_never_passed(tuppence: Run, corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ("pretrain", "--data", corpus / "data", "--out", out, "--budget", 0.01, "--rate", 4.0, "--json")
+    for _ in range(2):  # nine seconds' worth, over both attempts
+        done = tuppence(*words, *settings())
+        assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert "budget" in result["ended_because"]
+    assert 0 < result["result"]["dollars"] <= 0.01
+    assert (out / "model" / "model.safetensors").exists()

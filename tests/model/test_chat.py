@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tuppence.model.chat import Conversation
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.text import generate_text
+from tuppence.tokenizer import train_tokenizer
+
+
+@pytest.fixture
+def conversation(lively: Callable[..., GPT]) -> Conversation:
+    tokenizer = train_tokenizer(["the cat sat on the mat, and the dog sat on the cat"], vocab_size=280)
+    config = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=64, vocab_size=tokenizer.vocab_size)
+    return Conversation(lively(config), tokenizer, max_tokens=10, seed=1)
+
+
+def test_every_answer_continues_all_that_was_said(conversation: Conversation) -> None:
+    answers: list[str] = []
+    prompt = ""
+    for turn, line in enumerate(["the cat", "the dog"]):
+        answers.append("")
+
+        def on_text(piece: str) -> None:
+            answers[-1] += piece
+
+        conversation.reply(line, on_text)
+        prompt += line
+        expected = generate_text(conversation.model, conversation.tokenizer, [prompt], max_tokens=10, seed=1 + turn)
+        assert answers[-1] == expected[0].text
+        prompt += answers[-1] + "\n"
+
+
+def test_the_oldest_turns_go_when_the_context_is_full(conversation: Conversation) -> None:
+    for _ in range(12):
+        conversation.reply("the cat sat on the mat", lambda piece: None)
+    tokens = len(conversation.tokenizer.encode("\n".join(conversation.turns)))
+    assert 0 < tokens <= 64 + 10
+    assert len(conversation.turns) < 12
+
+
+def test_an_interrupted_answer_stays_as_far_as_it_came(conversation: Conversation) -> None:
+    pieces: list[str] = []
+
+    def on_text(piece: str) -> None:
+        pieces.append(piece)
+        if len(pieces) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conversation.reply("the cat", on_text)
+    assert conversation.turns == ["the cat" + "".join(pieces)]
+
+
+def test_reset_forgets(conversation: Conversation) -> None:
+    conversation.reply("the cat", lambda piece: None)
+    conversation.reset()
+    assert conversation.turns == []

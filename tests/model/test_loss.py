@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tuppence.model import loss as loss_module
+from tuppence.model.loss import summed_cross_entropy
+
+
+def example(tokens: int = 37, width: int = 12, vocabulary: int = 29) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    hidden_ND = torch.randn(tokens, width, requires_grad=True)
+    head_VD = torch.randn(vocabulary, width, requires_grad=True)
+    targets_N = torch.randint(0, vocabulary, (tokens,))
+    targets_N[::5] = -100
+    return hidden_ND, head_VD, targets_N
+
+
+def plain(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
+    """The definition, all logits at once."""
+    return F.cross_entropy((hidden_ND @ head_VD.t()).float(), targets_N, reduction="sum", ignore_index=-100)
+
+
+@pytest.mark.parametrize("logits_at_once", [1, 29 * 8, 2**25])
+def test_loss_and_gradients_are_those_of_cross_entropy_whatever_the_piece(
+    logits_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", logits_at_once)
+    hidden_ND, head_VD, targets_N = example()
+    loss, expected = (f(hidden_ND, head_VD, targets_N) for f in (summed_cross_entropy, plain))
+    torch.testing.assert_close(loss, expected)
+    # scaled, as a caller's division by the global token count does
+    got = torch.autograd.grad(loss / 3, (hidden_ND, head_VD))
+    wanted = torch.autograd.grad(expected / 3, (hidden_ND, head_VD))
+    torch.testing.assert_close(got, wanted)
+
+
+def test_loss_and_gradients_are_those_of_torchs_own_fused_loss() -> None:
+    if not hasattr(F, "linear_cross_entropy"):
+        pytest.skip("this torch has no linear_cross_entropy")
+    hidden_ND, head_VD, targets_N = example()
+    theirs = F.linear_cross_entropy(hidden_ND, head_VD, targets_N, reduction="sum", ignore_index=-100)
+    ours = summed_cross_entropy(hidden_ND, head_VD, targets_N)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, (hidden_ND, head_VD)), torch.autograd.grad(theirs, (hidden_ND, head_VD))
+    )
+
+
+def test_gradients_pass_numerical_differentiation() -> None:
+    hidden_ND, head_VD, targets_N = example(5, 3, 4)
+    inputs = hidden_ND.double().detach().requires_grad_(), head_VD.double().detach().requires_grad_()
+    # the sum itself is float32, so differences are taken widely and compared loosely
+    assert torch.autograd.gradcheck(
+        lambda hidden, head: summed_cross_entropy(hidden, head, targets_N), inputs, eps=1e-2, atol=1e-2, rtol=1e-2
+    )
+
+
+def test_without_gradients_the_loss_is_the_same() -> None:
+    hidden_ND, head_VD, targets_N = example()
+    with torch.no_grad():
+        loss = summed_cross_entropy(hidden_ND, head_VD, targets_N)
+    assert not loss.requires_grad
+    torch.testing.assert_close(loss, plain(hidden_ND, head_VD, targets_N).detach())
+
+
+def test_targets_that_are_all_ignored_add_nothing() -> None:
+    hidden_ND, head_VD, targets_N = example()
+    loss = summed_cross_entropy(hidden_ND, head_VD, torch.full_like(targets_N, -100))
+    loss.backward()
+    assert loss.item() == 0
+    assert hidden_ND.grad is not None
+    assert not hidden_ND.grad.any()
+    assert head_VD.grad is not None
+    assert not head_VD.grad.any()
+
+
+def test_under_bfloat16_autocast_the_sum_stays_float32_and_close() -> None:
+    hidden_ND, head_VD, targets_N = example(2000, 32, 500)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = summed_cross_entropy(hidden_ND, head_VD, targets_N)
+    expected = plain(hidden_ND, head_VD, targets_N)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(expected.item(), rel=2e-3)
+    got, wanted = (torch.autograd.grad(value, (hidden_ND, head_VD)) for value in (loss, expected))
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).norm() / theirs.norm() < 1e-2
+
+
+def test_no_more_logits_than_allowed_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", 29 * 8)
+    largest = 0
+    linear = F.linear
+
+    def counting(*arguments: Tensor) -> Tensor:
+        nonlocal largest
+        out = linear(*arguments)
+        largest = max(largest, out.numel())
+        return out
+
+    monkeypatch.setattr(loss_module.F, "linear", counting)
+    summed_cross_entropy(*example()).backward()
+    assert largest == 29 * 8

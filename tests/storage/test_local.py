@@ -1,0 +1,66 @@
+"""The local store reads what is there, lists it in order, and writes whole files only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.storage import open_store
+
+
+@pytest.fixture
+def store_folder(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "deep/c.txt", "deep/er/d.txt", ".hidden.txt", ".git/e.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    return tmp_path
+
+
+def test_listing_is_sorted_recursive_and_without_hidden_files(store_folder: Path) -> None:
+    names = [entry.name for entry in open_store(str(store_folder)).list()]
+    assert names == ["a.txt", "b.txt", "deep/c.txt", "deep/er/d.txt"]
+
+
+def test_listing_stays_in_the_folder_when_asked(store_folder: Path) -> None:
+    store = open_store(str(store_folder))
+    assert [entry.name for entry in store.list(recursive=False)] == ["a.txt", "b.txt"]
+    assert [entry.name for entry in store.list("deep")] == ["deep/c.txt", "deep/er/d.txt"]
+
+
+def test_a_range_is_the_same_bytes_as_a_slice_of_the_whole(store_folder: Path) -> None:
+    store = open_store(str(store_folder))
+    whole = store.read("a.txt")
+    assert store.read_range("a.txt", 3, 5) == whole[3:8]
+    assert store.read_range("a.txt", len(whole) - 2, 10) == whole[-2:]
+    with store.open("a.txt") as stream:
+        stream.seek(3)
+        assert stream.read(5) == whole[3:8]
+
+
+def test_what_is_put_can_be_read_and_leaves_nothing_else_behind(store_folder: Path, tmp_path: Path) -> None:
+    store = open_store(str(store_folder / "new"))
+    store.put("one/x.bin", b"\0\1\2")
+    store.put("y.txt", store_folder / "a.txt")
+    assert store.read("one/x.bin") == b"\0\1\2"
+    assert store.read("y.txt") == b"content of a.txt"
+    assert sorted(path.name for path in (store_folder / "new").rglob("*")) == ["one", "x.bin", "y.txt"]
+
+
+def test_a_version_changes_with_the_content(store_folder: Path) -> None:
+    store = open_store(str(store_folder))
+    before = store.describe("a.txt")
+    store.put("a.txt", b"something else")
+    assert before is not None
+    assert store.describe("a.txt") != before
+
+
+def test_a_missing_name_is_none_to_describe_and_an_error_to_open(store_folder: Path) -> None:
+    store = open_store(str(store_folder))
+    assert store.describe("nothing.txt") is None
+    assert store.describe("deep") is None
+    with pytest.raises(InputError, match=r"nothing\.txt does not exist"):
+        store.open("nothing.txt")
+    with pytest.raises(InputError, match="does not exist"):
+        list(open_store(str(store_folder / "nowhere")).list())

@@ -1,0 +1,92 @@
+"""What pretraining decides before the first step. The runs themselves are in tests/integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuppence.core.errors import InputError
+from tuppence.model.config import PRESETS, ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.tasks.pretrain import (
+    FREE_TO_CHANGE,
+    ModelChoice,
+    NextToken,
+    PretrainConfig,
+    PretrainOptions,
+    _limits,
+    describe_result,
+)
+from tuppence.tokenizer import train_tokenizer
+from tuppence.training.config import TrainConfig
+
+
+def test_a_preset_takes_the_vocabulary_of_the_data() -> None:
+    config = ModelChoice(preset="tiny").resolve(vocab_size=1000)
+    assert config == PRESETS["tiny"].model_copy(update={"vocab_size": 1000})
+
+
+def test_single_sizes_go_over_the_preset_s() -> None:
+    config = ModelChoice(preset="tiny", n_layers=2, dropout=0.1, vocab_size=1024).resolve(vocab_size=1000)
+    assert (config.n_layers, config.dropout, config.vocab_size) == (2, 0.1, 1024)
+
+
+@pytest.mark.parametrize(
+    ("choice", "word"),
+    [
+        (ModelChoice(preset="enormous"), "gpt2-124m"),
+        (ModelChoice(n_heads=5), "n_heads"),
+        (ModelChoice(vocab_size=10), "1,000"),
+        (ModelChoice(context_length=0), "context_length"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(choice: ModelChoice, word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        choice.resolve(vocab_size=1000)
+    assert word in caught.value.message + caught.value.hint
+
+
+def test_what_does_not_fit_is_said_in_one_plain_line() -> None:
+    with pytest.raises(InputError) as caught:
+        ModelChoice(d_model=33, n_heads=2).resolve(vocab_size=1000)
+    assert caught.value.message == "model: d_model 33 is not a multiple of n_heads 2"
+
+
+def test_samples_of_a_vocabulary_rounded_up_skip_the_ids_that_are_no_token() -> None:
+    tokenizer = train_tokenizer(["once upon a time"] * 3, vocab_size=260)
+    sizes = ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=32, vocab_size=4096, dropout=0.0)
+    objective = object.__new__(NextToken)
+    objective._tokenizer, objective._model, objective._config = tokenizer, sizes, TrainConfig()
+    torch.manual_seed(0)
+    (sample,) = objective.samples(GPT(sizes))  # untrained: 15 of 16 draws are no token
+    assert sample.prompt == "Once upon a time"
+    assert len(sample.text) < 16
+
+
+def test_without_a_limit_the_text_is_seen_once() -> None:
+    assert _limits(TrainConfig(), PretrainOptions(), epoch_tokens=10_000, tokens_per_step=300).max_steps == 33
+    assert _limits(TrainConfig(), PretrainOptions(max_minutes=2.0), 10_000, 300).max_steps is None
+    assert _limits(TrainConfig(max_steps=7), PretrainOptions(max_minutes=2.0), 10_000, 300).max_steps == 7
+
+
+def test_keys_that_may_change_exist() -> None:
+    assert set(TrainConfig.model_fields) >= FREE_TO_CHANGE
+
+
+def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
+    result = {"steps": 5, "tokens": 500, "best_val_loss": 1.5, "best_step": 4, "seconds": 90, "attempts": 2}
+    summary = {
+        "status": "done",
+        "ended_because": "reached",
+        "result": {**result, "dollars": 0.25, "tokens_per_second": 1234.0},
+    }
+    text = describe_result(Path("runs/x"), summary)
+    for part in ("1.5000", "$0.2500", "1m30s", "2 attempt", "1,234 tokens", "tuppence generate runs/x"):
+        assert part in text
+
+
+def test_a_recipe_has_no_unknown_keys() -> None:
+    with pytest.raises(ValueError, match="extra"):
+        PretrainConfig.model_validate({"data": {}})

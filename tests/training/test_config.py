@@ -1,0 +1,32 @@
+"""The train section refuses what makes no sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuppence.core.config import load_config
+from tuppence.core.errors import InputError
+from tuppence.tasks.pretrain import PretrainConfig
+from tuppence.training.config import TrainConfig
+
+
+def test_lr_is_short_for_learning_rate_and_wins_over_the_recipe() -> None:
+    assert TrainConfig(lr=2e-3).learning_rate == 2e-3  # type: ignore[call-arg]
+    config = load_config(PretrainConfig, overrides=["train.learning_rate=1e-3", "train.lr=3e-4"])
+    assert config.train.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("train.batch_size=0", "train.learning_rate=0", "train.optimizer=sgd", "train.schedule=step"),
+        *("train.muon_learning_rate=0.1", "train.compile=perhaps", "train.seed=-1", "train.beta2=1"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_its_key(override: str) -> None:
+    with pytest.raises(InputError, match="train"):
+        load_config(PretrainConfig, overrides=[override])
+
+
+def test_false_means_false() -> None:
+    assert load_config(PretrainConfig, overrides=["train.compile=false"]).train.compile is False

@@ -1,0 +1,206 @@
+"""The loop's promises: equivalences, exact resume, signals, limits, and nothing good ever lost."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.toy import Toy, toy_loop, weights
+from tuppence.core.errors import Interrupted, NonFiniteError
+from tuppence.core.rundir import read_json_lines
+from tuppence.cost.limits import Limits
+from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
+from tuppence.training.loop import Machine
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    return list(read_json_lines(folder / "metrics.jsonl"))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_eight_small_batches_equal_one_large_batch(tmp_path: Path, optimizer: str) -> None:
+    large = toy_loop(tmp_path / "1x8", Toy(accumulation=1), optimizer=optimizer)
+    small = toy_loop(tmp_path / "8x1", Toy(accumulation=8), optimizer=optimizer)
+    for loop in (large, small):
+        loop.model.dropout.p = 0.0  # type: ignore[union-attr,assignment]
+        loop.run()
+    # Muon's bf16 iteration rounds a last-bit difference up
+    assert torch.allclose(weights(large), weights(small), atol=1e-5 if optimizer == "adamw" else 2e-2)
+    losses = [[row["loss"] for row in rows(tmp_path / name) if "loss" in row] for name in ("1x8", "8x1")]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5 if optimizer == "adamw" else 2e-2)
+
+
+def test_the_logged_loss_is_the_mean_over_valid_targets(tmp_path: Path) -> None:
+    objective = Toy()
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=1))
+    loop.model.dropout.p = 0.0  # type: ignore[union-attr,assignment]
+    inputs, targets = objective.sequences(0)
+    expected = torch.nn.functional.cross_entropy(loop.model(inputs).flatten(0, 1), targets.flatten())
+    loop.run()
+    assert rows(tmp_path)[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop_at", [1, 5, 11])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stopped_and_continued_run_ends_in_the_same_bits(
+    tmp_path: Path, stop_at: int, number: int, optimizer: str
+) -> None:
+    settings = {"optimizer": optimizer, "eval_every": 4, "log_every": 3}
+    whole = toy_loop(tmp_path / "whole", **settings)
+    whole.run()
+
+    def stop(step: int) -> None:
+        if step == stop_at:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(Interrupted) as caught:
+        toy_loop(tmp_path / "cut", Toy(on_loss=stop), **settings).run()
+    assert caught.value.exit_code == 128 + number
+    assert (tmp_path / "cut" / "written.txt").exists()
+    continued = toy_loop(tmp_path / "cut", **settings)
+    continued.run()
+    assert torch.equal(weights(whole), weights(continued))
+    kept = ("step", "loss", "val_loss", "learning_rate", "grad_norm", "tokens")
+    assert [{k: row.get(k) for k in kept} for row in rows(tmp_path / "cut")] == [
+        {k: row.get(k) for k in kept} for row in rows(tmp_path / "whole")
+    ]
+
+
+def test_a_signal_in_the_first_step_ends_the_run_at_once_with_nothing_updated(tmp_path: Path) -> None:
+    def slow(step: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    loop = toy_loop(tmp_path, Toy(on_loss=slow))
+    before = weights(loop).clone()
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        loop.run()
+    assert time.monotonic() - started < 20
+    assert torch.equal(weights(loop), before)
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["step-00000000"]
+
+
+def test_a_signal_during_evaluation_leaves_a_checkpoint_of_that_step(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.on_evaluation = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        toy_loop(tmp_path, objective, eval_every=3).run()
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["step-00000003"]
+    continued = toy_loop(tmp_path, eval_every=3)
+    continued.run()
+    whole = toy_loop(tmp_path / "whole", eval_every=3)
+    whole.run()
+    assert torch.equal(weights(whole), weights(continued))
+    assert [row["val_loss"] for row in rows(tmp_path) if "val_loss" in row] == [
+        row["val_loss"] for row in rows(tmp_path / "whole") if "val_loss" in row
+    ]
+
+
+def test_evaluating_and_checkpointing_often_changes_nothing(tmp_path: Path) -> None:
+    never = toy_loop(tmp_path / "never", eval_every=0)
+    always = toy_loop(tmp_path / "always", eval_every=1, checkpoint_every=1)
+    never.run()
+    always.run()
+    last = load_checkpoint(list_checkpoints(tmp_path / "always" / "checkpoints")[-1]).model
+    assert all(torch.equal(value, last[name]) for name, value in never.model.state_dict().items())
+
+
+def test_the_result_has_the_best_weights_and_best_and_last_are_kept(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scale = lambda step: 1.0 if step < 6 else -1.0  # from step 6 on, everything gets worse
+    loop = toy_loop(tmp_path, objective, eval_every=2, keep_checkpoints=1)
+    loop.run()
+    scores = {int(row["step"]): row["val_loss"] for row in rows(tmp_path) if "val_loss" in row}
+    best_step = min(scores, key=lambda step: scores[step])
+    assert 2 < best_step < 12
+    assert loop.state.best_step == best_step
+    paths = list_checkpoints(tmp_path / "checkpoints")
+    assert [path.name for path in paths] == [f"step-{best_step:08d}", "step-00000012"]
+    best = load_checkpoint(paths[0]).model
+    assert all(torch.equal(value, best[name]) for name, value in loop.model.state_dict().items())
+
+
+def test_patience_ends_the_run(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scale = lambda step: 1.0 if step < 3 else -1.0
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=50), eval_every=1, patience=2)
+    assert "2 evaluations" in loop.run()
+    assert loop.state.best_step is not None
+    assert loop.state.step == loop.state.best_step + 2 < 50
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoints(tmp_path: Path, wrong: float) -> None:
+    objective = Toy()
+    objective.scale = lambda step: 1.0 if step < 5 else wrong
+    with pytest.raises(NonFiniteError, match="step 5"):
+        toy_loop(tmp_path, objective, checkpoint_every=2).run()
+    checkpoints = list_checkpoints(tmp_path / "checkpoints")
+    assert checkpoints[-1].name == "step-00000004"
+    assert all(bool(tensor.isfinite().all()) for tensor in load_checkpoint(checkpoints[-1]).model.values())
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path)
+    with torch.no_grad():
+        loop.model.inner.weight[0, 0] = math.nan  # type: ignore[index,union-attr,operator]
+    with pytest.raises(NonFiniteError, match="weight"):
+        loop.save()
+    assert list_checkpoints(tmp_path / "checkpoints") == []
+
+
+def test_a_step_that_outlasts_the_limit_is_given_up(tmp_path: Path) -> None:
+    def slow(step: int) -> None:
+        if step == 1:
+            time.sleep(60)
+
+    started = time.monotonic()
+    loop = toy_loop(tmp_path, Toy(on_loss=slow), Limits(max_seconds=5.0))
+    assert "minutes" in loop.run()
+    assert time.monotonic() - started < 5.0 + 1.0
+    assert loop.state.step == 1
+    assert list_checkpoints(tmp_path / "checkpoints")[-1].name == "step-00000001"
+
+
+def test_a_budget_is_kept_over_attempts(tmp_path: Path) -> None:
+    limits = Limits(max_dollars=5.0, dollars_per_hour=3600.0)  # a dollar a second
+    loop = toy_loop(tmp_path, limits=limits)
+    assert "budget" in loop.run()
+    assert loop.state.step > 0
+    spent = loop.ledger.dollars()
+    loop.ledger.end("done")
+    again = toy_loop(tmp_path, limits=limits)
+    assert "budget" in again.run()
+    assert again.ledger.attempt == 2
+    assert spent <= again.ledger.dollars() <= 5.0
+
+
+def test_a_run_continues_from_the_checkpoint_that_is_named(tmp_path: Path) -> None:
+    whole = toy_loop(tmp_path / "a", checkpoint_every=4, keep_checkpoints=9)
+    whole.run()
+    other = toy_loop(tmp_path / "b", resume=tmp_path / "a" / "checkpoints" / "step-00000004")
+    other.run()
+    assert torch.equal(weights(whole), weights(other))
+    back = toy_loop(tmp_path / "a", resume=tmp_path / "a" / "checkpoints" / "step-00000004", checkpoint_every=4)
+    back.run()
+    assert torch.equal(weights(whole), weights(back))
+    assert [row["step"] for row in rows(tmp_path / "a") if "loss" in row] == list(range(1, 13))
+
+
+def test_fp16_scaling_state_survives_a_checkpoint(tmp_path: Path) -> None:
+    # the CPU has no fast fp16, but its scaler works the same way
+    machine = Machine("cpu", "fp16", compile=False)
+    loop = toy_loop(tmp_path, machine=machine)
+    loop.run()
+    continued = toy_loop(tmp_path, limits=Limits(max_steps=13), machine=machine)
+    continued.restore()
+    assert continued.scaler.state_dict() == loop.scaler.state_dict()
+    assert continued.scaler.get_scale() > 1

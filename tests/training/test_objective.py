@@ -1,0 +1,16 @@
+"""Targets are counted as the loss counts them."""
+
+from __future__ import annotations
+
+import torch
+
+from tuppence.training.objective import IGNORED_TARGET, count_targets
+
+
+def test_ignored_targets_do_not_count() -> None:
+    targets = torch.tensor([[1, IGNORED_TARGET, 3], [IGNORED_TARGET, IGNORED_TARGET, 0]])
+    assert count_targets((torch.zeros(2, 3), targets)) == 3
+    ones = torch.nn.functional.cross_entropy(
+        torch.zeros(6, 5), targets.flatten(), ignore_index=IGNORED_TARGET, reduction="sum"
+    ) / torch.log(torch.tensor(5.0))
+    assert round(float(ones)) == 3
