@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tuppence.model import loss as loss_module
-from tuppence.model.loss import summed_cross_entropy
+from tuppence.model.loss import summed_cross_entropy, token_log_probabilities, token_scores
 
 
 def example(tokens: int = 37, width: int = 12, vocabulary: int = 29) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,6 +64,37 @@ def test_without_gradients_the_loss_is_the_same() -> None:
         loss = summed_cross_entropy(hidden_ND, head_VD, targets_N)
     assert not loss.requires_grad
     torch.testing.assert_close(loss, plain(hidden_ND, head_VD, targets_N).detach())
+
+
+def test_without_gradients_only_scored_targets_get_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 0
+    linear = F.linear
+
+    def counting(*arguments: Tensor) -> Tensor:
+        nonlocal rows
+        rows += arguments[0].shape[0]
+        return linear(*arguments)
+
+    monkeypatch.setattr(loss_module.F, "linear", counting)
+    hidden_ND, head_VD, targets_N = example()
+    with torch.no_grad():
+        summed_cross_entropy(hidden_ND, head_VD, targets_N)
+        assert rows == (targets_N != -100).sum()
+        assert summed_cross_entropy(hidden_ND, head_VD, torch.full_like(targets_N, -100)).item() == 0
+
+
+@pytest.mark.parametrize("logits_at_once", [1, 29 * 8, 2**25])
+def test_token_scores_are_those_of_the_whole_softmax(logits_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", logits_at_once)
+    hidden_ND, head_VD, _ = example()
+    logits_NV = (hidden_ND @ head_VD.t()).detach()
+    targets_N = torch.where(torch.arange(37) % 3 == 0, logits_NV.argmax(-1), torch.arange(37) % 29)
+    log_probabilities_N, best_N = token_scores(hidden_ND, head_VD, targets_N)
+    expected_N = logits_NV.log_softmax(-1)[torch.arange(37), targets_N]
+    torch.testing.assert_close(log_probabilities_N, expected_N)
+    torch.testing.assert_close(token_log_probabilities(hidden_ND, head_VD, targets_N), expected_N)
+    assert best_N.tolist() == (logits_NV.argmax(-1) == targets_N).tolist()
+    assert not log_probabilities_N.requires_grad
 
 
 def test_targets_that_are_all_ignored_add_nothing() -> None:

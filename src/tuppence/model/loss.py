@@ -50,11 +50,45 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
         fused = _GradientInForward.apply
         loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece)  # type: ignore[no-untyped-call]
         return loss
+    if not torch.compiler.is_compiling():  # compiled code wants shapes that do not depend on values
+        # no logits for what is not scored: in a sliding window that is half of the tokens
+        kept_N = targets_N != IGNORED
+        hidden_ND, targets_N = hidden_ND[kept_N], targets_N[kept_N]
     loss = torch.zeros((), device=hidden_ND.device)
     for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
         logits_nV = F.linear(hidden_nD, head_VD).float()
         loss = loss + F.cross_entropy(logits_nV, targets_n, reduction="sum", ignore_index=IGNORED)
     return loss
+
+
+def token_log_probabilities(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
+    """log softmax(hidden · headᵀ)[target] of each token, (N,) in float32. Without gradient.
+
+    Args:
+        hidden_ND: hidden states after the final layer norm.
+        head_VD: the head's weights: the token embedding.
+        targets_N: int64 in [0, V).
+
+    Example:
+        >>> token_log_probabilities(torch.randn(3, 4), torch.zeros(8, 4), torch.tensor([0, 1, 2])).exp()
+        tensor([0.1250, 0.1250, 0.1250])
+    """
+    return token_scores(hidden_ND, head_VD, targets_N)[0]
+
+
+@torch.no_grad()
+def token_scores(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+    """`token_log_probabilities`, and whether each target is the most likely token: (N,) float32 and (N,) bool.
+
+    Of equally likely tokens the first counts as the most likely, as in `argmax`.
+    """
+    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    log_probabilities, best = [], []
+    for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
+        logits_nV = F.linear(hidden_nD, head_VD).float()
+        log_probabilities.append(-F.cross_entropy(logits_nV, targets_n, reduction="none"))
+        best.append(logits_nV.argmax(dim=-1) == targets_n)
+    return torch.cat(log_probabilities), torch.cat(best)
 
 
 def _pieces(hidden_ND: Tensor, targets_N: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
