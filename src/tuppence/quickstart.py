@@ -22,7 +22,8 @@ from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.figures.report import write_report
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model
-from tuppence.tasks.pretrain import ModelChoice, PretrainConfig, PretrainOptions, run_pretraining
+from tuppence.tasks.pretrain import ModelChoice, PretrainConfig, run_pretraining
+from tuppence.tasks.session import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 
@@ -130,7 +131,7 @@ def _stages(places: Places, minutes: float, stories: int, max_steps: int | None)
         "Pretrain a GPT on them",
         f"tuppence pretrain --data {places.data} --config configs/quickstart.yaml --max-minutes {minutes:g}"
         f" --out {places.run}",
-        lambda: run_pretraining(places.data, places.run, recipe, PretrainOptions(max_minutes=minutes)),
+        lambda: run_pretraining(places.data, places.run, recipe, RunOptions(max_minutes=minutes)),
     )
     yield _Stage(
         "evaluate",

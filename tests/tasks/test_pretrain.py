@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -11,13 +9,9 @@ from tuppence.core.errors import InputError
 from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.tasks.pretrain import (
-    FREE_TO_CHANGE,
     ModelChoice,
     NextToken,
     PretrainConfig,
-    PretrainOptions,
-    _limits,
-    describe_result,
 )
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
@@ -63,28 +57,6 @@ def test_samples_of_a_vocabulary_rounded_up_skip_the_ids_that_are_no_token() -> 
     (sample,) = objective.samples(GPT(sizes))  # untrained: 15 of 16 draws are no token
     assert sample.prompt == "Once upon a time"
     assert len(sample.text) < 16
-
-
-def test_without_a_limit_the_text_is_seen_once() -> None:
-    assert _limits(TrainConfig(), PretrainOptions(), epoch_tokens=10_000, tokens_per_step=300).max_steps == 33
-    assert _limits(TrainConfig(), PretrainOptions(max_minutes=2.0), 10_000, 300).max_steps is None
-    assert _limits(TrainConfig(max_steps=7), PretrainOptions(max_minutes=2.0), 10_000, 300).max_steps == 7
-
-
-def test_keys_that_may_change_exist() -> None:
-    assert set(TrainConfig.model_fields) >= FREE_TO_CHANGE
-
-
-def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
-    result = {"steps": 5, "tokens": 500, "best_val_loss": 1.5, "best_step": 4, "seconds": 90, "attempts": 2}
-    summary = {
-        "status": "done",
-        "ended_because": "reached",
-        "result": {**result, "dollars": 0.25, "tokens_per_second": 1234.0},
-    }
-    text = describe_result(Path("runs/x"), summary)
-    for part in ("1.5000", "$0.2500", "1m30s", "2 attempt", "1,234 tokens", "tuppence generate runs/x"):
-        assert part in text
 
 
 def test_a_recipe_has_no_unknown_keys() -> None:

@@ -16,8 +16,8 @@ from tuppence.training.tracking import open_trackers
 
 
 def journal(folder: Path, limits: Limits) -> Journal:
-    run, meter = RunDir(folder), Meter(100, 1.0, None, 1)
-    meter.record(2.0)
+    run, meter = RunDir(folder), Meter(1.0, None, 1)
+    meter.record(2.0, 200)
     return Journal(
         run=run,
         ledger=Ledger(None, Rate()),

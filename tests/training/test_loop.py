@@ -7,12 +7,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.training.toy import Toy, toy_loop, weights
-from tuppence.core.errors import Interrupted, NonFiniteError
+from tuppence.core.errors import InputError, Interrupted, NonFiniteError
 from tuppence.core.rundir import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
@@ -204,3 +205,94 @@ def test_fp16_scaling_state_survives_a_checkpoint(tmp_path: Path) -> None:
     continued.restore()
     assert continued.scaler.state_dict() == loop.scaler.state_dict()
     assert continued.scaler.get_scale() > 1
+
+
+class Measured(Toy):
+    """Counts right guesses, and keeps a running total of its own that every step depends on."""
+
+    metrics = ("accuracy",)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.kept = torch.zeros(2)
+        self.prepared: list[int] = []
+
+    def prepare(self, step: int, model: torch.nn.Module) -> None:
+        self.prepared.append(step)
+        self.kept = torch.stack([torch.tensor(float(step + 1)), next(model.parameters()).detach().sum()])
+
+    def gauges(self) -> dict[str, float]:
+        return {"kept": float(self.kept[1])}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"kept": self.kept}
+
+    def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.kept = tensors["kept"]
+
+    def loss(self, model: torch.nn.Module, *batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        inputs, targets = batch
+        loss, _ = super().loss(model, *batch)
+        right = (model(inputs).argmax(-1) == targets).sum()
+        return loss, {"accuracy": right.float()}
+
+
+def test_metrics_are_means_over_targets_in_training_and_in_evaluation(tmp_path: Path) -> None:
+    objective = Measured(accumulation=2)
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=1), eval_every=1)
+    loop.model.dropout.p = 0.0  # type: ignore[union-attr,assignment]
+    inputs, targets = objective.sequences(0)
+    right = (loop.model(inputs).argmax(-1) == targets).sum() / (targets != -100).sum()
+    loop.run()
+    merged = {key: value for row in rows(tmp_path) for key, value in row.items()}
+    assert merged["accuracy"] == pytest.approx(float(right))
+    held_out = [objective.sequences(1_000_000 + index) for index in range(3)]
+    loop.model.eval()
+    counts = [((loop.model(i).argmax(-1) == t).sum(), (t != -100).sum()) for i, t in held_out]
+    expected = float(sum(r for r, _ in counts) / sum(n for _, n in counts))
+    assert merged["val_accuracy"] == loop.state.best_metrics["accuracy"] == pytest.approx(expected)
+
+
+def test_an_objective_s_own_state_survives_a_stop_with_its_gauges(tmp_path: Path) -> None:
+    whole = toy_loop(tmp_path / "whole", Measured())
+    whole.run()
+
+    def stop(step: int) -> None:
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        toy_loop(tmp_path / "cut", Measured(on_loss=stop)).run()
+    kept = load_checkpoint(list_checkpoints(tmp_path / "cut" / "checkpoints")[-1]).objective["kept"]
+    assert kept[0] == 5
+    continued = Measured()
+    toy_loop(tmp_path / "cut", continued).run()
+    assert continued.prepared[0] == 5
+    assert torch.equal(
+        load_checkpoint(list_checkpoints(tmp_path / "cut" / "checkpoints")[-1]).objective["kept"],
+        load_checkpoint(list_checkpoints(tmp_path / "whole" / "checkpoints")[-1]).objective["kept"],
+    )
+    assert [row.get("kept") for row in rows(tmp_path / "cut")] == [row.get("kept") for row in rows(tmp_path / "whole")]
+
+
+def test_frozen_weights_are_neither_changed_nor_kept_in_checkpoints(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path)
+    for name, parameter in loop.model.named_parameters():
+        parameter.requires_grad_(name.startswith("head"))
+    frozen = toy_loop(tmp_path / "frozen", model=loop.model)
+    before = {name: value.clone() for name, value in loop.model.state_dict().items()}
+    frozen.run()
+    kept = load_checkpoint(list_checkpoints(tmp_path / "frozen" / "checkpoints")[-1])
+    assert set(kept.model) == {"head.weight", "head.bias"}
+    assert all(name.startswith("head.") for name in kept.optimizer)
+    after = frozen.model.state_dict()
+    assert [name for name in after if not torch.equal(after[name], before[name])] == ["head.weight", "head.bias"]
+
+
+def test_a_checkpoint_of_other_trained_weights_is_refused_by_name(tmp_path: Path) -> None:
+    toy_loop(tmp_path).run()
+    loop = toy_loop(tmp_path)
+    for parameter in loop.model.embedding.parameters():  # type: ignore[union-attr]
+        parameter.requires_grad_(False)
+    with pytest.raises(InputError, match=r"embedding\.weight is not one of this model"):
+        loop.run()

@@ -9,19 +9,19 @@ from tuppence.training.throughput import Clock, Meter, device_peak, measured_pea
 
 
 def test_mfu_is_model_flops_over_the_peak_of_all_devices() -> None:
-    meter = Meter(tokens_per_step=1000, flops_per_token=6e6, peak=Peak(1e11, "test"), devices=2)
+    meter = Meter(flops_per_token=6e6, peak=Peak(1e11, "test"), devices=2)
     assert meter.mfu is None
-    meter.record(0.5)
-    meter.record(1.5)
+    meter.record(0.5, 500)
+    meter.record(1.5, 1500)
     assert meter.tokens_per_second == pytest.approx(1000)
     assert meter.mfu == pytest.approx(1000 * 6e6 / 2e11)
 
 
 def test_only_recent_steps_count() -> None:
-    meter = Meter(10, 1.0, None, 1)
-    meter.record(1e6)
+    meter = Meter(1.0, None, 1)
+    meter.record(1e6, 10)
     for _ in range(20):
-        meter.record(1.0)
+        meter.record(1.0, 10)
     assert meter.tokens_per_second == pytest.approx(10)
     assert meter.mfu is None
 

@@ -14,7 +14,7 @@ from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
 from tuppence.training.config import TrainConfig
 from tuppence.training.loop import Loop, Machine
-from tuppence.training.objective import IGNORED_TARGET, Batch, Sample
+from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
 from tuppence.training.throughput import Meter
 from tuppence.training.tracking import open_trackers
 
@@ -33,7 +33,7 @@ class Bigram(nn.Module):
         return self.head(self.dropout(torch.tanh(self.inner(self.embedding(tokens)))))
 
 
-class Toy:
+class Toy(Objective):
     """Eight sequences a step, of unequal numbers of valid targets, in `accumulation` equal batches."""
 
     def __init__(self, accumulation: int = 1, on_loss: Callable[[int], None] | None = None) -> None:
@@ -75,12 +75,12 @@ class Toy:
 def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None = None, **settings: Any) -> Loop:
     """A loop over the toy problem in `folder`; `settings` go to TrainConfig."""
     machine = settings.pop("machine", Machine("cpu", "float32", compile=False))
-    resume = settings.pop("resume", None)
+    resume, model = settings.pop("resume", None), settings.pop("model", None)
     config = TrainConfig(**{"learning_rate": 0.05, "warmup_steps": 2, "log_every": 1, "eval_every": 0, **settings})
     run = RunDir(folder)
     run.create()
     torch.manual_seed(0)
-    model = Bigram()
+    model = model or Bigram()
     limits = limits or Limits(max_steps=12)
     written = folder / "written.txt"
     loop = Loop(
@@ -89,7 +89,7 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
         config=config,
         limits=limits,
         machine=machine,
-        meter=Meter(48, 1e3, None, 1),
+        meter=Meter(1e3, None, 1),
         run=run,
         ledger=Ledger(run.ledger_file, Rate(limits.dollars_per_hour, "test")),
         open_trackers=lambda step: open_trackers(run, "none", step),

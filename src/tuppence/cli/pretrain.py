@@ -45,18 +45,19 @@ def pretrain(
     keep_freed_memory()
     from tuppence.core.config import load_config
     from tuppence.cost.ledger import Rate
-    from tuppence.tasks.pretrain import PretrainConfig, PretrainOptions, describe_result, run_pretraining
+    from tuppence.tasks.pretrain import PretrainConfig, run_pretraining
+    from tuppence.tasks.session import RunOptions, describe_result
 
     overrides = list(set_ or [])
     if max_steps is not None:
         overrides.append(f"train.max_steps={max_steps}")
     recipe = load_config(PretrainConfig, config, overrides)
     price = Rate(rate, "given by --rate") if rate else Rate()
-    options = PretrainOptions(max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track)
+    options = RunOptions(max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track)
     summary = run_pretraining(data, out, recipe, options)
     if not summary:
         return  # another rank speaks
     if json:
         console.emit_json(summary)
     else:
-        console.note(describe_result(out, summary))
+        console.note(describe_result(out, summary, f"tuppence generate {out} --prompt 'Once upon a time'"))

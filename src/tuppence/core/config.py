@@ -49,9 +49,22 @@ def load_config(schema: type[Schema], path: Path | None = None, overrides: Seque
     for override in overrides:
         _set(values, override)
     try:
-        return schema.model_validate(values)
+        return schema.model_validate(_over_defaults(schema, values))
     except ValidationError as error:
         raise _explain(schema, error, path) from None
+
+
+def _over_defaults(schema: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
+    """`values` on top of each section's default *in this schema*: a recipe that sets one key keeps the others.
+
+    A section's own class has defaults too, but two tasks that share the class have different ones.
+    """
+    merged = dict(values)
+    for name, field in schema.model_fields.items():
+        given = merged.get(name)
+        if isinstance(field.default, BaseModel) and isinstance(given, dict):
+            merged[name] = {**field.default.model_dump(exclude_unset=True), **given}
+    return merged
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

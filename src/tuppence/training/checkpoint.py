@@ -1,8 +1,9 @@
 """Checkpoints that are complete or absent.
 
     checkpoints/step-00000400/
-      model.safetensors      the weights, float32
+      model.safetensors      the trained weights, float32: of a LoRA run the adapter alone
       optimizer.safetensors  moments and momenta, by parameter name
+      objective.safetensors  what the objective keeps (PPO's rollouts); mostly empty
       state.json             step, tokens, times, best loss, loss scale, sizes of the logs
       MANIFEST.json          size and sha256 of each file above; written last
 
@@ -17,7 +18,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
 from tuppence.core.files import commit_folder, explain_disk_errors, read_json, sha256_file, write_json
 
-FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+FILES = ("model.safetensors", "optimizer.safetensors", "objective.safetensors", "state.json")
 _NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -38,14 +39,16 @@ class Checkpoint:
     """What is kept between attempts.
 
     Attributes:
-        model: weights by name.
+        model: trained weights by name.
         optimizer: optimizer state by name.
         state: plain JSON; `step` is always there.
+        objective: the objective's own state by name.
     """
 
     model: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     state: dict[str, Any]
+    objective: dict[str, Tensor] = field(default_factory=dict)
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -67,6 +70,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             temporary.mkdir(parents=True)
             _save_tensors(temporary / "model.safetensors", checkpoint.model)
             _save_tensors(temporary / "optimizer.safetensors", checkpoint.optimizer)
+            _save_tensors(temporary / "objective.safetensors", checkpoint.objective)
             write_json(temporary / "state.json", checkpoint.state)
             manifest = {
                 name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
@@ -115,7 +119,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state = read_json(path / "state.json")
         if not isinstance(state, dict) or not isinstance(state.get("step"), int):
             raise CorruptFileError(f"{path / 'state.json'} names no step", "restore the checkpoint")
-        return Checkpoint(load_file(path / "model.safetensors"), load_file(path / "optimizer.safetensors"), state)
+        model, optimizer, objective = (load_file(path / name) for name in FILES[:3])
+        return Checkpoint(model, optimizer, state, objective)
     except SafetensorError as error:
         raise CorruptFileError(f"checkpoint {path} cannot be read: {error}", "restore the checkpoint") from error
 

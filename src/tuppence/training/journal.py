@@ -69,14 +69,17 @@ class Journal:
             }
         )
         if state.step % self._log_every == 0:
-            self._write(state, elapsed, {"loss": loss, **latest})
-            state.window_loss, state.window_targets = 0.0, 0
+            means = {name: total / max(state.window_targets, 1) for name, total in state.window_metrics.items()}
+            self._write(state, elapsed, {"loss": loss, **latest, **means})
+            state.window_loss, state.window_targets, state.window_metrics = 0.0, 0, {}
 
     def evaluation(self, state: State, elapsed: float, samples: Iterable[Sample]) -> None:
         """One row and one line for an evaluation, and what the model wrote."""
-        self._write(state, elapsed, {"val_loss": state.val_loss})
+        metrics = {f"val_{name}": value for name, value in state.val_metrics.items()}
+        self._write(state, elapsed, {"val_loss": state.val_loss, **metrics})
         best = " (best so far)" if state.best_step == state.step else ""
-        self.line.say(f"step {state.step} · validation loss {state.val_loss:.4f}{best}")
+        measured = "".join(f" · {name} {value:.3f}" for name, value in state.val_metrics.items())
+        self.line.say(f"step {state.step} · validation loss {state.val_loss:.4f}{best}{measured}")
         for sample in samples:
             append_json(self.run.samples_file, {"step": state.step, "prompt": sample.prompt, "text": sample.text})
             self.line.say(f"  {sample.prompt}{sample.text}".replace("\n", "\n  "))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tuppence.core.console import warn
+from tuppence.core.console import counted, warn
 from tuppence.core.errors import CorruptFileError, InputError, Interrupted, NonFiniteError
 from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger
@@ -152,34 +152,37 @@ class Loop:
         step, started = self.state.step, time.monotonic()
         torch.manual_seed(_mix(self.config.seed, step, self.world.rank))  # dropout; stateless, so resume is exact
         rate = self.optimizers.set_rate(learning_rate_factor(self.config, step, progress))
-        batches = self.objective.batches(step, self.world.rank, self.world.size)
-        (targets,) = self.world.sum([float(sum(map(count_targets, batches)))], self.machine.device)
-
         alone = self.world.size == 1  # a rank that leaves alone would keep the others waiting
         seconds = self.seconds_left() if alone else math.inf
         with self.signals.abandoning(on_signal=self.first_step and alone, seconds=seconds):
-            total = torch.zeros((), device=self.machine.device)
+            self.objective.prepare(step, self.model)
+            batches = self.objective.batches(step, self.world.rank, self.world.size)
+            counts = [float(sum(map(count, batches))) for count in (count_targets, self.objective.tokens)]
+            targets, tokens = self.world.sum(counts, self.machine.device)
+            sums = self._zeros()
             for index, batch in enumerate(batches):
                 with self._synchronizing(index == len(batches) - 1):
                     with autocast(self.machine.device, self.machine.precision):
-                        loss, _ = self.loss(*self._to_device(batch))
+                        loss, metrics = self.loss(*self._to_device(batch))
                     # DistributedDataParallel averages over ranks; we want the sum
                     scaled = self.scaler.scale(loss * (self.world.size / max(targets, 1.0)))
                     torch.autograd.backward(scaled)
-                total += loss.detach()
+                _add(sums, loss, metrics)
             self.optimizers.unscale(self.scaler)
             norm = nn.utils.clip_grad_norm_(self.optimizers.parameters(), self.config.gradient_clip or math.inf)
-            (loss_sum,) = self.world.sum([float(total)], self.machine.device)
+            loss_sum, *metric_sums = self.world.sum([float(value) for value in sums.values()], self.machine.device)
             self._require_finite(loss_sum, float(norm))
 
         self.optimizers.step(self.scaler)
         self.optimizers.zero_grad()
         self.state.step += 1
-        self.state.tokens += int(targets)
+        self.state.tokens += int(tokens)
         self.state.window_loss += loss_sum
         self.state.window_targets += int(targets)
-        self._account_for(time.monotonic() - started, int(targets))
-        self.latest = {"learning_rate": rate, "grad_norm": float(norm)}
+        for name, value in zip(list(sums)[1:], metric_sums, strict=True):
+            self.state.window_metrics[name] = self.state.window_metrics.get(name, 0.0) + value
+        self._account_for(time.monotonic() - started, int(tokens))
+        self.latest = {"learning_rate": rate, "grad_norm": float(norm), **self.objective.gauges()}
 
     def finish(self, ending: str) -> str:
         """Saves, evaluates once more unless interrupted, and writes the result from the best weights."""
@@ -204,7 +207,7 @@ class Loop:
         if best is None or best == self.state.step:
             return
         try:
-            self.model.load_state_dict(load_checkpoint(checkpoint_path(self.run_dir.checkpoints, best)).model)
+            load_trained(self.model, load_checkpoint(checkpoint_path(self.run_dir.checkpoints, best)).model)
         except (InputError, CorruptFileError) as error:
             warn(f"{error.message}; the result has the last weights instead of the best")
 
@@ -261,7 +264,7 @@ class Loop:
     def out_of_patience(self) -> str | None:
         patience = self.config.patience
         if patience and self.state.without_gain >= patience:
-            return f"no better validation loss in {patience} evaluations"
+            return f"no better validation loss in {counted(patience, 'evaluation')}"
         return None
 
     # ---- evaluation, saving, restoring -----------------------------------------------------------------------
@@ -272,16 +275,18 @@ class Loop:
             self.save()
         before = self.state.clock.evaluation
         with self.state.clock.time("evaluation"):
-            val_loss = self.validation_loss()
-            if val_loss is None:
+            scores = self.validate()
+            if scores is None:
                 return
+            val_loss = scores.pop("loss")
             if not math.isfinite(val_loss):
                 raise NonFiniteError(
                     f"the validation loss is {val_loss} at step {self.state.step}", "lower train.learning_rate"
                 )
-            self.state.evaluated_step, self.state.val_loss = self.state.step, val_loss
+            self.state.evaluated_step, self.state.val_loss, self.state.val_metrics = self.state.step, val_loss, scores
             if self.state.best_val_loss is None or val_loss < self.state.best_val_loss:
                 self.state.best_val_loss, self.state.best_step = val_loss, self.state.step
+                self.state.best_metrics = scores
                 self.state.without_gain = 0
             else:
                 self.state.without_gain += 1
@@ -291,23 +296,24 @@ class Loop:
             self.journal.evaluation(self.state, self.elapsed(), samples)
 
     @torch.no_grad()
-    def validation_loss(self) -> float | None:
-        """Nats per target over the held-out batches; None where there are none, or a signal or the clock cut in."""
+    def validate(self) -> dict[str, float] | None:
+        """The loss and the metrics per target over the held-out batches; None where there are none, or a signal or
+        the clock cut in."""
         self.model.eval()
-        total, targets, cut = 0.0, 0.0, 0.0
+        sums, targets, cut = self._zeros(), 0.0, 0.0
         for index, batch in enumerate(self.objective.evaluation()):
             if self.signals.requested is not None or self.seconds_left() <= 0:
                 cut = 1.0
                 break
             if index % self.world.size == self.world.rank:
                 with autocast(self.machine.device, self.machine.precision):
-                    loss, _ = self.objective.loss(self.model, *self._to_device(batch))
-                total += float(loss)
+                    loss, metrics = self.objective.loss(self.model, *self._to_device(batch))
+                _add(sums, loss, metrics)
                 targets += count_targets(batch)
             self.ledger.tick()
         self.model.train()
-        total, targets, cut = self.world.sum([total, targets, cut], self.machine.device)
-        return None if cut or not targets else total / targets
+        targets, cut, *totals = self.world.sum([targets, cut, *map(float, sums.values())], self.machine.device)
+        return None if cut or not targets else {n: total / targets for n, total in zip(sums, totals, strict=True)}
 
     def samples(self) -> list[Sample]:
         """What the model writes now, where it is time for that."""
@@ -332,7 +338,9 @@ class Loop:
                     "logs": self.run_dir.mark(),
                 }
                 folder = self.run_dir.checkpoints
-                save_checkpoint(folder, Checkpoint(self.model.state_dict(), self.optimizers.state(), state))
+                trained: dict[str, Tensor] = dict(trained_parameters(self.model))
+                kept = Checkpoint(trained, self.optimizers.state(), state, self.objective.state())
+                save_checkpoint(folder, kept)
                 prune_checkpoints(folder, keep=self.config.keep_checkpoints, best_step=self.state.best_step)
             self.world.wait()
         self.save_seconds = self.state.clock.checkpoint - before
@@ -349,12 +357,12 @@ class Loop:
         if found is not None:
             path, checkpoint = found
             try:
-                self.model.load_state_dict(checkpoint.model)
+                load_trained(self.model, checkpoint.model)
                 self.optimizers.load_state(checkpoint.optimizer)
-            except (RuntimeError, ValueError) as error:
-                reason = [line.strip() for line in str(error).splitlines()][:2][-1]  # torch's first line is a title
+                self.objective.load_state(checkpoint.objective)
+            except ValueError as error:
                 raise InputError(
-                    f"checkpoint {path} does not fit: {reason:.200}", "give the model.* and train.* it was made with"
+                    f"checkpoint {path} does not fit: {error}", "give the model.* and train.* it was made with"
                 ) from error
             self.state = State.from_dict(checkpoint.state)
             self.scaler.load_state_dict(checkpoint.state["scaler"])
@@ -388,6 +396,9 @@ class Loop:
         without: contextlib.AbstractContextManager[None] = self._parallel.no_sync()
         return without
 
+    def _zeros(self) -> dict[str, Tensor]:
+        return {name: torch.zeros((), device=self.machine.device) for name in ("loss", *self.objective.metrics)}
+
     def _to_device(self, batch: Batch) -> Batch:
         if self.machine.device == "cpu":
             return batch
@@ -400,7 +411,7 @@ class Loop:
         else:
             self.state.clock.train += seconds
             self.state.timed_tokens += tokens
-            self.meter.record(seconds)
+            self.meter.record(seconds, tokens)
 
     def _require_finite(self, loss: float, norm: float) -> None:
         # with fp16, an infinite gradient is the scaler's business: it skips the step and lowers the scale
@@ -413,12 +424,39 @@ class Loop:
         )
 
     def _require_finite_weights(self) -> None:
-        finite = torch.stack([parameter.isfinite().all() for parameter in self.model.parameters()])
+        finite = torch.stack([parameter.isfinite().all() for parameter in self.optimizers.parameters()])
         if not bool(finite.all()):
             raise NonFiniteError(
                 f"a weight is not finite at step {self.state.step}; the run stops, its last good checkpoint stands",
                 "lower train.learning_rate and start again",
             )
+
+
+def trained_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """What training changes, by name: all a checkpoint need hold. The frozen rest is the base's, and stays there."""
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+@torch.no_grad()
+def load_trained(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Puts a checkpoint's weights into the model's trained parameters.
+
+    Raises:
+        ValueError: a tensor is missing, unknown, or has another shape; the model is unchanged.
+    """
+    trained = dict(trained_parameters(model))
+    for name in sorted(trained.keys() ^ tensors.keys()):
+        raise ValueError(f"tensor {name} is {'missing' if name in trained else 'not one of this model'}")
+    for name, parameter in trained.items():
+        if tensors[name].shape != parameter.shape:
+            raise ValueError(f"tensor {name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}")
+    for name, parameter in trained.items():
+        parameter.copy_(tensors[name])
+
+
+def _add(sums: dict[str, Tensor], loss: Tensor, metrics: dict[str, Tensor]) -> None:
+    for name, value in {"loss": loss, **metrics}.items():
+        sums[name] = sums[name] + value.detach()
 
 
 def _mix(seed: int, step: int, rank: int) -> int:

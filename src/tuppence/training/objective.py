@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -20,24 +20,63 @@ class Sample:
     text: str
 
 
-class Objective(Protocol):
-    """Batches, a loss and an evaluation. Everything is a pure function of its arguments: nothing to save or replay."""
+class Objective(ABC):
+    """Batches, a loss and an evaluation.
 
+    Most objectives are pure functions of their arguments, with nothing to save or replay. One that learns from what
+    the model itself writes (PPO) makes that in `prepare`, and keeps it in `state`.
+
+    Attributes:
+        metrics: the names of the metrics that `loss` gives, always all of them.
+    """
+
+    metrics: tuple[str, ...] = ()
+
+    @abstractmethod
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
-        """The micro-batches of one optimizer step on one rank; their last tensor holds the targets."""
-        ...
+        """The micro-batches of one optimizer step on one rank; their last tensor holds the targets.
 
+        Every rank gives equally many, none of no rows: where data end, rows without a target fill up.
+        """
+
+    @abstractmethod
     def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The *sum* of the losses of a batch's targets, as a float32 scalar, and metrics as sums over targets."""
-        ...
 
+    @abstractmethod
     def evaluation(self) -> Iterator[Batch]:
         """The held-out batches, always the same; none where nothing is held out."""
-        ...
 
+    @abstractmethod
     def samples(self, model: nn.Module) -> list[Sample]:
         """Texts that show what the model has learned; must not touch torch's global random state."""
-        ...
+
+    def tokens(self, batch: Batch) -> int:
+        """How many tokens the model is trained on in a batch, padding left out: for speed, not for the loss."""
+        return batch[0].numel()
+
+    def prepare(self, step: int, model: nn.Module) -> None:  # noqa: B027  most have nothing to prepare
+        """Called before the batches of a step are asked for, with the weights of that moment.
+
+        It may be cut short by a signal or the clock, and is then called again: what it changes, it changes at its end.
+        """
+
+    def gauges(self) -> dict[str, float]:
+        """Numbers of this moment for the next row of metrics, beside the means that `loss` gives."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """What must survive a kill besides weights and optimizer; goes into every checkpoint."""
+        return {}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave.
+
+        Raises:
+            ValueError: it is not this objective's.
+        """
+        if tensors:
+            raise ValueError(f"{next(iter(tensors))} belongs to another objective")
 
 
 def count_targets(batch: Batch) -> int:

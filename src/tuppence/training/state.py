@@ -15,13 +15,15 @@ class State:
 
     Attributes:
         step: optimizer steps done.
-        tokens: target tokens trained on, over all ranks.
+        tokens: tokens trained on, over all ranks.
         elapsed: wall seconds of the run up to here, over all attempts that led here.
         best_val_loss, best_step: the lowest validation loss and where it was reached.
         evaluated_step: the last step that was evaluated.
         without_gain: evaluations since the best one.
         timed_tokens: those of `tokens` that `clock.train` timed: all but the first step of each attempt.
-        window_loss, window_targets: summed loss and targets since the last logged row.
+        val_metrics, best_metrics: what the objective measured beside the validation loss, at the last and at the best
+            evaluation.
+        window_loss, window_targets, window_metrics: summed loss, targets and metrics since the last logged row.
     """
 
     step: int = 0
@@ -33,8 +35,11 @@ class State:
     val_loss: float | None = None
     evaluated_step: int | None = None
     without_gain: int = 0
+    val_metrics: dict[str, float] = field(default_factory=dict)
+    best_metrics: dict[str, float] = field(default_factory=dict)
     window_loss: float = 0.0
     window_targets: int = 0
+    window_metrics: dict[str, float] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
     @property

@@ -49,29 +49,29 @@ class Meter:
     """The recent speed of training.
 
     Args:
-        tokens_per_step: over all ranks and accumulation steps.
         flops_per_token: forward and backward, 6·N + 12·L·d·T.
         peak: of one device; None where unknown.
         devices: how many work together.
     """
 
-    def __init__(self, tokens_per_step: int, flops_per_token: float, peak: Peak | None, devices: int) -> None:
-        self.tokens_per_step = tokens_per_step
+    def __init__(self, flops_per_token: float, peak: Peak | None, devices: int) -> None:
         self._flops_per_token, self._peak, self._devices = flops_per_token, peak, devices
-        self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
 
-    def record(self, seconds: float) -> None:
-        """Takes note of one step's wall time."""
-        self._recent.append(seconds)
+    def record(self, seconds: float, tokens: int) -> None:
+        """Takes note of one step's wall time, and of the tokens of all ranks and accumulation steps."""
+        self._recent.append((seconds, tokens))
 
     @property
     def step_seconds(self) -> float | None:
         """Mean wall time of the recent steps."""
-        return sum(self._recent) / len(self._recent) if self._recent else None
+        return sum(seconds for seconds, _ in self._recent) / len(self._recent) if self._recent else None
 
     @property
     def tokens_per_second(self) -> float | None:
-        return self.tokens_per_step / self.step_seconds if self.step_seconds else None
+        """Of the recent steps, over all ranks."""
+        seconds = sum(seconds for seconds, _ in self._recent)
+        return sum(tokens for _, tokens in self._recent) / seconds if seconds else None
 
     @property
     def mfu(self) -> float | None:
