@@ -22,6 +22,8 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Merge, Vocabulary, check_
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
+TEMPLATE_FILE = "chat_template.jinja"
+"""Where newer versions of transformers write the chat template; the key in `CONFIG_FILE` all of them read."""
 
 _OTHER_SPELLINGS = {
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": GPT2,
@@ -34,9 +36,10 @@ _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 # ---- writing ---------------------------------------------------------------------------------------------------
 
 
-def write(vocabulary: Vocabulary, folder: Path) -> None:
+def write(vocabulary: Vocabulary, folder: Path, chat_template: str | None = None) -> None:
     """Writes both files into `folder`, `tokenizer.json` last."""
-    files.write_json(folder / CONFIG_FILE, config_document(vocabulary))
+    template = {} if chat_template is None else {"chat_template": chat_template}
+    files.write_json(folder / CONFIG_FILE, config_document(vocabulary) | template)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 
@@ -118,6 +121,27 @@ def read(path: Path) -> Vocabulary:
     raise InputError(
         f"{path} holds no {TOKENIZER_FILE}", "give the folder that `tuppence tokenizer train` wrote, or a model's"
     )
+
+
+def read_chat_template(path: Path) -> str | None:
+    """The source of a folder's chat template, as text and no more; None where it has none.
+
+    Looks where transformers does: first at `chat_template.jinja`, then at the key in `tokenizer_config.json`; of
+    several named templates the one called "default".
+
+    Raises:
+        InputError: a file is too large, not UTF-8, or no JSON.
+    """
+    if not path.is_dir():
+        return None
+    if (path / TEMPLATE_FILE).exists():
+        return "\n".join(read_lines(path / TEMPLATE_FILE))
+    config = files.read_json(path / CONFIG_FILE) if (path / CONFIG_FILE).exists() else None
+    template = config.get("chat_template") if isinstance(config, dict) else None
+    if isinstance(template, list):
+        named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
+        template = named[0].get("template") if named else None
+    return template if isinstance(template, str) else None
 
 
 def read_tokenizer_json(path: Path) -> Vocabulary:

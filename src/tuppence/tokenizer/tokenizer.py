@@ -18,6 +18,7 @@ import tiktoken
 
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import huggingface
+from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
 from tuppence.tokenizer.patterns import SplitPattern, without_surrogates
 from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -36,10 +37,15 @@ class Tokenizer:
         >>> tokenizer = train_tokenizer(["the cat, the hat"], vocab_size=260)
         >>> tokenizer.decode(tokenizer.encode("the bat"))
         'the bat'
+
+    Attributes:
+        vocabulary: what determines the ids.
+        chat_template: the Jinja source that stands in the folder's files, kept as text; None in base models.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, chat_template: str | None = None) -> None:
         self.vocabulary = vocabulary
+        self.chat_template = chat_template
 
     # ---- files -------------------------------------------------------------------------------------------------
 
@@ -50,11 +56,15 @@ class Tokenizer:
         Raises:
             InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
         """
-        return cls(huggingface.read(Path(path)))
+        return cls(huggingface.read(Path(path)), huggingface.read_chat_template(Path(path)))
 
     def save(self, folder: Path) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too."""
-        huggingface.write(self.vocabulary, Path(folder))
+        huggingface.write(self.vocabulary, Path(folder), self.chat_template)
+
+    def with_chat_template(self) -> Tokenizer:
+        """The same tokenizer with our chat template, as instruction models have it; it is saved with the files."""
+        return Tokenizer(self.vocabulary, CHAT_TEMPLATE)
 
     # ---- facts -------------------------------------------------------------------------------------------------
 
@@ -88,6 +98,15 @@ class Tokenizer:
     def fingerprint(self) -> str:
         """sha256 over what determines ids; the same before and after `save` and `load`."""
         return self.vocabulary.fingerprint
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether conversations are written as ours are (`chat_template.render`).
+
+        A foreign template is kept as text (`chat_template`), saved again, and never run: then this is False, as it is
+        for base models, which have none.
+        """
+        return self.chat_template is not None and self.chat_template.strip() == CHAT_TEMPLATE.strip()
 
     # ---- text to ids -------------------------------------------------------------------------------------------
 
@@ -178,7 +197,7 @@ class Tokenizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # what is built on first use is built again in the process that unpickles
-        return {"vocabulary": self.vocabulary}
+        return {"vocabulary": self.vocabulary, "chat_template": self.chat_template}
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.vocab_size:,} tokens, {self.pattern.name}, {self.fingerprint[:12]})"

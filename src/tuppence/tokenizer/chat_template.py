@@ -1,0 +1,154 @@
+"""How a conversation becomes the one text that a model reads: the chat template of our instruction models.
+
+    You are brief.                                  the system message, where there is one
+
+    ### Instruction:
+    Name a fruit.
+
+    ### Response:
+    Plum.<|endoftext|>                              the next turn begins on the next line
+
+Short, because small models have short contexts; the only special token is the one that every vocabulary of ours
+has. `CHAT_TEMPLATE` says the same in Jinja, for the programs of others; it stands in `tokenizer_config.json`, where
+they look for it. We never run Jinja, neither ours nor that of a foreign folder: `render` is the template in Python.
+A user can write lines that look like the template's; only the end of a response cannot be forged, as it is a token.
+
+Does not encode (`data.records.encoding` does) and does not read files (`data.records.conversations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast, get_args
+
+from tuppence.core.errors import InputError
+from tuppence.tokenizer.vocabulary import END_OF_TEXT
+
+Role = Literal["system", "user", "assistant"]
+
+INSTRUCTION = "### Instruction:\n"
+RESPONSE = "### Response:\n"
+
+CHAT_TEMPLATE = """\
+{%- for message in messages -%}
+    {%- set content = message['content'] | trim -%}
+    {%- if message['role'] == 'system' -%}
+        {%- if content -%}{{ content + '\\n\\n' }}{%- endif -%}
+    {%- elif message['role'] == 'user' -%}
+        {{ '### Instruction:\\n' + content + '\\n\\n' }}
+        {%- if add_generation_prompt or not loop.last -%}{{ '### Response:\\n' }}{%- endif -%}
+    {%- elif message['role'] == 'assistant' -%}
+        {{ content + '<|endoftext|>' }}
+        {%- if not loop.last -%}{{ '\\n' }}{%- endif -%}
+    {%- else -%}
+        {{ raise_exception('a role is system, user or assistant, not ' + message['role']) }}
+    {%- endif -%}
+{%- endfor -%}"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks: "system" (at most once, first), "user" or "assistant".
+        content: what is said; white space at both ends means nothing.
+    """
+
+    role: Role
+    content: str
+
+
+class Segment(NamedTuple):
+    """A stretch of the rendered text.
+
+    Attributes:
+        text: plain text; what looks like a special token in it is not one.
+        trained: whether it is a response: the model is to learn to write it, and then to end.
+        ends: whether the token `<|endoftext|>` follows the text.
+    """
+
+    text: str
+    trained: bool
+    ends: bool
+
+
+def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[Segment]:
+    """The text of a conversation, in segments.
+
+    No token lies across the border of two segments, whatever the split pattern: a segment that is trained follows a
+    line break and begins with a character that is none, and `<|endoftext|>` parts all others. So the ids of the
+    segments, one after the other, are the ids of the whole.
+
+    Args:
+        messages: user and assistant in turns, after an optional system message (`check_turns`).
+        add_generation_prompt: whether a last user turn is followed by the line after which the model answers.
+
+    Raises:
+        InputError: the messages are not in that order, or a response is empty.
+
+    Example:
+        >>> for segment in render([Message("user", "Name a fruit."), Message("assistant", " Plum.")],
+        ...                       add_generation_prompt=False):
+        ...     print(segment)
+        Segment(text='### Instruction:\\nName a fruit.\\n\\n### Response:\\n', trained=False, ends=False)
+        Segment(text='Plum.', trained=True, ends=True)
+    """
+    check_turns(messages)
+    segments: list[Segment] = []
+    asked = ""  # what stands before the next response
+    for row, message in enumerate(messages):
+        content, is_last = message.content.strip(), row == len(messages) - 1
+        if message.role == "system":
+            asked += content + "\n\n" if content else ""
+        elif message.role == "user":
+            asked += INSTRUCTION + content + "\n\n" + (RESPONSE if add_generation_prompt or not is_last else "")
+        else:
+            segments += [Segment(asked, trained=False, ends=False), Segment(content, trained=True, ends=True)]
+            asked = "\n"
+    if messages[-1].role != "assistant":
+        segments.append(Segment(asked, trained=False, ends=False))
+    return segments
+
+
+def as_text(segments: Sequence[Segment]) -> str:
+    """The segments as one text, with `<|endoftext|>` written out: what Jinja makes of `CHAT_TEMPLATE`.
+
+    Example:
+        >>> as_text(render([Message("user", "Hello")], add_generation_prompt=True))
+        '### Instruction:\\nHello\\n\\n### Response:\\n'
+    """
+    return "".join(segment.text + (END_OF_TEXT if segment.ends else "") for segment in segments)
+
+
+def check_turns(messages: Sequence[Message]) -> None:
+    """User and assistant speak in turns, the user first, after at most one system message; responses say something.
+
+    Raises:
+        InputError: they do not. The message names the turn, counted from 1, and no file: callers put that in front.
+    """
+    turns = messages[1:] if messages and messages[0].role == "system" else messages
+    if not turns:
+        raise InputError("a conversation without a user's turn", "it needs one at least")
+    first = len(messages) - len(turns) + 1
+    for row, message in enumerate(turns):
+        expected = "assistant" if row % 2 else "user"
+        if message.role != expected:
+            raise InputError(
+                f"turn {first + row} is the {message.role}'s, where the {expected}'s should be",
+                "after an optional system message, user and assistant speak in turns, the user first",
+            )
+        if message.role == "assistant" and not message.content.strip():
+            raise InputError(f"turn {first + row}: the response is empty", "there is nothing to learn from it")
+
+
+def as_role(name: object) -> Role:
+    """A role by its name.
+
+    Raises:
+        InputError: there is no such role.
+    """
+    if name in get_args(Role):
+        return cast("Role", name)
+    raise InputError(f"the role {str(name)[:40]!r} is not known", "roles are system, user and assistant")
