@@ -7,7 +7,7 @@ Hugging Face keeps GPT-2's matrices as the original TensorFlow code had them, (i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -153,6 +153,34 @@ def config_to_hugging_face(
         "eos_token_id": end_of_text,
         "torch_dtype": str(dtype).removeprefix("torch."),  # newer versions say "dtype", and read this too
     }
+
+
+def classifier_config(config: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """The content of config.json for a `GPT2ForSequenceClassification` with these labels."""
+    return {
+        **config,
+        "architectures": ["GPT2ForSequenceClassification"],
+        "problem_type": "single_label_classification" if len(labels) > 1 else "regression",
+        "num_labels": len(labels),
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "pad_token_id": config["eos_token_id"],
+    }
+
+
+def labels_from_config(values: Mapping[str, Any]) -> list[str]:
+    """The names of a classifier's scores, in order.
+
+    Raises:
+        InputError: the labels are not numbered from 0, or there are absurdly many.
+    """
+    named = values.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers' default
+    if not isinstance(named, dict) or not 1 <= len(named) <= 100_000:
+        raise InputError("config.json: id2label does not map numbers to labels", "restore the file")
+    labels = [named.get(str(index)) for index in range(len(named))]
+    if not all(isinstance(label, str) for label in labels):
+        raise InputError("config.json: id2label is not numbered from 0", "restore the file")
+    return [str(label) for label in labels]
 
 
 def config_from_hugging_face(values: Any) -> ModelConfig:

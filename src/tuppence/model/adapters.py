@@ -1,0 +1,209 @@
+"""LoRA adapters on disk, in PEFT's layout: adapter_config.json and adapter_model.safetensors.
+
+`peft` opens what we write, and what it wrote for a GPT-2 we open. Which matrices have an adapter, the tensors say; the
+config is read for rank, scaling, and for the options that we do not compute: those are refused, never ignored. The
+sha256 of the base is noted in the file, so that an adapter is not laid over another model by mistake.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tuppence.core import files
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.model.gpt import GPT
+from tuppence.model.hugging_face import our_name, their_name
+from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_BASE_KEY = "base_sha256"
+_PREFIX = "base_model.model."
+_THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"), strict=True))
+
+# options of PEFT that change what an adapter computes, and the values under which they change nothing
+_PLAIN: dict[str, tuple[Any, ...]] = {
+    "peft_type": ("LORA",),
+    "use_dora": (False, None),
+    "use_rslora": (False, None),
+    "bias": ("none", None),
+    "fan_in_fan_out": (True,),
+    "modules_to_save": (None, []),
+    "rank_pattern": (None, {}),
+    "alpha_pattern": (None, {}),
+    "layer_replication": (None,),
+    "lora_bias": (False, None),
+    "trainable_token_indices": (None,),
+    "target_parameters": (None, []),
+    "megatron_config": (None,),
+}
+
+
+def save_adapter(model: nn.Module, folder: Path, lora: LoRA, *, base: Path, base_sha256: str) -> None:
+    """Writes the adapter of `model` as a folder that `peft` opens; complete or absent.
+
+    Args:
+        base: the folder of the model it belongs to.
+        base_sha256: `weights.fingerprint` of it.
+
+    Raises:
+        OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
+    """
+    tensors = {}
+    for name, layer in lora_layers(model):
+        stem = _PREFIX + their_name(f"{name}.weight").removesuffix(".weight")
+        for part in ("lora_A", "lora_B"):
+            tensors[f"{stem}.{part}.weight"] = getattr(layer, part).detach().float().cpu().contiguous()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with files.explain_disk_errors(folder):
+            temporary.mkdir(parents=True)
+            save_file(tensors, temporary / WEIGHTS, {"format": "pt", _BASE_KEY: base_sha256})
+        files.write_json(temporary / CONFIG, _config(lora, base))
+        files.commit_folder(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _config(lora: LoRA, base: Path) -> dict[str, Any]:
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": str(base.resolve()),
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": [_THEIR_TARGETS[target] for target in lora.targets],
+        "fan_in_fan_out": True,
+        "bias": "none",
+        "inference_mode": True,
+        "init_lora_weights": True,
+        "modules_to_save": None,
+        "use_dora": False,
+        "use_rslora": False,
+    }
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model."""
+    return (folder / CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def base_of(folder: Path) -> Path:
+    """The folder of the model that an adapter says it belongs to.
+
+    Raises:
+        InputError: it names none, or one that is not on this machine.
+    """
+    named = _read_config(folder).get("base_model_name_or_path")
+    if not isinstance(named, str) or not named:
+        raise InputError(f"{folder / CONFIG} names no base model", "give the folder of the base model")
+    for place in (Path(named), folder / named):
+        if (place / "config.json").is_file():
+            return place
+    raise InputError(f"{folder} is an adapter of {named}, which is not here", "bring the base model to that place")
+
+
+def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) -> LoRA:
+    """Gives `model` the adapter of a folder; its adapter layers are then trainable, as after `add_lora`.
+
+    Args:
+        base_sha256: of the model's folder; compared with the adapter's note, where both are known.
+
+    Raises:
+        InputError: an option we do not compute, or an adapter of another model.
+        CorruptFileError: a file is torn or not what it says.
+    """
+    config = _read_config(folder)
+    for key, plain in _PLAIN.items():
+        if key in config and config[key] not in plain:
+            raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r}", f"only {plain[0]!r} is implemented")
+    tensors, noted = _read_tensors(folder / WEIGHTS)
+    if noted is not None and base_sha256 is not None and noted != base_sha256:
+        raise InputError(
+            f"{folder} is an adapter of another base: sha256 {noted[:12]}…, and this model has {base_sha256[:12]}…",
+            "use it with the model it was trained on",
+        )
+    placed = _placed(folder, tensors)
+    targets = tuple(target for target in TARGETS if any(name.endswith(target) for name, _ in placed))
+    lora = LoRA(_number(folder, config, "r", int), _number(folder, config, "lora_alpha", float), targets=targets)
+    add_lora(model, lora)
+    layers = dict(lora_layers(model))
+    for name, layer in layers.items():
+        for part in ("lora_A", "lora_B"):
+            _put(folder, layer, name, part, placed.pop((name, part), None))
+    if placed:
+        raise InputError(
+            f"{folder}: no {'.'.join(next(iter(placed)))} in this model", "it is an adapter of another base"
+        )
+    return lora
+
+
+def _put(folder: Path, layer: LoRALinear, name: str, part: str, tensor: Tensor | None) -> None:
+    parameter = getattr(layer, part)
+    if tensor is None:
+        raise InputError(f"{folder} has no {part} for {name}", "every block must have the same adapters")
+    if tensor.shape != parameter.shape:
+        raise InputError(
+            f"{folder}: {part} of {name} has shape {tuple(tensor.shape)}, and this model wants"
+            f" {tuple(parameter.shape)}",
+            "it is an adapter of another base",
+        )
+    with torch.no_grad():
+        parameter.copy_(tensor)
+
+
+def _placed(folder: Path, tensors: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
+    """The tensors by our layer's name and "lora_A" or "lora_B"."""
+    placed = {}
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"(?:base_model\.model\.)?(.+)\.(lora_[AB])(?:\.default)?\.weight", name)
+        ours = our_name(f"{match[1]}.weight") if match else None
+        if match is None or ours is None or not ours.removesuffix(".weight").endswith(TARGETS):
+            raise InputError(f"{folder / WEIGHTS}: unexpected tensor {name}", "only LoRA on GPT-2's blocks can be read")
+        placed[ours.removesuffix(".weight"), match[2]] = tensor
+    if not placed:
+        raise CorruptFileError(f"{folder / WEIGHTS} holds no adapter", "restore the file")
+    return placed
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    config = files.read_json(folder / CONFIG, limit=2**20)
+    if not isinstance(config, dict):
+        raise CorruptFileError(f"{folder / CONFIG} does not hold an object", "restore the file")
+    return config
+
+
+def _number(folder: Path, config: Mapping[str, Any], key: str, kind: type) -> Any:
+    value = config.get(key)
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
+        raise InputError(f"{folder / CONFIG}: {key} is {value!r}, not a number", "restore the file")
+    return kind(value)
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """The tensors of an adapter, and the sha256 of its base where that is noted."""
+    if path.with_name("adapter_model.bin").is_file() and not path.is_file():
+        raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
+    if not path.is_file():
+        raise InputError(f"{path} is missing", "give a complete adapter folder")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            noted = (opened.metadata() or {}).get(_BASE_KEY)
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(f"{path} is not a whole safetensors file: {error}", "restore the file") from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise InputError(f"{path}: tensor {name} holds NaN, infinity or whole numbers", "the adapter is broken")
+    return tensors, noted

@@ -1,0 +1,183 @@
+"""LoRA: a matrix learns a correction of low rank while it stays frozen itself (Hu et al. 2021, arXiv:2106.09685).
+
+    y = x Wᵀ + b + (α / r) · dropout(x) Aᵀ Bᵀ        A: (r, in), B: (out, r), B starts at zero
+
+Rank 16 on all matrices of gpt2-124m trains 2 % of what full finetuning trains; gradients and optimizer state shrink
+alike, and the correction can be added into W afterwards, so that a merged model costs nothing more to run. Files in
+PEFT's layout are read and written in `adapters`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tuppence.core.errors import InputError
+from tuppence.model.linear import Linear, linear
+
+TARGETS = ("attention.qkv", "attention.projection", "mlp.expand", "mlp.contract")
+"""The matrices of a block that can have an adapter, by our names."""
+
+
+@dataclass(frozen=True)
+class LoRA:
+    """How an adapter is shaped.
+
+    Attributes:
+        rank: r, the width of the bottleneck.
+        alpha: α; the correction is scaled by α / r, so that the rank can change without a new learning rate.
+        dropout: of the adapter's input while it is trained.
+        targets: which matrices of every block have one; see `TARGETS`.
+
+    Raises:
+        InputError: a value is out of range, or a target is unknown.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = TARGETS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rank <= 4096:
+            raise InputError(f"a LoRA rank of {self.rank} is out of range", "give 1 or more; 8 to 64 are usual")
+        if not 0 < self.alpha < math.inf:
+            raise InputError(f"LoRA's alpha must be above zero, it is {self.alpha}", "twice the rank is usual")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"a LoRA dropout of {self.dropout} is not from 0 to below 1", "0.05 is usual")
+        for target in self.targets:
+            if target not in TARGETS:
+                raise InputError(f"{target} cannot have an adapter", f"use some of: {', '.join(TARGETS)}")
+        if not self.targets:
+            raise InputError("no matrix is to have an adapter", f"use some of: {', '.join(TARGETS)}")
+
+    @property
+    def scaling(self) -> float:
+        """α / r."""
+        return self.alpha / self.rank
+
+
+class LoRALinear(Linear):
+    """A frozen linear layer with a trained correction of low rank. `weight` and `bias` keep their names.
+
+    Args:
+        base: the layer to correct; its parameters are taken over and frozen, not copied.
+        lora: rank, scaling and dropout.
+
+    Attributes:
+        active: whether the correction counts; off, the layer is its base.
+
+    Example:
+        >>> layer = LoRALinear(Linear(4, 3), LoRA(rank=2, alpha=4.0))
+        >>> x = torch.ones(1, 4)
+        >>> torch.equal(layer(x), linear(x, layer.weight, layer.bias))  # B is zero: nothing has changed yet
+        True
+    """
+
+    def __init__(self, base: nn.Linear, lora: LoRA) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = base.in_features, base.out_features
+        self.weight, self.bias = base.weight, base.bias
+        self.weight.requires_grad_(False)
+        self.bias.requires_grad_(False)
+        self.lora_A = nn.Parameter(base.weight.new_empty(lora.rank, base.in_features))
+        self.lora_B = nn.Parameter(base.weight.new_zeros(base.out_features, lora.rank))
+        nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
+        self.scaling = lora.scaling
+        self.dropout = nn.Dropout(lora.dropout)
+        self.active = True
+        self._unmerged: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = linear(x, self.weight, self.bias)
+        if not self.active or self._unmerged is not None:
+            return out
+        low = F.linear(self.dropout(x), self.lora_A) * self.scaling
+        return out + F.linear(low, self.lora_B)
+
+    @torch.no_grad()
+    def merged_weight(self) -> Tensor:
+        """W + (α / r) B A, summed in float32, in W's dtype."""
+        weight = self.weight if self._unmerged is None else self._unmerged
+        correction = self.scaling * (self.lora_B.float() @ self.lora_A.float())
+        return (weight.float() + correction).to(weight.dtype)
+
+    def merge(self) -> None:
+        """Adds the correction into the weight; the layer then costs what its base costs."""
+        if self._unmerged is None:
+            merged = self.merged_weight()
+            self._unmerged = self.weight.data
+            self.weight.data = merged
+
+    def unmerge(self) -> None:
+        """Puts back the very weight that `merge` found: subtracting would leave rounding errors."""
+        if self._unmerged is not None:
+            self.weight.data, self._unmerged = self._unmerged, None
+
+
+def add_lora(model: nn.Module, lora: LoRA) -> None:
+    """Freezes every parameter of `model` and gives the target matrices of all blocks an adapter.
+
+    The adapters start at random from torch's generator (A) and at zero (B): the model computes what it did before.
+
+    Raises:
+        InputError: it has adapters already.
+    """
+    if any(lora_layers(model)):
+        raise InputError("the model has an adapter already", "merge it first")
+    model.requires_grad_(False)
+    replaced = [(name, module) for name, module in model.named_modules() if name.endswith(lora.targets)]
+    for name, module in replaced:
+        if isinstance(module, nn.Linear):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, LoRALinear(module, lora))
+
+
+def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
+    """The layers of a model that have an adapter, by name."""
+    for name, module in model.named_modules():
+        if isinstance(module, LoRALinear):
+            yield name, module
+
+
+def merge_lora(model: nn.Module) -> None:
+    """Adds every adapter into its matrix; `unmerge_lora` undoes it to the bit."""
+    for _, layer in lora_layers(model):
+        layer.merge()
+
+
+def unmerge_lora(model: nn.Module) -> None:
+    """Undoes `merge_lora`."""
+    for _, layer in lora_layers(model):
+        layer.unmerge()
+
+
+def merged_state(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of the plain model that `model` is with its adapters added in; `model` itself is unchanged."""
+    adapted = dict(lora_layers(model))
+    state = {}
+    for name, tensor in model.state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        if not kind.startswith("lora_"):
+            state[name] = adapted[layer].merged_weight() if layer in adapted and kind == "weight" else tensor
+    return state
+
+
+@contextlib.contextmanager
+def without_lora(model: nn.Module) -> Iterator[None]:
+    """Inside the block the model is its base: the reference that DPO and PPO compare with, at no memory."""
+    layers = [layer for _, layer in lora_layers(model)]
+    before = [layer.active for layer in layers]
+    for layer in layers:
+        layer.active = False
+    try:
+        yield
+    finally:
+        for layer, was_active in zip(layers, before, strict=True):
+            layer.active = was_active

@@ -1,0 +1,141 @@
+"""The tensors in a Hugging Face folder, looked through before they are believed.
+
+The config's sizes decide which tensors there must be and of what shape; the headers of the files are compared with
+that, and only then are weights read. No pickle is ever opened. `weights` is the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from tuppence.core import files
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.model.gpt import GPT
+from tuppence.model.hugging_face import is_mask_buffer, is_transposed, our_name, their_name, unexpected_tensor
+
+WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_FLOATS = ("F16", "BF16", "F32", "F64")
+
+
+def tensor_files(place: Path) -> dict[str, Path]:
+    """Which file of a folder holds which tensor, by Hugging Face's names.
+
+    Raises:
+        InputError: there are no weights, or only pickled ones; an index that points out of the folder.
+        CorruptFileError: a file is torn.
+    """
+    whole, index = place / WEIGHTS, place / _INDEX
+    if whole.is_file():
+        return dict.fromkeys(_header(whole), whole)
+    if index.is_file():
+        return _read_index(index)
+    if (place / "pytorch_model.bin").is_file():
+        raise InputError(
+            f"{place} has its weights in pytorch_model.bin, a pickle, which can run code when opened",
+            "convert it with transformers: model.save_pretrained(folder) writes model.safetensors",
+        )
+    raise InputError(f"{place} has no {WEIGHTS}", "give a complete Hugging Face GPT-2 folder")
+
+
+def _read_index(index: Path) -> dict[str, Path]:
+    content = files.read_json(index)
+    names = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(names, dict) or not names:
+        raise CorruptFileError(f"{index}: weight_map is missing or empty", "restore the file")
+    for tensor, name in names.items():
+        # a bare file name: anything else could lead out of the folder
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors") or "\\" in name:
+            raise InputError(
+                f"{index}: tensor {tensor} is said to be in {name!r}, which is not the name of a shard beside it",
+                "do not use this model unless you know where it comes from",
+            )
+    held = {name: _header(index.parent / name) for name in sorted(set(names.values()))}
+    for tensor, name in names.items():
+        if tensor not in held[name]:
+            raise CorruptFileError(f"{index.parent / name}: tensor {tensor} is missing", "restore the shards")
+    return {tensor: index.parent / name for tensor, name in names.items()}
+
+
+def _header(path: Path) -> list[str]:
+    """Names of a file's tensors. safetensors checks the header: sizes, overlaps, and the length of the file."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing", "give a complete Hugging Face GPT-2 folder")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            return list(opened.keys())
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(f"{path} is not a whole safetensors file: {error}", "restore the file") from error
+
+
+def shapes(model: GPT) -> dict[str, tuple[int, ...]]:
+    """The shape that each of our tensors must have in a Hugging Face file."""
+    return {
+        name: tuple(reversed(tensor.shape)) if is_transposed(name) else tuple(tensor.shape)
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
+    """Every tensor the model needs is there once, and no other.
+
+    Raises:
+        InputError: with the first tensor's name.
+    """
+    wanted = set(model.state_dict())
+    found: dict[str, str] = {}
+    for name in stored:
+        if is_mask_buffer(name) or name == "lm_head.weight":
+            continue
+        translated = our_name(name)
+        if translated is None or translated not in wanted:
+            error = unexpected_tensor(name)
+            raise InputError(f"{stored[name]}: {error.message}", error.hint)
+        if translated in found:
+            raise InputError(f"{stored[name]}: {name} is there twice, also as {found[translated]}", "restore the file")
+        found[translated] = name
+    for name in model.state_dict():
+        if name not in found:
+            raise InputError(f"{place}: tensor {their_name(name)} is missing", "restore the file")
+
+
+def read_tensors(
+    stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Reads and checks every tensor, file by file; masks are skipped."""
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(set(stored.values())):
+        with safe_open(path, framework="pt") as opened:
+            for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
+                wanted = shapes[our_name(name) or "token_embedding.weight"]  # lm_head is shaped like the embedding
+                tensors[name] = read_tensor(opened, name, wanted, path).to(dtype)
+    return tensors
+
+
+def read_tensor(opened: Any, name: str, wanted: tuple[int, ...], path: Path) -> Tensor:
+    """One tensor of an opened file, after its shape, its type and its values were looked at.
+
+    Raises:
+        InputError: it is not what the config wants; with its name.
+    """
+    header = opened.get_slice(name)
+    if tuple(header.get_shape()) != wanted:
+        raise InputError(
+            f"{path}: tensor {name} has shape {tuple(header.get_shape())}, and config.json wants {wanted}",
+            "the weights and the config do not belong together",
+        )
+    if header.get_dtype() not in _FLOATS:
+        raise InputError(
+            f"{path}: tensor {name} is stored as {header.get_dtype()}",
+            f"weights must be floats ({', '.join(_FLOATS)}); quantized files cannot be read",
+        )
+    tensor: Tensor = opened.get_tensor(name)
+    if not tensor.isfinite().all():
+        raise InputError(f"{path}: tensor {name} holds NaN or infinity", "the model is broken: restore an older one")
+    return tensor

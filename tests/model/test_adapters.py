@@ -1,0 +1,164 @@
+"""Adapters on disk, both ways with PEFT, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.model.adapters import CONFIG, WEIGHTS, load_adapter, save_adapter
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.lora import TARGETS, LoRA, add_lora, lora_layers
+from tuppence.model.weights import fingerprint, load_model, save_model
+
+TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1, 8, 2, 8, 1, 8]])
+
+
+@pytest.fixture
+def base(tmp_path: Path, lively: Callable[..., GPT], small_config: ModelConfig) -> Path:
+    save_model(lively(small_config, std=0.1), tmp_path / "base")
+    return tmp_path / "base"
+
+
+def saved(base: Path, folder: Path, lora: LoRA) -> GPT:
+    model = load_model(base)
+    add_lora(model, lora)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for _, layer in lora_layers(model):
+            layer.lora_B.normal_(std=0.2)
+    save_adapter(model, folder, lora, base=base, base_sha256=fingerprint(base))
+    return model
+
+
+def theirs(base: Path) -> Any:
+    return pytest.importorskip("transformers").AutoModelForCausalLM.from_pretrained(base)
+
+
+@pytest.mark.parametrize("targets", [TARGETS, ("attention.qkv",), ("attention.projection", "mlp.contract")])
+def test_peft_opens_what_we_write(base: Path, tmp_path: Path, targets: tuple[str, ...]) -> None:
+    peft = pytest.importorskip("peft")
+    model = saved(base, tmp_path / "adapter", LoRA(rank=4, alpha=10.0, dropout=0.1, targets=targets))
+    other = peft.PeftModel.from_pretrained(theirs(base), tmp_path / "adapter").eval()
+    with torch.no_grad():
+        assert (other(TOKENS).logits - model.eval()(TOKENS)).abs().max() < 1e-5
+    auto = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter").eval()  # by the base's noted place
+    with torch.no_grad():
+        assert (auto(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("targets", [["c_attn"], ["c_attn", "c_proj", "c_fc"], ["mlp.c_proj"]])
+def test_we_open_what_peft_writes(base: Path, tmp_path: Path, targets: list[str]) -> None:
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=3, lora_alpha=7, target_modules=targets, fan_in_fan_out=True, task_type="CAUSAL_LM")
+    other = peft.get_peft_model(theirs(base), config).eval()
+    with torch.no_grad():
+        for name, parameter in other.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.2)
+    other.save_pretrained(tmp_path / "adapter")
+    model = load_model(base)
+    lora = load_adapter(model, tmp_path / "adapter")
+    assert (lora.rank, lora.alpha) == (3, 7)
+    with torch.no_grad():
+        assert (other(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
+
+
+def test_an_adapter_s_folder_loads_as_its_base_with_the_adapter_merged(base: Path, tmp_path: Path) -> None:
+    model = saved(base, tmp_path / "adapter", LoRA(rank=2))
+    merged = load_model(tmp_path / "adapter")
+    assert not any(lora_layers(merged))
+    with torch.no_grad():
+        assert (merged(TOKENS) - model.eval()(TOKENS)).abs().max() < 1e-5
+
+
+def test_what_is_saved_comes_back_to_the_bit(base: Path, tmp_path: Path) -> None:
+    model = saved(base, tmp_path / "adapter", LoRA(rank=2))
+    again = load_model(base)
+    load_adapter(again, tmp_path / "adapter", base_sha256=fingerprint(base))
+    kept = again.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
+
+
+def test_an_adapter_of_another_base_is_refused(
+    base: Path, tmp_path: Path, lively: Callable[..., GPT], small_config: ModelConfig
+) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2))
+    save_model(lively(small_config, seed=5), tmp_path / "other")
+    with pytest.raises(InputError, match="another base"):
+        load_adapter(load_model(tmp_path / "other"), tmp_path / "adapter", base_sha256=fingerprint(tmp_path / "other"))
+    wider = small_config.model_copy(update={"d_model": 32})
+    with pytest.raises(InputError, match=r"shape \(2, 16\)"):
+        load_adapter(GPT(wider), tmp_path / "adapter")
+    shallower = small_config.model_copy(update={"n_layers": 1})
+    with pytest.raises(InputError, match=r"blocks\.1"):
+        load_adapter(GPT(shallower), tmp_path / "adapter")
+
+
+def test_a_base_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2))
+    base.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"adapter of .*base.* not here"):
+        load_model(tmp_path / "adapter")
+
+
+def edited(folder: Path, **changes: Any) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**config, **changes}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use_dora": True},
+        {"use_rslora": True},
+        {"bias": "all"},
+        {"fan_in_fan_out": False},
+        {"modules_to_save": ["lm_head"]},
+        {"rank_pattern": {"c_attn": 8}},
+        {"peft_type": "IA3"},
+        {"r": "16"},
+        {"lora_alpha": None},
+        {"r": 10**9},
+    ],
+)
+def test_what_we_do_not_compute_is_refused_by_its_name(base: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2))
+    edited(tmp_path / "adapter", **change)
+    with pytest.raises(InputError):
+        load_adapter(load_model(base), tmp_path / "adapter")
+
+
+def test_torn_poisoned_and_foreign_files_are_refused(base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    saved(base, folder, LoRA(rank=2))
+    whole = (folder / WEIGHTS).read_bytes()
+    tensors = load_file(folder / WEIGHTS)
+
+    (folder / WEIGHTS).write_bytes(whole[:-10])
+    with pytest.raises(CorruptFileError):
+        load_adapter(load_model(base), folder)
+
+    name = next(iter(tensors))
+    save_file({**tensors, name: torch.full_like(tensors[name], torch.nan)}, folder / WEIGHTS)
+    with pytest.raises(InputError, match="NaN"):
+        load_adapter(load_model(base), folder)
+
+    save_file({**tensors, "base_model.model.transformer.wte.lora_A.weight": torch.ones(2, 2)}, folder / WEIGHTS)
+    with pytest.raises(InputError, match="wte"):
+        load_adapter(load_model(base), folder)
+
+    save_file({key: tensor for key, tensor in tensors.items() if key != name}, folder / WEIGHTS)
+    with pytest.raises(InputError, match="no lora_"):
+        load_adapter(load_model(base), folder)
+
+    (folder / WEIGHTS).rename(folder / "adapter_model.bin")
+    with pytest.raises(InputError, match="pickle"):
+        load_adapter(load_model(base), folder)
