@@ -1,4 +1,4 @@
-"""The small part of English grammar the stories need: articles, possessives, verb forms, capitals.
+"""The small part of English grammar the stories need: articles, possessives, plurals, verb forms, capitals.
 
 Pure functions on strings; no word lists of the stories' own (those are in `tables/`). Called by the engine.
 """
@@ -16,10 +16,17 @@ _IRREGULAR_PAST = {
     "drink": "drank", "drive": "drove", "eat": "ate", "feed": "fed", "feel": "felt", "find": "found", "fly": "flew",
     "get": "got", "give": "gave", "go": "went", "grow": "grew", "have": "had", "hear": "heard", "hide": "hid",
     "keep": "kept", "know": "knew", "lead": "led", "leave": "left", "lie": "lay", "lose": "lost", "make": "made",
-    "read": "read", "ride": "rode", "ring": "rang", "run": "ran", "say": "said", "see": "saw", "sew": "sewed",
+    "read": "read", "ride": "rode", "ring": "rang", "run": "ran", "say": "said", "see": "saw", "sell": "sold",
+    "sew": "sewed",
     "sing": "sang", "sit": "sat", "sleep": "slept", "spin": "spun", "steal": "stole", "swim": "swam",
     "swing": "swung", "take": "took", "teach": "taught", "tell": "told", "think": "thought", "throw": "threw",
     "understand": "understood", "wake": "woke", "wear": "wore", "weave": "wove", "win": "won", "write": "wrote",
+}  # fmt: skip
+_IRREGULAR_PLURAL = {
+    "child": "children", "deer": "deer", "foot": "feet", "goose": "geese", "half": "halves", "knife": "knives",
+    "leaf": "leaves", "loaf": "loaves", "man": "men", "mouse": "mice", "penknife": "penknives", "scarf": "scarves",
+    "sheep": "sheep", "shelf": "shelves", "tooth": "teeth", "wolf": "wolves", "woman": "women",
+    "potato": "potatoes", "tomato": "tomatoes", "dormouse": "dormice",
 }  # fmt: skip
 _DOUBLED = re.compile(r"^[^aeiou]*[aeiou][bdgklmnprt]$")
 _SENTENCE_START = re.compile(r"(?:\A|\n\n|(?:[.!?]|\.\") )\"?[a-z]|\^.")
@@ -83,6 +90,24 @@ def gerund(verb_phrase: str) -> str:
     else:
         form = verb + "ing"
     return form + space + rest
+
+
+def plural(noun_phrase: str) -> str:
+    """The plural of a phrase that ends with a noun in the singular.
+
+    >>> plural("brass compass"), plural("old map"), plural("cherry"), plural("blue scarf"), plural("toy")
+    ('brass compasses', 'old maps', 'cherries', 'blue scarves', 'toys')
+    """
+    before, space, noun = noun_phrase.rpartition(" ")
+    if noun in _IRREGULAR_PLURAL:
+        form = _IRREGULAR_PLURAL[noun]
+    elif noun.endswith(("s", "x", "z", "ch", "sh")):
+        form = noun + "es"
+    elif noun.endswith("y") and noun[-2] not in "aeiou":
+        form = noun[:-1] + "ies"
+    else:
+        form = noun + "s"
+    return before + space + form
 
 
 def capitalise(text: str) -> str:

@@ -31,7 +31,7 @@ class Phraser:
 
     Example:
         >>> phraser = Phraser(Random(1), {"thing": lambda random: "old map"})
-        >>> phraser.tell("[Here is|There is] {a thing}. Where is the {thing}?")
+        >>> phraser.tell("Here is {a thing}. Where is the {thing}?")
         'Here is an old map. Where is the old map?'
     """
 
