@@ -92,7 +92,7 @@ def _cut_of(text: str) -> int:
 def _text_pieces(source: Source, on_bytes: OnBytes | None) -> Iterator[Piece]:
     rest = ""  # of the document being read; its first line break may still be the separator's
     number, follows_separator, begun = 1, False, False
-    for chunk in _decoded(source, on_bytes):
+    for chunk in decoded_text(source, on_bytes):
         *complete, rest = (rest + chunk).split(SEPARATOR)
         for text in complete:
             text = _without_end_of_line(_without_start_of_line(text) if follows_separator else text)
@@ -124,7 +124,7 @@ def _without_end_of_line(text: str) -> str:
     return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _decoded(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
+def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
     """UTF-8 text in chunks; a byte-order mark is dropped, line ends stay as they are."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = lines = 0
@@ -213,7 +213,7 @@ def _row_text(source: Source, number: int, line: bytes, text_key: str) -> str:
             hint = "it looks like a JSON array: write one JSON object a line (jq -c '.[]' FILE > FILE.jsonl)"
         raise InputError(f"{where}: not valid JSON ({error})", hint) from error
     if not isinstance(row, dict):
-        raise InputError(f"{where}: not a JSON object but {_json_kind(row)}", _ROW_HINT)
+        raise InputError(f"{where}: not a JSON object but {json_kind(row)}", _ROW_HINT)
     if text_key not in row:
         keys = ", ".join(map(str, list(row)[:8])) or "nothing"
         raise InputError(
@@ -222,7 +222,7 @@ def _row_text(source: Source, number: int, line: bytes, text_key: str) -> str:
     return _checked_text(where, row[text_key], text_key)
 
 
-def _json_kind(value: object) -> str:
+def json_kind(value: object) -> str:
     """What a value is in JSON's words: they stand in the person's file, ours do not."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
@@ -230,7 +230,7 @@ def _json_kind(value: object) -> str:
 
 def _checked_text(where: str, text: object, text_key: str) -> str:
     if not isinstance(text, str):
-        raise InputError(f"{where}: '{text_key}' is not a string but {_json_kind(text)}", _ROW_HINT)
+        raise InputError(f"{where}: '{text_key}' is not a string but {json_kind(text)}", _ROW_HINT)
     if not text.isascii():
         try:
             text.encode()

@@ -86,7 +86,7 @@ def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[
         add_generation_prompt: whether a last user turn is followed by the line after which the model answers.
 
     Raises:
-        InputError: the messages are not in that order, or a response is empty.
+        InputError: the messages are not in that order.
 
     Example:
         >>> for segment in render([Message("user", "Name a fruit."), Message("assistant", " Plum.")],
@@ -123,7 +123,7 @@ def as_text(segments: Sequence[Segment]) -> str:
 
 
 def check_turns(messages: Sequence[Message]) -> None:
-    """User and assistant speak in turns, the user first, after at most one system message; responses say something.
+    """User and assistant speak in turns, the user first, after at most one system message.
 
     Raises:
         InputError: they do not. The message names the turn, counted from 1, and no file: callers put that in front.
@@ -139,8 +139,6 @@ def check_turns(messages: Sequence[Message]) -> None:
                 f"turn {first + row} is the {message.role}'s, where the {expected}'s should be",
                 "after an optional system message, user and assistant speak in turns, the user first",
             )
-        if message.role == "assistant" and not message.content.strip():
-            raise InputError(f"turn {first + row}: the response is empty", "there is nothing to learn from it")
 
 
 def as_role(name: object) -> Role:

@@ -1,0 +1,157 @@
+"""Labelled text: the rows that a classifier learns from.
+
+Finds the columns, or takes the named ones. A label is a string, whatever the file has. Who splits the rows into
+training, validation and test is `splits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, checked_text, parse_rows, read_table
+
+TEXT_NAMES = ("text", "message", "sms", "sentence", "content", "review", "comment", "body", "tweet", "v2")
+LABEL_NAMES = ("label", "class", "target", "category", "sentiment", "intent", "topic", "labels", "v1")
+MOST_CLASSES = 1000
+_NAME_THEM = "name them with --text-column and --label-column (a name, or a number from 0)"
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """A text, and what it is."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """A file of labelled texts.
+
+    Attributes:
+        rows: in the file's order.
+        skipped_rows: bad ones that were left out, where that is allowed.
+        text_column, label_column: where text and label were found; a number from 0 in files without names.
+    """
+
+    rows: list[LabelledText]
+    skipped_rows: int
+    text_column: str
+    label_column: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The different labels in order: numbers by value, others by the alphabet."""
+        return sorted_labels({row.label for row in self.rows})
+
+
+def read_labelled(
+    path: str, *, text_column: str | None = None, label_column: str | None = None, skip_bad_rows: bool = False
+) -> LabelledSet:
+    """Reads labelled text from TSV, CSV, JSON or JSON lines.
+
+    Columns that are not named are found by their names, or else, in a file of two columns, by their content: the one
+    with fewer different values is the label.
+
+    Raises:
+        InputError: the file cannot be read; a column is missing or cannot be told; a row has no text or no label
+            (unless skipped); there are too many different labels.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "mail"
+        >>> _ = file.write_text("ham\\tSee you at noon\\nspam\\tYou have WON\\nham\\tOn my way\\n")
+        >>> found = read_labelled(str(file))
+        >>> found.rows[1], found.label_column
+        (LabelledText(text='You have WON', label='spam'), '0')
+    """
+    table = read_table(str(path), skip_bad_rows=skip_bad_rows)
+    text_column, label_column = _find_columns(table, text_column, label_column)
+
+    def parse(row: Row) -> LabelledText:
+        text = row.text(text_column)
+        if not text.strip():
+            raise InputError(f"{row.where}: the text is empty", BAD_ROW_HINT)
+        return LabelledText(text, _label(row, label_column))
+
+    rows, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
+    found = LabelledSet(rows, skipped, text_column, label_column)
+    if len(found.labels) > MOST_CLASSES:
+        raise InputError(
+            f"{path}: '{label_column}' has {len(found.labels):,} different values, more than {MOST_CLASSES:,}",
+            f"is it the label? {_NAME_THEM}",
+        )
+    return found
+
+
+def sorted_labels(labels: set[str]) -> tuple[str, ...]:
+    """Labels in the order of their ids: by value if all are whole numbers, else by the alphabet.
+
+    Example:
+        >>> sorted_labels({"10", "9"}), sorted_labels({"spam", "ham"})
+        (('9', '10'), ('ham', 'spam'))
+    """
+    if all(label.lstrip("-").isdecimal() for label in labels):
+        return tuple(sorted(labels, key=lambda label: (int(label), label)))
+    return tuple(sorted(labels))
+
+
+def _label(row: Row, column: str) -> str:
+    """The label of a row; JSON may have it as a number or a truth value."""
+    value = row.values.get(column)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    label = "" if value is None else checked_text(value, row.where, f"'{column}'").strip()
+    if not label:
+        raise InputError(f"{row.where}: it has no label in '{column}'", BAD_ROW_HINT)
+    return label
+
+
+def _find_columns(table: Table, text_column: str | None, label_column: str | None) -> tuple[str, str]:
+    text = None if text_column is None else _named(table, text_column)
+    label = None if label_column is None else _named(table, label_column)
+    text = text or _known(table, TEXT_NAMES, taken=label)
+    label = label or _known(table, LABEL_NAMES, taken=text)
+    if len(table.columns) == 2:
+        if text is None and label is None:
+            text, label = _by_content(table)
+        first, second = table.columns
+        text = text or (second if label == first else first)
+        label = label or (second if text == first else first)
+    if text is None or label is None or text == label:
+        missing = "text" if text is None else "label"
+        raise InputError(
+            f"{table.path}: which column is the {missing}? It has {', '.join(table.columns[:12])}", _NAME_THEM
+        )
+    return text, label
+
+
+def _named(table: Table, column: str) -> str:
+    """The column that a person means: its name, or its number from 0."""
+    if column in table.columns:
+        return column
+    if column.isdecimal() and int(column) < len(table.columns):
+        return table.columns[int(column)]
+    raise InputError(f"{table.path} has no column '{column}' (it has {', '.join(table.columns[:12])})", _NAME_THEM)
+
+
+def _known(table: Table, names: Sequence[str], taken: str | None) -> str | None:
+    """The column with the first of `names` that any column has."""
+    by_name: Mapping[str, str] = {column.lower(): column for column in reversed(table.columns) if column != taken}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _by_content(table: Table) -> tuple[str, str]:
+    """(text, label) of two columns without names: labels have fewer different values."""
+    first, second = table.columns
+    different = [len({str(row.values.get(column)) for row in table.rows}) for column in (first, second)]
+    if different[0] == different[1]:
+        raise InputError(
+            f"{table.path}: which of its two columns is the label? Both have {different[0]:,} different values",
+            _NAME_THEM,
+        )
+    return (second, first) if different[0] < different[1] else (first, second)

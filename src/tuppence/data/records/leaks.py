@@ -1,0 +1,161 @@
+"""Does the training data hold what the evaluation asks?
+
+Two checks. `count_shared` compares rows with rows: equal but for white space and case. `count_in_corpus` looks for
+rows in running text: every word of a row, in order, whatever stands between the words. Neither finds paraphrases,
+translations or parts of rows; and where a script writes no spaces between words, the second finds whole sentences
+only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from itertools import pairwise
+
+from tuppence.data.records.conversations import Conversation
+from tuppence.data.records.labelled import LabelledText
+from tuppence.data.records.preferences import Preference
+from tuppence.tokenizer.chat_template import Message
+
+SHORTEST_CHARACTERS = 50
+"""Shorter rows are not looked for in running text: they stand there by chance."""
+
+_EXAMPLES = 3
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What evaluation and training share.
+
+    Attributes:
+        count: evaluation rows that stand in the training data.
+        compared: evaluation rows that were looked for.
+        examples: the first of those that were found, as they stand in the evaluation data.
+    """
+
+    count: int
+    compared: int
+    examples: tuple[str, ...]
+
+
+def normalise(text: str) -> str:
+    """A text without regard to white space and case.
+
+    Example:
+        >>> normalise("  You have\\nWON ")
+        'you have won'
+    """
+    return " ".join(text.split()).casefold()
+
+
+def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
+    """How many evaluation rows stand in the training rows.
+
+    Use it on whole rows (`content_of`), and on their prompts alone (`prompt_of`): a prompt that was trained with
+    another answer is a leak, too, if a smaller one.
+
+    Example:
+        >>> count_shared(["Add 2 and 3.", "Name a fruit."], ["name a  fruit.", "Name a bird."])
+        Leak(count=1, compared=2, examples=('name a  fruit.',))
+    """
+    known = {normalise(text) for text in train_texts}
+    found = [text for text in evaluation_texts if normalise(text) in known]
+    return Leak(len(found), len(evaluation_texts), tuple(found[:_EXAMPLES]))
+
+
+def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
+    """How many evaluation rows of at least 50 characters stand, whole, in a corpus.
+
+    Exact, for rows as sequences of words: punctuation, white space and case make no difference. Each row is found by
+    one pair of neighbouring words in it, the longest, as that is rarely met; where it is, the words around it are
+    compared. Memory: the rows, and as many words of the corpus as the longest row has.
+
+    Args:
+        corpus: blocks of text, as `sources.iter_texts` gives them. A row that lies across two blocks is found; a word
+            that does is taken for two.
+        evaluation_texts: the rows.
+    """
+    rows: dict[int, tuple[str, ...]] = {}
+    for number, text in enumerate(evaluation_texts):
+        words = tuple(_words(text))
+        if len(normalise(text)) >= SHORTEST_CHARACTERS and len(words) > 1:
+            rows[number] = words
+    wanted: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for number, words in rows.items():
+        place = max(range(len(words) - 1), key=lambda start: len(words[start]) + len(words[start + 1]))
+        wanted[words[place], words[place + 1]].append((number, place))
+    found: set[int] = set()
+    longest = max(map(len, rows.values()), default=0)
+    for window in _windows(corpus, longest):
+        for start, pair in enumerate(pairwise(window)):
+            for number, place in wanted.get(pair, ()):
+                first = start - place
+                if first >= 0 and tuple(window[first : first + len(rows[number])]) == rows[number]:
+                    found.add(number)
+    return Leak(len(found), len(rows), tuple(evaluation_texts[number] for number in sorted(found)[:_EXAMPLES]))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _windows(corpus: Iterable[str], longest: int) -> Iterator[list[str]]:
+    """The words of each block after the last words of those before, so that every row lies in one window whole."""
+    carried: deque[str] = deque(maxlen=max(longest - 1, 0))
+    for block in corpus:
+        words = _words(block)
+        yield [*carried, *words]
+        carried.extend(words)
+
+
+# ---- rows as texts ---------------------------------------------------------------------------------------------
+
+
+@singledispatch
+def prompt_of(row: object) -> str:
+    """What a row asks: a labelled text, the turns before the last response, the prompt of a preference."""
+    raise TypeError(f"no prompt in a {type(row).__name__}")
+
+
+@prompt_of.register
+def _(row: LabelledText) -> str:
+    return row.text
+
+
+@prompt_of.register
+def _(row: Conversation) -> str:
+    return _join(row.messages[:-1])
+
+
+@prompt_of.register
+def _(row: Preference) -> str:
+    return _join(row.prompt)
+
+
+@singledispatch
+def content_of(row: object) -> str:
+    """All of a row that training sees: the prompt, and the label, response or chosen answer."""
+    raise TypeError(f"no content in a {type(row).__name__}")
+
+
+@content_of.register
+def _(row: LabelledText) -> str:
+    return f"{row.text}\n\n{row.label}"
+
+
+@content_of.register
+def _(row: Conversation) -> str:
+    return _join(row.messages)
+
+
+@content_of.register
+def _(row: Preference) -> str:
+    return f"{_join(row.prompt)}\n\n{row.chosen}"
+
+
+def _join(messages: Sequence[Message]) -> str:
+    return "\n\n".join(message.content for message in messages)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.conversations import read_conversations
+from tuppence.tokenizer.chat_template import Message
+
+Write = Callable[[str, Any], str]
+
+ASKED, ANSWERED = Message("user", "Add.\n\n2, 3"), Message("assistant", "5")
+TURNS = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Add.\n\n2, 3"},
+    {"role": "assistant", "content": "5"},
+]
+SHARED = [{"from": "human", "value": "Add.\n\n2, 3"}, {"from": "gpt", "value": "5"}]
+
+FORMATS = [
+    ("alpaca", {"instruction": "Add. ", "input": "2, 3", "output": "5"}),
+    ("dolly", {"instruction": "Add.", "context": "2, 3\n", "response": "5", "category": "sums"}),
+    ("sharegpt", {"id": 7, "conversations": SHARED}),
+    ("messages", {"messages": TURNS[1:]}),
+    ("prompt-completion", {"prompt": "Add.\n\n2, 3", "completion": "5"}),
+    ("prompt-completion", {"prompt": TURNS[1:2], "completion": TURNS[2:]}),
+    ("prompt-completion", {"prompt": "Add.\n\n2, 3", "response": "5"}),
+]
+
+
+def test_public_instructions_are_read_whole(shared_data: Path) -> None:
+    found = read_conversations(str(shared_data / "instructions" / "instruction-data.json"))
+    assert (len(found.rows), found.format, found.skipped_rows) == (1100, "alpaca", 0)
+    dolly = shared_data / "instructions" / "databricks-dolly-15k.jsonl.gz"
+    found = read_conversations(str(dolly))
+    assert (len(found.rows), found.format, found.skipped_rows) == (15_011, "dolly", 0)
+    with gzip.open(dolly, "rt", encoding="utf-8") as lines:
+        for conversation, row in zip(found.rows, map(json.loads, lines), strict=True):
+            asked, answered = (message.content.split() for message in conversation.messages)
+            assert asked == row["instruction"].split() + row["context"].split()
+            assert answered == row["response"].split()
+
+
+@pytest.mark.parametrize(("name", "row"), FORMATS)
+@pytest.mark.parametrize("file", ["rows.json", "rows.jsonl", "rows.txt"])
+def test_the_rows_say_which_format_it_is(write: Write, name: str, row: dict[str, Any], file: str) -> None:
+    found = read_conversations(write(file, [row, row]))
+    assert found.format == name
+    assert [conversation.messages for conversation in found.rows] == [(ASKED, ANSWERED)] * 2
+
+
+def test_columns_hold_instructions_too(write: Write) -> None:
+    found = read_conversations(write("rows.csv", 'instruction,output\n"Name a fruit, please.",Plum\n'))
+    assert found.rows[0].messages == (Message("user", "Name a fruit, please."), Message("assistant", "Plum"))
+
+
+@pytest.mark.parametrize("nothing", [{}, {"input": ""}, {"input": None}])
+def test_an_instruction_without_input_stands_alone(write: Write, nothing: dict[str, Any]) -> None:
+    found = read_conversations(write("rows.jsonl", [{"instruction": "Sing.", "output": "La."} | nothing]))
+    assert found.rows[0].messages[0].content == "Sing."
+
+
+def test_a_system_message_and_several_turns_are_kept(write: Write) -> None:
+    found = read_conversations(write("rows.jsonl", [{"messages": TURNS + TURNS[1:]}]))
+    assert [message.role for message in found.rows[0].messages] == ["system"] + ["user", "assistant"] * 2
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("alpaca", {"instruction": "Sing.", "output": " "}, "the response is empty"),
+        ("alpaca", {"instruction": "Sing.", "output": None}, "'output' is not a string but null"),
+        ("alpaca", {"instruction": "Sing."}, "no 'output'"),
+        ("alpaca", {"instruction": " ", "input": "", "output": "x"}, "the instruction is empty"),
+        ("dolly", {"instruction": "Sing.", "context": "", "response": ""}, "the response is empty"),
+        ("messages", {"messages": TURNS[:2]}, "the last turn is the user's"),
+        ("messages", {"messages": TURNS[2:]}, "turn 1 is the assistant's, where the user's should be"),
+        ("messages", {"messages": []}, "without a user's turn"),
+        ("messages", {"messages": "hello"}, "'messages' is not a list of messages but a string"),
+        ("messages", {"messages": ["hello"]}, "'messages' 1: not a message but a string"),
+        ("messages", {"messages": [*TURNS, {"role": "tool", "content": "x"}]}, "4: the role 'tool' is not known"),
+        ("messages", {"messages": [{"role": "user"}]}, "1: a message without 'content'"),
+        ("messages", {"messages": [{"role": "user", "content": [1]}]}, "'content' is not a string but a list"),
+        ("sharegpt", {"conversations": [{"from": "human", "value": 3}]}, "'value' is not a string but a number"),
+        ("prompt-completion", {"prompt": "x"}, "no 'response'"),
+    ],
+)
+def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
+    sound = dict(FORMATS)[good]
+    path = write("rows.jsonl", [sound, bad, sound])
+    with pytest.raises(InputError, match=message) as caught:
+        read_conversations(path)
+    assert caught.value.message.startswith(f"{path}, row 2")
+    assert caught.value.message.count("row 2") == 1
+    found = read_conversations(path, skip_bad_rows=True)
+    assert (len(found.rows), found.skipped_rows) == (2, 1)
+
+
+def test_rows_of_no_known_format_are_refused(write: Write) -> None:
+    with pytest.raises(InputError, match="no instructions that we recognise: its rows have text, label"):
+        read_conversations(write("rows.jsonl", [{"text": "a", "label": "b"}]))

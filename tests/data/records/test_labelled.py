@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.labelled import LabelledText, read_labelled
+
+Write = Callable[[str, Any], str]
+
+
+def test_the_sms_collection_is_read_whole(shared_data: Path) -> None:
+    found = read_labelled(str(shared_data / "spam" / "SMSSpamCollection"))
+    assert Counter(row.label for row in found.rows) == {"ham": 4827, "spam": 747}
+    assert (found.text_column, found.label_column, found.skipped_rows) == ("1", "0", 0)
+    assert sum(row.text.count('"') for row in found.rows) > 100  # quotes are letters there
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"text": "a b", "label": "x"}, {"text": "c", "label": "y"}],
+        [{"Message": "a b", "Category": "x"}, {"Message": "c", "Category": "y"}],
+        [{"id": 1, "sentence": "a b", "class": "x"}, {"id": 2, "sentence": "c", "class": "y"}],
+        [{"label": "x", "anything": "a b"}, {"label": "y", "anything": "c"}],
+        [{"text": "a b", "kind": "x"}, {"text": "c", "kind": "y"}],
+    ],
+)
+def test_columns_are_found_by_their_names(write: Write, rows: list[dict[str, Any]]) -> None:
+    assert read_labelled(write("rows.jsonl", rows)).rows == [LabelledText("a b", "x"), LabelledText("c", "y")]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_columns_without_names_are_told_by_their_content(write: Write, order: tuple[int, int]) -> None:
+    rows = [("x", "one"), ("y", "two"), ("x", "three")]
+    lines = "".join("\t".join(row[place] for place in order) + "\n" for row in rows)
+    assert read_labelled(write("rows", lines)).rows == [LabelledText(text, label) for label, text in rows]
+
+
+def test_columns_can_be_named_or_numbered(write: Write) -> None:
+    path = write("rows.csv", "a,b,c\nx,1,one two\ny,2,three\n")
+    for text, label in (("c", "a"), ("2", "0"), ("c", "0")):
+        found = read_labelled(path, text_column=text, label_column=label)
+        assert found.rows[0] == LabelledText("one two", "x")
+    assert read_labelled(path, text_column="c", label_column="b").labels == ("1", "2")
+
+
+def test_labels_are_strings_in_a_sensible_order(write: Write) -> None:
+    path = write("rows.jsonl", [{"text": "t", "label": label} for label in (10, 9, 2, 10)])
+    assert read_labelled(path).labels == ("2", "9", "10")
+    path = write("rows.jsonl", [{"text": "t", "label": label} for label in (True, False)])
+    assert read_labelled(path).labels == ("false", "true")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"text": " ", "label": "x"}, "row 2: the text is empty"),
+        ({"text": "a", "label": ""}, "row 2: it has no label in 'label'"),
+        ({"text": "a", "label": None}, "row 2: it has no label in 'label'"),
+        ({"text": "a"}, "row 2: it has no label in 'label'"),
+        ({"text": "a", "label": ["x"]}, "row 2: 'label' is not a string but a list"),
+        ({"text": 5, "label": "x"}, "row 2: 'text' is not a string but a number"),
+        ({"label": "x"}, "row 2: no 'text'"),
+    ],
+)
+def test_a_bad_row_is_named_or_left_out(write: Write, row: dict[str, Any], message: str) -> None:
+    path = write("rows.jsonl", [{"text": "a", "label": "x"}, row, {"text": "b", "label": "y"}])
+    with pytest.raises(InputError, match=message):
+        read_labelled(path)
+    found = read_labelled(path, skip_bad_rows=True)
+    assert (len(found.rows), found.skipped_rows) == (2, 1)
+
+
+def test_a_file_of_bad_rows_only_says_what_is_wrong_with_the_first(write: Write) -> None:
+    path = write("rows.jsonl", [{"text": "", "label": "x"}] * 3)
+    with pytest.raises(InputError, match=r"no row of .* can be used; the first: .*row 1: the text is empty"):
+        read_labelled(path, skip_bad_rows=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("a,b,c\nx,1,one\ny,2,two\n", {}, "which column is the text"),
+        ("a,text,c\nx,1,one\ny,2,two\n", {}, "which column is the label"),
+        ("a,b\nx,1\ny,2\n", {}, "which of its two columns is the label"),
+        ("text,label\nx,1\n", {"text_column": "body"}, "has no column 'body'"),
+        ("text,label\nx,1\n", {"label_column": "2"}, "has no column '2'"),
+        ("text,label\nx,1\n", {"label_column": "text", "text_column": "text"}, "which column is the label"),
+    ],
+)
+def test_columns_that_cannot_be_told_are_asked_for(
+    write: Write, content: str, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_labelled(write("rows.csv", content), **options)
+    assert "--text-column" in caught.value.hint
+
+
+def test_a_text_column_taken_for_the_label_is_noticed(write: Write) -> None:
+    path = write("rows.jsonl", [{"text": "t", "label": f"sentence {row}"} for row in range(1001)])
+    with pytest.raises(InputError, match="'label' has 1,001 different values, more than 1,000"):
+        read_labelled(path)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuppence.data.records.conversations import Conversation
+from tuppence.data.records.labelled import LabelledText
+from tuppence.data.records.leaks import Leak, content_of, count_in_corpus, count_shared, prompt_of
+from tuppence.data.records.preferences import Preference
+from tuppence.tokenizer.chat_template import Message
+
+ROW = "It was the best of times, it was the worst of times, it was the age of wisdom"
+
+
+def test_rows_are_equal_whatever_their_white_space_and_case() -> None:
+    leak = count_shared(["Name a\nfruit. ", "Add."], ["NAME A FRUIT.", "Name a fruit", "add."])
+    assert leak == Leak(count=2, compared=3, examples=("NAME A FRUIT.", "add."))
+
+
+def test_three_examples_are_enough() -> None:
+    texts = [str(row) for row in range(10)]
+    assert count_shared(texts, texts) == Leak(10, 10, ("0", "1", "2"))
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        [ROW],
+        ["Before. " + ROW + "; it was the age of foolishness"],
+        [ROW.upper().replace(" ", "\n").replace(",", " -")],
+        ["x y " + ROW[:33], ROW[33:] + " z"],
+        [part + " " for part in ROW.split()],
+    ],
+)
+def test_a_row_is_found_wherever_it_stands(corpus: list[str]) -> None:
+    assert count_in_corpus(corpus, ["Another row that nobody ever wrote anywhere, as far as we know", ROW]) == Leak(
+        1, 2, (ROW,)
+    )
+
+
+@pytest.mark.parametrize("corpus", [[], [ROW.replace("worst", "best")], [ROW[:60]], ["x" + ROW + "y"]])
+def test_a_row_that_is_not_there_is_not_found(corpus: list[str]) -> None:
+    assert count_in_corpus(corpus, [ROW]) == Leak(0, 1, ())
+
+
+def test_short_rows_are_not_looked_for() -> None:
+    assert count_in_corpus(["See you at noon."], ["See you at noon."]) == Leak(0, 0, ())
+
+
+WORDS = st.lists(st.sampled_from(["time", "times", "wisdom", "age", "of"]), min_size=11, max_size=20)
+
+
+@given(
+    corpus=st.lists(st.lists(st.sampled_from(["time", "times", "wisdom", "age", "of"]), max_size=30), max_size=4),
+    rows=st.lists(WORDS, max_size=4),
+    inside=st.booleans(),
+)
+def test_it_finds_what_a_search_for_the_words_finds(
+    corpus: list[list[str]], rows: list[list[str]], inside: bool
+) -> None:
+    if inside and rows and corpus:
+        corpus[-1] = corpus[-1] + rows[0]
+    whole = " ".join(word for block in corpus for word in block)
+    texts = [" ".join(row) for row in rows]
+    expected = [text for text in texts if len(text) >= 50 and f" {text} " in f" {whole} "]
+    leak = count_in_corpus([" ".join(block) for block in corpus], texts)
+    assert (leak.count, leak.examples) == (len(expected), tuple(expected[:3]))
+
+
+def test_sentences_of_a_novel_are_found_in_it(shared_data: Path) -> None:
+    text = (shared_data / "text" / "the-verdict.txt").read_text(encoding="utf-8")
+    sentences = [sentence for sentence in text.replace("\n", " ").split(". ") if len(sentence) >= 60]
+    blocks = [text[start : start + 4096] for start in range(0, len(text), 4096)]
+    leak = count_in_corpus(blocks, sentences)
+    assert leak.compared == len(sentences) > 80
+    assert leak.count >= leak.compared - len(blocks)  # a word that is cut by a block's end hides its sentence
+    with gzip.open(shared_data / "text" / "english-novels" / "train.txt.gz", "rt", encoding="utf-8") as novels:
+        assert count_in_corpus([novels.read(2_000_000)], sentences).count == 0
+
+
+def test_every_kind_of_row_has_a_prompt_and_content() -> None:
+    asked, answered = Message("user", "2 + 3?"), Message("assistant", "5")
+    rows = [
+        LabelledText("You won", "spam"),
+        Conversation((Message("system", "Add."), asked, answered)),
+        Preference((asked,), "5", "6"),
+    ]
+    assert [prompt_of(row) for row in rows] == ["You won", "Add.\n\n2 + 3?", "2 + 3?"]
+    assert [content_of(row) for row in rows] == ["You won\n\nspam", "Add.\n\n2 + 3?\n\n5", "2 + 3?\n\n5"]

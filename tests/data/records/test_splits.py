@@ -1,0 +1,143 @@
+"""Nothing that is learned from is measured on; proportions are kept; a seed is a split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.leaks import normalise
+from tuppence.data.records.splits import Splits, fixed_splits, hold_out, split_labelled
+
+
+def labelled(**counts: int) -> list[LabelledText]:
+    return [LabelledText(f"{label} {row}", label) for label, count in counts.items() for row in range(count)]
+
+
+def parts(splits: Splits) -> tuple[list[LabelledText], ...]:
+    return splits.train, splits.validation, splits.test
+
+
+def test_the_books_balanced_sms_split(shared_data: Path) -> None:
+    rows = read_labelled(str(shared_data / "spam" / "SMSSpamCollection")).rows
+    splits = split_labelled(rows, seed=123, balance=True)
+    assert splits.dropped_by_balance == 4827 - 747
+    assert Counter(row.label for row in splits.test) == {"ham": 150, "spam": 150}
+    # of 1,045 + 149 + 300 rows; the collection holds many messages twice
+    assert len(splits.train) + len(splits.validation) + splits.duplicates == 1045 + 149
+    assert 20 < splits.duplicates < 120
+    texts = [{normalise(row.text) for row in part} for part in parts(splits)]
+    assert sum(map(len, texts)) == len(set.union(*texts))
+
+
+@given(counts=st.lists(st.integers(3, 60), min_size=2, max_size=6), seed=st.integers(0, 2**32), balance=st.booleans())
+def test_every_row_is_in_one_part_and_labels_are_in_proportion(counts: list[int], seed: int, balance: bool) -> None:
+    rows = labelled(**{f"label{number}": count for number, count in enumerate(counts)})
+    splits = split_labelled(rows, seed=seed, balance=balance)
+    everything = [row for part in parts(splits) for row in part]
+    assert len(set(everything)) == len(everything) == len(rows) - splits.dropped_by_balance
+    assert splits.duplicates == splits.contradictions == 0
+    assert splits.dropped_by_balance == (sum(counts) - min(counts) * len(counts) if balance else 0)
+    for part, fraction in zip(parts(splits), (0.7, 0.1, 0.2), strict=True):
+        in_part = Counter(row.label for row in part)
+        for number, count in enumerate(counts):
+            kept = min(counts) if balance else count
+            assert in_part[f"label{number}"] >= 1
+            assert abs(in_part[f"label{number}"] - fraction * kept) < 2.5
+        if min(counts) >= 20:
+            assert abs(len(part) - fraction * len(everything)) <= 2
+
+
+def test_a_seed_is_a_split() -> None:
+    rows = labelled(a=50, b=70)
+    assert split_labelled(rows, seed=1) == split_labelled(rows, seed=1)
+    assert split_labelled(rows, seed=1).test != split_labelled(rows, seed=2).test
+    assert split_labelled(rows, seed=1, balance=True).train != split_labelled(rows, seed=2, balance=True).train
+
+
+def test_duplicates_across_the_splits_are_removed_from_the_earlier_one_and_counted() -> None:
+    train = [
+        LabelledText(text, label) for text, label in (("A  b", "x"), ("c", "x"), ("d", "y"), ("d", "y"), ("f", "x"))
+    ]
+    validation = [LabelledText("c", "x"), LabelledText("e", "y"), LabelledText("g", "y")]
+    test = [LabelledText("a b", "y"), LabelledText("E ", "y")]
+    splits = fixed_splits(train, validation, test)
+    assert [row.text for row in splits.train] == ["d", "d", "f"]  # two copies in one part teach nothing that is asked
+    assert [row.text for row in splits.validation] == ["c", "g"]
+    assert splits.test == test
+    assert splits.duplicates == 3  # "A  b" and "c" in training, "e" in validation
+    assert splits.contradictions == 1  # "a b" is x and y
+
+
+def test_a_label_whose_rows_are_all_copies_cannot_be_learned() -> None:
+    train = [LabelledText("a b", "x"), LabelledText("d", "y")]
+    with pytest.raises(InputError, match="every training row of the label 'x' stands in the validation or the test"):
+        fixed_splits(train, [LabelledText("z", "y")], [LabelledText("A B", "x")])
+    with pytest.raises(InputError, match="every validation row stands in the test data too"):
+        fixed_splits(train, [LabelledText("z", "y")], [LabelledText("Z", "y")])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (labelled(a=10), "the data has only the label 'a'"),
+        ([], "the data has no row"),
+        (labelled(a=10, b=2), "the label 'b' has 2 rows, too few to stand in"),
+        (labelled(a=10, b=1), "the label 'b' has 1 row, too few to stand in"),
+    ],
+)
+def test_data_that_cannot_be_split_is_refused(rows: list[LabelledText], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        split_labelled(rows, seed=0)
+
+
+def test_impossible_requests_are_refused() -> None:
+    with pytest.raises(InputError, match="seed -1 is negative"):
+        split_labelled(labelled(a=9, b=9), seed=-1)
+    for fractions in ((0.7, 0.1, 0.1), (1.2, -0.1, -0.1), (0.8, 0.0, 0.2)):
+        with pytest.raises(InputError, match="are not three parts of 1"):
+            split_labelled(labelled(a=9, b=9), seed=0, fractions=fractions)
+
+
+def test_given_parts_need_known_labels_and_rows() -> None:
+    train = labelled(a=5, b=5)
+    with pytest.raises(InputError, match="the test data has the label 'c', which the training data lacks"):
+        fixed_splits(train, [LabelledText("z", "a")], [LabelledText("y", "c")])
+    with pytest.raises(InputError, match="the validation data has no row"):
+        fixed_splits(train, [], [LabelledText("y", "a")])
+    with pytest.raises(InputError, match="the training data has only the label 'a'"):
+        fixed_splits(labelled(a=5), [LabelledText("z", "a")], [LabelledText("y", "a")])
+
+
+@given(
+    keys=st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=40).filter(lambda keys: len(set(keys)) > 1),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**60),
+)
+def test_equal_prompts_are_held_out_together(keys: list[str], fraction: float, seed: int) -> None:
+    rows = list(enumerate(keys))
+    kept, held = hold_out(rows, fraction, seed=seed, key=lambda row: row[1])
+    assert kept
+    assert held
+    assert sorted(kept + held) == rows
+    assert not {key for _, key in kept} & {key for _, key in held}
+    again = hold_out(rows[::-1], fraction, seed=seed, key=lambda row: f" {row[1].upper()}")
+    assert sorted(again[1]) == held
+
+
+def test_about_the_fraction_is_held_out_and_the_seed_says_who() -> None:
+    rows = list(range(1000))
+    _, held = hold_out(rows, 0.1, seed=0, key=str)
+    assert len(held) == 100
+    assert len(set(held) & set(hold_out(rows, 0.1, seed=1, key=str)[1])) < 30
+    assert abs(sum(held) / 100 - 500) < 120  # from everywhere in the file
+
+
+def test_one_prompt_cannot_be_held_out() -> None:
+    with pytest.raises(InputError, match="2 rows with one and the same prompt cannot be split"):
+        hold_out(["a", "A "], 0.5, seed=0, key=str)

@@ -1,0 +1,164 @@
+"""What is in a file is told by its content; what is wrong with it, by file and row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.data.records import tables
+from tuppence.data.records.tables import read_table
+
+Write = Callable[[str, Any], str]
+
+ROWS = [{"label": "ham", "text": "one, two"}, {"label": "spam", "text": 'a "free" prize; now'}]
+AS_LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+AS_CSV = 'label,text\nham,"one, two"\nspam,"a ""free"" prize; now"\n'
+AS_TSV = 'label\ttext\nham\tone, two\nspam\ta "free" prize; now\n'
+CONTENTS = [AS_LINES, json.dumps(ROWS), json.dumps(ROWS, indent=2), AS_CSV, AS_CSV.replace("\n", "\r\n"), AS_TSV]
+
+
+@pytest.mark.parametrize("content", [*CONTENTS, "\ufeff" + AS_CSV, "\ufeff" + AS_LINES, "\n\n" + AS_LINES])
+@pytest.mark.parametrize("name", ["rows", "rows.txt", "rows.data"])
+def test_the_content_says_what_a_file_is(write: Write, content: str, name: str) -> None:
+    table = read_table(write(name, content))
+    assert [dict(row.values) for row in table.rows] == ROWS
+    assert table.columns == ("label", "text")
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.jsonl", json.dumps(ROWS)), ("a.json", AS_LINES)])
+def test_a_wrong_json_suffix_does_no_harm(write: Write, name: str, content: str) -> None:
+    assert [dict(row.values) for row in read_table(write(name, content)).rows] == ROWS
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_packed_files_are_unpacked(write: Write, content: str, pack: Callable[[bytes], bytes]) -> None:
+    suffix = ".gz" if pack is gzip.compress else ".zst"
+    assert [dict(row.values) for row in read_table(write(f"rows{suffix}", pack(content.encode()))).rows] == ROWS
+
+
+def test_half_a_packed_file_is_refused(write: Write) -> None:
+    path = write("rows.jsonl.gz", gzip.compress(AS_LINES.encode() * 50)[:-20])
+    with pytest.raises(CorruptFileError, match=r"rows\.jsonl\.gz ends too early: half a \.gz file"):
+        read_table(path)
+
+
+CELL = st.text(alphabet="ab \",;'\t\n|é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
+
+
+@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8), delimiter=st.sampled_from(",;"))
+def test_whatever_pythons_csv_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], delimiter: str
+) -> None:
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([("text", "label"), *rows])
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    path.write_bytes(written.getvalue().encode())
+    assert [tuple(row.values.values()) for row in read_table(str(path)).rows] == rows
+
+
+def test_quotes_in_tab_separated_text_are_letters(write: Write) -> None:
+    table = read_table(write("sms", 'ham\t"Gimme a few" was 5 minutes ago\nspam\tWIN "NOW\nham\tok\n'))
+    assert [row.values["1"] for row in table.rows] == ['"Gimme a few" was 5 minutes ago', 'WIN "NOW', "ok"]
+
+
+def test_tab_separated_text_that_is_quoted_is_unquoted(write: Write) -> None:
+    written = io.StringIO()
+    rows = [["ham", 'he said "so"\n\tand left'], ["spam", '"quoted"'], ["ham", "plain"]]
+    csv.writer(written, delimiter="\t").writerows(rows)
+    assert [list(row.values.values()) for row in read_table(write("a.tsv", written.getvalue())).rows] == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("ham\tsee you\nspam\twin\nham\tok\n", ("0", "1")),
+        ("Category,Message\nham,see you\n", ("Category", "Message")),
+        ("v1,v2,,,\nham,see you,,,\nspam,win,,,\n", ("v1", "v2", "2", "3", "4")),
+        ("yes,no way\nno,yes please\nyes,ok\n", ("0", "1")),
+        ("label\tclass of 92\nlabel\tanother\n", ("0", "1")),
+        ("a;b\n1;2\n", ("a", "b")),
+    ],
+)
+def test_a_header_is_told_from_a_row(write: Write, content: str, columns: tuple[str, ...]) -> None:
+    table = read_table(write("rows", content))
+    assert table.columns == columns
+    assert len(table.rows) == content.count("\n") - (columns[0] != "0")
+
+
+BAD = [
+    ("a.jsonl", '{"text": "x"}\n{"text": \n{"text": "y"}\n', r"row 2: not valid JSON", 2),
+    ("a.jsonl", '{"text": "x"}\n\n[1]\n{"text": "y"}\n', r"row 3: not a JSON object but a list", 2),
+    ("a.json", '[{"text": "x"}, null, {"text": "y"}]', r"row 2: not a JSON object but null", 2),
+    ("a.csv", "text,label\nx,1\ny,2,3\nz,1\n", r"row 3: 3 columns, where the file has 2", 2),
+    ("a.csv", 'text,label\nx,1\n"y"s,2\nz,1\n', r"row 3: not sound CSV", 2),
+    ("a.tsv", "text\tlabel\nx\t1\ny\nz\t1\n", r"row 3: 1 column, where the file has 2", 2),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message", "left"), BAD)
+def test_a_bad_row_is_named_or_left_out(write: Write, name: str, content: str, message: str, left: int) -> None:
+    path = write(name, content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_table(path)
+    assert caught.value.message.startswith(path)
+    assert "--skip-bad-rows" in caught.value.hint
+    table = read_table(path, skip_bad_rows=True)
+    assert (len(table.rows), table.skipped_rows) == (left, 1)
+
+
+def test_a_quotation_that_never_ends_counts_all_the_lines_it_swallowed(write: Write) -> None:
+    content = 'text,label\nx,1\n"y,2\n' + "z,1\n" * 10
+    table = read_table(write("a.csv", content), skip_bad_rows=True)
+    assert (len(table.rows), table.skipped_rows) == (1, 11)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "a.csv is empty"),
+        ("a.csv", b"text,label\n", "holds no row that can be read"),
+        ("a.json", b"[]", "holds no row that can be read"),
+        ("a.json", b"[{", "a.json is not valid JSON"),
+        ("a.json", b'{\n "text": 1}', "row 1: not valid JSON"),
+        ("a.txt", b"Just a story.\nOf some lines.\n", "is no table"),
+        ("a.csv", "text,label\ncafé,1\n".encode("latin-1"), "is not UTF-8: byte 0xe9 .*line 2"),
+        ("a.csv", "text,label\nx,1\n".encode("utf-16"), "is UTF-16"),
+        ("a.csv", b"text,label\nx\0,1\n", "is binary"),
+        ("a.csv", b"PAR1\0\0", "is a parquet or Excel file"),
+        ("a.jsonl", b"[" * 100_000, "is not valid JSON"),
+    ],
+)
+def test_files_that_are_no_tables_are_refused(write: Write, name: str, content: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_table(write(name, content))
+
+
+def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(InputError, match="there is no such file"):
+            read_table(str(path))
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "TABLE_LIMIT_CHARACTERS", 10_000)
+    path = write("a.jsonl.gz", gzip.compress(AS_LINES.encode() * 1000))
+    with pytest.raises(InputError, match="more than 0 million characters"):
+        read_table(path)
+
+
+def test_half_a_character_in_json_is_refused(write: Write) -> None:
+    row = read_table(write("a.jsonl", '{"text": "\\ud800"}\n')).rows[0]
+    with pytest.raises(InputError, match="row 1: 'text' is not valid Unicode"):
+        row.text("text")
