@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -17,6 +18,9 @@ from hypothesis import strategies as st
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.data.records import tables
+from tuppence.data.records.conversations import read_conversations
+from tuppence.data.records.labelled import read_labelled
+from tuppence.data.records.preferences import read_preferences
 from tuppence.data.records.tables import read_table
 
 Write = Callable[[str, Any], str]
@@ -162,3 +166,33 @@ def test_half_a_character_in_json_is_refused(write: Write) -> None:
     row = read_table(write("a.jsonl", '{"text": "\\ud800"}\n')).rows[0]
     with pytest.raises(InputError, match="row 1: 'text' is not valid Unicode"):
         row.text("text")
+
+
+KEYS = st.sampled_from(
+    "text label instruction output messages role content conversations from value prompt chosen rejected".split()  # noqa: SIM905
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=5),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("read", [read_labelled, read_conversations, read_preferences])
+@given(rows=st.lists(JSON, min_size=1, max_size=3), skip=st.booleans())
+def test_rows_of_any_shape_are_read_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, read: Callable[..., Any], rows: list[Any], skip: bool
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with contextlib.suppress(InputError):
+        read(path, skip_bad_rows=skip)
+
+
+@given(text=st.text(alphabet='ab",;\t\n\r{}[]é', max_size=60), name=st.sampled_from(["rows", "rows.csv", "rows.tsv"]))
+def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, text: str, name: str) -> None:
+    path = tmp_path_factory.mktemp("rows") / name
+    path.write_bytes(text.encode())
+    with contextlib.suppress(InputError):
+        table = read_table(str(path), skip_bad_rows=True)
+        assert len(table.rows) + table.skipped_rows <= text.count("\n") + 1 or text.startswith("[")

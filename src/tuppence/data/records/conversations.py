@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tuppence.core.errors import InputError
@@ -46,7 +47,7 @@ class ConversationSet:
     skipped_rows: int
 
 
-def read_conversations(path: str, *, skip_bad_rows: bool = False) -> ConversationSet:
+def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> ConversationSet:
     """Reads instructions and conversations, whatever their format.
 
     Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, checked_text, parse_rows, read_table
@@ -48,7 +49,11 @@ class LabelledSet:
 
 
 def read_labelled(
-    path: str, *, text_column: str | None = None, label_column: str | None = None, skip_bad_rows: bool = False
+    path: str | Path,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    skip_bad_rows: bool = False,
 ) -> LabelledSet:
     """Reads labelled text from TSV, CSV, JSON or JSON lines.
 
@@ -93,7 +98,7 @@ def sorted_labels(labels: set[str]) -> tuple[str, ...]:
         >>> sorted_labels({"10", "9"}), sorted_labels({"spam", "ham"})
         (('9', '10'), ('ham', 'spam'))
     """
-    if all(label.lstrip("-").isdecimal() for label in labels):
+    if all(len(label) < 20 and label.removeprefix("-").isdecimal() for label in labels):
         return tuple(sorted(labels, key=lambda label: (int(label), label)))
     return tuple(sorted(labels))
 
@@ -134,8 +139,8 @@ def _named(table: Table, column: str) -> str:
     """The column that a person means: its name, or its number from 0."""
     if column in table.columns:
         return column
-    if column.isdecimal() and int(column) < len(table.columns):
-        return table.columns[int(column)]
+    if column in (numbers := [str(number) for number in range(len(table.columns))]):
+        return table.columns[numbers.index(column)]
     raise InputError(f"{table.path} has no column '{column}' (it has {', '.join(table.columns[:12])})", _NAME_THEM)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import as_messages, instruction_of
@@ -55,7 +56,7 @@ class PreferenceSet:
     equal_pairs: int
 
 
-def read_preferences(path: str, *, skip_bad_rows: bool = False) -> PreferenceSet:
+def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> PreferenceSet:
     """Reads preferences, whatever their format.
 
     Raises:

@@ -10,19 +10,16 @@ mean is the business of `labelled`, `conversations` and `preferences`.
 
 from __future__ import annotations
 
-import csv
 import json
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.data.inputs import COMPRESSIONS, Source, read_chunks
 from tuppence.data.readers import decoded_text, json_kind
+from tuppence.data.records.columns import read_columns, stem_of
 from tuppence.storage import open_store, split_url
 
 TABLE_LIMIT_CHARACTERS = 2**29
@@ -30,15 +27,7 @@ TABLE_LIMIT_CHARACTERS = 2**29
 
 BAD_ROW_HINT = "fix the row, or pass --skip-bad-rows to leave such rows out"
 
-KNOWN_NAMES = {
-    *("text", "message", "sms", "sentence", "content", "label", "class", "target", "category", "sentiment"),
-    *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
-}
-"""Names of columns that a first line is recognised by."""
-
-_SAMPLE = 200  # records that delimiter and header are judged by
-_QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
-_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_KEYS_SAMPLE = 200  # rows whose keys are the columns of a JSON file: later ones seldom bring others
 
 Parsed = TypeVar("Parsed")
 
@@ -111,7 +100,7 @@ def read_table(path: str, *, skip_bad_rows: bool = False) -> Table:
             raise found.error
     if not rows:
         raise InputError(f"{path} holds no row that can be read", "is it the right file?")
-    columns = tuple(dict.fromkeys(column for row in rows[:_SAMPLE] for column in row.values))
+    columns = tuple(dict.fromkeys(column for row in rows[:_KEYS_SAMPLE] for column in row.values))
     return Table(path, columns, rows, skipped)
 
 
@@ -187,14 +176,23 @@ def _read_text(path: str) -> str:
 
 
 def _rows(path: str, text: str) -> Iterator[Row | _Bad]:
-    stem = path.lower().removesuffix(".gz").removesuffix(".zst")
     beginning = text[:1000].lstrip()
-    if stem.endswith((".csv", ".tsv")) or not beginning.startswith(("[", "{")):
-        return _delimited_rows(path, text, stem)
+    if stem_of(path).endswith((".csv", ".tsv")) or not beginning.startswith(("[", "{")):
+        return _column_rows(path, text)
     return _json_list(path, text) if beginning.startswith("[") else _json_lines(path, text)
 
 
-# ---- JSON ------------------------------------------------------------------------------------------------------
+def _column_rows(path: str, text: str) -> Iterator[Row | _Bad]:
+    names, records = read_columns(path, text)
+    for first, last, cells in records:
+        where = f"{path}, row {first:,}"
+        if not isinstance(cells, list):
+            yield _Bad(InputError(f"{where}: not sound CSV ({cells})", BAD_ROW_HINT), lines=last - first + 1)
+        elif len(cells) != len(names):
+            message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(names)}"
+            yield _Bad(InputError(message, BAD_ROW_HINT), lines=1)
+        else:
+            yield Row(where, dict(zip(names, cells, strict=True)))
 
 
 def _json_list(path: str, text: str) -> Iterator[Row | _Bad]:
@@ -226,123 +224,6 @@ def _object(where: str, value: object) -> Row | _Bad:
     if isinstance(value, dict):
         return Row(where, value)
     return _Bad(InputError(f"{where}: not a JSON object but {json_kind(value)}", BAD_ROW_HINT), lines=1)
-
-
-# ---- columns ---------------------------------------------------------------------------------------------------
-
-
-class _Dialect(NamedTuple):
-    delimiter: str
-    quoted: bool
-
-
-def _delimited_rows(path: str, text: str, stem: str) -> Iterator[Row | _Bad]:
-    dialect = _find_dialect(path, text, stem)
-    records = _records(text, dialect)
-    sample = list(islice(records, _SAMPLE))
-    readable = [cells for _, cells in sample if isinstance(cells, list)]
-    if not readable:
-        raise InputError(f"{path} holds no row that can be read", "is it the right file?")
-    if isinstance(sample[0][1], list) and _is_header(readable):
-        names = _column_names(readable[0])
-        del sample[0]
-    else:
-        names = _column_names([""] * Counter(map(len, readable)).most_common(1)[0][0])
-    for (first, last), cells in chain(sample, records):
-        where = f"{path}, row {first:,}"
-        if isinstance(cells, csv.Error):
-            yield _Bad(InputError(f"{where}: not sound CSV ({cells})", BAD_ROW_HINT), lines=last - first + 1)
-        elif len(cells) != len(names):
-            message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(names)}"
-            yield _Bad(InputError(message, BAD_ROW_HINT), lines=1)
-        else:
-            yield Row(where, dict(zip(names, cells, strict=True)))
-
-
-def _find_dialect(path: str, text: str, stem: str) -> _Dialect:
-    """The delimiter that cuts most lines of the beginning into equally many parts, and whether quotes quote."""
-    candidates = "\t" if stem.endswith(".tsv") else ",;\t" if stem.endswith(".csv") else "\t,;"
-    best, best_share = None, 0.0
-    for delimiter in candidates:
-        quoted = delimiter != "\t" or _tabs_are_quoted(text)
-        sample = [cells for _, cells in islice(_records(text, _Dialect(delimiter, quoted)), _SAMPLE)]
-        widths = Counter(len(cells) if isinstance(cells, list) else 0 for cells in sample)
-        share = max((count for width, count in widths.items() if width > 1), default=0) / max(len(sample), 1)
-        if share > best_share:
-            best, best_share = _Dialect(delimiter, quoted), share
-    if best is None:
-        raise InputError(
-            f"{path} is no table: neither JSON nor columns parted by tabs, commas or semicolons",
-            "give a .json, .jsonl, .csv or .tsv file",
-        )
-    return best
-
-
-def _tabs_are_quoted(text: str) -> bool:
-    """Whether the quotes of a tab-separated file quote: some cell begins with one, and read as quotations all records
-    are sound and equally wide. Else a quote is a letter like any other, as in the SMS collection."""
-    beginning = text[:_QUOTES_SAMPLE]
-    if not beginning.startswith('"') and not any(mark in beginning for mark in ('\t"', '\n"')):
-        return False
-    records = [cells for _, cells in _records(beginning, _Dialect("\t", quoted=True))]
-    if len(beginning) < len(text):
-        records.pop()  # it is cut anywhere
-    return len({len(cells) if isinstance(cells, list) else 0 for cells in records}) == 1
-
-
-def _records(text: str, dialect: _Dialect) -> Iterator[tuple[tuple[int, int], list[str] | csv.Error]]:
-    """((first line, last line), cells or what is wrong with them) of every record that is not blank."""
-    if not dialect.quoted:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line and not line.isspace():
-                yield (number, number), line.removesuffix("\r").split(dialect.delimiter)
-        return
-    reader = csv.reader(_lines_of(text), delimiter=dialect.delimiter, strict=True)
-    while True:
-        first = reader.line_num + 1
-        try:
-            cells: list[str] | csv.Error = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells = error
-        if cells:
-            yield (first, reader.line_num), cells
-
-
-def _lines_of(text: str) -> Iterator[str]:
-    """The lines with their ends, as csv wants them; cut at line feeds alone (a text may hold U+2028)."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
-
-
-def _is_header(records: Sequence[list[str]]) -> bool:
-    """Whether the first record names the columns: words that never come again below, or one of them a name we know."""
-    first = [cell.strip() for cell in records[0]]
-    named = [cell for cell in first if cell]
-    for column, cell in enumerate(first):
-        if cell and any(column < len(row) and row[column].strip() == cell for row in records[1:]):
-            return False
-    if any(cell.lower() in KNOWN_NAMES for cell in named):
-        return True
-    return len(records) > 1 and bool(named) and len(set(named)) == len(named) and all(map(_NAME.fullmatch, named))
-
-
-def _column_names(header: Sequence[str]) -> list[str]:
-    """The names of a header; a column without one, or with that of another, is called by its number.
-
-    Example:
-        >>> _column_names(["label", "text", "", "text"])
-        ['label', 'text', '2', '3']
-    """
-    names: list[str] = []
-    for number, cell in enumerate(header):
-        name = cell.strip()
-        names.append(name if name and name not in names else str(number))
-    return names
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -1,0 +1,179 @@
+"""Columns: what is in a .csv, a .tsv, or a file without a suffix that looks like one.
+
+Finds the delimiter, whether quotes quote, and whether the first line names the columns. `tables` calls `read_columns`;
+what it is given is the whole text.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import NamedTuple
+
+from tuppence.core.errors import InputError
+
+KNOWN_NAMES = {
+    *("text", "message", "sms", "sentence", "content", "label", "class", "target", "category", "sentiment"),
+    *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
+}
+"""Names of columns that a first line is recognised by."""
+
+_SAMPLE = 200  # records that delimiter and header are judged by
+_QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+
+
+class Record(NamedTuple):
+    """One record of a file.
+
+    Attributes:
+        first, last: its lines in the file, from 1.
+        cells: what it holds, or what is wrong with it.
+    """
+
+    first: int
+    last: int
+    cells: list[str] | csv.Error
+
+
+class Columns(NamedTuple):
+    """A file of columns.
+
+    Attributes:
+        names: of the columns; "0", "1" and so on where the file names none.
+        records: all of them but the header; their cells may be fewer or more than the names.
+    """
+
+    names: list[str]
+    records: Iterator[Record]
+
+
+class _Dialect(NamedTuple):
+    delimiter: str
+    quoted: bool
+
+
+def read_columns(path: str, text: str) -> Columns:
+    """The columns of a text.
+
+    Args:
+        path: of the file, for messages; a suffix .csv or .tsv says which delimiters are likely.
+        text: all of it.
+
+    Raises:
+        InputError: it has no two columns, or nothing that can be read.
+
+    Example:
+        >>> found = read_columns("mail", "ham\\tsee you\\nspam\\tWIN\\nham\\tok\\n")
+        >>> found.names, next(found.records)
+        (['0', '1'], Record(first=1, last=1, cells=['ham', 'see you']))
+    """
+    records = _records(text, _find_dialect(path, text))
+    sample = list(islice(records, _SAMPLE))
+    readable = [record.cells for record in sample if isinstance(record.cells, list)]
+    if not readable:
+        raise InputError(f"{path} holds no row that can be read", "is it the right file?")
+    if isinstance(sample[0].cells, list) and _is_header(readable):
+        return Columns(_column_names(readable[0]), chain(sample[1:], records))
+    width = Counter(map(len, readable)).most_common(1)[0][0]
+    return Columns(_column_names([""] * width), chain(sample, records))
+
+
+def _find_dialect(path: str, text: str) -> _Dialect:
+    """The delimiter that cuts most lines of the beginning into equally many parts, and whether quotes quote."""
+    stem = stem_of(path)
+    candidates = "\t" if stem.endswith(".tsv") else ",;\t" if stem.endswith(".csv") else "\t,;"
+    best, best_share = None, 0.0
+    for delimiter in candidates:
+        quoted = delimiter != "\t" or _tabs_are_quoted(text)
+        sample = [record.cells for record in islice(_records(text, _Dialect(delimiter, quoted)), _SAMPLE)]
+        widths = Counter(len(cells) if isinstance(cells, list) else 0 for cells in sample)
+        share = max((count for width, count in widths.items() if width > 1), default=0) / max(len(sample), 1)
+        if share > best_share:
+            best, best_share = _Dialect(delimiter, quoted), share
+    if best is None:
+        raise InputError(
+            f"{path} is no table: neither JSON nor columns parted by tabs, commas or semicolons",
+            "give a .json, .jsonl, .csv or .tsv file",
+        )
+    return best
+
+
+def _tabs_are_quoted(text: str) -> bool:
+    """Whether the quotes of a tab-separated file quote: some cell begins with one, and read as quotations all records
+    are sound and equally wide. Else a quote is a letter like any other, as in the SMS collection."""
+    beginning = text[:_QUOTES_SAMPLE]
+    if not beginning.startswith('"') and not any(mark in beginning for mark in ('\t"', '\n"')):
+        return False
+    records = [record.cells for record in _records(beginning, _Dialect("\t", quoted=True))]
+    if len(beginning) < len(text):
+        records.pop()  # it is cut anywhere
+    return len({len(cells) if isinstance(cells, list) else 0 for cells in records}) == 1
+
+
+def _records(text: str, dialect: _Dialect) -> Iterator[Record]:
+    """Every record that is not blank."""
+    if not dialect.quoted:
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line and not line.isspace():
+                yield Record(number, number, line.removesuffix("\r").split(dialect.delimiter))
+        return
+    reader = csv.reader(_lines_of(text), delimiter=dialect.delimiter, strict=True)
+    while True:
+        first = reader.line_num + 1
+        try:
+            cells: list[str] | csv.Error = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            cells = error
+        if cells:
+            yield Record(first, reader.line_num, cells)
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """The lines with their ends, as csv wants them; cut at line feeds alone (a text may hold U+2028)."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _is_header(records: Sequence[list[str]]) -> bool:
+    """Whether the first record names the columns: words that never come again below, or one of them a name we know."""
+    first = [cell.strip() for cell in records[0]]
+    named = [cell for cell in first if cell]
+    for column, cell in enumerate(first):
+        if cell and any(column < len(row) and row[column].strip() == cell for row in records[1:]):
+            return False
+    if any(cell.lower() in KNOWN_NAMES for cell in named):
+        return True
+    return len(records) > 1 and bool(named) and len(set(named)) == len(named) and all(map(_NAME.fullmatch, named))
+
+
+def _column_names(header: Sequence[str]) -> list[str]:
+    """The names of a header; a column without one, or with that of another, is called by its number.
+
+    Example:
+        >>> _column_names(["label", "text", "", "text"])
+        ['label', 'text', '2', '3']
+    """
+    names: list[str] = []
+    for number, cell in enumerate(header):
+        name = cell.strip()
+        names.append(name if name and name not in names else str(number))
+    return names
+
+
+def stem_of(path: str) -> str:
+    """A path in small letters, without the suffix of its packing.
+
+    Example:
+        >>> stem_of("Mail.CSV.gz")
+        'mail.csv'
+    """
+    return path.lower().removesuffix(".gz").removesuffix(".zst")
