@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation.evaluate import RESULTS_NAME, Settings, check_tasks, evaluate
+from tuppence.evaluation.evaluate import RESULTS_NAME, TASKS, Settings, check_tasks, evaluate
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -87,8 +87,9 @@ def test_without_any_data_the_way_out_is_named(world: Any) -> None:
     ("tasks", "hint"),
     [
         (["perplexty"], "did you mean perplexity?"),
-        (["xyz"], "known tasks: perplexity"),
-        ([], "known tasks: perplexity"),
+        (["hellswag"], "did you mean hellaswag?"),
+        (["xyz"], f"known tasks: {', '.join(TASKS)}"),
+        ([], f"known tasks: {', '.join(TASKS)}"),
     ],
 )
 def test_an_unknown_task_is_refused_before_anything_is_loaded(tasks: list[str], hint: str, tmp_path: Path) -> None:

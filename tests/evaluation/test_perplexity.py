@@ -149,10 +149,16 @@ def test_a_limit_scores_the_beginning_and_its_bytes(max_tokens: int, model: Hugg
 
 
 def test_progress_adds_up_to_the_bytes_of_the_text(model: HuggingFace) -> None:
-    counts: list[int] = []
-    result = score(model, text(300), on_bytes=counts.append, batch_size=2)
+    nats, counts = [], []
+
+    def on_batch(batch_nats: float, batch_bytes: int) -> None:
+        nats.append(batch_nats)
+        counts.append(batch_bytes)
+
+    result = score(model, text(300), on_batch=on_batch, batch_size=2)
     assert len(counts) > 5
     assert sum(counts) == result.bytes
+    assert sum(nats) / result.tokens == pytest.approx(result.loss)
 
 
 def test_the_model_is_left_in_the_mode_it_was_in(model: HuggingFace) -> None:

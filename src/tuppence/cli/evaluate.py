@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tuppence.core import console
+from tuppence.core.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
@@ -16,14 +17,31 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")],
-    tasks: Annotated[str, typer.Option(help="Names, separated by commas.")] = "perplexity",
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="A run, or a Hugging Face GPT-2 folder; several are compared."),
+    ],
+    tasks: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, separated by commas: perplexity, lambada, hellaswag, arc_easy, arc_challenge, piqa, choices,"
+            " exact_match, judge. What fits the model if absent."
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="DATA (its validation split), a text file, a folder or a glob; the run's own data if absent."
+            help="Perplexity: DATA (its validation split), a text file, a folder or a glob; the run's own data if"
+            " absent. Of a single other task: its file of rows."
         ),
     ] = None,
+    task_data: Annotated[
+        list[str] | None, typer.Option(metavar="TASK=FILE", help="The file of one of several tasks; repeatable.")
+    ] = None,
+    data_dir: Annotated[
+        str, typer.Option(help="Where the files of 'tuppence data get' are looked for, by their names there.")
+    ] = "data",
+    limit: Annotated[int | None, typer.Option(min=1, help="Score only the first rows: a quick look.")] = None,
     stride: Annotated[
         int | None,
         typer.Option(min=1, help="Tokens from one window's start to the next; half the context length if absent."),
@@ -31,44 +49,112 @@ def evaluate(
     context_length: Annotated[
         int | None, typer.Option(min=1, help="The longest window, in tokens; the model's if absent.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Stop after this many scored tokens.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Perplexity: stop after this many tokens.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Windows at once; 4,096 tokens' worth if absent.")
+        int | None, typer.Option(min=1, help="Windows, or answers, at once; 4,096 tokens' worth, or 32, if absent.")
+    ] = None,
+    answer_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 128,
+    judge_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible address, such as http://localhost:8000/v1.")
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The judge's name there.")] = None,
+    judge_key_env: Annotated[
+        str | None, typer.Option(help="The environment variable that holds the judge's key.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder for evaluation.json and the rows' results; the run itself if absent."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Perplexity and bits per byte of a model on a text.
+    """How good a model is: perplexity, last words, multiple choice, instructions; several models side by side.
 
-    Every token of the text is scored once, in windows that slide over it; a smaller stride gives each token
-    more context and takes longer. Bits per byte compares models of different tokenizers; loss (nats per token)
-    and perplexity only those of the same one. The report finds the numbers in RUN/evaluation.json.
+    Perplexity scores every token of a text once, in windows that slide over it; a smaller stride gives each token
+    more context and takes longer. Bits per byte compares models of different tokenizers. The other tasks read a file
+    of rows each, and score rows that an earlier evaluation of the same model has not. The report finds the numbers in
+    RUN/evaluation.json.
 
     \b
     Examples:
       tuppence evaluate runs/tiny
       tuppence evaluate runs/tiny --data val.txt --stride 128
-      tuppence evaluate ./gpt2 --data val.txt --max-tokens 100000 --json
+      tuppence evaluate runs/tiny --tasks perplexity,lambada --task-data lambada=lambada_test.jsonl
+      tuppence evaluate runs/base runs/dpo --tasks hellaswag --limit 500
+      tuppence evaluate runs/instruct --tasks exact_match --data held-out.json --json
     """
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    from tuppence.evaluation.evaluate import Settings, evaluate
+    from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
 
     settings = Settings(
-        data=data, context_length=context_length, stride=stride, batch_size=batch_size, max_tokens=max_tokens
+        data=data,
+        task_data=dict(_pair(one) for one in task_data or []),
+        data_folder=data_dir,
+        limit=limit,
+        context_length=context_length,
+        stride=stride,
+        batch_size=batch_size,
+        max_tokens=max_tokens,
+        answer_tokens=answer_tokens,
+        judge_url=judge_url,
+        judge_model=judge_model,
+        judge_key_env=judge_key_env,
     )
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
-    results = evaluate(run, names, settings, device=device, precision=precision)
+    names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    if len(runs) > 1:
+        results = evaluate_several(runs, names, settings, device=device, precision=precision, out=out)
+        show = _show_several
+    else:
+        results = evaluate(runs[0], names, settings, device=device, precision=precision, out=out)
+        show = _show
     if json:
         console.emit_json(results)
-        return
+    else:
+        show(results)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    task, equals, file = text.partition("=")
+    if not (task and equals and file):
+        raise InputError(f"--task-data {text!r} is not TASK=FILE", "for example --task-data lambada=lambada.jsonl")
+    return task, file
+
+
+def _show(results: dict[str, dict[str, Any]]) -> None:
     for task, numbers in results.items():
         typer.echo(task)
+        width = max(16, 1 + max(map(len, numbers)))
         for name, value in numbers.items():
             if value is not None:
-                typer.echo(f"  {name.replace('_', ' '):<16}{_shown(value)}")
+                typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}")
+
+
+def _show_several(results: dict[str, Any]) -> None:
+    """One table a task: a line for each number, a column for each run; then the differences to the first run."""
+    runs: dict[str, dict[str, dict[str, Any]]] = results["runs"]
+    comparison = results["comparison"]
+    widths = {name: max(14, len(name)) for name in runs}
+    for task, numbers in runs[comparison["reference"]].items():
+        typer.echo(f"{task:<24}" + "".join(f"  {name:>{widths[name]}}" for name in runs))
+        for key, value in numbers.items():
+            if isinstance(value, float) and key != "seconds":
+                cells = (f"  {_shown(runs[name][task].get(key, '')):>{widths[name]}}" for name in runs)
+                typer.echo(f"  {key.replace('_', ' '):<22}" + "".join(cells))
+        for metric, others in comparison["tasks"].get(task, {}).items():
+            for name, found in others.items():
+                against = f"  {metric.replace('_', ' ')}: {name} - {comparison['reference']}"
+                typer.echo(f"{against}  {_difference(found)}")
+    typer.echo(f"differences with 95 % intervals: {comparison['method']}")
+
+
+def _difference(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "not scored on the same rows: no comparison"
+    numbers = f"{found['difference']:+.4f}  [{found['low']:+.4f}, {found['high']:+.4f}]"
+    return f"{numbers}  over {found['units']:,} {found['unit']}"
 
 
 def _shown(value: Any) -> str:

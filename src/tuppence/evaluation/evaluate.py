@@ -1,66 +1,74 @@
-"""The door of the evaluation room: a run and names of tasks in, the numbers by task out.
+"""The door of the evaluation room: runs and names of tasks in, the numbers by task out.
 
-Called by `tuppence evaluate` and by the quickstart. A task is a function of a `Subject` and the `Settings`; a new
-one is a line in `TASKS`.
+Called by `tuppence evaluate` and by the quickstart. A new task is a line in `TASKS`; what a kind of model is evaluated
+on by default is one in `DEFAULT_TASKS`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
+import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tuppence.core import console, files
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
+from tuppence.evaluation.answers import exact_match
+from tuppence.evaluation.compare import compare
+from tuppence.evaluation.judge import judge
+from tuppence.evaluation.last_word import lambada
+from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.perplexity import perplexity
+from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.streams import bytes_of_tokens, open_stream
-from tuppence.evaluation.subject import Subject, data_of_run, load_subject
+from tuppence.evaluation.subject import LANGUAGE_MODEL, Subject, data_of_run, kind_of, load_subject
+from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings, Task
+
+__all__ = [
+    "DEFAULT_TASKS",
+    "LOADERS",
+    "RESULTS_NAME",
+    "ROWS_FOLDER",
+    "TASKS",
+    "Settings",
+    "check_tasks",
+    "evaluate",
+    "evaluate_several",
+]
 
 RESULTS_NAME = "evaluation.json"
 """The file in a run folder that keeps the numbers; the report shows them."""
 
-Numbers = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person may choose about an evaluation; None is the task's own default.
-
-    Attributes:
-        data: a DATA folder (its validation split), a text file, a folder or a glob; the run's own data if absent.
-        context_length: the longest window, in tokens.
-        stride: tokens from one window's start to the next.
-        batch_size: windows at once.
-        max_tokens: stop after this many scored tokens.
-    """
-
-    data: str | None = None
-    context_length: int | None = None
-    stride: int | None = None
-    batch_size: int | None = None
-    max_tokens: int | None = None
+ROWS_FOLDER = "evaluation"
+"""The folder in a run that keeps the results row by row."""
 
 
 def evaluate(
     folder: Path,
-    tasks: Sequence[str] = ("perplexity",),
+    tasks: Sequence[str] | None = None,
     settings: Settings | None = None,
     *,
     device: str = "auto",
     precision: str = "auto",
+    out: Path | None = None,
 ) -> dict[str, Numbers]:
-    """Runs the tasks and, where `folder` is a run, keeps their numbers in its evaluation.json.
+    """Runs the tasks and, where `folder` is a run or `out` is given, keeps their numbers and rows.
 
     Args:
         folder: a run, or a Hugging Face GPT-2 folder with its tokenizer.
-        tasks: names from `TASKS`.
+        tasks: names from `TASKS`; what fits the kind of model by default.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `bf16`, `fp16` or `float32`.
+        out: the folder for evaluation.json and the row logs; the run itself by default, none for other folders.
 
     Returns:
         Task name → its numbers, plain values ready for JSON.
@@ -68,12 +76,53 @@ def evaluate(
     Raises:
         InputError: an unknown task, no model, no data, or settings that do not fit.
     """
-    check_tasks(tasks)
-    subject = load_subject(folder, device, precision)
-    results = {task: TASKS[task](subject, settings or Settings()) for task in tasks}
-    if RunDir(folder).exists():
-        _keep(folder / RESULTS_NAME, results)
+    outcomes = _outcomes(folder, tasks, settings or Settings(), device, precision, out)
+    return {task: outcome.numbers for task, outcome in outcomes.items()}
+
+
+def evaluate_several(
+    folders: Sequence[Path],
+    tasks: Sequence[str] | None = None,
+    settings: Settings | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    out: Path | None = None,
+) -> dict[str, Any]:
+    """Evaluates several runs on the same tasks, one after the other, and compares each with the first.
+
+    Returns:
+        `{"runs": {name: {task: numbers}}, "comparison": …}`, see `compare`. Runs are called by the name of their folder
+        where that tells them apart.
+
+    Raises:
+        InputError: as in `evaluate`, or the same run twice.
+    """
+    names = names_of(folders)
+    outcomes: dict[str, dict[str, Outcome]] = {}
+    for name, folder in zip(names, folders, strict=True):
+        place = out / Path(name).name if out else None
+        outcomes[name] = _outcomes(folder, tasks, settings or Settings(), device, precision, place)
+    results = {
+        "runs": {name: {task: one.numbers for task, one in found.items()} for name, found in outcomes.items()},
+        "comparison": compare(outcomes),
+    }
+    if out is not None:
+        files.write_json(out / "comparison.json", results)
     return results
+
+
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """What several runs are called.
+
+    Example:
+        >>> names_of([Path("runs/a"), Path("runs/b")]), names_of([Path("x/run"), Path("y/run")])
+        (['a', 'b'], ['x/run', 'y/run'])
+    """
+    if len(set(folders)) < len(folders):
+        raise InputError("the same run stands there twice", "name each run once")
+    short = [folder.resolve().name for folder in folders]
+    return short if len(set(short)) == len(short) else [str(folder) for folder in folders]
 
 
 def check_tasks(tasks: Sequence[str]) -> None:
@@ -91,14 +140,65 @@ def check_tasks(tasks: Sequence[str]) -> None:
             raise InputError(f"unknown task {task!r}", hint)
 
 
-def _perplexity(subject: Subject, settings: Settings) -> Numbers:
-    data = settings.data or data_of_run(subject.folder)
+def _outcomes(
+    folder: Path, tasks: Sequence[str] | None, settings: Settings, device: str, precision: str, out: Path | None
+) -> dict[str, Outcome]:
+    if tasks is not None:
+        check_tasks(tasks)
+    kind = kind_of(folder)
+    if kind not in LOADERS:
+        raise InputError(f"{folder} is a {kind}, not a language model", "name a language model")
+    tasks = DEFAULT_TASKS[kind] if tasks is None else tasks
+    for task in tasks:
+        if TASKS[task].kind != kind:
+            raise InputError(f"{folder} is a {kind}; {task} is for a {TASKS[task].kind}", "leave --tasks away")
+    settings = _with_files(tasks, settings)
+    subject = LOADERS[kind](folder, device, precision)
+    if out is None and RunDir(folder).exists():
+        out = folder
+    outcomes = {}
+    for task in tasks:
+        outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)
+        if out is not None:  # task by task: what is done stays done
+            _keep(out / RESULTS_NAME, {task: outcomes[task].numbers})
+    return outcomes
+
+
+def _with_files(tasks: Sequence[str], settings: Settings) -> Settings:
+    """The settings with the file of every task that reads rows: a missing one is noticed before hours of work."""
+    unknown = [task for task in settings.task_data if task not in TASKS]
+    if unknown:
+        raise InputError(f"--task-data names {unknown[0]!r}, which is no task", f"known tasks: {', '.join(TASKS)}")
+    readers = [task for task in tasks if TASKS[task].reads_rows]
+    named = dict(settings.task_data)
+    data = settings.data
+    if data is not None and readers == list(tasks):
+        undecided = [task for task in readers if task not in named]
+        if len(undecided) > 1:
+            raise InputError(
+                f"--data {data} could be the file of {' or of '.join(undecided)}",
+                "say which: --task-data " + " --task-data ".join(f"{task}=FILE" for task in undecided),
+            )
+        named |= dict.fromkeys(undecided, data)
+    for task in readers:
+        named[task] = find_file(task, named.get(task), settings.data_folder)
+    return dataclasses.replace(settings, task_data=named)
+
+
+def _perplexity(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+    data = settings.data_of("perplexity") or data_of_run(subject.folder)
     if data is None:
         raise InputError("perplexity needs a text", "add --data DATA (its validation split) or --data FILE")
     stream = open_stream(data, subject.tokenizer)
     began = time.perf_counter()
+    blocks: list[tuple[float, int]] = []
     with console.progress("bytes") as bar, subject.arithmetic():
         task = bar.add_task("perplexity", total=stream.total_bytes)
+
+        def on_batch(nats: float, text_bytes: int) -> None:
+            blocks.append((nats, text_bytes))
+            bar.advance(task, text_bytes)
+
         score = perplexity(
             subject.model,
             stream.pieces,
@@ -107,16 +207,20 @@ def _perplexity(subject: Subject, settings: Settings) -> Numbers:
             stride=settings.stride,
             batch_size=settings.batch_size,
             max_tokens=settings.max_tokens,
-            on_bytes=lambda count: bar.advance(task, count),
+            on_batch=on_batch,
         )
-    return {
-        **asdict(score),
-        "data": data,
-        "max_tokens": settings.max_tokens,
-        "precision": subject.precision.name,
-        "device": subject.device,
-        "seconds": round(time.perf_counter() - began, 3),
-    }
+    nats, text_bytes = np.array(blocks, dtype=np.float64).T
+    return Outcome(
+        numbers={
+            **asdict(score),
+            "data": data,
+            "max_tokens": settings.max_tokens,
+            "precision": subject.precision.name,
+            "device": subject.device,
+            "seconds": round(time.perf_counter() - began, 3),
+        },
+        scores={"bits_per_byte": Scores(nats / math.log(2), text_bytes, "blocks of text", data)},
+    )
 
 
 def _keep(path: Path, results: dict[str, Numbers]) -> None:
@@ -127,5 +231,18 @@ def _keep(path: Path, results: dict[str, Numbers]) -> None:
     files.write_json(path, {**(kept if isinstance(kept, dict) else {}), **results})
 
 
-TASKS: dict[str, Callable[[Subject, Settings], Numbers]] = {"perplexity": _perplexity}
+TASKS: dict[str, Task] = {
+    "perplexity": Task(_perplexity, reads_rows=False),
+    "lambada": Task(lambada),
+    **{name: Task(partial(multiple_choice, name)) for name in ("hellaswag", "arc_easy", "arc_challenge", "piqa")},
+    "choices": Task(partial(multiple_choice, "choices")),
+    "exact_match": Task(exact_match),
+    "judge": Task(judge),
+}
 """Every task by its name on the command line."""
+
+DEFAULT_TASKS: Mapping[str, Sequence[str]] = {LANGUAGE_MODEL: ("perplexity",)}
+"""What a kind of model is evaluated on where no task is named."""
+
+LOADERS: Mapping[str, Callable[[Path, str, str], Subject]] = {LANGUAGE_MODEL: load_subject}
+"""How a kind of model is loaded."""

@@ -66,7 +66,7 @@ def perplexity(
     stride: int | None = None,
     batch_size: int | None = None,
     max_tokens: int | None = None,
-    on_bytes: Callable[[int], object] | None = None,
+    on_batch: Callable[[float, int], object] | None = None,
 ) -> Perplexity:
     """Scores every token of `stream` but the first, each exactly once.
 
@@ -78,7 +78,7 @@ def perplexity(
         stride: see `windows`; half the context length by default, rounded up.
         batch_size: windows at once; 4,096 tokens' worth by default.
         max_tokens: stop after this many scored tokens.
-        on_bytes: called after every batch with the number of bytes it scored.
+        on_batch: called after every batch with its nats and with the bytes of what it scored.
 
     Raises:
         InputError: stride or context length out of range, an id beyond the vocabulary, or nothing to score.
@@ -100,12 +100,13 @@ def perplexity(
     with _evaluating(model):
         for inputs_BT, targets_BT in batches(cut, batch_size):
             scored = targets_BT[targets_BT != IGNORED]
-            nats += _summed_loss(model, inputs_BT, targets_BT)
-            tokens += len(scored)
+            batch_nats = _summed_loss(model, inputs_BT, targets_BT)
             batch_bytes = int(bytes_of_token[scored].sum())
+            nats += batch_nats
+            tokens += len(scored)
             text_bytes += batch_bytes
-            if on_bytes:
-                on_bytes(batch_bytes)
+            if on_batch:
+                on_batch(batch_nats, batch_bytes)
 
     if tokens == 0:
         raise InputError("there is no token to score", "give a text that is not empty")

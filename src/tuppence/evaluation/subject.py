@@ -7,8 +7,10 @@ A subject is a run folder or any Hugging Face GPT-2 folder with a tokenizer. Cal
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,14 @@ import torch
 
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError
+from tuppence.core.files import read_json
 from tuppence.core.rundir import RunDir
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import load_model, model_folder
 from tuppence.tokenizer import Tokenizer
+
+LANGUAGE_MODEL = "language model"
+CLASSIFIER = "classifier"
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,27 @@ class Subject:
         dtype = torch.bfloat16 if self.precision.name == "bf16" else torch.float16
         return torch.autocast(self.device.partition(":")[0], dtype=dtype)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the names and values of all weights: what results of this model depend on."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def kind_of(folder: Path) -> str:
+    """What the model of a folder is, as its config.json says: `LANGUAGE_MODEL` or `CLASSIFIER`.
+
+    Raises:
+        InputError: there is no model.
+    """
+    config = read_json(model_folder(folder) / "config.json")
+    architectures = config.get("architectures") if isinstance(config, dict) else None
+    named = architectures if isinstance(architectures, list) else []
+    return CLASSIFIER if any("SequenceClassification" in str(one) for one in named) else LANGUAGE_MODEL
+
 
 def load_subject(folder: Path, device: str = "auto", precision: str = "auto") -> Subject:
     """Loads the model of a run folder, or of a Hugging Face folder.
@@ -57,7 +84,7 @@ def load_subject(folder: Path, device: str = "auto", precision: str = "auto") ->
     device = choose_device(device)
     source = model_folder(folder)
     tokenizer = Tokenizer.load(source)
-    model = load_model(source, device=device)
+    model = load_model(folder, device=device)  # not `source`: an adapter's base lacks the adapter
     if tokenizer.vocab_size > model.config.vocab_size:
         raise InputError(
             f"the tokenizer in {source} has {tokenizer.vocab_size:,} ids, the model only {model.config.vocab_size:,}",

@@ -1,0 +1,151 @@
+"""Answers to instructions, and how many of them are exactly right.
+
+Each conversation of a file is asked up to its last response; the model answers greedily until it ends its answer, and
+the answer is compared with that response. Two texts are the same when they are equal without white space at both ends,
+upper or lower case, and a final full stop. Every answer is kept in the row log.
+
+Files and prompts are those of instruction finetuning (`data.records`). Computed in float32, so that an answer does not
+depend on the device's rounding more than it must. `judge` reads the same answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+from tuppence.data.records.conversations import read_conversations
+from tuppence.data.records.encoding import encode_prompt
+from tuppence.evaluation.rowlog import RowLog
+from tuppence.evaluation.rows import find_file, sha256_of
+from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.model.generate import generate
+from tuppence.tokenizer.chat_template import Message
+
+ANSWERS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt and the response that stands in the file.
+
+    Attributes:
+        messages: what is said before the response.
+        reference: the response.
+    """
+
+    messages: tuple[Message, ...]
+    reference: str
+
+
+@dataclass(frozen=True)
+class AskedFile:
+    """The prompts of one file.
+
+    Attributes:
+        path, sha256: of the file.
+        rows: its prompts, in order.
+    """
+
+    path: str
+    sha256: str
+    rows: list[Asked]
+
+
+def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+    """Answers a file of instructions and counts the answers that are exactly the file's.
+
+    Raises:
+        InputError: no file, or a row that cannot be used.
+    """
+    began = time.perf_counter()
+    file = read_asked(find_file("exact_match", settings.data_of("exact_match"), settings.data_folder), settings.limit)
+    with open_log("exact_match", subject, file, folder, how_answered(settings)) as log:
+        answer_rows(subject, file.rows, settings, log)
+        results = log.ordered(len(file.rows))
+    right = [
+        float(is_exact(result["answer"], asked.reference)) for asked, result in zip(file.rows, results, strict=True)
+    ]
+    accuracy, error = sum(right) / len(right), standard_error(right)
+    return Outcome(
+        numbers={
+            "accuracy": accuracy,
+            "stderr": error,
+            "exact_match": accuracy,
+            "exact_match_stderr": error,
+            "ended": sum(result["finish_reason"] == "stop" for result in results) / len(results),
+            "answer_tokens": settings.answer_tokens,
+            **about_rows(file, settings, subject),
+            "precision": "float32",
+            "seconds": round(time.perf_counter() - began, 3),
+        },
+        scores={"exact_match": row_scores(right, file)},
+    )
+
+
+def is_exact(answer: str, reference: str) -> bool:
+    """Whether an answer is the reference, as far as this room's comparison sees.
+
+    Example:
+        >>> is_exact(" paris.\\n", "Paris"), is_exact("Paris, France", "Paris")
+        (True, False)
+    """
+    return _normalised(answer) == _normalised(reference)
+
+
+def _normalised(text: str) -> str:
+    return text.strip().removesuffix(".").rstrip().casefold()
+
+
+def read_asked(path: str, limit: int | None = None) -> AskedFile:
+    """The prompts of a file of instructions; with a limit, the first ones.
+
+    Raises:
+        InputError: no such file, or a row that is no instruction with a response.
+    """
+    rows = [Asked(tuple(one.messages[:-1]), one.messages[-1].content) for one in read_conversations(path).rows]
+    if not rows:
+        raise InputError(f"{path} holds no instructions", "name a file that has some")
+    return AskedFile(path, sha256_of(path), rows[:limit])
+
+
+def how_answered(settings: Settings) -> dict[str, int]:
+    """The settings that answers depend on."""
+    return {"answer_tokens": settings.answer_tokens}
+
+
+def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log: RowLog) -> None:
+    """Adds to `log` the answer to every prompt that is not in it yet, by its index: prompts of similar length at once.
+
+    Raises:
+        InputError: a prompt cannot be encoded.
+    """
+    missing = log.missing(len(rows))
+    prompts = {index: encode_prompt(subject.tokenizer, rows[index].messages) for index in missing}
+    missing.sort(key=lambda index: len(prompts[index]))
+    size = settings.batch_size or ANSWERS_AT_ONCE
+    with console.progress("answers") as bar:
+        progress = bar.add_task("answering", total=len(rows), completed=len(rows) - len(missing))
+        for start in range(0, len(missing), size):
+            batch = missing[start : start + size]
+            generations = generate(
+                subject.model,
+                [prompts[index] for index in batch],
+                max_tokens=settings.answer_tokens,
+                temperature=0,
+                stop_ids=[subject.tokenizer.end_of_text],
+                vocab_size=subject.tokenizer.vocab_size,
+            )
+            for index, generation in zip(batch, generations, strict=True):
+                result = {
+                    "prompt": subject.tokenizer.decode(prompts[index]),
+                    "reference": rows[index].reference,
+                    "answer": subject.tokenizer.decode(generation.ids),
+                    "finish_reason": generation.finish_reason,
+                }
+                log.add(index, result)
+            bar.advance(progress, len(batch))

@@ -1,0 +1,107 @@
+"""LAMBADA: the last word of a passage, which people guess from the whole passage and hardly from its last sentence.
+
+Paperno et al. 2016, arXiv:1606.06031, in OpenAI's version. `accuracy`: the share of passages whose last word is what
+the model would write itself, token after token. `perplexity`: of the last word, e to the mean of its negative
+log-probability (by word, not by token). Both as in lm-eval's `lambada_openai`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+from tuppence.data.records.tables import Row
+from tuppence.evaluation.likelihood import check_question, encode_question, score_questions
+from tuppence.evaluation.rowlog import RowLog
+from tuppence.evaluation.rows import RowFile, bad_row, find_file, read_rows
+from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage without its last word, and that word with the space before it."""
+
+    where: str
+    context: str
+    ending: str
+
+
+def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+    """Scores a file of passages.
+
+    Raises:
+        InputError: no file, or a row that cannot be used.
+    """
+    began = time.perf_counter()
+    file = read_rows(find_file("lambada", settings.data_of("lambada"), settings.data_folder), settings.limit)
+    passages = read_passages(file)
+    with open_log("lambada", subject, file, folder) as log:
+        score_passages(subject, passages, log)
+        results = log.ordered(len(passages))
+    right = [float(result["is_greedy"]) for result in results]
+    log_probabilities = [result["log_probability"] for result in results]
+    mean, error = float(np.mean(log_probabilities)), standard_error(log_probabilities)
+    perplexity = math.exp(min(-mean, 700))  # JSON knows no infinity
+    accuracy, accuracy_error = sum(right) / len(right), standard_error(right)
+    return Outcome(
+        numbers={
+            "accuracy": accuracy,
+            "stderr": accuracy_error,
+            "acc": accuracy,
+            "acc_stderr": accuracy_error,
+            "perplexity": perplexity,
+            "perplexity_stderr": perplexity * error,  # to the first order
+            "log_probability": mean,
+            **about_rows(file, settings, subject),
+            "seconds": round(time.perf_counter() - began, 3),
+        },
+        scores={"accuracy": row_scores(right, file), "log_probability": row_scores(log_probabilities, file)},
+    )
+
+
+def read_passages(file: RowFile) -> list[Passage]:
+    """Rows `{context, continuation}`, or `{text}` whose last word is what stands behind its last space.
+
+    Raises:
+        InputError: a row of another form, or of a single word.
+    """
+    return [_passage(row) for row in file.rows]
+
+
+def _passage(row: Row) -> Passage:
+    if {"context", "continuation"} <= row.values.keys():
+        context, word = row.text("context"), row.text("continuation").strip()
+    elif "text" in row.values:
+        context, _, word = row.text("text").rpartition(" ")
+    else:
+        keys = ", ".join(map(str, list(row.values)[:8])) or "nothing"
+        raise bad_row(f"{row.where}: neither 'text' nor 'context' and 'continuation': it has {keys}")
+    if not context.strip() or not word.strip():
+        raise bad_row(f"{row.where}: a passage and its last word are needed")
+    return Passage(row.where, context, f" {word}")
+
+
+def score_passages(subject: Subject, passages: list[Passage], log: RowLog) -> None:
+    """Adds to `log` the probability of every last word that is not in it yet, by the passage's index."""
+    missing = log.missing(len(passages))
+    config, questions = subject.model.config, []
+    for index in missing:
+        passage = passages[index]
+        try:
+            question = encode_question(subject.tokenizer, passage.context, [passage.ending])
+            check_question(question, config.context_length, config.vocab_size)
+        except InputError as error:
+            raise bad_row(f"{passage.where}: {error.message}") from error
+        questions.append(question)
+    with console.progress("rows") as bar, subject.arithmetic():
+        progress = bar.add_task("lambada", total=len(passages), completed=len(passages) - len(missing))
+        for index, (likelihood,) in score_questions(subject.model, questions):
+            log.add(missing[index], asdict(likelihood))
+            bar.advance(progress)

@@ -1,0 +1,253 @@
+"""Our models as a backend of lm-eval (EleutherAI's lm-evaluation-harness), with all of its tasks.
+
+    python -m tuppence.evaluation.lm_eval_adapter run --model tuppence --model_args pretrained=RUN --tasks hellaswag
+
+is `lm-eval run …` with our models registered first. The command `lm-eval` itself (0.4) knows only the models in its own
+package: it has no entry points, and `--include_path` is for tasks. In Python, importing this file registers them too.
+
+Numbers are those of lm-eval's `hf` backend on RUN/model, in float32 unless `precision=` says otherwise; the endings of
+a question share their context here, so it takes less time. Arguments: `pretrained`, `device`, `precision`,
+`max_gen_toks`; `--batch_size` is the number of prompts that are continued at once (texts are scored by tokens).
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuppence.core import console
+from tuppence.core.errors import InputError, MissingExtraError, TuppenceError
+from tuppence.evaluation.answers import ANSWERS_AT_ONCE
+from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
+from tuppence.evaluation.subject import load_subject
+from tuppence.model.generate import generate
+from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, render
+
+
+def _complain(error: TuppenceError) -> int:
+    sys.stderr.write(f"error: {error.message}\n  hint: {error.hint}\n")
+    return error.exit_code
+
+
+try:
+    from lm_eval.api.model import TemplateLM
+    from lm_eval.api.registry import register_model
+    from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+    from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+except ImportError as error:
+    missing = MissingExtraError("lm-eval", "eval", "evaluating with lm-eval")
+    if __name__ == "__main__":
+        sys.exit(_complain(missing))
+    raise missing from error
+
+_SAMPLING = ("temperature", "top_k", "top_p")
+
+Pair = tuple[list[int], list[int]]
+
+
+@register_model("tuppence")
+class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
+    """A run, or a Hugging Face GPT-2 folder, as lm-eval asks it.
+
+    Args:
+        pretrained: the folder.
+        batch_size: prompts that are continued at once; lm-eval's 1 and "auto" leave it to us.
+        max_batch_size: for lm-eval's sake; unused.
+        device: as in `tuppence evaluate`.
+        precision: as in `tuppence evaluate`, float32 by default.
+        max_gen_toks: the longest continuation where a task does not say.
+
+    Raises:
+        InputError: no such model.
+    """
+
+    def __init__(
+        self,
+        pretrained: str,
+        batch_size: int | str | None = None,
+        max_batch_size: int | None = None,
+        device: str | None = None,
+        precision: str = "float32",
+        max_gen_toks: int = 256,
+    ) -> None:
+        super().__init__()
+        self.subject = load_subject(Path(pretrained), device or "auto", precision)
+        self.prompts_at_once = _prompts_at_once(batch_size)
+        self.max_gen_toks = int(max_gen_toks)
+
+    # ---- text and tokens ---------------------------------------------------------------------------------------
+
+    @property
+    def eot_token_id(self) -> int:
+        return self.subject.tokenizer.end_of_text
+
+    @property
+    def max_length(self) -> int:
+        """The model's context, in tokens."""
+        return self.subject.model.config.context_length
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+        # transformers' tokenizers see special tokens in a text as such: so must we, to agree with them
+        return self.subject.tokenizer.encode(string, allow_special=True)
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Names what requests were made with, for lm-eval's caches."""
+        return f"tuppence-{self.subject.tokenizer.fingerprint}"
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """Our template, the only one we render."""
+        return CHAT_TEMPLATE if chat_template else ""
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        messages = [Message(turn["role"], turn["content"]) for turn in chat_history]  # type: ignore[arg-type]
+        return "".join(segment.text for segment in render(messages, add_generation_prompt=add_generation_prompt))
+
+    # ---- likelihoods -------------------------------------------------------------------------------------------
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence[tuple[Any, list[int], list[int]]], disable_tqdm: bool = False, **options: Any
+    ) -> list[tuple[float, bool]]:
+        scored = self._score([(context, ending) for _, context, ending in requests])
+        answers = [(one.log_probability, one.is_greedy) for one in scored]
+        for (text, _, _), answer in zip(requests, answers, strict=True):
+            self.cache_hook.add_partial("loglikelihood", text, answer)
+        return answers
+
+    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
+        pairs: list[Pair] = []
+        windows_of_request = []
+        for request in requests:
+            windows = get_rolling_token_windows(
+                self.tok_encode(request.args[0]), self.prefix_token_id, self.max_length, context_len=1
+            )
+            new = [make_disjoint_window(window) for window in windows]
+            windows_of_request.append(len(new))
+            pairs += new
+        scored = iter(self._score(pairs))
+        totals = [sum(next(scored).log_probability for _ in range(count)) for count in windows_of_request]
+        for request, total in zip(requests, totals, strict=True):
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, total)
+        return totals
+
+    def _score(self, pairs: Sequence[Pair]) -> list[Likelihood]:
+        """Pairs with the same context become one question: the context is read once."""
+        endings_of: dict[tuple[int, ...], list[int]] = {}
+        for index, (context, _) in enumerate(pairs):
+            endings_of.setdefault(tuple(context), []).append(index)
+        groups = list(endings_of.values())
+        questions = [Question(pairs[group[0]][0], [pairs[index][1] for index in group]) for group in groups]
+        found: dict[int, Likelihood] = {}
+        with self.subject.arithmetic(), console.progress("requests") as bar:
+            progress = bar.add_task("scoring", total=len(pairs))
+            for number, likelihoods in score_questions(self.subject.model, questions):
+                found.update(zip(groups[number], likelihoods, strict=True))
+                bar.advance(progress, len(likelihoods))
+        return [found[index] for index in range(len(pairs))]
+
+    # ---- continuations -----------------------------------------------------------------------------------------
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Continues every prompt until one of its stop strings, the end of text, or `max_gen_toks`."""
+        wanted = [_Continuation.of(self, *request.args) for request in requests]
+        order = sorted(range(len(wanted)), key=lambda index: (wanted[index].how, -len(wanted[index].prompt)))
+        texts: dict[int, str] = {}
+        with console.progress("requests") as bar:
+            progress = bar.add_task("continuing", total=len(wanted))
+            while order:
+                how = wanted[order[0]].how
+                batch = [index for index in order[: self.prompts_at_once] if wanted[index].how == how]
+                order = order[len(batch) :]
+                texts.update(zip(batch, self._continue([wanted[index] for index in batch]), strict=True))
+                bar.advance(progress, len(batch))
+        for index, request in enumerate(requests):
+            self.cache_hook.add_partial("generate_until", request.args, texts[index])
+        return [texts[index] for index in range(len(requests))]
+
+    def _continue(self, batch: Sequence[_Continuation]) -> list[str]:
+        first, tokenizer = batch[0], self.subject.tokenizer
+        stops = [stop.encode() for stop in first.stops if stop]
+        written = [b""] * len(batch)
+
+        def has_stopped(index: int, token: int) -> bool:
+            written[index] += tokenizer.decode_bytes([token])
+            return any(stop in written[index] for stop in stops)
+
+        generate(
+            self.subject.model,
+            [one.prompt for one in batch],
+            max_tokens=first.max_tokens,
+            temperature=first.temperature,
+            top_k=first.top_k,
+            top_p=first.top_p,
+            # lm-eval seeds Python's random numbers (--seed), so a sampled evaluation can be repeated
+            seed=[random.randrange(2**31) for _ in batch],
+            stop_ids=[self.eot_token_id],
+            on_token=has_stopped,
+            vocab_size=tokenizer.vocab_size,
+        )
+        return [postprocess_generated_text(text.decode("utf-8", "replace"), first.stops, None) for text in written]
+
+
+class _Continuation:
+    """One request to write on: its prompt, and how it is to be continued.
+
+    Raises:
+        InputError: an option that we do not implement.
+    """
+
+    def __init__(self, prompt: list[int], stops: list[str], max_tokens: int, options: dict[str, Any]) -> None:
+        self.prompt, self.stops, self.max_tokens = prompt, stops, max_tokens
+        sampled = bool(options.pop("do_sample", False))
+        chosen = {name: options.pop(name, None) for name in _SAMPLING}
+        if options:
+            raise InputError(
+                f"generation option {sorted(options)[0]!r} is not implemented",
+                "we know until, max_gen_toks, do_sample, temperature, top_k and top_p",
+            )
+        self.temperature = (
+            float(chosen["temperature"] if chosen["temperature"] is not None else 1.0) if sampled else 0.0
+        )
+        self.top_k: int | None = chosen["top_k"] if sampled else None
+        self.top_p: float | None = chosen["top_p"] if sampled else None
+
+    @classmethod
+    def of(cls, lm: TuppenceLM, context: str, options: dict[str, Any]) -> _Continuation:
+        """As lm-eval's `hf` backend reads a request: the context loses its beginning to make room for the answer."""
+        normal = dict(normalize_gen_kwargs(options, lm.max_gen_toks))
+        stops = handle_stop_sequences(normal.pop("until"), eos=lm.subject.tokenizer.decode([lm.eot_token_id]))
+        max_tokens = int(normal.pop("max_gen_toks"))
+        prompt = lm.tok_encode(context) or [lm.eot_token_id]
+        room = lm.max_length - max_tokens
+        return cls(prompt[-room:] if room > 0 else prompt, stops, max_tokens, normal)
+
+    @property
+    def how(self) -> str:
+        """Equal for requests that can be continued together."""
+        return repr((self.stops, self.max_tokens, self.temperature, self.top_k, self.top_p))
+
+
+def _prompts_at_once(batch_size: int | str | None) -> int:
+    number = str(batch_size or 1)
+    if number.partition(":")[0] == "auto" or number == "1":
+        return ANSWERS_AT_ONCE
+    if not number.isdecimal():
+        raise InputError(f"batch size {batch_size!r} is no number", "give a whole number, or auto")
+    return int(number)
+
+
+def main() -> None:
+    """lm-eval's own command line, with our models among its models."""
+    from lm_eval.__main__ import cli_evaluate
+
+    try:
+        cli_evaluate()
+    except TuppenceError as error:
+        sys.exit(_complain(error))
+
+
+if __name__ == "__main__":
+    main()

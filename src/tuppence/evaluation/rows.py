@@ -1,0 +1,125 @@
+"""The rows of an evaluation file, and where such a file is found.
+
+Files are those of `data.records.tables` (.jsonl, .json, .csv, .tsv, packed or not) and .parquet, which the hub has.
+What the rows mean is the business of `choices`, `last_word` and `answers`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
+from tuppence.data.catalog import load_catalog
+from tuppence.data.inputs import Source, find_sources
+from tuppence.data.records.tables import BAD_ROW_HINT, Row, read_table
+from tuppence.storage import open_store, split_url
+
+TABLE_LIMIT_BYTES = 2**28
+"""Evaluation files are small: HellaSwag's has 12 MB. All rows of one are held at once."""
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """The rows of one file.
+
+    Attributes:
+        path: as the person named it.
+        sha256: of the file as it lies there.
+        rows: in order; results are kept by their index.
+    """
+
+    path: str
+    sha256: str
+    rows: list[Row]
+
+
+def find_file(task: str, named: str | None, folder: str) -> str:
+    """The file of a task: the one that was named, or the one that `tuppence data get` fetches.
+
+    Args:
+        named: what the person gave; None where nothing was.
+        folder: where files of the catalog are looked for, by their names in the catalog.
+
+    Raises:
+        InputError: nothing was named, and the catalog's file is not there.
+    """
+    if named is not None:
+        return named
+    public = next((one for one in load_catalog() if one.kind == "evaluation" and one.name == task), None)
+    if public is None:
+        raise InputError(f"{task} needs a file of rows", f"add --data FILE, or --task-data {task}=FILE")
+    place = Path(folder) / public.file
+    for path in (place, place.with_name(place.name + ".gz")):
+        if path.is_file():
+            return str(path)
+    raise InputError(
+        f"{task} needs its rows, and there is no {place}",
+        f"tuppence data get {public.name} --out {place}; or name a file: --task-data {task}=FILE",
+    )
+
+
+def read_rows(path: str, limit: int | None = None) -> RowFile:
+    """Reads the rows of a file; with a limit, the first ones.
+
+    Raises:
+        InputError: no such file, or one of another kind; a row that is no object; no row at all.
+        CorruptFileError: the file is damaged.
+    """
+    if path.lower().endswith(".parquet"):
+        rows = list(_parquet_rows(path))
+    else:
+        try:
+            rows = read_table(path).rows
+        except CorruptFileError:
+            raise
+        except InputError as error:
+            if error.hint != BAD_ROW_HINT:
+                raise
+            raise bad_row(error.message) from error  # no row is skipped here: all models answer the same questions
+    if not rows:
+        raise InputError(f"{path} holds no rows", "name a file that has some")
+    return RowFile(path, sha256_of(path), rows[:limit])
+
+
+def bad_row(message: str) -> InputError:
+    """The error for a row that cannot be used."""
+    return InputError(message, "fix the row, or leave it out of the file")
+
+
+def sha256_of(path: str) -> str:
+    """The sha256 of a file in any storage that we know."""
+    folder, name = split_url(path)
+    digest = hashlib.sha256()
+    with open_store(folder).open(name) as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _parquet_rows(path: str) -> Iterator[Row]:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "files", f"reading {path}") from error
+    (source,) = _one_source(path)
+    with source.store.open(source.entry.name) as stream:
+        try:
+            values = parquet.read_table(stream).to_pylist()
+        except (arrow.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CorruptFileError(f"{path} is not a sound parquet file: {reason}", "get the file again") from error
+    for number, row in enumerate(values, start=1):
+        yield Row(f"{path}, row {number:,}", row)
+
+
+def _one_source(path: str) -> list[Source]:
+    sources = find_sources([path])
+    if len(sources) != 1:
+        raise InputError(f"{path} means {len(sources)} files", "name one file")
+    if sources[0].entry.size > TABLE_LIMIT_BYTES:
+        raise InputError(f"{path} is larger than {TABLE_LIMIT_BYTES // 2**20} MiB", "is it the right file?")
+    return sources

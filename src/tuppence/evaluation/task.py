@@ -1,0 +1,154 @@
+"""What a task of the evaluation room takes and gives: `Settings` in, an `Outcome` out.
+
+A task is a function of a subject, the settings and a folder for its row log; `evaluate` has the list of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuppence.evaluation.rowlog import RowLog
+from tuppence.evaluation.subject import LANGUAGE_MODEL, Subject
+
+Numbers: TypeAlias = dict[str, Any]
+"""What a task found, by name: plain values ready for JSON."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person may choose about an evaluation; None is the task's own default.
+
+    Attributes:
+        data: what is scored: for perplexity a DATA folder (its validation split), a text file, a folder or a glob, and
+            the run's own data if absent; for a task of rows its file.
+        task_data: the same for single tasks, by their names; comes before `data`.
+        data_folder: where files of the catalog are looked for.
+        limit: rows of a file to score, from its beginning; a quick look.
+        context_length: the longest window of perplexity, in tokens.
+        stride: tokens from one window's start to the next.
+        batch_size: windows, or prompts that are answered, at once.
+        max_tokens: perplexity stops after this many scored tokens.
+        answer_tokens: the longest answer, in tokens.
+        judge_url, judge_model: the OpenAI-compatible endpoint that scores answers, and the model it should use.
+        judge_key_env: the environment variable that holds its key.
+    """
+
+    data: str | None = None
+    task_data: Mapping[str, str] = field(default_factory=dict)
+    data_folder: str = "data"
+    limit: int | None = None
+    context_length: int | None = None
+    stride: int | None = None
+    batch_size: int | None = None
+    max_tokens: int | None = None
+    answer_tokens: int = 128
+    judge_url: str | None = None
+    judge_model: str | None = None
+    judge_key_env: str | None = None
+
+    def data_of(self, task: str) -> str | None:
+        """The data that was named for a task."""
+        return self.task_data.get(task, self.data)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric unit by unit, so that two subjects can be compared on the same units: Σ values / Σ weights.
+
+    Attributes:
+        values: (N,) a row's 0 or 1; the bits of a block of text.
+        weights: (N,) 1 for a row; the bytes of a block.
+        unit: what a unit is, in the plural.
+        data: sha256 or another name of what was scored; only scores of the same data are compared.
+    """
+
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    unit: str
+    data: str
+
+
+class Rows(Protocol):
+    """A file of rows, whatever they are."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def rows(self) -> Sequence[object]: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A task's numbers, and the scores behind those that can be compared, by the same names."""
+
+    numbers: Numbers
+    scores: Mapping[str, Scores] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing that can be evaluated.
+
+    Attributes:
+        run: does it. Its last argument is the folder for its row log, None where nothing is kept.
+        kind: of the models it is for, see `subject.kind_of`.
+        reads_rows: it needs a file of rows, which is looked for before anything is loaded.
+    """
+
+    run: Callable[[Subject, Settings, Path | None], Outcome]
+    kind: str = LANGUAGE_MODEL
+    reads_rows: bool = True
+
+
+def row_scores(values: list[float], file: Rows) -> Scores:
+    """Scores of the rows of a file, one each."""
+    return Scores(np.array(values, dtype=np.float64), np.ones(len(values)), "rows", file.sha256)
+
+
+def open_log(
+    task: str, subject: Subject, file: Rows, folder: Path | None, settings: Mapping[str, Any] | None = None
+) -> RowLog:
+    """The row log of a task: its results depend on the model, the tokenizer, the precision and the file.
+
+    Args:
+        settings: what else they depend on.
+    """
+    key = {
+        "task": task,
+        "model": subject.fingerprint if folder is not None else "",  # hashing takes seconds for a large model
+        "tokenizer": subject.tokenizer.fingerprint,
+        "precision": subject.precision.name,
+        "data": file.sha256,
+        "settings": dict(settings or {}),
+    }
+    return RowLog(None if folder is None else folder / f"{task}.jsonl", key)
+
+
+def standard_error(values: list[float]) -> float:
+    """Of the mean: the sample's standard deviation over √N, as lm-eval computes it; 0 for a single value.
+
+    Example:
+        >>> round(standard_error([0.0, 1.0, 1.0, 1.0]), 6)
+        0.25
+    """
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def about_rows(file: Rows, settings: Settings, subject: Subject) -> Numbers:
+    """What every task of rows says about itself beside its numbers."""
+    return {
+        "rows": len(file.rows),
+        "limit": settings.limit,
+        "data": file.path,
+        "data_sha256": file.sha256,
+        "precision": subject.precision.name,
+        "device": subject.device,
+    }

@@ -1,0 +1,153 @@
+"""Rows of the public sets become the prompts that lm-eval's own tasks make of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import types
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import lm_eval
+import pytest
+import yaml
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.tables import Row
+from tuppence.evaluation.choices import Choice, read_choices
+from tuppence.evaluation.rows import RowFile, read_rows
+
+TASKS = Path(lm_eval.__file__).parent / "tasks"
+
+
+def choice_of(row: dict[str, Any]) -> Choice:
+    return read_choices(RowFile("rows.jsonl", "", [Row("rows.jsonl, row 1", row)]))[0]
+
+
+def lm_eval_config(name: str) -> dict[str, Any]:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!function", lambda loader, node: node.value)
+    return yaml.load((TASKS / name).read_text(), Loader)
+
+
+def rendered(template: str, row: dict[str, Any]) -> str:
+    return jinja2.Environment(keep_trailing_newline=True).from_string(template).render(**row)
+
+
+ARC = {
+    "question": "What falls from clouds?",
+    "choices": {"text": ["sand", "rain", "iron"], "label": ["A", "B", "C"]},
+    "answerKey": "B",
+}
+PIQA = {"goal": "Dry a lamp", "sol1": "Use a towel.", "sol2": "Use a hose.", "label": 0}
+HELLASWAG = {
+    "activity_label": "Making tea",
+    "ctx_a": "A man fills [header] a kettle.  He waits.",
+    "ctx_b": "the Man",
+    "endings": ["pours it [step] into a cup. [title] Then he rests.", "  flies away."],
+    "label": "1",
+}
+
+
+def test_arc_has_lm_evals_prompt() -> None:
+    config = lm_eval_config("arc/arc_easy.yaml")
+    expected = Choice(
+        "rows.jsonl, row 1",
+        rendered(config["doc_to_text"], ARC),
+        tuple(ARC["choices"]["text"]),
+        int(rendered(config["doc_to_target"], ARC)),
+    )
+    assert choice_of(ARC) == expected
+    numbered = {**ARC, "choices": {"text": ["sand", "rain"], "label": ["1", "2"]}, "answerKey": "2"}
+    assert choice_of(numbered).gold == 1
+
+
+def test_piqa_has_lm_evals_prompt() -> None:
+    config = lm_eval_config("piqa/piqa.yaml")
+    choice = choice_of(PIQA)
+    assert (choice.context, choice.endings, choice.gold) == (
+        rendered(config["doc_to_text"], PIQA),
+        ("Use a towel.", "Use a hose."),
+        0,
+    )
+
+
+def hellaswag_by_lm_eval(row: dict[str, Any]) -> dict[str, Any]:
+    """What lm-eval's own file makes of a row; it asks only for a `map` of the data set."""
+    spec = importlib.util.spec_from_file_location("hellaswag_utils", TASKS / "hellaswag" / "utils.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.process_docs(types.SimpleNamespace(map=lambda process: process(row)))
+
+
+def test_raw_hellaswag_is_cleaned_as_lm_eval_cleans_it() -> None:
+    theirs, ours = hellaswag_by_lm_eval(HELLASWAG), choice_of(HELLASWAG)
+    assert (ours.context, list(ours.endings), ours.gold) == (theirs["query"], theirs["choices"], theirs["gold"])
+
+
+@pytest.mark.shared_data
+def test_the_public_hellaswag_file_is_read_as_it_stands(shared_data: Path) -> None:
+    file = read_rows(str(shared_data / "eval" / "hellaswag_val.jsonl.gz"))
+    choices = read_choices(file)
+    assert len(choices) == 10_042
+    changed = sum(
+        (choice.context, list(choice.endings)) != (row.values["ctx"], row.values["endings"])
+        for choice, row in zip(choices, file.rows, strict=True)
+    )
+    assert changed < 100  # it was cleaned before
+    assert all(len(choice.endings) == 4 for choice in choices)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"query": "q", "choices": ["a", "b"], "gold": 1},
+        {"question": "q", "endings": ["a", "b"], "label": "1"},
+        {"ctx": "q", "endings": ["a", "b"], "label": 1},
+        {"context": "q", "choices": ["a", "b"], "answer": 1},
+    ],
+)
+def test_plain_rows_have_several_spellings(row: dict[str, Any]) -> None:
+    assert choice_of(row) == Choice("rows.jsonl, row 1", "q", ("a", "b"), 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"prompt": "q"}, "no question with choices: it has prompt"),
+        ({"query": "q", "choices": ["a"], "gold": 0}, "fewer than two endings"),
+        ({"query": "q", "choices": ["a", "b"], "gold": 2}, "the right answer is number 2 of 2"),
+        ({"query": "q", "choices": ["a", "b"], "gold": -1}, "the right answer is number -1 of 2"),
+        ({"query": "q", "choices": ["a", "b"]}, "there is no 'gold'"),
+        ({"query": "q", "choices": ["a", "b"], "gold": True}, "'gold' is True, not a number"),
+        ({"query": "q", "choices": ["a", " "], "gold": 0}, "an ending is empty"),
+        ({"query": "q", "choices": ["a", 2], "gold": 0}, "'choices' is not a list of strings"),
+        ({"query": None, "choices": ["a", "b"], "gold": 0}, "'query' is not a string"),
+        ({**HELLASWAG, "label": ""}, "no right answer: 'label' is ''"),
+        ({**ARC, "answerKey": "D"}, "answerKey 'D' is none of the labels A, B, C"),
+        ({**PIQA, "sol2": 3}, "'sol2' is not a string"),
+    ],
+)
+def test_a_bad_row_is_one_line_with_its_number(row: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        choice_of(row)
+    assert refusal.value.message.startswith("rows.jsonl, row 1")
+    assert complaint in refusal.value.message
+    assert "\n" not in refusal.value.message
+
+
+def test_rows_come_from_lines_lists_and_tables(tmp_path: Path) -> None:
+    rows = [{"query": "q", "choices": ["a", "b"], "gold": 1}, {"query": "r", "choices": ["c", "d"], "gold": 0}]
+    (tmp_path / "a.jsonl").write_text("\n\n".join(map(json.dumps, rows)))
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    read = [read_rows(str(tmp_path / name)) for name in ("a.jsonl", "a.json", "a.parquet")]
+    assert all([dict(row.values) for row in one.rows] == rows for one in read)
+    assert [one.rows[1].where.rpartition(", ")[2] for one in read] == ["row 3", "row 2", "row 2"]
+    assert len(read_rows(str(tmp_path / "a.json"), limit=1).rows) == 1
