@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tuppence.model import loss as loss_module
-from tuppence.model.loss import summed_cross_entropy, token_log_probabilities, token_scores
+from tuppence.model.loss import (
+    summed_cross_entropy,
+    token_log_probabilities,
+    token_log_probabilities_and_entropies,
+    token_scores,
+)
 
 
 def example(tokens: int = 37, width: int = 12, vocabulary: int = 29) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,6 +102,58 @@ def test_token_scores_are_those_of_the_whole_softmax(logits_at_once: int, monkey
     torch.testing.assert_close(token_log_probabilities(hidden_ND, head_VD, targets_N), expected_N)
     assert best_N.tolist() == (logits_NV.argmax(-1) == targets_N).tolist()
     assert not log_probabilities_N.requires_grad
+
+
+@pytest.mark.parametrize("logits_at_once", [1, 29 * 8, 2**25])
+def test_log_probabilities_and_their_gradients_are_those_of_the_whole_softmax(
+    logits_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", logits_at_once)
+    hidden_ND, head_VD, _ = example()
+    targets_N = torch.arange(37) % 29
+    expected_NV = (hidden_ND @ head_VD.t()).log_softmax(-1)
+    expected_N = expected_NV[torch.arange(37), targets_N]
+    got_N, entropies_N = token_log_probabilities_and_entropies(hidden_ND, head_VD, targets_N)
+    torch.testing.assert_close(got_N, expected_N)
+    torch.testing.assert_close(entropies_N, torch.distributions.Categorical(logits=expected_NV).entropy())
+    upstream_N = torch.randn(37)
+    torch.testing.assert_close(
+        torch.autograd.grad(got_N, (hidden_ND, head_VD), upstream_N),
+        torch.autograd.grad(expected_N, (hidden_ND, head_VD), upstream_N),
+    )
+
+
+def test_log_probabilities_under_bfloat16_autocast_are_float32_and_close() -> None:
+    hidden_ND, head_VD, _ = example(2000, 32, 500)
+    targets_N = torch.arange(2000) % 500
+    with torch.autocast("cpu", torch.bfloat16):
+        got_N = token_log_probabilities(hidden_ND, head_VD, targets_N)
+    expected_N = (hidden_ND @ head_VD.t()).log_softmax(-1)[torch.arange(2000), targets_N]
+    assert got_N.dtype == torch.float32
+    assert (got_N - expected_N).abs().max() < 0.15
+    grads = [torch.autograd.grad(value.sum(), (hidden_ND, head_VD)) for value in (got_N, expected_N)]
+    for ours, theirs in zip(*grads, strict=True):
+        assert (ours - theirs).norm() / theirs.norm() < 1e-2
+
+
+@pytest.mark.parametrize("score", [summed_cross_entropy, token_log_probabilities])
+def test_a_frozen_head_gets_no_gradient_worked_out(
+    score: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden_ND, head_VD, _ = example()
+    targets_N = torch.arange(37) % 29
+    wanted = torch.autograd.grad(score(hidden_ND, head_VD, targets_N).sum(), hidden_ND)
+    transposed = 0
+
+    def counting(tensor: Tensor) -> Tensor:
+        nonlocal transposed
+        transposed += 1
+        return tensor.transpose(0, 1)
+
+    monkeypatch.setattr(Tensor, "t", counting)
+    loss = score(hidden_ND, head_VD.detach(), targets_N).sum()
+    torch.testing.assert_close(torch.autograd.grad(loss, hidden_ND), wanted)
+    assert transposed == 0  # a head's gradient is the one product with a transposed matrix
 
 
 def test_targets_that_are_all_ignored_add_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Head and cross-entropy in one: the loss, and its gradients, without holding the logits of all tokens.
+"""Head and cross-entropy in one: losses and log-probabilities, with gradients, without the logits of all tokens.
 
 gpt2-124m on 16 sequences of 1,024 tokens has 823 million logits: 3.3 GB in float32, and softmax and its gradient
 want as much again. The logits are only needed to get from hidden states to a number and two small gradients, so
@@ -8,6 +8,9 @@ Why not `torch.nn.functional.linear_cross_entropy` (torch 2.13), which does the 
 float32 whatever autocast says (up to 5 times slower here), under bfloat16 it returns the *sum* in bfloat16 (off by 1 %
 at 2,048 tokens), and it breaks `torch.compile(fullgraph=True)`. Checkpointed chunks make the logits twice. The
 figures are in benchmarks/LOG.md, and a test holds ours to it.
+
+`summed_cross_entropy` is what language models are trained with; `token_log_probabilities` gives each token's own
+number, as alignment wants it. A frozen head (LoRA) costs neither of them a gradient.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
     piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
     if torch.is_grad_enabled() and (hidden_ND.requires_grad or head_VD.requires_grad):
         fused = _GradientInForward.apply
-        loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece)  # type: ignore[no-untyped-call]
+        loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece, head_VD.requires_grad)  # type: ignore[no-untyped-call]
         return loss
     if not torch.compiler.is_compiling():  # compiled code wants shapes that do not depend on values
         # no logits for what is not scored: in a sliding window that is half of the tokens
@@ -62,10 +65,10 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
 
 
 def token_log_probabilities(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
-    """log softmax(hidden · headᵀ)[target] of each token, (N,) in float32. Without gradient.
+    """log softmax(hidden · headᵀ)[target] of each token, (N,) in float32. Once differentiable.
 
     Args:
-        hidden_ND: hidden states after the final layer norm.
+        hidden_ND: hidden states after the final layer norm, of the tokens that are scored and no others.
         head_VD: the head's weights: the token embedding.
         targets_N: int64 in [0, V).
 
@@ -73,7 +76,27 @@ def token_log_probabilities(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tenso
         >>> token_log_probabilities(torch.randn(3, 4), torch.zeros(8, 4), torch.tensor([0, 1, 2])).exp()
         tensor([0.1250, 0.1250, 0.1250])
     """
-    return token_scores(hidden_ND, head_VD, targets_N)[0]
+    return token_log_probabilities_and_entropies(hidden_ND, head_VD, targets_N)[0]
+
+
+def token_log_probabilities_and_entropies(
+    hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`token_log_probabilities`, and the entropy of each token's distribution in nats, which has no gradient.
+
+    Example:
+        >>> _, entropies = token_log_probabilities_and_entropies(
+        ...     torch.randn(1, 4), torch.zeros(8, 4), torch.tensor([5])
+        ... )
+        >>> torch.isclose(entropies, torch.tensor(8.0).log())
+        tensor([True])
+    """
+    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    needs = [torch.is_grad_enabled() and tensor.requires_grad for tensor in (hidden_ND, head_VD)]
+    scored: tuple[Tensor, Tensor] = _LogProbabilities.apply(  # type: ignore[no-untyped-call]
+        hidden_ND, head_VD, targets_N, piece, *needs
+    )
+    return scored
 
 
 @torch.no_grad()
@@ -95,14 +118,20 @@ def _pieces(hidden_ND: Tensor, targets_N: Tensor, size: int) -> Iterator[tuple[T
     return zip(torch.split(hidden_ND, size), torch.split(targets_N, size), strict=True)
 
 
+def _computed_dtype(tensor: Tensor) -> torch.dtype:
+    """What matrices are multiplied in: autocast's choice where it is on."""
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+
+
 class _GradientInForward(torch.autograd.Function):
     """Needs the logits once: a cross-entropy has the gradient softmax - one_hot(target) in them."""
 
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor, piece: int) -> Tensor:
-        device = hidden_ND.device
-        autocast = torch.is_autocast_enabled(device.type)
-        dtype = torch.get_autocast_dtype(device.type) if autocast else hidden_ND.dtype
+    def forward(
+        ctx: Any, hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor, piece: int, head_is_trained: bool
+    ) -> Tensor:
+        device, dtype = hidden_ND.device, _computed_dtype(hidden_ND)
         with torch.autocast(device.type, enabled=False):
             head = head_VD.to(dtype)
             ids_V = torch.arange(head.shape[0], device=device)
@@ -121,14 +150,82 @@ class _GradientInForward(torch.autograd.Function):
                 softmax_nV = torch.exp(logits_nV - normaliser_n1)
                 logits_grad_nV = ((softmax_nV - (ids_V == targets_n1).float()) * valid_n1).to(dtype)
                 hidden_grads.append(logits_grad_nV @ head)
-                head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
+                if head_is_trained:
+                    head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
         ctx.save_for_backward(torch.cat(hidden_grads), head_grad)
         ctx.dtypes = hidden_ND.dtype, head_VD.dtype
+        ctx.head_is_trained = head_is_trained
         return loss
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden_grad, head_grad = ctx.saved_tensors
         hidden_dtype, head_dtype = ctx.dtypes
-        return (upstream * hidden_grad).to(hidden_dtype), (upstream * head_grad).to(head_dtype), None, None
+        to_head = (upstream * head_grad).to(head_dtype) if ctx.head_is_trained else None
+        return (upstream * hidden_grad).to(hidden_dtype), to_head, None, None, None
+
+
+class _LogProbabilities(torch.autograd.Function):
+    """As above, but each token has an upstream gradient of its own. That of its hidden state is a factor, so the rest
+    is worked out while the logits are there; the head's is a sum over tokens, and needs the logits once more."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_ND: Tensor,
+        head_VD: Tensor,
+        targets_N: Tensor,
+        piece: int,
+        hidden_is_trained: bool,
+        head_is_trained: bool,
+    ) -> tuple[Tensor, Tensor]:
+        given, dtype = hidden_ND.dtype, _computed_dtype(hidden_ND)
+        log_probabilities, entropies, normalisers, hidden_grads = [], [], [], []
+        with torch.autocast(hidden_ND.device.type, enabled=False):
+            hidden_ND, head = hidden_ND.to(dtype), head_VD.to(dtype)
+            for hidden, targets in _pieces(hidden_ND, targets_N, piece):
+                logits_nV = F.linear(hidden, head).float()
+                normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
+                log_probabilities.append((logits_nV.gather(1, targets[:, None]) - normaliser_n1)[:, 0])
+                softmax_nV = torch.exp(logits_nV - normaliser_n1)
+                entropies.append(normaliser_n1[:, 0] - torch.linalg.vecdot(softmax_nV, logits_nV))
+                normalisers.append(normaliser_n1)
+                if hidden_is_trained:
+                    hidden_grads.append(_logits_gradient(softmax_nV, targets).to(dtype) @ head)
+        ctx.save_for_backward(
+            torch.cat(hidden_grads) if hidden_is_trained else None,
+            *((hidden_ND, head_VD, targets_N, torch.cat(normalisers)) if head_is_trained else (None,) * 4),
+        )
+        ctx.dtypes, ctx.piece = (dtype, given, head_VD.dtype), piece
+        out = torch.cat(log_probabilities), torch.cat(entropies)
+        ctx.mark_non_differentiable(out[1])
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream_N: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        hidden_grad_ND, hidden_ND, head_VD, targets_N, normalisers_N1 = ctx.saved_tensors
+        dtype, hidden_dtype, head_dtype = ctx.dtypes
+        to_hidden = to_head = None
+        if hidden_grad_ND is not None:
+            to_hidden = (upstream_N[:, None] * hidden_grad_ND).to(hidden_dtype)
+        if head_VD is not None:
+            to_head = torch.zeros(head_VD.shape, device=head_VD.device)
+            head = head_VD.to(dtype)
+            for start in range(0, len(targets_N), ctx.piece):
+                rows = slice(start, start + ctx.piece)
+                hidden = hidden_ND[rows]
+                softmax_nV = torch.exp(F.linear(hidden, head).float() - normalisers_N1[rows])
+                logits_grad_nV = _logits_gradient(softmax_nV, targets_N[rows]) * upstream_N[rows, None]
+                to_head += (logits_grad_nV.to(dtype).t() @ hidden).float()
+            to_head = to_head.to(head_dtype)
+        return to_hidden, to_head, None, None, None, None
+
+
+def _logits_gradient(softmax_nV: Tensor, targets_n: Tensor) -> Tensor:
+    """one_hot(target) - softmax: the gradient of a log-probability in the logits. Overwrites the softmax."""
+    gradient_nV = softmax_nV.neg_()
+    rows_n = torch.arange(len(targets_n), device=targets_n.device)
+    gradient_nV[rows_n, targets_n] += 1
+    return gradient_nV
