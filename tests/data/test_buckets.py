@@ -87,6 +87,14 @@ def test_lengths_come_in_no_order() -> None:
     buckets = Buckets(lengths, batch_size=4, seed=0)
     means = np.array([lengths[buckets.step(step)[0]].mean() for step in range(800)])
     assert abs(np.corrcoef(means, np.arange(800))[0, 1]) < 0.1
+    assert 0.4 < (np.diff(means) > 0).mean() < 0.6
+
+
+def test_ranks_that_work_at_the_same_time_have_examples_of_like_lengths() -> None:
+    buckets = Buckets(np.arange(240), batch_size=2, accumulation_steps=4, seed=0)
+    for step in range(buckets.steps_per_epoch(3)):
+        first, *_, last = zip(*(buckets.step(step, rank, 3) for rank in range(3)), strict=True)
+        assert np.concatenate(first).max() < np.concatenate(last).min()
 
 
 def padding_share(lengths: Any, batches: list[Any]) -> float:

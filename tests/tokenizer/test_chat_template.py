@@ -115,7 +115,10 @@ def test_a_foreign_template_is_text_and_not_used(trained: Tokenizer, tmp_path: P
 def test_a_file_of_its_own_comes_before_the_config(chat_folder: Path, trained: Tokenizer, tmp_path: Path) -> None:
     trained.with_chat_template().save(tmp_path)
     (tmp_path / "chat_template.jinja").write_text("another")
-    assert Tokenizer.load(tmp_path).chat_template == AutoTokenizer.from_pretrained(tmp_path).chat_template == "another"
+    loaded = Tokenizer.load(tmp_path)
+    assert loaded.chat_template == AutoTokenizer.from_pretrained(tmp_path).chat_template == "another"
+    loaded.with_chat_template().save(tmp_path)
+    assert Tokenizer.load(tmp_path).has_chat_template
 
 
 def test_a_folder_without_a_config_loads(chat_folder: Path, tmp_path: Path) -> None:

@@ -37,9 +37,13 @@ _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 
 
 def write(vocabulary: Vocabulary, folder: Path, chat_template: str | None = None) -> None:
-    """Writes both files into `folder`, `tokenizer.json` last."""
+    """Writes both files into `folder`, `tokenizer.json` last.
+
+    A `chat_template.jinja` of the tokenizer that stood there before is removed: it would hide the new one's template.
+    """
     template = {} if chat_template is None else {"chat_template": chat_template}
     files.write_json(folder / CONFIG_FILE, config_document(vocabulary) | template)
+    (folder / TEMPLATE_FILE).unlink(missing_ok=True)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 

@@ -109,6 +109,11 @@ def test_answers_that_differ_in_white_space_at_the_ends_are_equal(write: Write) 
             {"chosen": transcript("h1", "a1", "h2", "a2"), "rejected": transcript("h9", "a1", "h2", "a2")},
             "do not part at an answer",
         ),
+        (
+            "transcript",
+            {"chosen": transcript("h1", "a1", "h2", "a2"), "rejected": transcript("h1", "a1", "h9", "a2")},
+            "do not part at an answer",
+        ),
     ],
 )
 def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:

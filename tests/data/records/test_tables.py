@@ -84,6 +84,14 @@ def test_tab_separated_text_that_is_quoted_is_unquoted(write: Write) -> None:
     assert [list(row.values.values()) for row in read_table(write("a.tsv", written.getvalue())).rows] == rows
 
 
+def test_the_quotes_of_a_large_file_are_judged_by_its_beginning(write: Write) -> None:
+    written = io.StringIO()
+    rows = [["ham", f'line {row}\n"and" another, {"long " * 200}'.strip()] for row in range(2000)]
+    csv.writer(written, delimiter="\t").writerows(rows)
+    assert len(written.getvalue()) > 2**20
+    assert [list(row.values.values()) for row in read_table(write("a.tsv", written.getvalue())).rows] == rows
+
+
 @pytest.mark.parametrize(
     ("content", "columns"),
     [

@@ -160,11 +160,8 @@ def _transcript(text: str, where: str) -> list[Message]:
 def _without_common_beginning(
     chosen: Sequence[Message], rejected: Sequence[Message]
 ) -> tuple[list[Message], list[Message], list[Message]]:
-    """(the turns both begin with, the rest of each); the common part leaves each at least one turn, and where it would
-    end with the assistant, that turn is not part of it."""
+    """(the turns both begin with, the rest of each); the common part leaves each at least one turn."""
     common = 0
     while common < min(len(chosen), len(rejected)) - 1 and chosen[common] == rejected[common]:
         common += 1
-    while common and chosen[common - 1].role == "assistant":
-        common -= 1
     return list(chosen[:common]), list(chosen[common:]), list(rejected[common:])
