@@ -2,7 +2,8 @@
 
 Each conversation of a file is asked up to its last response; the model answers greedily until it ends its answer, and
 the answer is compared with that response. Two texts are the same when they are equal without white space at both ends,
-upper or lower case, and a final full stop. Every answer is kept in the row log.
+upper or lower case, and a final full stop. Every answer is kept in the row log. `ended`: the share of answers that the
+model ended itself; `cut_prompts`: how many were longer than its context, so that it saw only their end.
 
 Files and prompts are those of instruction finetuning (`data.records`). Computed in float32, so that an answer does not
 depend on the device's rounding more than it must. `judge` reads the same answers.
@@ -78,6 +79,7 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
             "exact_match": accuracy,
             "exact_match_stderr": error,
             "ended": sum(result["finish_reason"] == "stop" for result in results) / len(results),
+            "cut_prompts": sum(result["prompt_tokens"] > subject.model.config.context_length for result in results),
             "answer_tokens": settings.answer_tokens,
             **about_rows(file, settings, subject),
             "precision": "float32",
@@ -143,6 +145,7 @@ def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log
             for index, generation in zip(batch, generations, strict=True):
                 result = {
                     "prompt": subject.tokenizer.decode(prompts[index]),
+                    "prompt_tokens": len(prompts[index]),
                     "reference": rows[index].reference,
                     "answer": subject.tokenizer.decode(generation.ids),
                     "finish_reason": generation.finish_reason,
