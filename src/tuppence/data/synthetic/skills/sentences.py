@@ -116,7 +116,7 @@ def replace_word(random: Random) -> Draft:
     )
     sentence = told(random, happened)
     ask = phrased(
-        random, "Replace {old} with {new}.", "[Write|Put] {new} [instead of|for|in place of] {old}.", old=old, new=new
+        random, "Replace {old} with {new}.", "[Write|Put] {new} [instead of|in place of] {old}.", old=old, new=new
     )
     return Draft(ask, sentence, sentence.replace(old, new))
 
