@@ -20,6 +20,7 @@ from torch import Tensor
 
 from tuppence.core.errors import InputError
 from tuppence.model.cache import KVCache
+from tuppence.model.decode_step import DecodeStep, compiled_step
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling, choose
 
@@ -126,6 +127,7 @@ class Decoder:
         self._rows: list[int] = []
         """Which prompt each row of the cache belongs to."""
         self._cache: KVCache | None = None
+        self._compiled: DecodeStep | None = None
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         while not all(self._reasons):
@@ -171,6 +173,8 @@ class Decoder:
         try:
             if self._cache is None or self._cache.is_full:
                 tokens_BT = self._open_windows()
+            elif self._compiled is not None:
+                return self._compiled(self.sequences[self._rows[0]][-1])
             else:
                 tokens_BT = self._tensor([[self.sequences[index][-1]] for index in self._rows])
             return self.model.head(self.model.hidden(tokens_BT, self._cache)[:, -1])
@@ -192,6 +196,7 @@ class Decoder:
             dtype=weight.dtype,
             device=weight.device,
         )
+        self._compiled = compiled_step(self.model, self._cache, wanted)
         return self._tensor([[0] * (longest - len(window)) + window for window in windows])
 
     def _window(self, index: int) -> list[int]:
