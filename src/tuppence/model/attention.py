@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tuppence.model.cache import KVCache
+from tuppence.model.cache import Layout
 from tuppence.model.config import ModelConfig
 from tuppence.model.linear import Linear
 
@@ -90,7 +90,7 @@ class CausalSelfAttention(nn.Module):
     def _split(self, x_BTD: Tensor) -> Tensor:
         return x_BTD.view(*x_BTD.shape[:2], self.n_heads, -1).transpose(1, 2)
 
-    def forward(self, x_BTD: Tensor, cache: KVCache | None = None, layer: int = 0) -> Tensor:
+    def forward(self, x_BTD: Tensor, cache: Layout | None = None, layer: int = 0) -> Tensor:
         """What the heads gathered, mixed by one more matrix: (B, T, D).
 
         Args:

@@ -14,11 +14,32 @@ writes the same columns for all sequences and every sequence's newest token stan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from tuppence.model.config import ModelConfig
+
+
+class Layout(Protocol):
+    """What `GPT.hidden` knows of a call beside its tokens: `KVCache`, or the `Branches` of a row.
+
+    Attributes:
+        positions_BT: the position of every token of the current call.
+        mask: what the current call's queries may look at, (B, 1, T, S), or None where plain causality says it all.
+        is_causal: None above means "causal", not "everything".
+    """
+
+    positions_BT: Tensor  # noqa: N815
+    mask: Tensor | None
+    is_causal: bool
+
+    def advance(self, tokens: int) -> None:
+        """So many new tokens come now."""
+
+    def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of a layer, the new ones given, (B, H, S, K) each."""
 
 
 class KVCache:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from tuppence.model.attention import CausalSelfAttention, Implementation, compiled_on_cpu
-from tuppence.model.cache import KVCache
+from tuppence.model.cache import Layout
 from tuppence.model.config import ModelConfig
 from tuppence.model.linear import Linear, linear
 from tuppence.model.loss import summed_cross_entropy
@@ -56,7 +56,7 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x_BTD: Tensor, cache: KVCache | None = None, layer: int = 0) -> Tensor:
+    def forward(self, x_BTD: Tensor, cache: Layout | None = None, layer: int = 0) -> Tensor:
         x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), cache, layer))
         out_BTD: Tensor = x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))
         return out_BTD
@@ -110,12 +110,12 @@ class GPT(nn.Module):
             nn.init.normal_(module.attention.projection.weight, std=std)
             nn.init.normal_(module.mlp.contract.weight, std=std)
 
-    def hidden(self, tokens_BT: Tensor, cache: KVCache | None = None) -> Tensor:
+    def hidden(self, tokens_BT: Tensor, cache: Layout | None = None) -> Tensor:
         """The residual stream after the final layer norm, (B, T, D).
 
         Args:
             tokens_BT: token ids, int64. Without a cache, T is at most `config.context_length`.
-            cache: keys and values of the tokens before these; extended in place.
+            cache: keys and values of the tokens before these, extended in place; or how a row's branches lie.
         """
         if cache is None:
             positions = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
@@ -126,7 +126,7 @@ class GPT(nn.Module):
         x_BTD = self.dropout(self.token_embedding(tokens_BT) + self.position_embedding(positions))
         for layer, block in enumerate(self.blocks):
             if self.activation_checkpointing and self.training:
-                x_BTD = checkpoint(block, x_BTD, use_reentrant=False)
+                x_BTD = checkpoint(block, x_BTD, cache, layer, use_reentrant=False)
             else:
                 x_BTD = block(x_BTD, cache, layer)
         hidden_BTD: Tensor = self.final_norm(x_BTD)
@@ -136,7 +136,7 @@ class GPT(nn.Module):
         """Logits of the next token, (…, V): how well the hidden state matches each token's embedding."""
         return linear(x_BTD, self.token_embedding.weight)
 
-    def forward(self, tokens_BT: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, tokens_BT: Tensor, cache: Layout | None = None) -> Tensor:
         """Logits of the token after each of `tokens_BT`, (B, T, V)."""
         return self.head(self.hidden(tokens_BT, cache))
 
