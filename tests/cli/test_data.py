@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,50 @@ def test_stories_are_the_same_for_the_same_seed(tmp_path: Path, tuppence: Verb) 
     assert one.count("\n<|endoftext|>\n") == 20
 
 
-def test_an_unknown_kind_of_text_is_refused(tmp_path: Path, tuppence: Verb) -> None:
-    done = tuppence("data", "synth", "sonnets", "--out", tmp_path / "a.txt")
+def test_a_made_up_set_does_not_depend_on_the_process(tmp_path: Path, tuppence: Verb) -> None:
+    for name in ("sms.tsv", "instructions.json", "preferences.jsonl"):
+        made = []
+        for hash_seed in ("1", "2"):
+            out = tmp_path / hash_seed / name
+            out.parent.mkdir(exist_ok=True)
+            environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+            done = tuppence("data", "synth", out.stem, "--out", out, "--count", 300, env=environment)
+            assert done.returncode == 0, done.stderr
+            assert f"{out}: 300 " in done.stdout
+            made.append(out.read_bytes())
+        assert made[0] == made[1]
+
+
+def test_a_made_up_set_has_its_standard_columns_and_size(tmp_path: Path, tuppence: Verb) -> None:
+    done = tuppence("data", "synth", "sms", "--out", tmp_path / "sms.csv", "--json")
+    assert json.loads(done.stdout)["documents"] == 5_000
+    assert (tmp_path / "sms.csv").read_text().startswith("label,text\nham,")
+    for what, keys in (
+        ("instructions", ["instruction", "input", "output"]),
+        ("preferences", ["prompt", "chosen", "rejected"]),
+    ):
+        tuppence("data", "synth", what, "--out", tmp_path / "a.json", "--count", 7)
+        rows = json.loads((tmp_path / "a.json").read_text())
+        assert [list(row) for row in rows] == [keys] * 7
+
+
+@pytest.mark.parametrize(
+    ("what", "file", "complaint", "hint"),
+    [
+        ("sonnets", "a.txt", "cannot make up 'sonnets'", "we make up stories, sms, instructions, preferences"),
+        ("preference", "a.json", "cannot make up 'preference'", "did you mean 'preferences'?"),
+        ("sms", "a.txt", "we write sms as .tsv, .csv and .jsonl", "choose one of them for --out"),
+        ("instructions", "a.tsv", "we write instructions as .json and .jsonl", "choose one of them"),
+    ],
+)
+def test_what_we_cannot_make_up_is_refused(
+    tmp_path: Path, tuppence: Verb, what: str, file: str, complaint: str, hint: str
+) -> None:
+    done = tuppence("data", "synth", what, "--out", tmp_path / file)
     assert done.returncode == 2
-    assert "cannot make up 'sonnets'" in done.stderr
+    assert complaint in done.stderr
+    assert hint in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_catalog_is_listed_for_people_and_programs(tuppence: Verb) -> None:

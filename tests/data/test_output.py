@@ -1,13 +1,16 @@
-"""What we write, we read back document for document."""
+"""What we write, we and others read back document for document and row for row."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from pathlib import Path
 
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.data.output import write_documents
+from tuppence.data.output import write_documents, write_rows
 from tuppence.data.sources import iter_documents
 
 TEXTS = ["One.", "Two\n\nparagraphs.\n", "  Indented — and more.", "<|endoftext in part"]
@@ -34,3 +37,38 @@ def test_a_text_that_holds_the_separator_goes_into_jsonl_only(tmp_path: Path) ->
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"we write \.txt and \.jsonl"):
         write_documents(tmp_path / "a.csv", ["one"])
+
+
+ROWS = [{"label": "ham", "text": 'She said "yes", then left'}, {"label": "spam", "text": "£5 — café,\tor not"}]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv"])
+def test_rows_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+    ticks: list[None] = []
+    size = write_rows(tmp_path / name, iter(ROWS), lambda: ticks.append(None))
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert size == len(text.encode())
+    assert len(ticks) == len(ROWS)
+    assert {
+        "a.json": json.loads,
+        "a.jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
+        "a.csv": lambda text: list(csv.DictReader(io.StringIO(text))),
+    }[name](text) == ROWS
+
+
+def test_a_tsv_is_bare_as_the_sms_spam_collection_is(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.tsv", ROWS[:1])
+    assert (tmp_path / "a.tsv").read_bytes() == b'ham\tShe said "yes", then left\n'
+    with pytest.raises(InputError, match="row 1 holds a tab"):
+        write_rows(tmp_path / "b.tsv", ROWS[1:])
+    assert not (tmp_path / "b.tsv").exists()
+
+
+def test_no_rows_are_still_a_json_file(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.json", [])
+    assert json.loads((tmp_path / "a.json").read_text()) == []
+
+
+def test_rows_are_not_written_as_plain_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"we write \.json, \.jsonl, \.csv and \.tsv"):
+        write_rows(tmp_path / "a.txt", ROWS)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from tuppence.core import console
-from tuppence.core.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -75,32 +74,42 @@ def get(
 
 
 def synth(
-    what: Annotated[str, typer.Argument(help="stories")],
-    out: Annotated[Path, typer.Option(help='The file to write: .txt, or .jsonl with one {"text": …} a line.')],
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other stories.")] = 0,
+    what: Annotated[str, typer.Argument(help="stories, sms, instructions or preferences.")],
+    out: Annotated[Path, typer.Option(help="The file to write; its suffix says in which form.")],
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many: 20,000 stories, 5,000 sms, 6,000 instructions, 3,000 preferences."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another set.")] = 0,
     json: Json = False,
 ) -> None:
-    """Make up text to train on.
-
-    The same count and seed give the same file, anywhere.
+    """Make up data to train on: the same count and seed give the same file, anywhere.
 
     \b
-    Example:
-      tuppence data synth stories --out stories.txt --count 5000
-    """
-    from tuppence.data.output import write_documents
-    from tuppence.data.synthetic.stories import iter_stories
+    stories       text to pretrain on         .txt .jsonl
+    sms           messages, ham or spam       .tsv .csv .jsonl   label, text
+    instructions  tasks with one right answer .json .jsonl       instruction, input, output
+    preferences   a better and a worse answer .json .jsonl       prompt, chosen, rejected
 
-    if what != "stories":
-        raise InputError(f"we cannot make up '{what}'", "try 'tuppence data synth stories --out stories.txt'")
-    with console.progress("stories") as bar:
+    \b
+    Examples:
+      tuppence data synth stories --out stories.txt --count 5000
+      tuppence data synth sms --out sms.tsv
+      tuppence data synth instructions --out instructions.json --seed 1
+      tuppence data synth preferences --out preferences.jsonl
+    """
+    from tuppence.data.synthetic.sets import find_set, write_set
+
+    made = find_set(what)
+    count = count or made.count
+    with console.progress(made.items) as bar:
         task = bar.add_task("writing", total=count)
-        written = write_documents(out, iter_stories(count, seed), lambda: bar.advance(task))
+        written = write_set(made, out, count, seed, lambda: bar.advance(task))
     if json:
         console.emit_json({"out": str(out), "documents": count, "bytes": written, "seed": seed})
         return
-    typer.echo(f"{out}: {count:,} stories, {_size(written)}")
+    typer.echo(f"{out}: {count:,} {made.items}, {_size(written)}")
+    console.note(f"next: {made.use.format(file=out)}")
 
 
 def prepare(
