@@ -70,7 +70,7 @@ _SPAM_TABLES = {
     "sms_twin_chat_stranger_spam": 2,
     "sms_twin_chat_errand_spam": 2,
     "sms_twin_notice_account_spam": 2,
-    _REVERSED: 20,
+    _REVERSED: 16,
 }
 
 
