@@ -35,3 +35,19 @@ def corpus(tuppence: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = tuppence(*line)
         assert done.returncode == 0, done.stderr
     return place
+
+
+@pytest.fixture(scope="session")
+def base(corpus: Path, tuppence: Run) -> Path:
+    """A small model pretrained on the corpus: what finetuning starts from. Context 64, float32."""
+    out = corpus / "base"
+    more = ("model.context_length=64", "train.precision=float32")
+    done = tuppence("pretrain", "--data", corpus / "data", "--out", out, "--max-steps", 30, *settings(*more))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def finetune_settings(*more: str) -> list[str]:
+    """The `--set` flags of a finetune that takes seconds and computes exactly; later ones win."""
+    pairs = ("train.batch_size=8", "train.log_every=1", "train.precision=float32", "train.sample_tokens=4", *more)
+    return [word for pair in pairs for word in ("--set", pair)]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +39,7 @@ def test_every_answer_continues_all_that_was_said(conversation: Conversation) ->
 def test_the_oldest_turns_go_when_the_context_is_full(conversation: Conversation) -> None:
     for _ in range(12):
         conversation.reply("the cat sat on the mat", lambda piece: None)
-    tokens = len(conversation.tokenizer.encode("\n".join(conversation.turns)))
+    tokens = len(conversation.tokenizer.encode("\n".join(map("".join, conversation.turns))))
     assert 0 < tokens <= 64 + 10
     assert len(conversation.turns) < 12
 
@@ -52,7 +54,34 @@ def test_an_interrupted_answer_stays_as_far_as_it_came(conversation: Conversatio
 
     with pytest.raises(KeyboardInterrupt):
         conversation.reply("the cat", on_text)
-    assert conversation.turns == ["the cat" + "".join(pieces)]
+    assert conversation.turns == [("the cat", "".join(pieces))]
+
+
+def test_an_instruction_model_is_asked_in_its_template(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    seen: list[list[int]] = []
+
+    def answer(*_: object, encoded: list[list[int]], on_text: Callable[[int, str], None], **__: object) -> None:
+        seen.extend(encoded)
+        on_text(0, " On the mat. ")
+
+    monkeypatch.setattr("tuppence.model.chat.generate_text", answer)
+    conversation.tokenizer = conversation.tokenizer.with_chat_template()
+    conversation.model.config = conversation.model.config.model_copy(update={"context_length": 512})
+    conversation.reply("Where sat the cat?", lambda piece: None)
+    conversation.reply("And the dog?", lambda piece: None)
+    with tempfile.TemporaryDirectory() as folder:
+        conversation.tokenizer.save(Path(folder))
+        theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    turns = [
+        {"role": "user", "content": "Where sat the cat?"},
+        {"role": "assistant", "content": "On the mat."},
+        {"role": "user", "content": "And the dog?"},
+    ]
+    expected = theirs.apply_chat_template(turns, add_generation_prompt=True)["input_ids"]
+    assert seen[1] == list(expected)
 
 
 def test_reset_forgets(conversation: Conversation) -> None:

@@ -1,7 +1,7 @@
 """A conversation with a model: what was said goes in front of every new line, as far as the context reaches.
 
-For base models, which know no roles: the transcript is plain text, one turn after the other on lines of their own,
-and the model goes on with it. The terminal is in `tuppence.cli.generate`.
+An instruction model is asked in its chat template. A base model knows no roles: the transcript is plain text, one turn
+after the other on lines of their own, and the model goes on with it. The terminal is in `tuppence.cli.generate`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tuppence.data.records.encoding import encode_prompt
 from tuppence.model.gpt import GPT
 from tuppence.model.text import generate_text
 from tuppence.tokenizer import Tokenizer
+from tuppence.tokenizer.chat_template import Message
 
 
 @dataclass
@@ -22,7 +24,7 @@ class Conversation:
         max_tokens: new tokens in an answer, at most.
         temperature, top_k, top_p, stop: as in `generate_text`.
         seed: of the first answer; each answer counts on from it. None is fresh randomness.
-        turns: what was said so far: each line with its answer.
+        turns: what was said so far: each line and its answer.
     """
 
     model: GPT
@@ -33,7 +35,7 @@ class Conversation:
     top_p: float | None = None
     stop: Sequence[str] = ()
     seed: int | None = None
-    turns: list[str] = field(default_factory=list)
+    turns: list[tuple[str, str]] = field(default_factory=list)
 
     def reply(self, line: str, on_text: Callable[[str], None]) -> None:
         """Answers one line, piece by piece.
@@ -43,7 +45,7 @@ class Conversation:
         Args:
             on_text: called with each piece of the answer.
         """
-        prompt = self._prompt(line)
+        prompt, ids = self._prompt(line)
         answer: list[str] = []
 
         def keep(_: int, piece: str) -> None:
@@ -62,19 +64,29 @@ class Conversation:
                 seed=self.seed,
                 stop=self.stop,
                 on_text=keep,
+                encoded=[ids],
             )
         finally:
-            self.turns.append(line + "".join(answer))
+            self.turns.append((line, "".join(answer)))
             self.seed = None if self.seed is None else self.seed + 1
 
     def reset(self) -> None:
         """Forgets everything said."""
         self.turns.clear()
 
-    def _prompt(self, line: str) -> str:
+    def _prompt(self, line: str) -> tuple[str, list[int]]:
         """The transcript with `line` at its end: as many of the newest turns as leave room for an answer."""
         context = self.model.config.context_length
         room = max(context // 2, context - self.max_tokens)
-        while self.turns and len(self.tokenizer.encode("\n".join([*self.turns, line]))) > room:
+        while self.turns and len(self._encode(line)) > room:
             del self.turns[0]
-        return "\n".join([*self.turns, line])
+        return line, self._encode(line)
+
+    def _encode(self, line: str) -> list[int]:
+        if not self.tokenizer.has_chat_template:
+            return self.tokenizer.encode("\n".join([*(said + answer for said, answer in self.turns), line]))
+        messages = []
+        for said, answer in self.turns:
+            if answer.strip():  # an interrupted or empty answer is no turn
+                messages += [Message("user", said), Message("assistant", answer)]
+        return encode_prompt(self.tokenizer, [*messages, Message("user", line)])

@@ -107,6 +107,7 @@ def generate_text(
     seed: Seed = None,
     stop: Sequence[str] = (),
     on_text: Callable[[int, str], None] | None = None,
+    encoded: Sequence[Sequence[int]] | None = None,
 ) -> list[Completion]:
     """Continues every prompt, all of them at once; the end of text ends a continuation.
 
@@ -117,12 +118,14 @@ def generate_text(
         stop: strings that end a continuation wherever they appear in it, also across tokens.
         on_text: called with (index of the prompt, piece of its continuation) as soon as the piece is safe to show.
         max_tokens, temperature, top_k, top_p, seed: as in `generate`.
+        encoded: the prompts' ids, where they are more than their text: a conversation with the ends of its turns.
 
     Raises:
         InputError: as `generate`, or a stop string is empty.
     """
     end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
-    encoded = [tokenizer.encode(prompt) for prompt in prompts]
+    if encoded is None:
+        encoded = [tokenizer.encode(prompt) for prompt in prompts]
     if end_of_text is not None:
         encoded = [ids or [end_of_text] for ids in encoded]
     streams = [TextStream(tokenizer.decode_bytes, stop) for _ in prompts]

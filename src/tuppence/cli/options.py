@@ -1,0 +1,53 @@
+"""The options that every training verb has, and what it does with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuppence.core import console
+
+if TYPE_CHECKING:
+    from tuppence.tasks.session import RunOptions
+
+Base = Annotated[Path, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
+Out = Annotated[Path, typer.Option(help="The run folder; the same command again continues it.")]
+Recipe = Annotated[Path | None, typer.Option("--config", help="A recipe in YAML, as in configs/.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE on top of the recipe; repeatable.")]
+Epochs = Annotated[float | None, typer.Option(help="How often to see the rows, where nothing else ends the run.")]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="End after so many optimizer steps.")]
+MaxMinutes = Annotated[float | None, typer.Option(help="End after so many minutes, saving included.")]
+Budget = Annotated[float | None, typer.Option(help="Never spend more dollars than this; needs --rate.")]
+HourlyRate = Annotated[float, typer.Option(help="What an hour of this machine costs, in dollars.")]
+Resume = Annotated[str, typer.Option(help="auto, never, or the folder of a checkpoint.")]
+Track = Annotated[str, typer.Option(help="none or tensorboard.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def overrides(given: list[str] | None, **flags: Any) -> list[str]:
+    """What stands over the recipe: `--set`, then each flag that was given, by its key ("train__max_steps")."""
+    named = [f"{key.replace('__', '.')}={value}" for key, value in flags.items() if value is not None]
+    return [*(given or []), *named]
+
+
+def run_options(max_minutes: float | None, budget: float | None, rate: float, resume: str, track: str) -> RunOptions:
+    """What the command line adds to a recipe."""
+    from tuppence.cost.ledger import Rate
+    from tuppence.tasks.session import RunOptions
+
+    price = Rate(rate, "given by --rate") if rate else Rate()
+    return RunOptions(max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track)
+
+
+def tell(out: Path, summary: dict[str, Any], json: bool, example: str) -> None:
+    """The end of a run, for people or for programs; nothing on ranks but the first."""
+    from tuppence.tasks.session import describe_result
+
+    if not summary:
+        return
+    if json:
+        console.emit_json(summary)
+    else:
+        console.note(describe_result(out, summary, example))

@@ -1,0 +1,143 @@
+"""What all objectives that start from a trained model share: the base, what of it is trained, and rows in batches.
+
+A finetune reads *rows* (texts, conversations, pairs) of different lengths, all held in memory; pretraining reads one
+stream of tokens and needs none of this. Used by `classify`, `instruct`, `reward`, `dpo` and `ppo`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from tuppence.core.config import Section
+from tuppence.core.errors import InputError
+from tuppence.core.files import sha256_file
+from tuppence.data.buckets import Buckets, batches_by_length
+from tuppence.model.config import ModelConfig
+from tuppence.model.lora import TARGETS, LoRA
+from tuppence.model.weights import fingerprint, load_model, model_folder
+from tuppence.tokenizer import Tokenizer
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import IGNORED_TARGET, Batch, Objective
+
+Row = TypeVar("Row")
+
+
+class LoRAChoice(Section):
+    """The `lora` section: the adapter's shape, where one is trained."""
+
+    rank: int = Field(16, ge=1, le=4096)
+    alpha: float | None = Field(None, gt=0, description="None: twice the rank")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = TARGETS
+
+    def resolve(self) -> LoRA:
+        """The adapter to build.
+
+        Raises:
+            InputError: a target is unknown.
+        """
+        return LoRA(self.rank, self.alpha or 2.0 * self.rank, self.dropout, tuple(self.targets))
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model a finetune starts from.
+
+    Attributes:
+        folder: what the person named: a run, a Hugging Face folder, or an adapter's.
+        sha256: of its weights.
+        sizes: of the model.
+    """
+
+    folder: Path
+    sha256: str
+    sizes: ModelConfig
+    tokenizer: Tokenizer
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """For run.yaml: which base, and which tokenizer."""
+        return {
+            "base": {"path": str(self.folder), "fingerprint": self.sha256},
+            "tokenizer": {"fingerprint": self.tokenizer.fingerprint, "vocab_size": self.tokenizer.vocab_size},
+        }
+
+
+def open_base(folder: Path) -> Base:
+    """Looks at a base before anything is trained.
+
+    Raises:
+        InputError: there is no language model or no tokenizer, or the two do not belong together.
+    """
+    model = load_model(folder)
+    place = model_folder(folder)
+    tokenizer = Tokenizer.load(place)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise InputError(
+            f"the tokenizer of {folder} has {tokenizer.vocab_size:,} ids, its model only {model.config.vocab_size:,}",
+            "put the tokenizer beside the model that it was trained with",
+        )
+    return Base(folder, fingerprint(place), model.config, tokenizer)
+
+
+def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
+    """For run.yaml: which rows were trained on. The fingerprint is of the files' contents, not of their names."""
+    digests = [sha256_file(Path(file)) for file in files]
+    return {"path": ", ".join(map(str, files)), "fingerprint": "+".join(digests), "rows": rows}
+
+
+def finetuning_flops(sizes: ModelConfig, *, frozen: bool) -> float:
+    """Floating-point operations to train on one token: a third less where the base's weights need no gradient
+    (2 N forward, 2 N back to the activations, and no 2 N for the weights)."""
+    return sizes.flops_per_token() * (2 / 3 if frozen else 1.0)
+
+
+class RowObjective(Objective, Generic[Row]):
+    """An objective over rows of different lengths: batches bucketed by length, held-out rows the longest first.
+
+    Args:
+        train, val: the rows.
+        lengths, val_lengths: of each, in tokens.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Row],
+        lengths: Sequence[int],
+        val: Sequence[Row],
+        val_lengths: Sequence[int],
+        config: TrainConfig,
+    ) -> None:
+        self._train, self._val, self._config = train, val, config
+        self._val_lengths = np.array(val_lengths, dtype=np.int64)
+        self.buckets = Buckets(
+            np.array(lengths, dtype=np.int64),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            accumulation_steps=config.accumulation_steps,
+        )
+
+    @abstractmethod
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """One batch of one row or more, padded; its last tensor holds the targets."""
+
+    def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
+        return [self._batch(numbers) for numbers in self.buckets.step(step, rank, world_size)]
+
+    def evaluation(self) -> Iterator[Batch]:
+        for numbers in batches_by_length(self._val_lengths, self._config.batch_size):
+            yield self.collate([self._val[number] for number in numbers])
+
+    def _batch(self, numbers: Any) -> Batch:
+        if len(numbers):
+            return self.collate([self._train[number] for number in numbers])
+        *inputs, targets = self.collate([self._train[0]])  # the epoch's last batch had fewer rows than ranks
+        return (*inputs, torch.full_like(targets, IGNORED_TARGET))

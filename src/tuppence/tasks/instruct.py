@@ -1,0 +1,222 @@
+"""Instruction finetuning (chapter 7): a model that continues texts learns to answer.
+
+The loss falls on the responses alone, and on the end of text behind each, so that the model learns to stop; what was
+asked is read, not learned. By default a LoRA adapter is trained and the base stays as it is; `--full` trains all of it.
+`run_instruct` is what `tuppence finetune instruct` calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from tuppence.core.config import Section
+from tuppence.core.console import counted, note, warn
+from tuppence.core.errors import InputError
+from tuppence.core.rundir import RunDir, append_json
+from tuppence.data.buckets import pad
+from tuppence.data.records.conversations import Conversation, read_conversations
+from tuppence.data.records.encoding import EncodedConversation, encode_conversations, encode_prompt
+from tuppence.data.records.leaks import content_of, count_shared, normalise, prompt_of
+from tuppence.data.records.splits import hold_out
+from tuppence.model.adapters import save_adapter
+from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.model.lora import LoRA, add_lora
+from tuppence.model.loss import summed_cross_entropy
+from tuppence.model.weights import load_model, model_folder, save_model
+from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input
+from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tokenizer import Tokenizer
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+
+HELD_OUT = "held-out.jsonl"
+"""The conversations that were not trained on, in the run folder: what `evaluate --tasks exact_match` asks."""
+
+SHOWN_PROMPTS = 3
+
+
+class InstructChoice(Section):
+    """The `finetune` section of an instruction recipe."""
+
+    full: bool = Field(False, description="train every weight instead of an adapter")
+    epochs: float = Field(3.0, gt=0, le=1000, description="where no other limit ends the run")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the model while it is trained")
+
+
+class InstructConfig(Section):
+    """An instruction finetuning recipe."""
+
+    finetune: InstructChoice = InstructChoice()
+    lora: LoRAChoice = LoRAChoice()
+    train: TrainConfig = TrainConfig(
+        batch_size=16, learning_rate=2e-3, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
+    )
+
+
+class Responses(RowObjective[EncodedConversation]):
+    """Predict each token of the responses, given everything before it."""
+
+    def __init__(
+        self,
+        rows: Sequence[EncodedConversation],
+        val: Sequence[EncodedConversation],
+        prompts: Sequence[tuple[str, list[int]]],
+        tokenizer: Tokenizer,
+        context_length: int,
+        config: TrainConfig,
+    ) -> None:
+        super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
+        self._prompts, self._tokenizer, self._context = prompts, tokenizer, context_length
+
+    def collate(self, rows: Sequence[EncodedConversation]) -> Batch:
+        tokens_BT = pad([row.ids for row in rows], 0, limit=self._context)
+        targets_BT = pad([row.targets for row in rows], IGNORED_TARGET, limit=self._context)
+        return torch.from_numpy(tokens_BT), torch.from_numpy(targets_BT)
+
+    def tokens(self, batch: Batch) -> int:
+        """Up to each row's last target: a conversation ends with a response."""
+        targets_BT = batch[-1]
+        last_BT = (targets_BT != IGNORED_TARGET) * torch.arange(1, targets_BT.shape[1] + 1)
+        return int(last_BT.amax(dim=1).sum())
+
+    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        tokens_BT, targets_BT = batch
+        return response_loss(model, tokens_BT, targets_BT), {}  # type: ignore[arg-type]
+
+    def samples(self, model: nn.Module) -> list[Sample]:
+        if not self._config.sample_tokens:
+            return []
+        answers = generate(
+            model,  # type: ignore[arg-type]
+            [ids for _, ids in self._prompts],
+            max_tokens=min(self._config.sample_tokens, self._context // 2),
+            temperature=0.0,
+            stop_ids=[self._tokenizer.end_of_text],
+            vocab_size=self._tokenizer.vocab_size,
+        )
+        return [
+            Sample(text + "\n→ ", self._tokenizer.decode(answer.ids))
+            for (text, _), answer in zip(self._prompts, answers, strict=True)
+        ]
+
+
+def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
+    """The summed cross-entropy of the targets, in nats; what is no target never reaches the head.
+
+    In a batch of instructions two thirds of the positions are prompt and padding, and the head is a large part of a
+    small model. Pretraining has no such positions, and keeps the fixed shapes that compiled kernels want.
+    """
+    hidden_ND, targets_N = model.hidden(tokens_BT).flatten(0, 1), targets_BT.flatten()
+    if not torch.compiler.is_compiling():
+        valid_N = targets_N != IGNORED_TARGET
+        hidden_ND, targets_N = hidden_ND[valid_N], targets_N[valid_N]
+    return summed_cross_entropy(hidden_ND, model.token_embedding.weight, targets_N)
+
+
+def run_instruct(
+    base: Path, data: Path, out: Path, config: InstructConfig, options: RunOptions, *, val: Path | None = None
+) -> dict[str, Any]:
+    """Finetunes on instructions, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+
+    Args:
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's.
+        data: a file of conversations in any format that `read_conversations` knows.
+        val: held-out conversations; a part of `data` where there is none.
+
+    Raises:
+        InputError: base, data, recipe and run folder do not fit together.
+        Interrupted: SIGINT or SIGTERM; the state is saved.
+    """
+    start = open_base(base)
+    rows, held_out = _read_rows(data, val, config)
+    tokenizer, context = start.tokenizer.with_chat_template(), start.sizes.context_length
+    encoded, encoded_val = (
+        _encode(tokenizer, part, context, name) for part, name in ((rows, "training"), (held_out, "held-out"))
+    )
+    lora = None if config.finetune.full else config.lora.resolve()
+    per_step = config.train.batch_size * config.train.accumulation_steps
+    mean_length = sum(len(row.ids) for row in encoded) / len(encoded)
+
+    def build(device: str) -> tuple[Objective, GPT]:
+        model = load_model(base, device=device, dropout=config.finetune.dropout)
+        model.activation_checkpointing = config.train.activation_checkpointing
+        if lora is not None:
+            add_lora(model, lora)
+        prompts = _shown(held_out, tokenizer, context)
+        return Responses(encoded, encoded_val, prompts, tokenizer, context, config.train), model
+
+    def write_result(model: nn.Module) -> None:
+        write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
+        _write_held_out(out, held_out)
+
+    job = Job(
+        verb="finetune instruct",
+        out=out,
+        train=config.train,
+        settings={"finetune": config.finetune.model_dump(), "lora": config.lora.model_dump(mode="json")},
+        inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(rows))},
+        tokens_per_step=round(per_step * mean_length),
+        default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(encoded) / (per_step * ranks))),
+        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        build=build,
+        write_result=write_result,
+        compile=False,  # every batch has another length
+    )
+    return train(job, options)
+
+
+def write_language_model(model: GPT, out: Path, base: Base, tokenizer: Tokenizer, lora: LoRA | None) -> None:
+    """RUN/model, whole and merged; and RUN/adapter beside it where an adapter was trained."""
+    save_model(model, out / "model", tokenizer=tokenizer)
+    if lora is not None:
+        save_adapter(model, out / "adapter", lora, base=model_folder(base.folder), base_sha256=base.sha256)
+
+
+def _read_rows(data: Path, val: Path | None, config: InstructConfig) -> tuple[list[Conversation], list[Conversation]]:
+    """Training and held-out rows; none of the held-out ones is trained on."""
+    rows = read_conversations(str(data)).rows
+    if val is None:
+        return hold_out(rows, config.finetune.val_fraction, seed=config.train.seed, key=prompt_of)
+    held_out = read_conversations(str(val)).rows
+    leak = count_shared(map(content_of, rows), [content_of(row) for row in held_out])
+    if leak.count:
+        known = {normalise(content_of(row)) for row in held_out}
+        rows = [row for row in rows if normalise(content_of(row)) not in known]
+        warn(f"{counted(leak.count, 'row')} of {val} also in {data}: left out of training")
+    if not rows:
+        raise InputError(f"every row of {data} is in {val}", "give another validation file, or none")
+    return rows, held_out
+
+
+def _encode(
+    tokenizer: Tokenizer, rows: Sequence[Conversation], context_length: int, name: str
+) -> list[EncodedConversation]:
+    encoded = encode_conversations(tokenizer, [row.messages for row in rows], context_length=context_length)
+    if encoded.truncated_rows:
+        conversations = counted(encoded.truncated_rows, f"{name} conversation")
+        note(f"{conversations} cut at the context's end, by {counted(encoded.truncated_tokens, 'token')} in all")
+    if encoded.skipped_rows:
+        warn(f"left out {counted(encoded.skipped_rows, f'{name} conversation')}: the prompt alone fills the context")
+    return encoded.rows
+
+
+def _shown(rows: Sequence[Conversation], tokenizer: Tokenizer, context_length: int) -> list[tuple[str, list[int]]]:
+    """The first held-out prompts that leave room for an answer: what the samples answer."""
+    prompts = [(prompt_of(row), encode_prompt(tokenizer, row.messages[:-1])) for row in rows[: 10 * SHOWN_PROMPTS]]
+    return [(text, ids) for text, ids in prompts if len(ids) <= context_length // 2][:SHOWN_PROMPTS]
+
+
+def _write_held_out(out: Path, rows: Sequence[Conversation]) -> None:
+    path = RunDir(out).path / HELD_OUT
+    path.unlink(missing_ok=True)
+    for row in rows:
+        messages = [{"role": message.role, "content": message.content} for message in row.messages]
+        append_json(path, {"messages": messages})
