@@ -47,6 +47,27 @@ def test_training_reports_in_json_and_says_when_the_text_was_too_short(
     assert f"holds no more than {report['vocab_size']} tokens" in done.stderr
 
 
+def test_training_leaves_another_tokenizer_alone_unless_told_to_overwrite(
+    corpus: Path, tok: Path, tmp_path: Path, tuppence: Run
+) -> None:
+    again = ("tokenizer", "train", corpus, "--special-token", "<|user|>", "--out", tok, "--vocab-size")
+    assert tuppence(*again, 270).returncode == 0  # the same one
+    before = (tok / "tokenizer.json").read_bytes()
+    other = tmp_path / "dogs.txt"
+    other.write_text("A dog dug a bog, and a frog hugged a log.\n" * 50, encoding="utf-8")
+    for arguments in [(*again, 265), (*again[:2], other, *again[3:], 270)]:
+        refused = tuppence(*arguments)
+        assert refused.returncode == 2
+        assert f"{tok} holds another tokenizer" in refused.stderr
+        assert (tok / "tokenizer.json").read_bytes() == before
+    copy = tmp_path / "tok"
+    copy.mkdir()
+    (copy / "tokenizer.json").write_bytes(before)
+    done = tuppence("tokenizer", "train", other, "--vocab-size", 262, "--out", copy, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert Tokenizer.load(copy).vocab_size == 262
+
+
 def test_training_reads_rows_by_the_key_and_past_the_bad_ones(tmp_path: Path, tuppence: Run) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"body": "the cat the cat the cat"}\n{"nothing": 1}\n', encoding="utf-8")

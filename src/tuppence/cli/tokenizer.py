@@ -11,6 +11,7 @@ from tuppence.core import console
 from tuppence.core.errors import InputError
 
 if TYPE_CHECKING:
+    from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.statistics import TextStatistics, VocabularyStatistics
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -42,9 +43,12 @@ def train(
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that count words; 0: one for each core.", show_default=False)
     ] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another tokenizer in the folder.")] = False,
     json: Json = False,
 ) -> None:
     """Learn a byte-level BPE tokenizer. The same input gives the same tokenizer, on any number of cores.
+
+    A folder that holds another tokenizer is left alone: data and models made with it would no longer fit.
 
     \b
     Examples:
@@ -60,6 +64,11 @@ def train(
     from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
     specials = list(dict.fromkeys([END_OF_TEXT, *(special_token or [])]))
+    there = None if overwrite else _tokenizer_in(out)
+    if there and (
+        there.vocab_size > vocab_size or there.pattern.name != pattern or [*there.special_tokens] != specials
+    ):
+        raise _holds_another(out)  # known before anything is read
     started = time.perf_counter()
     with ExitStack() as shown:
         bar = shown.enter_context(console.progress("bytes"))
@@ -86,6 +95,8 @@ def train(
             on_progress=on_progress,
         )
     seconds = time.perf_counter() - started
+    if there and there.fingerprint != tokenizer.fingerprint:
+        raise _holds_another(out)
     tokenizer.save(out)
     if tokenizer.vocab_size < vocab_size:
         console.warn(
@@ -98,6 +109,16 @@ def train(
     typer.echo(f"{out}: {tokenizer.vocab_size:,} tokens, learned in {seconds:.1f} s")
     _print_vocabulary(statistics)
     console.note(f"next: tuppence data prepare INPUT... --tokenizer {out} --out DATA")
+
+
+def _tokenizer_in(folder: Path) -> Tokenizer | None:
+    from tuppence.tokenizer import Tokenizer
+
+    return Tokenizer.load(folder) if (folder / "tokenizer.json").exists() else None
+
+
+def _holds_another(folder: Path) -> InputError:
+    return InputError(f"{folder} holds another tokenizer", "choose a new --out, or replace it with --overwrite")
 
 
 def import_(

@@ -150,6 +150,8 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     Example:
         >>> nearest("train.learning_rat", ["train.learning_rate", "train.seed"])
         'train.learning_rate'
+        >>> nearest("train.lrr", ["train.learning_rate", "train.seed"])  # the initials, nearly
+        'train.learning_rate'
     """
     last = word.rpartition(".")[2]
     beside = {key.rpartition(".")[2]: key for key in known if _section_of(key) == _section_of(word)}
@@ -157,4 +159,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     if not found:  # the right name in the wrong section
         by_name = {key.rpartition(".")[2]: key for key in known}
         found = [by_name[name] for name in difflib.get_close_matches(last, list(by_name), n=1, cutoff=0.7)]
+    if not found:
+        by_initials = {"".join(part[0] for part in name.split("_")): key for name, key in beside.items() if "_" in name}
+        found = [by_initials[name] for name in difflib.get_close_matches(last, list(by_initials), n=1, cutoff=0.75)]
     return found[0] if found else None
