@@ -74,3 +74,64 @@ def test_wrong_input_exits_2_with_a_line_and_a_hint(
     assert (code, out) == (2, "")
     assert complaint in err
     assert len(err.splitlines()) == 2
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> Path:
+    path = folder / "rows.jsonl"
+    row = {"query": "the rain in", "choices": ["spain", "the plain"], "gold": 0}
+    path.write_text("".join(json.dumps({**row, "gold": index % 2}) + "\n" for index in range(12)))
+    return path
+
+
+def test_several_models_are_a_table_with_intervals(
+    folder: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    tokenizer = train_tokenizer([(folder / "val.txt").read_text()], 270)
+    other = GPT(ModelConfig(n_layers=1, n_heads=2, d_model=8, context_length=16, vocab_size=270))
+    save_model(other, folder / "other", tokenizer=tokenizer)
+    tasks = ["--tasks", "perplexity,choices", "--data", folder / "val.txt", "--task-data", f"choices={rows}"]
+    code, out, _ = run(capsys, folder / "model", folder / "other", *tasks)
+    assert code == 0
+    assert "perplexity" in out
+    assert out.splitlines()[0].split() == ["perplexity", "model", "other"]
+    assert "bits per byte: other - model" in out
+    assert "paired bootstrap" in out
+    code, out, _ = run(capsys, folder / "model", folder / "other", *tasks, "--json")
+    found = json.loads(out)
+    assert set(found["runs"]) == {"model", "other"}
+    assert {"difference", "low", "high"} <= set(found["comparison"]["tasks"]["choices"]["acc"]["other"])
+
+
+def test_a_task_of_rows_prints_its_numbers(folder: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, folder / "model", "--tasks", "choices", "--data", rows, "--limit", 8, "--json")
+    numbers = json.loads(out)["choices"]
+    assert code == 0
+    assert {"acc", "acc_norm", "accuracy", "stderr", "acc_norm_stderr", "rows", "data_sha256"} <= set(numbers)
+    assert (numbers["rows"], numbers["limit"]) == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--tasks", "choices", "--task-data", "choices"], "'choices' is not TASK=FILE"),
+        (["--tasks", "choices", "--data", "val.txt"], "val.txt"),
+        (["--tasks", "lambada"], "tuppence data get lambada"),
+        (["--tasks", "judge", "--data", "rows.jsonl"], "judge needs a judge"),
+        (["model", "--data", "val.txt"], "twice"),
+    ],
+)
+def test_wrong_rows_exit_2_with_a_line_and_a_hint(
+    arguments: list[str],
+    complaint: str,
+    folder: Path,
+    rows: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    code, out, err = run(capsys, "model", *arguments)
+    assert (code, out) == (2, "")
+    assert complaint in err
+    assert len(err.splitlines()) == 2

@@ -76,7 +76,7 @@ def encode_question(tokenizer: Tokenizer, context: str, endings: Sequence[str]) 
 def score_questions(
     model: GPT, questions: Sequence[Question], *, tokens_per_batch: int = TOKENS_PER_BATCH, share_contexts: bool = True
 ) -> Iterator[tuple[int, list[Likelihood]]]:
-    """Scores every ending of every question, the longest first: (index of the question, one likelihood an ending).
+    """Scores every ending of every question, longer ones first: (index of the question, one likelihood an ending).
 
     A context and ending longer than the model's context lose their oldest tokens.
 
@@ -171,19 +171,26 @@ def _score_single(model: GPT, questions: Sequence[Question], batch: list[int]) -
 def _batches_of_shared(
     questions: Sequence[Question], indices: list[int], context_length: int, tokens_per_batch: int
 ) -> Iterator[list[int]]:
-    """Questions of similar context length that fit into one cache: padding must not push a position out of range."""
+    """Questions with endings of similar length, then contexts of similar length: endings are the larger part of what is
+    read, and of what would be padding. (By context first, HellaSwag is a quarter more to read.)"""
+
+    def lengths(index: int) -> tuple[int, int]:
+        return max(map(len, questions[index].endings)), len(questions[index].context)
+
     batch: list[int] = []
-    rows, longest_ending = 0, 0
-    for index in sorted(indices, key=lambda index: len(questions[index].context), reverse=True):
-        question = questions[index]
-        longest_context = len(questions[batch[0]].context) if batch else len(question.context)
-        new_rows, new_longest = rows + len(question.endings), max(longest_ending, *map(len, question.endings))
-        columns = longest_context + new_longest - 1
-        if batch and (columns > context_length or new_rows * columns > tokens_per_batch):
+    rows = longest_ending = longest_context = 0
+    for index in sorted(indices, key=lengths, reverse=True):
+        ending, context = lengths(index)
+        new_rows = rows + len(questions[index].endings)
+        ending, context = max(ending, longest_ending), max(context, longest_context)
+        is_full = new_rows * ending + (len(batch) + 1) * context > tokens_per_batch
+        # padding must not push a position beyond the last one that the model knows
+        if batch and (is_full or context + ending - 1 > context_length):
             yield batch
-            batch, new_rows, new_longest = [], len(question.endings), max(map(len, question.endings))
+            batch, new_rows = [], len(questions[index].endings)
+            ending, context = lengths(index)
         batch.append(index)
-        rows, longest_ending = new_rows, new_longest
+        rows, longest_ending, longest_context = new_rows, ending, context
     if batch:
         yield batch
 
