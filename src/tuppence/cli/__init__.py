@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from tuppence.core.errors import Interrupted, TuppenceError
 
-LIFE = ("doctor", "quickstart", "tokenizer", "data", "pretrain", "generate", "chat", "evaluate", "report")
+LIFE = ("doctor", "quickstart", "tokenizer", "data", "pretrain", "generate", "chat", "classify", "evaluate", "report")
 
 
 class InOrderOfLife(TyperGroup):
@@ -49,9 +49,9 @@ def _root() -> None:
 
 @cache  # once a process, however often `main` is called
 def _register_verbs() -> None:
-    from tuppence.cli import data, doctor, evaluate, generate, pretrain, quickstart, report, tokenizer
+    from tuppence.cli import classify, data, doctor, evaluate, generate, pretrain, quickstart, report, tokenizer
 
-    for verbs in (doctor, quickstart, tokenizer, data, pretrain, generate, evaluate, report):
+    for verbs in (doctor, quickstart, tokenizer, data, pretrain, generate, classify, evaluate, report):
         verbs.register(app)
 
 

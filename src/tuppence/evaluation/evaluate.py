@@ -23,6 +23,8 @@ from tuppence.core import console, files
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
 from tuppence.evaluation.answers import exact_match
+from tuppence.evaluation.classification import classification
+from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.compare import compare
 from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
@@ -30,7 +32,7 @@ from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.perplexity import perplexity
 from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.streams import bytes_of_tokens, open_stream
-from tuppence.evaluation.subject import LANGUAGE_MODEL, Subject, data_of_run, kind_of, load_subject
+from tuppence.evaluation.subject import CLASSIFIER, LANGUAGE_MODEL, Subject, data_of_run, kind_of, load_subject
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings, Task
 
 __all__ = [
@@ -238,11 +240,18 @@ TASKS: dict[str, Task] = {
     "choices": Task(partial(multiple_choice, "choices")),
     "exact_match": Task(exact_match),
     "judge": Task(judge),
+    "classification": Task(classification, kind=CLASSIFIER, reads_rows=False),
 }
 """Every task by its name on the command line."""
 
-DEFAULT_TASKS: Mapping[str, Sequence[str]] = {LANGUAGE_MODEL: ("perplexity",)}
+DEFAULT_TASKS: Mapping[str, Sequence[str]] = {
+    LANGUAGE_MODEL: ("perplexity",),
+    CLASSIFIER: ("classification",),
+}
 """What a kind of model is evaluated on where no task is named."""
 
-LOADERS: Mapping[str, Callable[[Path, str, str], Subject]] = {LANGUAGE_MODEL: load_subject}
+LOADERS: Mapping[str, Callable[[Path, str, str], Subject]] = {
+    LANGUAGE_MODEL: load_subject,
+    CLASSIFIER: load_classifier,
+}
 """How a kind of model is loaded."""

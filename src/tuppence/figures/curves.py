@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def loss_curve(metrics: Sequence[Row], size: tuple[float, float] = WIDE) -> Figure | None:
+def loss_curve(metrics: Sequence[Row], size: tuple[float, float] = WIDE, unit: str = "nats per token") -> Figure | None:
     """Training loss, faint as measured and strong as smoothed, and the validation points; by step and by tokens."""
     steps, losses = series(metrics, "loss")
     val_steps, val_losses = series(metrics, "val_loss")
@@ -50,7 +50,7 @@ def loss_curve(metrics: Sequence[Row], size: tuple[float, float] = WIDE) -> Figu
                 val_steps, val_losses, color=ORANGE, marker="o", markersize=3.5, linewidth=1.3, label="validation"
             )
             _mark_best(axes, val_steps, val_losses)
-        axes.set_ylabel("nats per token")
+        axes.set_ylabel(unit)
         _by_step(axes)
         _by_tokens_too(axes, metrics)
         _fit_past_the_first_drop(axes, [*losses, *val_losses])

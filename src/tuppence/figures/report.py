@@ -7,6 +7,7 @@ without a network. It can be written at any time: of a run that goes on it shows
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuppence import __version__
 from tuppence.core import files
-from tuppence.figures import curves, page, receipt
+from tuppence.figures import classification_page, curves, page, receipt
 from tuppence.figures.record import RunRecord, finite, last, read_run, series
 from tuppence.figures.style import SMALL, dollars_label
 from tuppence.figures.svg import to_svg
@@ -83,9 +84,13 @@ def _headline(run: RunRecord) -> Iterator[tuple[str, str]]:
     if best is not None:
         at = run.number("result", "best_step") or (steps[losses.index(best)] if losses else None)
         yield f"best validation loss{f', step {at:,.0f}' if at is not None else ''}", f"{best:.3f}"
-        yield "perplexity at that loss", _number(math.exp(min(best, 700)))
+        if not _classifies(run):
+            yield "perplexity at that loss", _number(math.exp(min(best, 700)))
     elif (loss := last(run.metrics, "loss")) is not None:
         yield "training loss", f"{loss:.3f}"
+    classes = run.evaluation.get("classification")
+    if isinstance(classes, Mapping):
+        yield from classification_page.headline(classes)
     score = run.evaluation.get("perplexity")
     bits = finite(score.get("bits_per_byte")) if isinstance(score, Mapping) else None
     if bits is not None:
@@ -106,8 +111,9 @@ def _headline(run: RunRecord) -> Iterator[tuple[str, str]]:
 
 def _curves(run: RunRecord) -> Iterator[str]:
     label = "Training and validation loss by step"
-    wide = _picture(curves.loss_curve(run.metrics), "loss", label)
-    narrow = _picture(curves.loss_curve(run.metrics, size=(SMALL[0], 3.2)), "loss-narrow", label)
+    unit = "nats per text" if _classifies(run) else "nats per token"
+    wide = _picture(curves.loss_curve(run.metrics, unit=unit), "loss", label)
+    narrow = _picture(curves.loss_curve(run.metrics, size=(SMALL[0], 3.2), unit=unit), "loss-narrow", label)
     yield page.card(page.responsive(wide, narrow))
     yield page.pair(
         page.card(_picture(curves.learning_rate_curve(run.metrics), "rate", "Learning rate by step")),
@@ -142,9 +148,19 @@ def _split(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _evaluation(run: RunRecord) -> Iterator[str]:
     for task, numbers in run.evaluation.items():
-        if isinstance(numbers, Mapping):
+        if not isinstance(numbers, Mapping):
+            continue
+        if task == "classification":
+            with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):  # a file that somebody edited
+                yield "".join(classification_page.cards(numbers))
+        else:
             rows = {str(key).replace("_", " "): _shown(value) for key, value in numbers.items()}
             yield page.card(page.facts(rows), title=str(task))
+
+
+def _classifies(run: RunRecord) -> bool:
+    """Whether the loss is nats per text, and no perplexity."""
+    return str(run.get("verb")) == "finetune classify"
 
 
 def _receipt(run: RunRecord) -> Iterator[str]:

@@ -48,12 +48,16 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
 }
 
 
-def save_adapter(model: nn.Module, folder: Path, lora: LoRA, *, base: Path, base_sha256: str) -> None:
+def save_adapter(
+    model: nn.Module, folder: Path, lora: LoRA, *, base: Path, base_sha256: str, score: nn.Linear | None = None
+) -> None:
     """Writes the adapter of `model` as a folder that `peft` opens; complete or absent.
 
     Args:
+        model: a bare GPT.
         base: the folder of the model it belongs to.
         base_sha256: `weights.fingerprint` of it.
+        score: a classifier's head, which stands beside the adapter in the same file: the base has none.
 
     Raises:
         OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
@@ -63,22 +67,24 @@ def save_adapter(model: nn.Module, folder: Path, lora: LoRA, *, base: Path, base
         stem = _PREFIX + their_name(f"{name}.weight").removesuffix(".weight")
         for part in ("lora_A", "lora_B"):
             tensors[f"{stem}.{part}.weight"] = getattr(layer, part).detach().float().cpu().contiguous()
+    if score is not None:
+        tensors[f"{_PREFIX}score.weight"] = score.weight.detach().float().cpu().contiguous()
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with files.explain_disk_errors(folder):
             temporary.mkdir(parents=True)
             save_file(tensors, temporary / WEIGHTS, {"format": "pt", _BASE_KEY: base_sha256})
-        files.write_json(temporary / CONFIG, _config(lora, base))
+        files.write_json(temporary / CONFIG, _config(lora, base, scores=score is not None))
         files.commit_folder(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _config(lora: LoRA, base: Path) -> dict[str, Any]:
+def _config(lora: LoRA, base: Path, *, scores: bool) -> dict[str, Any]:
     return {
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": "SEQ_CLS" if scores else "CAUSAL_LM",
         "base_model_name_or_path": str(base.resolve()),
         "r": lora.rank,
         "lora_alpha": lora.alpha,
@@ -88,7 +94,7 @@ def _config(lora: LoRA, base: Path) -> dict[str, Any]:
         "bias": "none",
         "inference_mode": True,
         "init_lora_weights": True,
-        "modules_to_save": None,
+        "modules_to_save": ["score"] if scores else None,
         "use_dora": False,
         "use_rslora": False,
     }

@@ -104,6 +104,19 @@ def read_table(path: str, *, skip_bad_rows: bool = False) -> Table:
     return Table(path, columns, rows, skipped)
 
 
+def iter_rows(path: str) -> Iterator[Row]:
+    """The rows of a file one by one. Its text is held in memory, its rows are not: they take ten times as much.
+
+    Raises:
+        InputError: as `read_table`, at the first bad row.
+        CorruptFileError: a packed file is damaged.
+    """
+    for found in _rows(path, _read_text(path)):
+        if not isinstance(found, Row):
+            raise found.error
+        yield found
+
+
 def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: bool) -> tuple[list[Parsed], int]:
     """What `parse` makes of each row, and how many rows were left out, those of the table included.
 
@@ -151,7 +164,12 @@ class _Bad(NamedTuple):
     lines: int
 
 
-def _read_text(path: str) -> str:
+def open_file(path: str) -> Source:
+    """The one file that is meant, whatever its suffix, ready to be read.
+
+    Raises:
+        InputError: there is none, it is empty, or a parquet or Excel file.
+    """
     folder, name = split_url(path)
     entry = open_store(folder).describe(name) if name else None
     if entry is None:
@@ -162,9 +180,13 @@ def _read_text(path: str) -> str:
     source = Source(open_store(folder), entry, path, "text", compression, named=True)
     if next(read_chunks(source), b"").startswith((b"PAR1", b"PK\x03\x04")):
         raise InputError(f"{path} is a parquet or Excel file", "save it as .csv or .jsonl")
+    return source
+
+
+def _read_text(path: str) -> str:
     parts: list[str] = []
     characters = 0
-    for part in decoded_text(source, None):
+    for part in decoded_text(open_file(path), None):
         characters += len(part)
         if characters > TABLE_LIMIT_CHARACTERS:
             raise InputError(

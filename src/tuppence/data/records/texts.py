@@ -1,0 +1,62 @@
+"""Texts as ids for a classifier: whole texts, cut to the context, nothing put before or behind them.
+
+A classifier reads its scores off the last token of the text itself, as `GPT2ForSequenceClassification` does; so no
+end of text is added. Used when a classifier is trained, when it is measured and when it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuppence.core.errors import InputError
+from tuppence.tokenizer import Tokenizer
+
+Array = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as a model reads them.
+
+    Attributes:
+        rows: the ids of each text, int64, (T,); at least one.
+        truncated_rows, truncated_tokens: how many texts were cut, and by how much in all.
+    """
+
+    rows: list[Array]
+    truncated_rows: int
+    truncated_tokens: int
+
+    @property
+    def lengths(self) -> Array:
+        """Of each text, in tokens."""
+        return np.array([len(row) for row in self.rows], dtype=np.int64)
+
+
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, context_length: int) -> EncodedTexts:
+    """Every text as ids, cut at the right to `context_length`. Special tokens that stand in a text are plain text.
+
+    Raises:
+        InputError: a text is empty, or nothing but white space.
+
+    Example:
+        >>> from tuppence.tokenizer import train_tokenizer
+        >>> tokenizer = train_tokenizer(["You have WON a prize."], vocab_size=260)
+        >>> encoded = encode_texts(tokenizer, ["You", "You have WON"], context_length=4)
+        >>> encoded.lengths.tolist(), encoded.truncated_rows, encoded.truncated_tokens
+        ([3, 4], 1, 8)
+    """
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            raise InputError(f"text {number:,} is empty", "give a text that says something")
+    rows: list[Array] = []
+    truncated: list[int] = []
+    for ids in tokenizer.encode_batch(list(texts)):
+        rows.append(np.array(ids[:context_length], dtype=np.int64))
+        if len(ids) > context_length:
+            truncated.append(len(ids) - context_length)
+    return EncodedTexts(rows, truncated_rows=len(truncated), truncated_tokens=sum(truncated))

@@ -1,0 +1,106 @@
+"""Texts without labels, one after the other: what a classifier is asked about.
+
+From lines (.txt, stdin): one text a line, blank lines left out, in bounded memory however long the stream. From a
+table (.csv, .tsv, .json, .jsonl): its text column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from tuppence.core.errors import InputError
+from tuppence.data.inputs import read_chunks
+from tuppence.data.records.columns import stem_of
+from tuppence.data.records.labelled import TEXT_NAMES
+from tuppence.data.records.tables import Row, iter_rows, open_file
+
+LINE_LIMIT_BYTES = 16 * 2**20
+
+_TABLES = (".csv", ".tsv", ".json", ".jsonl")
+_NAME_IT = "name it with --text-column (a name, or a number from 0)"
+
+
+def iter_unlabelled(path: str, *, text_column: str | None = None) -> Iterator[str]:
+    """The texts of a file, by its suffix a table or lines; packed as .gz or .zst or not.
+
+    Args:
+        text_column: of a table; found by its name, or because it is the only one, where none is given.
+
+    Raises:
+        InputError: the file cannot be read, its text column cannot be told, or a row has no text.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "mail.csv"
+        >>> _ = file.write_text('id,text\\n1,See you at noon\\n2,"You have WON, call"\\n')
+        >>> list(iter_unlabelled(str(file)))
+        ['See you at noon', 'You have WON, call']
+    """
+    if stem_of(path).endswith(_TABLES):
+        return _of_table(path, text_column)
+    if text_column is not None:
+        raise InputError(f"{path} is read line by line and has no columns", "leave --text-column away")
+    return _of_chunks(read_chunks(open_file(path)), path)
+
+
+def iter_lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    """The lines of a stream such as stdin that are not blank, as soon as they come.
+
+    Raises:
+        InputError: a line is not UTF-8, or longer than 16 MiB.
+    """
+    return _of_chunks(iter(lambda: stream.readline(2**20), b""), name)
+
+
+def _of_chunks(chunks: Iterable[bytes], name: str) -> Iterator[str]:
+    number, rest = 1, b""
+    for chunk in chunks:
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            yield from _text_of(line, name, number)
+            number += 1
+        if len(rest) > LINE_LIMIT_BYTES:
+            raise InputError(
+                f"{name}, line {number:,}: longer than {LINE_LIMIT_BYTES // 2**20} MiB", "give one text a line"
+            )
+    yield from _text_of(rest, name, number)
+
+
+def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name}, line {number:,}: not UTF-8 (byte {error.start + 1:,} of the line)",
+            "convert it, for example from Latin-1: iconv -f LATIN1 -t UTF-8",
+        ) from error
+    if text.strip():
+        yield text
+
+
+def _of_table(path: str, text_column: str | None) -> Iterator[str]:
+    column = None
+    for row in iter_rows(path):
+        column = column or _column_of(path, row, text_column)
+        text = row.text(column)
+        if not text.strip():
+            raise InputError(f"{row.where}: the text is empty", "leave the row out")
+        yield text
+
+
+def _column_of(path: str, row: Row, named: str | None) -> str:
+    columns = [str(column) for column in row.values]
+    listed = ", ".join(columns[:12])
+    if named is not None:
+        if named in columns:
+            return named
+        if named.isdecimal() and int(named) < len(columns):
+            return columns[int(named)]
+        raise InputError(f"{path} has no column '{named}' (it has {listed})", _NAME_IT)
+    known = next((column for name in TEXT_NAMES for column in columns if column.lower() == name), None)
+    if known is None and len(columns) == 1:
+        return columns[0]
+    if known is None:
+        raise InputError(f"{path}: which column is the text? It has {listed}", _NAME_IT)
+    return known

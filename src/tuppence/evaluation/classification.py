@@ -1,0 +1,272 @@
+"""The task `classification`: how good a classifier is on its own test split, and whether it pays.
+
+A run of `finetune classify` keeps its splits in RUN/splits; every evaluation reads the very same rows. Beside the
+model stand, always, the two baselines of `class_baselines`, trained on the same training rows and scored on the same
+test rows; and one sentence says whether the model beats the better of them. Measures and intervals are those of
+`class_metrics`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuppence.core import console, files
+from tuppence.core.errors import InputError
+from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.splits import PARTS, Splits
+from tuppence.evaluation.class_baselines import MAJORITY, TFIDF, majority_class, word_counts
+from tuppence.evaluation.class_metrics import OF_CLASSES, Measures, Predictions, bootstrap, interval, measures
+from tuppence.evaluation.class_metrics import reliability as reliability_bins
+from tuppence.evaluation.classifier import Classifier
+from tuppence.evaluation.rows import sha256_of
+from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores
+
+SPLITS_FOLDER = "splits"
+"""The folder in a run that keeps the rows as they were split."""
+
+SHOWN_MISTAKES = 12
+ROC_POINTS = 200
+MOST_SHOWN_CLASSES = 50
+"""A confusion matrix of more classes is not kept: nobody could read it."""
+
+_NEARLY_EQUAL = 0.1
+
+
+class LabelledFile:
+    """The rows of a test file, and which file it is."""
+
+    def __init__(self, path: Path, rows: Sequence[LabelledText]) -> None:
+        self.path, self.sha256, self.rows = str(path), sha256_of(str(path)), rows
+
+
+def write_splits(splits: Splits, folder: Path) -> None:
+    """Writes training.jsonl, validation.jsonl and test.jsonl into a run's folder of splits."""
+    for name, rows in zip(PARTS, (splits.train, splits.validation, splits.test), strict=True):
+        lines = [json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False) + "\n" for row in rows]
+        files.write_text(folder / f"{name}.jsonl", "".join(lines))
+
+
+def classification(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+    """Scores a classifier on its test split, or on another file of labelled text.
+
+    Raises:
+        InputError: there is no test split and no file was named; a label is none of the model's.
+    """
+    if not isinstance(subject, Classifier):
+        raise InputError(f"{subject.folder} is not a classifier", "give a run of 'tuppence finetune classify'")
+    began = time.perf_counter()
+    file = _test_rows(subject, settings)
+    gold = _ids(file.rows, subject.labels, file.path)
+    probabilities = _probabilities(subject, file, folder)
+    train, validation = (_split(subject.folder, name) for name in PARTS[:2])
+    positive = positive_class([row.label for row in train or file.rows], subject.labels)
+    models = {"model": Predictions(gold, probabilities, positive)}
+    if train and validation:
+        texts = [row.text for row in file.rows]
+        models[MAJORITY] = Predictions(gold, majority_class(train, subject.labels, len(texts)), positive)
+        models[TFIDF] = Predictions(gold, word_counts(train, validation, subject.labels, texts), positive)
+    drawn = dict(zip(models, bootstrap(list(models.values())), strict=True))
+    ours = models["model"]
+    numbers: Numbers = {
+        **_headline(ours, drawn["model"], subject.labels),
+        "labels": list(subject.labels),
+        "classes": _of_classes(ours, drawn["model"], subject.labels),
+        "confusion": _confusion(ours),
+        "reliability": reliability_bins(ours),
+        "roc": _roc(ours),
+        "mistakes": _mistakes(ours, file.rows, subject.labels),
+        "baselines": {name: _headline(models[name], drawn[name], subject.labels) for name in models if name != "model"},
+        **_against_baselines(models, drawn),
+        "resamples": len(drawn["model"]["f1"]),
+        **about_rows(file, settings, subject),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    return Outcome(numbers, scores={"accuracy": row_scores(ours.right.tolist(), file)})
+
+
+def positive_class(rows: Sequence[str], labels: Sequence[str]) -> int | None:
+    """Of two classes the one that is looked for: the rarer one, or the second where both are about as frequent.
+
+    Args:
+        rows: the label of every row.
+        labels: by their ids.
+
+    Example:
+        >>> positive_class(["spam", "ham", "ham"], ["ham", "spam"]), positive_class(["yes", "no"], ["no", "yes"])
+        (1, 1)
+    """
+    if len(labels) != 2:
+        return None
+    counts = Counter(rows)
+    first, second = counts[labels[0]], counts[labels[1]]
+    return 0 if first < second * (1 - _NEARLY_EQUAL) else 1
+
+
+# ---- the rows ----------------------------------------------------------------------------------------------------
+
+
+def _split(folder: Path, name: str) -> list[LabelledText] | None:
+    """The rows of a split of a run; None where there are none. A run's model folder is as good as the run."""
+    for place in (folder, folder.parent):
+        path = place / SPLITS_FOLDER / f"{name}.jsonl"
+        if path.is_file():
+            return read_labelled(str(path), text_column="text", label_column="label").rows
+    return None
+
+
+def _test_rows(subject: Classifier, settings: Settings) -> LabelledFile:
+    named = settings.data_of("classification")
+    if named is not None:
+        return LabelledFile(Path(named), read_labelled(named).rows[: settings.limit])
+    rows = _split(subject.folder, PARTS[2])
+    if rows is None:
+        raise InputError(f"{subject.folder} has no test split", "add --data FILE: labelled texts")
+    place = subject.folder if (subject.folder / SPLITS_FOLDER).is_dir() else subject.folder.parent
+    return LabelledFile(place / SPLITS_FOLDER / f"{PARTS[2]}.jsonl", rows[: settings.limit])
+
+
+def _ids(rows: Sequence[LabelledText], labels: Sequence[str], path: str) -> NDArray[np.int64]:
+    id_of = {label: number for number, label in enumerate(labels)}
+    unknown = next((row.label for row in rows if row.label not in id_of), None)
+    if unknown is not None:
+        raise InputError(
+            f"{path} has the label '{unknown}', which the model does not know", f"its labels: {', '.join(labels[:12])}"
+        )
+    return np.array([id_of[row.label] for row in rows], dtype=np.int64)
+
+
+def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None) -> NDArray[np.float64]:
+    """(N, C); rows that were scored before by the same model are not scored again."""
+    with open_log("classification", subject, file, folder) as log, console.progress("texts") as bar:
+        missing = log.missing(len(file.rows))
+        task = bar.add_task("classifying", total=len(file.rows), completed=len(file.rows) - len(missing))
+
+        def keep(numbers: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+            for number, row in zip(numbers.tolist(), found.tolist(), strict=True):
+                log.add(missing[number], {"label": file.rows[missing[number]].label, "probabilities": row})
+            bar.advance(task, len(numbers))
+
+        subject.probabilities([file.rows[number].text for number in missing], on_batch=keep)
+        return np.array([result["probabilities"] for result in log.ordered(len(file.rows))])
+
+
+# ---- the numbers -------------------------------------------------------------------------------------------------
+
+
+def _headline(predictions: Predictions, drawn: Measures, labels: Sequence[str]) -> Numbers:
+    """The measures of a whole model, and their intervals by the same names."""
+    found = {name: float(value[0]) for name, value in measures(predictions).items() if name not in OF_CLASSES}
+    known = {name: value if np.isfinite(value) else None for name, value in found.items()}
+    named = "macro average" if predictions.positive is None else labels[predictions.positive]
+    return {**known, "f1_of": named, "intervals": {name: interval(drawn[name]) for name in known}}
+
+
+def _of_classes(predictions: Predictions, drawn: Measures, labels: Sequence[str]) -> dict[str, Numbers]:
+    found = measures(predictions)
+    counts = np.bincount(predictions.gold, minlength=len(labels))
+    return {
+        label: {
+            "rows": int(counts[number]),
+            **{_short(name): float(found[name][0, number]) for name in OF_CLASSES},
+            "intervals": {_short(name): interval(drawn[name][:, number]) for name in OF_CLASSES},
+        }
+        for number, label in enumerate(labels)
+    }
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("class_")
+
+
+def _confusion(predictions: Predictions) -> list[list[int]] | None:
+    """Rows by their true class, columns by the predicted one."""
+    from sklearn.metrics import confusion_matrix
+
+    classes = predictions.probabilities.shape[1]
+    if classes > MOST_SHOWN_CLASSES:
+        return None
+    found: list[list[int]] = confusion_matrix(
+        predictions.gold, predictions.predicted, labels=list(range(classes))
+    ).tolist()
+    return found
+
+
+def _roc(predictions: Predictions) -> dict[str, list[float]] | None:
+    """The ROC curve of the positive class of two, thinned; None for more classes or where one is missing."""
+    from sklearn.metrics import roc_curve
+
+    if predictions.positive is None or len(set(predictions.gold.tolist())) < 2:
+        return None
+    wanted = predictions.gold == predictions.positive
+    false_rate, true_rate, _ = roc_curve(wanted, predictions.probabilities[:, predictions.positive])
+    kept = np.unique(np.linspace(0, len(false_rate) - 1, min(ROC_POINTS, len(false_rate))).round().astype(int))
+    return {"false_positive_rate": false_rate[kept].tolist(), "true_positive_rate": true_rate[kept].tolist()}
+
+
+def _mistakes(predictions: Predictions, rows: Sequence[LabelledText], labels: Sequence[str]) -> list[Numbers]:
+    """The rows that the model is surest of, and wrong."""
+    confidence = predictions.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predictions.right == 0)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_MISTAKES]
+    return [
+        {
+            "text": rows[number].text,
+            "label": rows[number].label,
+            "predicted": labels[int(predictions.predicted[number])],
+            "probability": float(confidence[number]),
+        }
+        for number in surest.tolist()
+    ]
+
+
+def _against_baselines(models: Mapping[str, Predictions], drawn: Mapping[str, Measures]) -> Numbers:
+    """The difference to each baseline on the same resamples, and what it means in a sentence."""
+    baselines = [name for name in models if name != "model"]
+    if not baselines:
+        return {}
+    points = {name: float(measures(one)["f1"][0]) for name, one in models.items()}
+    differences: dict[str, dict[str, Any]] = {}
+    for name in baselines:
+        differences[name] = {
+            measure: {
+                "difference": float(measures(models["model"])[measure][0] - measures(models[name])[measure][0]),
+                "interval": interval(drawn["model"][measure] - drawn[name][measure]),
+            }
+            for measure in ("accuracy", "f1")
+        }
+    best = max(baselines, key=lambda name: points[name])
+    return {
+        "differences": differences,
+        "verdict": verdict(best, points["model"], points[best], differences[best]["f1"]),
+    }
+
+
+def verdict(baseline: str, ours: float, theirs: float, difference: Mapping[str, Any]) -> str:
+    """Whether the language model pays, in a sentence.
+
+    Args:
+        baseline: the better of the baselines, by F1.
+        ours, theirs: F1 of the model and of that baseline.
+        difference: ours minus theirs, with its 95 % interval.
+
+    Example:
+        >>> verdict("TF-IDF", 0.96, 0.90, {"difference": 0.06, "interval": [0.02, 0.11]})
+        'The language model beats TF-IDF: F1 0.960 against 0.900, +0.060 (95 % interval +0.020 to +0.110).'
+    """
+    low, high = difference["interval"]
+    numbers = f"F1 {ours:.3f} against {theirs:.3f}, {difference['difference']:+.3f}"
+    numbers += f" (95 % interval {low:+.3f} to {high:+.3f})"
+    if low > 0:
+        return f"The language model beats {baseline}: {numbers}."
+    if high < 0:
+        return f"The language model is worse than {baseline}: {numbers}. It does not pay here."
+    return f"The language model is not shown to beat {baseline}: {numbers}. The simpler model may do."

@@ -1,0 +1,266 @@
+"""Classification (chapter 6): a base model learns to sort texts into classes.
+
+A new head reads its scores off the last token of a text, and the base is trained with it: all of it, its last block,
+or a LoRA adapter; or the head alone. The rows are split into training, validation and test by seed, each label in
+proportion, and kept in RUN/splits, so that whoever measures the result measures it on the same rows. `run_classify`
+is what `tuppence finetune classify` calls; it ends with that measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tuppence.core.config import Section
+from tuppence.core.console import counted, note
+from tuppence.data.buckets import pad
+from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
+from tuppence.data.records.texts import Array, encode_texts
+from tuppence.evaluation.classification import SPLITS_FOLDER, write_splits
+from tuppence.evaluation.evaluate import Settings, evaluate
+from tuppence.evaluation.task import Numbers
+from tuppence.model.adapters import save_adapter
+from tuppence.model.heads import SequenceScorer, Trained, train_only
+from tuppence.model.weights import load_model, model_folder, save_scorer
+from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input
+from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+
+
+class ClassifyChoice(Section):
+    """The `finetune` section of a classification recipe."""
+
+    train: Trained = Field("all", description="all, last-block, head or lora; the head is always trained")
+    epochs: float = Field(4.0, gt=0, le=1000, description="where no other limit ends the run")
+    dropout: float = Field(0.1, ge=0, lt=1, description="of the model while it is trained")
+    balance: bool = Field(False, description="leave out rows until all labels are as rare as the rarest")
+    fractions: tuple[float, float, float] = Field((0.7, 0.1, 0.2), description="training, validation, test")
+    split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
+
+
+class ClassifyConfig(Section):
+    """A classification recipe."""
+
+    finetune: ClassifyChoice = ClassifyChoice()
+    lora: LoRAChoice = LoRAChoice()
+    train: TrainConfig = TrainConfig(
+        batch_size=16,
+        learning_rate=3e-4,
+        warmup_steps=20,
+        weight_decay=0.01,
+        beta2=0.99,
+        eval_every=50,
+        patience=4,
+        log_every=5,
+    )
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """What a person gave to learn from.
+
+    Attributes:
+        data: a file of labelled texts.
+        val, test: held-out rows; parts of `data` where there are none.
+        text_column, label_column: where they stand; found by themselves where that is possible.
+    """
+
+    data: Path
+    val: Path | None = None
+    test: Path | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        return [path for path in (self.data, self.val, self.test) if path is not None]
+
+    def read(self, path: Path) -> list[LabelledText]:
+        """The rows of one of the files."""
+        return read_labelled(str(path), text_column=self.text_column, label_column=self.label_column).rows
+
+
+@dataclass(frozen=True)
+class EncodedLabelled:
+    """A text as the model reads it.
+
+    Attributes:
+        ids: int64, (T,).
+        label: the id of its class.
+    """
+
+    ids: Array
+    label: int
+
+
+class Classes(RowObjective[EncodedLabelled]):
+    """Name the class of each text: one target a text."""
+
+    metrics = ("accuracy",)
+
+    def __init__(
+        self,
+        rows: Sequence[EncodedLabelled],
+        val: Sequence[EncodedLabelled],
+        context_length: int,
+        config: TrainConfig,
+    ) -> None:
+        super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
+        self._context = context_length
+
+    def collate(self, rows: Sequence[EncodedLabelled]) -> Batch:
+        tokens_BT = pad([row.ids for row in rows], 0, limit=self._context)
+        lengths_B = torch.tensor([len(row.ids) for row in rows])
+        return torch.from_numpy(tokens_BT), lengths_B, torch.tensor([row.label for row in rows])
+
+    def tokens(self, batch: Batch) -> int:
+        _, lengths_B, targets_B = batch
+        return int(lengths_B[targets_B != IGNORED_TARGET].sum())
+
+    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        tokens_BT, lengths_B, targets_B = batch
+        scores_BC = model(tokens_BT, lengths_B).float()
+        loss = F.cross_entropy(scores_BC, targets_B, ignore_index=IGNORED_TARGET, reduction="sum")
+        return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}
+
+    def samples(self, model: nn.Module) -> list[Sample]:
+        return []  # a classifier writes nothing
+
+
+def run_classify(
+    base: Path, given: LabelledFiles, out: Path, config: ClassifyConfig, options: RunOptions
+) -> dict[str, Any]:
+    """Trains a classifier, or continues to, and measures it on its test split.
+
+    Args:
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's.
+
+    Returns:
+        run.yaml's `result`, `status` and `ended_because`, and `evaluation`: what stands in RUN/evaluation.json. {} on
+        ranks but the first.
+
+    Raises:
+        InputError: base, data, recipe and run folder do not fit together.
+        Interrupted: SIGINT or SIGTERM; the state is saved.
+    """
+    start = open_base(base)
+    splits = _split(given, config)
+    rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
+    trained, lora = config.finetune.train, config.lora.resolve()
+    per_step = config.train.batch_size * config.train.accumulation_steps
+    _describe(splits)
+
+    def build(device: str) -> tuple[Objective, SequenceScorer]:
+        body = load_model(base, device=device, dropout=config.finetune.dropout)
+        body.activation_checkpointing = config.train.activation_checkpointing
+        model = SequenceScorer(body, len(splits.labels))
+        train_only(model, trained, lora)
+        return Classes(rows, val, start.sizes.context_length, config.train), model
+
+    def write_result(model: nn.Module) -> None:
+        assert isinstance(model, SequenceScorer)
+        write_splits(splits, out / SPLITS_FOLDER)
+        save_scorer(model, out / "model", labels=splits.labels, tokenizer=start.tokenizer)
+        if trained == "lora":
+            place = model_folder(start.folder)
+            save_adapter(model.gpt, out / "adapter", lora, base=place, base_sha256=start.sha256, score=model.score)
+
+    job = Job(
+        verb="finetune classify",
+        out=out,
+        train=config.train,
+        settings={"finetune": config.finetune.model_dump(mode="json"), "lora": config.lora.model_dump(mode="json")},
+        inputs={**start.inputs, "data": rows_input(given.paths, len(rows))},
+        tokens_per_step=round(per_step * sum(len(row.ids) for row in rows) / len(rows)),
+        default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(rows) / (per_step * ranks))),
+        flops_per_token=finetuning_flops(start.sizes, frozen=trained != "all"),
+        build=build,
+        write_result=write_result,
+        facts={"splits": _facts(splits)},
+        compile=False,  # every batch has another length
+    )
+    summary = train(job, options)
+    return {**summary, "evaluation": measure(out, config.train.device)} if summary else {}
+
+
+def measure(out: Path, device: str) -> dict[str, Numbers]:
+    """The numbers of a run on its own test split, by task; kept in RUN/evaluation.json."""
+    note("measuring on the test split, beside the baselines")
+    return evaluate(out, None, Settings(), device=device)
+
+
+# ---- the rows ----------------------------------------------------------------------------------------------------
+
+
+def _split(given: LabelledFiles, config: ClassifyConfig) -> Splits:
+    """The three parts. Rows of `data` fill those for which no file was given."""
+    rows = given.read(given.data)
+    val = given.read(given.val) if given.val else None
+    test = given.read(given.test) if given.test else None
+    choice, seed = config.finetune, config.finetune.split_seed
+    if val is not None and test is not None and not choice.balance:
+        return fixed_splits(rows, val, test)
+    drawn = split_labelled(
+        rows,
+        seed=config.train.seed if seed is None else seed,
+        fractions=choice.fractions,
+        balance=choice.balance,
+    )
+    if val is None and test is None:
+        return drawn
+    train = [*drawn.train, *(drawn.validation if val is not None else []), *(drawn.test if test is not None else [])]
+    fixed = fixed_splits(train, drawn.validation if val is None else val, drawn.test if test is None else test)
+    return Splits(
+        fixed.train,
+        fixed.validation,
+        fixed.test,
+        fixed.labels,
+        duplicates=drawn.duplicates + fixed.duplicates,
+        contradictions=max(drawn.contradictions, fixed.contradictions),
+        dropped_by_balance=drawn.dropped_by_balance,
+    )
+
+
+def _parts(splits: Splits) -> dict[str, list[LabelledText]]:
+    return dict(zip(PARTS, (splits.train, splits.validation, splits.test), strict=True))
+
+
+def _encode(base: Base, rows: Sequence[LabelledText], splits: Splits, name: str) -> list[EncodedLabelled]:
+    encoded = encode_texts(base.tokenizer, [row.text for row in rows], context_length=base.sizes.context_length)
+    if encoded.truncated_rows:
+        texts = counted(encoded.truncated_rows, f"{name} text")
+        note(f"{texts} cut at the context's end, by {counted(encoded.truncated_tokens, 'token')} in all")
+    id_of = {label: number for number, label in enumerate(splits.labels)}
+    return [EncodedLabelled(ids, id_of[row.label]) for ids, row in zip(encoded.rows, rows, strict=True)]
+
+
+def _facts(splits: Splits) -> dict[str, Any]:
+    """For run.yaml: how the rows were split."""
+    return {
+        "labels": list(splits.labels),
+        **{name: len(part) for name, part in _parts(splits).items()},
+        "duplicates_removed": splits.duplicates,
+        "contradictions": splits.contradictions,
+        "dropped_by_balance": splits.dropped_by_balance,
+    }
+
+
+def _describe(splits: Splits) -> None:
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(splits).items())
+    shown = ", ".join(splits.labels[:6]) + (", …" if len(splits.labels) > 6 else "")
+    note(f"{len(splits.labels)} labels ({shown}) · {sizes} rows")
+    if splits.duplicates:
+        note(f"removed {counted(splits.duplicates, 'row')} that also stand in a later part")
+    if splits.contradictions:
+        note(f"{counted(splits.contradictions, 'text')} with two different labels: kept as they are")
+    if splits.dropped_by_balance:
+        note(f"left out {counted(splits.dropped_by_balance, 'row')} to balance the labels")
