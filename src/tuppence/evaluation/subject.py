@@ -26,6 +26,7 @@ from tuppence.tokenizer import Tokenizer
 
 LANGUAGE_MODEL = "language model"
 CLASSIFIER = "classifier"
+REWARD_MODEL = "reward model"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Subject:
 
 
 def kind_of(folder: Path) -> str:
-    """What the model of a folder is, as its config.json says: `LANGUAGE_MODEL` or `CLASSIFIER`.
+    """What the model of a folder is, as its config.json says: `LANGUAGE_MODEL`, `CLASSIFIER` or `REWARD_MODEL`, a
+    classifier with one score.
 
     Raises:
         InputError: there is no model.
@@ -72,7 +74,10 @@ def kind_of(folder: Path) -> str:
     config = read_json(model_folder(folder) / "config.json")
     architectures = config.get("architectures") if isinstance(config, dict) else None
     named = architectures if isinstance(architectures, list) else []
-    return CLASSIFIER if any("SequenceClassification" in str(one) for one in named) else LANGUAGE_MODEL
+    if not any("SequenceClassification" in str(one) for one in named):
+        return LANGUAGE_MODEL
+    labels = config.get("id2label")
+    return REWARD_MODEL if isinstance(labels, dict) and len(labels) == 1 else CLASSIFIER
 
 
 def load_subject(folder: Path, device: str = "auto", precision: str = "auto") -> Subject:

@@ -224,6 +224,16 @@ def encode_preferences(
     return EncodedPreferences(rows, truncated_rows=len(cut), truncated_tokens=sum(cut), equal_pairs=equal)
 
 
+def without_end(ids: Array, end_of_text: int) -> Array:
+    """A completion without the end of text, where it has one: what a reward model reads.
+
+    Example:
+        >>> without_end(np.array([5, 6, 0]), 0), without_end(np.array([5, 6]), 0)
+        (array([5, 6]), array([5, 6]))
+    """
+    return ids[:-1] if len(ids) and ids[-1] == end_of_text else ids
+
+
 def _encode(
     tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:

@@ -1,0 +1,107 @@
+"""How often a reward model agrees with people: accuracy and margin on pairs that it was not trained on.
+
+Each answer is scored in a row of its own, as whoever uses the model would; training lays the two of a pair out as one
+row (`model.branches`). Both intervals come from the same resamples of the pairs. `tuppence evaluate` on a run of
+`align reward` calls this.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+from tuppence.core.files import sha256_file
+from tuppence.data.buckets import pad
+from tuppence.data.records.encoding import encode_preference, without_end
+from tuppence.data.records.preferences import Preference, read_preferences
+from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
+from tuppence.evaluation.classifier import TOKENS_AT_ONCE, Classifier, batches_of_tokens
+from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings
+
+HELD_OUT = "held-out.jsonl"
+"""In the folder of an aligned run: the pairs that were not trained on."""
+
+LABEL = "reward"
+"""The name of the one score in a reward model's config.json."""
+
+
+def reward(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+    """Scores a reward model on its held-out pairs, or on another file of preferences.
+
+    Raises:
+        InputError: there are no held-out pairs and no file was named, or a reward is not finite.
+    """
+    if not isinstance(subject, Classifier):
+        raise InputError(f"{subject.folder} is not a reward model", "give a run of 'tuppence align reward'")
+    began = time.perf_counter()
+    path = _file(subject, settings)
+    pairs = read_preferences(str(path)).rows[: settings.limit]
+    rewards_N2 = pair_rewards(subject, pairs)
+    margins = rewards_N2[:, 0] - rewards_N2[:, 1]
+    right = (margins > 0).astype(np.float64)
+    drawn = np.concatenate([weights @ np.stack([right, margins], axis=1) for weights in _weights(len(pairs))])
+    numbers: Numbers = {
+        "accuracy": float(right.mean()),
+        "accuracy_interval": interval(drawn[:, 0]),
+        "margin": float(margins.mean()),
+        "margin_interval": interval(drawn[:, 1]),
+        "chosen_reward": float(rewards_N2[:, 0].mean()),
+        "rejected_reward": float(rewards_N2[:, 1].mean()),
+        "pairs": len(pairs),
+        "data": str(path),
+        "resamples": RESAMPLES,
+        "precision": subject.precision.name,
+        "device": subject.device,
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    scores = Scores(right, np.ones(len(pairs)), "pairs", sha256_file(path))
+    return Outcome(numbers, scores={"accuracy": scores})
+
+
+def pair_rewards(subject: Classifier, pairs: list[Preference]) -> NDArray[np.float64]:
+    """The rewards of chosen and rejected, (N, 2), cut to the context as in training.
+
+    Raises:
+        InputError: a reward is not finite.
+    """
+    context, tokenizer = subject.model.config.context_length, subject.tokenizer
+    texts: list[NDArray[np.int64]] = []
+    for pair in pairs:
+        one = encode_preference(tokenizer, pair, context_length=context)
+        for answer in (one.chosen_ids, one.rejected_ids):
+            texts.append(np.concatenate([one.prompt_ids, without_end(answer, tokenizer.end_of_text)]))
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    rewards = np.empty(len(texts))
+    with torch.inference_mode(), subject.arithmetic(), console.progress("answers") as bar:
+        task = bar.add_task("reward", total=len(texts))
+        for numbers in batches_of_tokens(lengths, TOKENS_AT_ONCE):
+            tokens_BT = torch.from_numpy(pad([texts[number] for number in numbers], 0, limit=context))
+            lengths_B = torch.from_numpy(lengths[numbers])
+            scores_B1 = subject.scorer(tokens_BT.to(subject.device), lengths_B.to(subject.device))
+            rewards[numbers] = scores_B1[:, 0].double().cpu().numpy()
+            bar.advance(task, len(numbers))
+    if not np.isfinite(rewards).all():
+        raise InputError(f"{subject.folder} gives a reward that is not finite", "train it again, at a lower rate")
+    return rewards.reshape(-1, 2)
+
+
+def _weights(pairs: int) -> list[NDArray[np.float64]]:
+    return [weights / pairs for weights in resamples(pairs, RESAMPLES, seed=0)]
+
+
+def _file(subject: Classifier, settings: Settings) -> Path:
+    """What was named, or the run's own held-out pairs. A run's model folder is as good as the run."""
+    named = settings.data_of("reward")
+    if named is not None:
+        return Path(named)
+    for place in (subject.folder, subject.folder.parent):
+        if (place / HELD_OUT).is_file():
+            return place / HELD_OUT
+    raise InputError(f"{subject.folder} holds no held-out pairs", "name a file of preferences with --data FILE")

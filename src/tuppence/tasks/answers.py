@@ -1,0 +1,54 @@
+"""What a model answers to a few held-out prompts while it is aligned: greedily, so that only its weights matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuppence.data.records.encoding import encode_prompt
+from tuppence.data.records.leaks import prompt_of
+from tuppence.data.records.preferences import Preference
+from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.tokenizer import Tokenizer
+
+SHOWN_PROMPTS = 4
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A held-out prompt that is answered.
+
+    Attributes:
+        row: its place among the held-out rows.
+        text: for people.
+        ids: for the model.
+    """
+
+    row: int
+    text: str
+    ids: list[int]
+
+
+def shown_prompts(rows: Sequence[Preference], tokenizer: Tokenizer, *, context_length: int) -> list[Prompt]:
+    """The first held-out prompts that leave half of the context to an answer."""
+    prompts = [
+        Prompt(number, prompt_of(row), encode_prompt(tokenizer, row.prompt))
+        for number, row in enumerate(rows[: 10 * SHOWN_PROMPTS])
+    ]
+    return [prompt for prompt in prompts if len(prompt.ids) <= context_length // 2][:SHOWN_PROMPTS]
+
+
+def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[str]:
+    """The most likely answers, token by token, at most half a context long. Uses no random state."""
+    if not prompts or not max_tokens:
+        return ["" for _ in prompts]
+    answers = generate(
+        model,
+        [prompt.ids for prompt in prompts],
+        max_tokens=min(max_tokens, model.config.context_length // 2),
+        temperature=0.0,
+        stop_ids=[tokenizer.end_of_text],
+        vocab_size=tokenizer.vocab_size,
+    )
+    return [tokenizer.decode(answer.ids) for answer in answers]

@@ -1,0 +1,193 @@
+"""Preferences as rows to train on: read, held out, encoded, and laid out so that a pair's prompt is computed once.
+
+Used by `reward` and `dpo`. What a pair costs the model is `model.branches`' business, what is learned from it the
+task's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from tuppence.core.config import Section
+from tuppence.core.console import counted, note, warn
+from tuppence.core.errors import InputError
+from tuppence.core.files import write_text
+from tuppence.data.buckets import Array, pad
+from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
+from tuppence.data.records.leaks import content_of, count_shared, normalise, prompt_of
+from tuppence.data.records.preferences import Preference, read_preferences
+from tuppence.data.records.splits import hold_out
+from tuppence.evaluation.reward import HELD_OUT
+from tuppence.model.branches import PADDING
+from tuppence.tasks.finetune import RowObjective
+from tuppence.tokenizer import Tokenizer
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import Batch
+
+
+class PairsChoice(Section):
+    """What every recipe that learns from preferences can be told, in its `align` section."""
+
+    full: bool = Field(False, description="train every weight instead of an adapter")
+    epochs: float = Field(1.0, gt=0, le=1000, description="where no other limit ends the run")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
+
+
+@dataclass(frozen=True)
+class EncodedPair:
+    """One comparison as the model reads it.
+
+    Attributes:
+        number: its place in the table of all pairs, the trained ones first.
+        ids: prompt, chosen, rejected, int64, (T,).
+        branches: 0, 1 and 2, as `model.branches` has them, (T,).
+    """
+
+    number: int
+    ids: Array
+    branches: Array
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A file of preferences, ready to train on.
+
+    Attributes:
+        train, val: encoded; numbered from 0, one after the other.
+        held_out: the preferences behind `val`.
+    """
+
+    train: list[EncodedPair]
+    val: list[EncodedPair]
+    held_out: list[Preference]
+
+    def __len__(self) -> int:
+        return len(self.train) + len(self.val)
+
+    @property
+    def mean_length(self) -> float:
+        """Tokens of a pair that is trained on."""
+        return sum(len(pair.ids) for pair in self.train) / len(self.train)
+
+
+def read_pairs(
+    data: Path,
+    val: Path | None,
+    tokenizer: Tokenizer,
+    *,
+    context_length: int,
+    val_fraction: float,
+    seed: int,
+    with_end: bool,
+) -> Pairs:
+    """Reads preferences and says what was left out or cut.
+
+    Args:
+        data: a file in any format that `read_preferences` knows.
+        val: held-out pairs; a part of `data` where there is none.
+        with_end: whether the answers keep the end of text behind them.
+
+    Raises:
+        InputError: a file cannot be read, or nothing is left to train on.
+    """
+    rows, held_out = _read_rows(data, val, val_fraction, seed)
+    encoded: list[list[EncodedPair]] = []
+    kept_rows: list[list[Preference]] = []
+    cut = equal = 0
+    for part in (rows, held_out):
+        pairs: list[EncodedPair] = []
+        kept: list[Preference] = []
+        for row in part:
+            one = encode_preference(tokenizer, row, context_length=context_length)
+            cut += one.truncated > 0
+            if np.array_equal(one.chosen_ids, one.rejected_ids):
+                equal += 1
+                continue
+            pairs.append(
+                _lay_out(one, sum(map(len, encoded)) + len(pairs), None if with_end else tokenizer.end_of_text)
+            )
+            kept.append(row)
+        encoded.append(pairs)
+        kept_rows.append(kept)
+    if cut:
+        note(f"{counted(cut, 'pair')} cut to the context of {context_length:,} tokens: prompts at the left")
+    if equal:
+        warn(f"left out {counted(equal, 'pair')} whose answers begin alike for as long as the context reaches")
+    if not encoded[0] or not encoded[1]:
+        raise InputError(
+            f"{data}: no pair is left that differs within the context", "use a model with a longer context"
+        )
+    return Pairs(encoded[0], encoded[1], kept_rows[1])
+
+
+class PairObjective(RowObjective[EncodedPair]):
+    """An objective over pairs: a batch is (tokens (B, T), branches (B, T), numbers of the pairs (B))."""
+
+    def __init__(self, pairs: Pairs, config: TrainConfig) -> None:
+        lengths, val_lengths = ([len(pair.ids) for pair in part] for part in (pairs.train, pairs.val))
+        super().__init__(pairs.train, lengths, pairs.val, val_lengths, config)
+        self.pairs = pairs
+
+    def collate(self, rows: Sequence[EncodedPair]) -> Batch:
+        tokens_BT = pad([row.ids for row in rows], 0)
+        branches_BT = pad([row.branches for row in rows], PADDING)
+        return torch.from_numpy(tokens_BT), torch.from_numpy(branches_BT), torch.tensor([row.number for row in rows])
+
+    def tokens(self, batch: Batch) -> int:
+        return int((batch[1] != PADDING).sum())
+
+
+def write_held_out(run: Path, rows: Sequence[Preference], extras: Sequence[dict[str, str]] = ()) -> None:
+    """The held-out pairs as JSON lines that `read_preferences` reads, in the run folder; complete or absent.
+
+    Args:
+        extras: more columns of the first rows.
+    """
+    lines = []
+    for number, row in enumerate(rows):
+        prompt = [{"role": message.role, "content": message.content} for message in row.prompt]
+        extra = extras[number] if number < len(extras) else {}
+        values = {"prompt": prompt, "chosen": row.chosen, "rejected": row.rejected, **extra}
+        lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+    write_text(run / HELD_OUT, "".join(lines))
+
+
+def _read_rows(
+    data: Path, val: Path | None, val_fraction: float, seed: int
+) -> tuple[list[Preference], list[Preference]]:
+    """Training and held-out rows; none of the held-out ones is trained on."""
+    found = read_preferences(str(data))
+    rows = found.rows
+    if found.equal_pairs:
+        note(f"left out {counted(found.equal_pairs, 'pair')} of {data}: chosen and rejected are the same")
+    if val is None:
+        return hold_out(rows, val_fraction, seed=seed, key=prompt_of)
+    held_out = read_preferences(str(val)).rows
+    leak = count_shared(map(content_of, rows), [content_of(row) for row in held_out])
+    if leak.count:
+        known = {normalise(content_of(row)) for row in held_out}
+        rows = [row for row in rows if normalise(content_of(row)) not in known]
+        warn(f"{counted(leak.count, 'pair')} of {val} also in {data}: left out of training")
+    if not rows:
+        raise InputError(f"every pair of {data} is in {val}", "give another validation file, or none")
+    return rows, held_out
+
+
+def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:
+    """One row of branches.
+
+    Args:
+        without: the end of text, where the answers are to lose it.
+    """
+    parts = [encoded.prompt_ids, encoded.chosen_ids, encoded.rejected_ids]
+    if without is not None:
+        parts[1:] = [without_end(ids, without) for ids in parts[1:]]
+    branches = [np.full(len(part), branch, dtype=np.int64) for branch, part in enumerate(parts)]
+    return EncodedPair(number, np.concatenate(parts), np.concatenate(branches))

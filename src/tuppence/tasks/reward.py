@@ -1,0 +1,131 @@
+"""A reward model (chapter 8): one number for an answer, learned from which of two answers people liked better.
+
+    loss = -log σ(r(chosen) - r(rejected))
+
+Bradley and Terry 1952; for language models Stiennon et al. 2020 (arXiv:2009.01325), equation 1. The reward is read off
+the last token of prompt and answer, *before* the end of text: an answer scores the same whether it was ended or cut,
+and GPT2ForSequenceClassification, which takes the end of text for padding, agrees. `run_reward` is what
+`tuppence align reward` calls; `evaluation.reward` measures the result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tuppence.core.config import Section
+from tuppence.evaluation.reward import LABEL
+from tuppence.model.adapters import save_adapter
+from tuppence.model.branches import Branches
+from tuppence.model.heads import SequenceScorer, train_only
+from tuppence.model.weights import load_model, model_folder, save_scorer
+from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, open_base, rows_input
+from tuppence.tasks.pairs import PairObjective, PairsChoice, read_pairs, write_held_out
+from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
+
+
+class RewardConfig(Section):
+    """A recipe for a reward model."""
+
+    align: PairsChoice = PairsChoice()
+    lora: LoRAChoice = LoRAChoice()
+    train: TrainConfig = TrainConfig(
+        batch_size=8, learning_rate=1e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
+    )
+
+
+def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor) -> Tensor:
+    """The rewards of chosen and rejected, (B, 2), in float32 whatever the precision: small differences decide.
+
+    Args:
+        tokens_BT, branches_BT: rows as in `model.branches`, with prompt, chosen and rejected.
+    """
+    layout = Branches(branches_BT)
+    hidden_BTD = model.gpt.hidden(tokens_BT, layout)
+    rows_B1 = torch.arange(len(tokens_BT), device=tokens_BT.device)[:, None]
+    last_B2D = hidden_BTD[rows_B1, layout.ends((1, 2))]
+    with torch.autocast(tokens_BT.device.type, enabled=False):
+        rewards_B2: Tensor = model.score(last_B2D.float())[..., 0]
+    return rewards_B2
+
+
+class Comparisons(PairObjective):
+    """Give the chosen answer the higher reward."""
+
+    metrics = ("accuracy", "margin", "mean_reward")
+
+    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        tokens_BT, branches_BT, numbers_B = batch
+        rewards_B2 = branch_rewards(model, tokens_BT, branches_BT)  # type: ignore[arg-type]
+        margins_B = rewards_B2[:, 0] - rewards_B2[:, 1]
+        counts_B = (numbers_B != IGNORED_TARGET).float()
+        values = ((margins_B > 0).float(), margins_B.detach(), rewards_B2.detach().mean(dim=1))
+        metrics = {name: (value_B * counts_B).sum() for name, value_B in zip(self.metrics, values, strict=True)}
+        return (-F.logsigmoid(margins_B) * counts_B).sum(), metrics
+
+    def samples(self, model: nn.Module) -> list[Sample]:
+        return []  # a reward model writes nothing
+
+
+def run_reward(
+    base: Path, data: Path, out: Path, config: RewardConfig, options: RunOptions, *, val: Path | None = None
+) -> dict[str, Any]:
+    """Trains a reward model, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+
+    Args:
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's: mostly the model that is to be aligned.
+        data: a file of preferences in any format that `read_preferences` knows.
+        val: held-out preferences; a part of `data` where there is none.
+
+    Raises:
+        InputError: base, data, recipe and run folder do not fit together.
+        Interrupted: SIGINT or SIGTERM; the state is saved.
+    """
+    start = open_base(base)
+    tokenizer, choice = start.tokenizer.with_chat_template(), config.align
+    pairs = read_pairs(
+        data,
+        val,
+        tokenizer,
+        context_length=start.sizes.context_length,
+        val_fraction=choice.val_fraction,
+        seed=config.train.seed,
+        with_end=False,
+    )
+    lora = None if choice.full else config.lora.resolve()
+    per_step = config.train.batch_size * config.train.accumulation_steps
+
+    def build(device: str) -> tuple[Objective, SequenceScorer]:
+        gpt = load_model(base, device=device, dropout=0.0)
+        gpt.activation_checkpointing = config.train.activation_checkpointing
+        model = SequenceScorer(gpt, 1)
+        train_only(model, "all" if lora is None else "lora", lora)
+        return Comparisons(pairs, config.train), model
+
+    def write_result(model: nn.Module) -> None:
+        scorer: SequenceScorer = model  # type: ignore[assignment]
+        save_scorer(scorer, out / "model", labels=[LABEL], tokenizer=tokenizer)
+        if lora is not None:
+            save_adapter(scorer.gpt, out / "adapter", lora, base=model_folder(base), base_sha256=start.sha256)
+        write_held_out(out, pairs.held_out)
+
+    job = Job(
+        verb="align reward",
+        out=out,
+        train=config.train,
+        settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
+        inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))},
+        tokens_per_step=round(per_step * pairs.mean_length),
+        default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
+        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        build=build,
+        write_result=write_result,
+        compile=False,  # every batch has another length
+    )
+    return train(job, options)

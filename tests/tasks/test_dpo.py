@@ -1,0 +1,211 @@
+"""Our DPO against trl's own trainer: same weights, same pairs, float32."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.tasks.preferences import END, Ids, load, pairs_of, random_ids, their_model, their_tokenizer
+
+from tuppence.model.gpt import GPT
+from tuppence.model.hugging_face import to_hugging_face
+from tuppence.model.lora import LoRA, add_lora, lora_layers, without_lora
+from tuppence.tasks.dpo import DPOChoice, DPOConfig, Preferences, dpo_losses
+from tuppence.training.config import TrainConfig
+
+BETA = 0.3
+BATCH = TrainConfig(batch_size=8, sample_tokens=0)
+
+
+def objective(ids: list[Ids], *, reference: GPT | None = None, precompute: bool = False, **choice: Any) -> Preferences:
+    config = DPOConfig(align=DPOChoice(beta=BETA, **choice), train=BATCH)
+    return Preferences(pairs_of(ids), [], None, config, reference=reference, precompute=precompute)  # type: ignore[arg-type]
+
+
+def one_batch(ours: Preferences) -> Any:
+    (batch,) = ours.batches(0, 0, 1)
+    return batch
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Any:
+    return their_model("GPT2LMHeadModel", tmp_path / "policy", seed=0)
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Any:
+    return their_model("GPT2LMHeadModel", tmp_path / "reference", seed=1)
+
+
+def their_trainer(policy: Any, reference: Any, ids: list[Ids], folder: Path) -> Any:
+    trl = pytest.importorskip("trl")
+    datasets = pytest.importorskip("datasets")
+
+    class OnIds(trl.DPOTrainer):  # type: ignore[misc,name-defined]
+        """trl's trainer on pairs that are encoded already."""
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+    arguments = trl.DPOConfig(
+        output_dir=str(folder),
+        beta=BETA,
+        bf16=False,
+        use_cpu=True,
+        gradient_checkpointing=False,
+        report_to=[],
+        max_length=None,
+        disable_tqdm=True,
+    )
+    columns = ("prompt_ids", "chosen_ids", "rejected_ids")
+    data = datasets.Dataset.from_list([dict(zip(columns, parts, strict=True)) for parts in ids])
+    return OnIds(policy, reference, arguments, train_dataset=data, processing_class=their_tokenizer())
+
+
+def their_loss(trainer: Any, ids: list[Ids]) -> torch.Tensor:
+    columns = ("prompt_ids", "chosen_ids", "rejected_ids")
+    batch = trainer.data_collator([dict(zip(columns, parts, strict=True)) for parts in ids])
+    loss: torch.Tensor = trainer.compute_loss(trainer.model, batch)
+    return loss
+
+
+def test_loss_gradients_and_metrics_are_those_of_trl(policy: Any, reference: Any, tmp_path: Path) -> None:
+    ids = random_ids()
+    trainer = their_trainer(policy, reference, ids, tmp_path / "run")
+    expected = their_loss(trainer, ids[:-1])
+    expected.backward()
+
+    ours = objective(ids, reference=load(tmp_path / "reference"))
+    model = load(tmp_path / "policy").train()
+    loss, metrics = ours.loss(model, *one_batch(ours))
+    torch.testing.assert_close(loss / 5, expected, atol=1e-5, rtol=1e-5)
+    assert abs(loss.item() / 5 - math.log(2)) > 0.01
+    (loss / 5).backward()
+
+    gradients = to_hugging_face({name: parameter.grad for name, parameter in model.named_parameters()})
+    theirs = {name: parameter.grad for name, parameter in policy.named_parameters()}
+    assert gradients.keys() == theirs.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, theirs[name], atol=1e-5, rtol=1e-4)
+
+    (logged,) = (trainer._metrics[mode] for mode in ("train",))
+    for name in ("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"):
+        assert metrics[name].item() / 5 == pytest.approx(logged[name][0], abs=1e-5)
+    for name in ("logps/chosen", "logps/rejected"):
+        assert metrics[name].item() / 5 == pytest.approx(logged[name][0], abs=1e-4)
+
+
+def test_label_smoothing_mixes_trls_losses_of_the_pair_and_of_the_pair_turned_around(
+    policy: Any, reference: Any, tmp_path: Path
+) -> None:
+    ids = random_ids()
+    trainer = their_trainer(policy, reference, ids, tmp_path / "run")
+    turned = [(prompt, rejected, chosen) for prompt, chosen, rejected in ids]
+    expected = 0.8 * their_loss(trainer, ids[:-1]) + 0.2 * their_loss(trainer, turned[:-1])
+    ours = objective(ids, reference=load(tmp_path / "reference"), label_smoothing=0.2)
+    loss, _ = ours.loss(load(tmp_path / "policy"), *one_batch(ours))
+    torch.testing.assert_close(loss / 5, expected.detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+def test_the_first_loss_is_ln_2(policy: Any, tmp_path: Path, label_smoothing: float) -> None:
+    ours = objective(random_ids(), label_smoothing=label_smoothing)
+    model = load(tmp_path / "policy").train()
+    add_lora(model, LoRA(rank=2))
+    loss, metrics = ours.loss(model, *one_batch(ours))
+    assert loss.item() / 5 == pytest.approx(math.log(2), abs=1e-7)
+    assert metrics["rewards/margins"].item() == 0
+
+
+def adapted(folder: Path) -> GPT:
+    model = load(folder)
+    add_lora(model, LoRA(rank=2))
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for _, layer in lora_layers(model):
+            layer.lora_B.normal_(std=0.3)
+    return model.train()
+
+
+def test_the_model_without_its_adapter_is_as_good_a_reference_as_a_frozen_copy(policy: Any, tmp_path: Path) -> None:
+    model, frozen = adapted(tmp_path / "policy"), load(tmp_path / "policy").requires_grad_(False)
+    losses = []
+    for reference in (None, frozen):
+        ours = objective(random_ids(), reference=reference)
+        losses.append(ours.loss(model, *one_batch(ours))[0])
+    assert losses[0].item() == losses[1].item()
+    assert all(layer.active for _, layer in lora_layers(model))
+
+
+def test_a_precomputed_reference_gives_the_loss_of_one_computed_along(policy: Any, tmp_path: Path) -> None:
+    model = adapted(tmp_path / "policy")
+    along, before = objective(random_ids(20)), objective(random_ids(20), precompute=True)
+    before.prepare(0, model)
+    for batch in (one_batch(along), next(iter(along.evaluation()))):
+        results = [ours.loss(model, *batch) for ours in (along, before)]
+        torch.testing.assert_close(*(loss for loss, _ in results), atol=1e-5, rtol=1e-5)
+        gradients = [
+            torch.autograd.grad(loss, [layer.lora_A for _, layer in lora_layers(model)]) for loss, _ in results
+        ]
+        torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
+
+
+def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp_path: Path) -> None:
+    model = load(tmp_path / "policy")
+    before = objective(random_ids(9), precompute=True)
+    before.prepare(0, model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01)  # full finetuning: the reference is nowhere else any more
+    resumed = objective(random_ids(9))
+    resumed.load_state(before.state())
+    losses = [ours.loss(model, *one_batch(before))[0].item() for ours in (before, resumed)]
+    assert losses[0] == losses[1]
+    assert losses[0] / 8 != pytest.approx(math.log(2), abs=1e-4)
+    with pytest.raises(ValueError, match="of 9 pairs, and there are 6"):
+        objective(random_ids(6)).load_state(before.state())
+    with pytest.raises(ValueError, match="no reference"):
+        resumed.load_state({})
+
+
+def test_eight_batches_of_one_have_the_gradient_of_one_batch_of_eight(policy: Any, tmp_path: Path) -> None:
+    whole = adapted(tmp_path / "policy")
+    parts = copy.deepcopy(whole)
+    ours = objective(random_ids(9))
+    batch = one_batch(ours)
+    ours.loss(whole, *batch)[0].backward()
+    for row in range(8):
+        ours.loss(parts, *(tensor[row : row + 1] for tensor in batch))[0].backward()
+    for (name, first), (_, second) in zip(whole.named_parameters(), parts.named_parameters(), strict=True):
+        if first.requires_grad:
+            torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-5, msg=name)
+
+
+def test_a_row_that_fills_up_a_rank_adds_nothing(policy: Any, tmp_path: Path) -> None:
+    model = adapted(tmp_path / "policy")
+    ours = objective(random_ids(3))
+    tokens, branches, numbers = one_batch(ours)
+    loss, metrics = ours.loss(model, tokens, branches, torch.full_like(numbers, -100))
+    loss.backward()
+    assert loss.item() == 0
+    assert not any(value.item() for value in metrics.values())
+    assert all(not layer.lora_A.grad.any() for _, layer in lora_layers(model))
+
+
+def test_the_loss_is_the_papers_equation() -> None:
+    policy, reference = torch.tensor([[-3.0, -9.0], [-4.0, -1.0]]), torch.tensor([[-5.0, -7.0], [-4.0, -2.0]])
+    expected = [math.log(1 + math.exp(-0.5 * 4.0)), math.log(1 + math.exp(0.5 * 1.0))]
+    assert dpo_losses(policy, reference, beta=0.5).tolist() == pytest.approx(expected)
+
+
+def test_training_leaves_no_trace_on_the_base(policy: Any, tmp_path: Path) -> None:
+    model = adapted(tmp_path / "policy")
+    ours = objective(random_ids())
+    ours.loss(model, *one_batch(ours))[0].backward()
+    with without_lora(model):
+        torch.testing.assert_close(model(torch.tensor([[1, END]])), load(tmp_path / "policy")(torch.tensor([[1, END]])))
+    assert all(parameter.grad is None for name, parameter in model.named_parameters() if "lora_" not in name)
