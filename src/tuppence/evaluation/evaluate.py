@@ -30,9 +30,18 @@ from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
 from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.perplexity import perplexity
+from tuppence.evaluation.reward import reward
 from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.streams import bytes_of_tokens, open_stream
-from tuppence.evaluation.subject import CLASSIFIER, LANGUAGE_MODEL, Subject, data_of_run, kind_of, load_subject
+from tuppence.evaluation.subject import (
+    CLASSIFIER,
+    LANGUAGE_MODEL,
+    REWARD_MODEL,
+    Subject,
+    data_of_run,
+    kind_of,
+    load_subject,
+)
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings, Task
 
 __all__ = [
@@ -241,17 +250,20 @@ TASKS: dict[str, Task] = {
     "exact_match": Task(exact_match),
     "judge": Task(judge),
     "classification": Task(classification, kind=CLASSIFIER, reads_rows=False),
+    "reward": Task(reward, kind=REWARD_MODEL, reads_rows=False),
 }
 """Every task by its name on the command line."""
 
 DEFAULT_TASKS: Mapping[str, Sequence[str]] = {
     LANGUAGE_MODEL: ("perplexity",),
     CLASSIFIER: ("classification",),
+    REWARD_MODEL: ("reward",),
 }
 """What a kind of model is evaluated on where no task is named."""
 
 LOADERS: Mapping[str, Callable[[Path, str, str], Subject]] = {
     LANGUAGE_MODEL: load_subject,
     CLASSIFIER: load_classifier,
+    REWARD_MODEL: load_classifier,
 }
 """How a kind of model is loaded."""
