@@ -16,7 +16,10 @@ from typer.core import TyperGroup
 
 from tuppence.core.errors import Interrupted, TuppenceError
 
-LIFE = ("doctor", "quickstart", "tokenizer", "data", "pretrain", "generate", "chat", "classify", "evaluate", "report")
+LIFE = (
+    *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
+    *("generate", "chat", "classify", "evaluate", "report"),
+)
 
 
 class InOrderOfLife(TyperGroup):
@@ -49,9 +52,21 @@ def _root() -> None:
 
 @cache  # once a process, however often `main` is called
 def _register_verbs() -> None:
-    from tuppence.cli import classify, data, doctor, evaluate, generate, pretrain, quickstart, report, tokenizer
+    from tuppence.cli import (
+        align,
+        classify,
+        data,
+        doctor,
+        evaluate,
+        finetune,
+        generate,
+        pretrain,
+        quickstart,
+        report,
+        tokenizer,
+    )
 
-    for verbs in (doctor, quickstart, tokenizer, data, pretrain, generate, classify, evaluate, report):
+    for verbs in (doctor, quickstart, tokenizer, data, pretrain, finetune, align, generate, classify, evaluate, report):
         verbs.register(app)
 
 
