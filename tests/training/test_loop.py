@@ -253,6 +253,23 @@ def test_metrics_are_means_over_targets_in_training_and_in_evaluation(tmp_path: 
     assert merged["val_accuracy"] == loop.state.best_metrics["accuracy"] == pytest.approx(expected)
 
 
+class MeasuredApart(Toy):
+    """Measures one thing while it trains and another on held-out batches."""
+
+    metrics, evaluation_metrics = ("training",), ("held_out",)
+
+    def loss(self, model: torch.nn.Module, *batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, _ = super().loss(model, *batch)
+        return loss, {"training" if model.training else "held_out": 2.0 * (batch[-1] != -100).sum()}
+
+
+def test_an_evaluation_may_measure_other_things_than_training(tmp_path: Path) -> None:
+    toy_loop(tmp_path, MeasuredApart(), Limits(max_steps=1), eval_every=1).run()
+    merged = {key: value for row in rows(tmp_path) for key, value in row.items()}
+    assert merged["training"] == merged["val_held_out"] == 2.0
+    assert not {"held_out", "val_training"} & merged.keys()
+
+
 def test_an_objective_s_own_state_survives_a_stop_with_its_gauges(tmp_path: Path) -> None:
     whole = toy_loop(tmp_path / "whole", Measured())
     whole.run()

@@ -155,11 +155,12 @@ class Loop:
         alone = self.world.size == 1  # a rank that leaves alone would keep the others waiting
         seconds = self.seconds_left() if alone else math.inf
         with self.signals.abandoning(on_signal=self.first_step and alone, seconds=seconds):
-            self.objective.prepare(step, self.model)
+            with autocast(self.machine.device, self.machine.precision):
+                self.objective.prepare(step, self.model)
             batches = self.objective.batches(step, self.world.rank, self.world.size)
             counts = [float(sum(map(count, batches))) for count in (count_targets, self.objective.tokens)]
             targets, tokens = self.world.sum(counts, self.machine.device)
-            sums = self._zeros()
+            sums = self._zeros(self.objective.metrics)
             for index, batch in enumerate(batches):
                 with self._synchronizing(index == len(batches) - 1):
                     with autocast(self.machine.device, self.machine.precision):
@@ -300,7 +301,8 @@ class Loop:
         """The loss and the metrics per target over the held-out batches; None where there are none, or a signal or
         the clock cut in."""
         self.model.eval()
-        sums, targets, cut = self._zeros(), 0.0, 0.0
+        names = self.objective.evaluation_metrics
+        sums, targets, cut = self._zeros(self.objective.metrics if names is None else names), 0.0, 0.0
         for index, batch in enumerate(self.objective.evaluation()):
             if self.signals.requested is not None or self.seconds_left() <= 0:
                 cut = 1.0
@@ -396,8 +398,8 @@ class Loop:
         without: contextlib.AbstractContextManager[None] = self._parallel.no_sync()
         return without
 
-    def _zeros(self) -> dict[str, Tensor]:
-        return {name: torch.zeros((), device=self.machine.device) for name in ("loss", *self.objective.metrics)}
+    def _zeros(self, metrics: tuple[str, ...]) -> dict[str, Tensor]:
+        return {name: torch.zeros((), device=self.machine.device) for name in ("loss", *metrics)}
 
     def _to_device(self, batch: Batch) -> Batch:
         if self.machine.device == "cpu":

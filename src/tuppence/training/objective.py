@@ -28,9 +28,12 @@ class Objective(ABC):
 
     Attributes:
         metrics: the names of the metrics that `loss` gives, always all of them.
+        evaluation_metrics: those that it gives for held-out batches, where they are others; the model is then in
+            evaluation mode.
     """
 
     metrics: tuple[str, ...] = ()
+    evaluation_metrics: tuple[str, ...] | None = None
 
     @abstractmethod
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:

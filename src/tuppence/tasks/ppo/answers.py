@@ -1,0 +1,139 @@
+"""Answers of a model to prompts: written, laid out as tensors, and scored by a reward model.
+
+What is written depends on the weights, the prompt and its seed alone: not on torch's random state, and not on what
+else is in the batch (up to rounding). So a rollout that a kill has cut short is written again as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tuppence.core.errors import NonFiniteError
+from tuppence.data.buckets import batches_by_length, pad
+from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.tasks.ppo.policy import merged
+from tuppence.tokenizer import Tokenizer
+from tuppence.training.objective import IGNORED_TARGET
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How answers are written.
+
+    Attributes:
+        max_tokens: of an answer, at most; the end of text counts as one.
+        temperature: 1 is the policy's own distribution, the only one for which PPO's ratios are exact; 0 is greedy.
+        tokenizer: its `<|endoftext|>` ends an answer.
+    """
+
+    max_tokens: int
+    temperature: float
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        prompt: what was asked, in ids.
+        ids: what was answered, at least one; a finished answer ends with `<|endoftext|>`.
+        finished: whether it does.
+    """
+
+    prompt: list[int]
+    ids: list[int]
+    finished: bool
+
+    @property
+    def words(self) -> list[int]:
+        """The answer without its end of text; may be empty."""
+        return self.ids[:-1] if self.finished else self.ids
+
+
+def write_answers(gpt: GPT, prompts: Sequence[list[int]], seeds: Sequence[int], writing: Writing) -> list[Answer]:
+    """One answer to each prompt, all at once.
+
+    Args:
+        prompts: each at least one token, and short enough that the answer fits into the context behind it.
+        seeds: one for each prompt.
+    """
+    end = writing.tokenizer.end_of_text
+    device = gpt.token_embedding.weight.device.type
+    # in float32: autocast would cast every matrix again for every token
+    with merged(gpt), torch.autocast(device, enabled=False):
+        written = generate(
+            gpt,
+            prompts,
+            max_tokens=writing.max_tokens,
+            temperature=writing.temperature,
+            seed=seeds,
+            stop_ids=[end],
+            vocab_size=writing.tokenizer.vocab_size,
+        )
+    return [
+        Answer(list(prompt), [*answer.ids, end] if answer.finish_reason == "stop" else answer.ids, ended)
+        for prompt, answer in zip(prompts, written, strict=True)
+        for ended in [answer.finish_reason == "stop"]
+    ]
+
+
+def seeds_for(seed: int, step: int, count: int) -> list[int]:
+    """A seed for each prompt of a step: a hash of (seed, step, place), so that neighbours have nothing in common.
+
+    Example:
+        >>> seeds_for(1, 0, 3) == seeds_for(1, 0, 4)[:3], len({*seeds_for(1, 0, 9), *seeds_for(1, 1, 9)})
+        (True, 18)
+    """
+    return [int(np.random.SeedSequence((seed, step, place)).generate_state(1, np.uint64)[0]) for place in range(count)]
+
+
+def lay_out(answers: Sequence[Answer], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Tokens and targets of answers, (B, T) each: targets are the answers' tokens, each where it is predicted.
+
+    Example:
+        >>> tokens, targets = lay_out([Answer([5, 6], [7, 8], finished=False)])
+        >>> tokens[0, :3].tolist(), targets[0, :3].tolist()
+        ([5, 6, 7], [-100, 7, 8])
+    """
+    rows = [np.array([*answer.prompt, *answer.ids][:-1], dtype=np.int64) for answer in answers]
+    targets = [np.array([IGNORED_TARGET] * (len(a.prompt) - 1) + a.ids, dtype=np.int64) for a in answers]
+    width = max(len(row) for row in rows)  # not rounded up beyond the context
+    stacked = (pad(rows, 0, limit=width), pad(targets, IGNORED_TARGET, limit=width))
+    tokens_BT, targets_BT = (torch.from_numpy(array).to(device) for array in stacked)
+    return tokens_BT, targets_BT
+
+
+@torch.no_grad()
+def score_answers(reward: SequenceScorer, answers: Sequence[Answer], batch_size: int) -> Tensor:
+    """The reward model's score of every prompt with its answer, (B,) in float32 on its device.
+
+    It is read at the last token before the end of text, as `tasks.reward` trains it. What is longer than the reward
+    model's context loses its beginning.
+
+    Raises:
+        NonFiniteError: a score is NaN or infinite.
+    """
+    limit = reward.gpt.config.context_length
+    device = reward.score.weight.device
+    texts = [np.array([*answer.prompt, *answer.words][-limit:], dtype=np.int64) for answer in answers]
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    scores_B = torch.zeros(len(answers), device=device)
+    for rows in batches_by_length(lengths, batch_size):
+        tokens_BT = torch.from_numpy(pad([texts[row] for row in rows], 0, limit=limit)).to(device)
+        scores_BC = reward(tokens_BT, torch.from_numpy(lengths[rows]).to(device))
+        scores_B[torch.from_numpy(rows).to(device)] = scores_BC[:, 0].float()
+    if not bool(scores_B.isfinite().all()):
+        bad = float(scores_B[~scores_B.isfinite()][0])
+        raise NonFiniteError(
+            f"the reward model gives {bad} for an answer; the run stops, its last good checkpoint stands",
+            "check the reward model: its own held-out accuracy should stand in its run.yaml",
+        )
+    return scores_B

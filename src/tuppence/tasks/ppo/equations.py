@@ -1,0 +1,130 @@
+"""The mathematics of PPO on answers, as pure functions: advantages, clipped losses, the controller of the KL penalty.
+
+An answer is a trajectory: writing a token is an action, its probability the policy's. Rows of a matrix are answers,
+columns are tokens, and a mask says which columns hold tokens of the answer; those stand side by side. Nothing here
+knows of a model. Shape suffixes: B rows, T columns, N the tokens under the mask, one after the other.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LARGEST_ERROR = 0.2
+"""Ziegler et al. clip the controller's relative error to this, so that one odd rollout does not swing it."""
+
+
+def token_rewards(scores_B: Tensor, log_ratios_BT: Tensor, mask_BT: Tensor, kl_coefficient: float) -> Tensor:
+    """What each token earns: the score at the answer's last token, less β · log(π / π_ref) at every one, (B, T).
+
+    The sum over an answer is its score less β times an unbiased estimate of KL(π ‖ π_ref) (Stiennon et al. 2020,
+    arXiv:2009.01325, section 3.4).
+
+    Args:
+        scores_B: of the whole answers.
+        log_ratios_BT: log π(token) - log π_ref(token).
+
+    Example:
+        >>> answer = torch.tensor([[False, True, True]])
+        >>> token_rewards(torch.tensor([1.0]), torch.tensor([[9.0, 0.5, 0.0]]), answer, kl_coefficient=0.1)
+        tensor([[ 0.0000, -0.0500,  1.0000]])
+    """
+    columns_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    last_BT = mask_BT & (columns_T == (mask_BT * columns_T).amax(dim=1, keepdim=True))
+    return torch.where(mask_BT, -kl_coefficient * log_ratios_BT, 0.0) + last_BT * scores_B[:, None]
+
+
+def generalised_advantages(
+    rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, *, discount: float, trace: float
+) -> Tensor:
+    """How much better each token was than the value function had expected, (B, T); zero outside the mask.
+
+        δ_t = r_t + γ V_{t+1} - V_t          A_t = δ_t + γ λ A_{t+1}
+
+    (Schulman et al. 2015, arXiv:1506.02438, equation 16). After an answer's last token there is nothing: V is 0, also
+    where the answer was cut off, as its score was given for what is there. Returns, the targets of the value function,
+    are A + V.
+
+    Args:
+        rewards_BT: of each token.
+        values_BT: what was expected *before* each token.
+        discount: γ; 1 for answers.
+        trace: λ; 1 is the plain return (no bias, much noise), 0 trusts the value function one token ahead.
+
+    Example:
+        >>> ones = torch.ones(1, 2)
+        >>> generalised_advantages(ones, torch.zeros(1, 2), ones.bool(), discount=1.0, trace=1.0)
+        tensor([[2., 1.]])
+    """
+    advantages_BT = torch.zeros_like(rewards_BT)
+    next_value_B = next_advantage_B = torch.zeros_like(rewards_BT[:, 0])
+    for column in reversed(range(rewards_BT.shape[1])):
+        delta_B = rewards_BT[:, column] + discount * next_value_B - values_BT[:, column]
+        next_advantage_B = (delta_B + discount * trace * next_advantage_B) * mask_BT[:, column]
+        next_value_B = values_BT[:, column] * mask_BT[:, column]
+        advantages_BT[:, column] = next_advantage_B
+    return advantages_BT
+
+
+def whiten(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """Shifts and scales the values under the mask to mean 0 and variance 1; zero elsewhere.
+
+    The size of a step then does not depend on the reward's scale.
+    """
+    inside_N = values_BT[mask_BT]
+    deviation = inside_N.std() if len(inside_N) > 1 else torch.ones((), device=values_BT.device)
+    return torch.where(mask_BT, (values_BT - inside_N.mean()) / (deviation + 1e-8), 0.0)
+
+
+def clipped_policy_loss(log_probabilities_N: Tensor, old_N: Tensor, advantages_N: Tensor, clip: float) -> Tensor:
+    """-min(ρ A, clip(ρ, 1 - ε, 1 + ε) A) of each token, with ρ = π / π_old (Schulman et al. 2017, equation 7).
+
+    A token that has become likelier by more than ε pushes no further up (arXiv:1707.06347); the minimum lets it still
+    be pushed back.
+
+    Args:
+        old_N: the log-probabilities under the policy that wrote the answers.
+        clip: ε.
+
+    Example:
+        >>> log_two = torch.tensor([2.0]).log()
+        >>> clipped_policy_loss(log_two, torch.zeros(1), torch.ones(1), clip=0.2)
+        tensor([-1.2000])
+        >>> clipped_policy_loss(log_two, torch.zeros(1), -torch.ones(1), clip=0.2)
+        tensor([2.])
+    """
+    ratios_N = torch.exp(log_probabilities_N - old_N)
+    clipped_N = ratios_N.clamp(1 - clip, 1 + clip)
+    return torch.maximum(-advantages_N * ratios_N, -advantages_N * clipped_N)
+
+
+def clipped_value_loss(values_N: Tensor, old_N: Tensor, returns_N: Tensor, clip: float) -> Tensor:
+    """½ max((V - R)², (V_clipped - R)²) of each token, where V may move by `clip` from what it was at the rollout.
+
+    Not in the paper, but in OpenAI's code and in every PPO on language models since (Ziegler et al. 2019).
+
+    Example:
+        >>> clipped_value_loss(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([1.0]), clip=0.2)
+        tensor([0.3200])
+    """
+    clipped_N = old_N + (values_N - old_N).clamp(-clip, clip)
+    return 0.5 * torch.maximum((values_N - returns_N) ** 2, (clipped_N - returns_N) ** 2)
+
+
+def next_kl_coefficient(coefficient: float, kl: float, target: float, gain: float) -> float:
+    """β for the next rollout: larger where the policy has gone further from the reference than wanted, else smaller.
+
+        β ← β (1 + gain · clip(kl / target - 1, ±0.2))
+
+    (Ziegler et al. 2019, arXiv:1909.08593, section 2.2.)
+
+    Args:
+        kl: of the last rollout, nats per answer.
+        target: the KL that is wanted.
+
+    Example:
+        >>> next_kl_coefficient(0.1, kl=12.0, target=6.0, gain=0.5)
+        0.11000000000000001
+    """
+    error = min(max(kl / target - 1, -LARGEST_ERROR), LARGEST_ERROR)
+    return coefficient * (1 + gain * error)

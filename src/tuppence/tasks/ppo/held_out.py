@@ -1,0 +1,104 @@
+"""Before and after: what the base and the trained policy answer to held-out prompts, side by side, with their scores.
+
+Both write with the same seeds. `compare` reads the models from disk as everybody else would, once a run is done; it
+writes RUN/held-out.jsonl (a line for each prompt, with both answers) and notes the means in run.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuppence.core.console import note
+from tuppence.core.files import write_text
+from tuppence.core.rundir import RunDir
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.weights import load_model
+from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
+from tuppence.tasks.ppo.objective import HELD_OUT_SEEDS
+from tuppence.tasks.ppo.policy import PolicyWithValue
+from tuppence.tasks.ppo.quality import Quality, answer_quality, distinct
+from tuppence.tasks.ppo.rollout import judge
+
+HELD_OUT = "held-out.jsonl"
+
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What answers are held against.
+
+    Attributes:
+        base: the folder of the model that the policy started from.
+        reward: on the device where all of it is to run.
+        batch_size: answers at a time.
+    """
+
+    base: Path
+    reward: SequenceScorer
+    writing: Writing
+    batch_size: int
+
+
+def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: int) -> dict[str, dict[str, float]]:
+    """The means over held-out prompts, "before" (the base) and "after" (RUN/model): see `Quality`, with
+    `score_standard_error` of the scores' mean, `base_perplexity` over all tokens, and `distinct_2` over all answers."""
+    run = RunDir(out)
+    device = judges.reward.score.weight.device
+    base = load_model(judges.base, device=device, dropout=0.0)
+    rows: list[_Row] = [{"prompt": judges.writing.tokenizer.decode(prompt)} for prompt in prompts]
+    means = {}
+    for name, gpt in (("before", base), ("after", load_model(run.model, device=device, dropout=0.0))):
+        answers, quality = _answer(gpt, base, judges, prompts, seed)
+        means[name] = _means(answers, quality)
+        for row, answer, number in zip(rows, answers, range(len(answers)), strict=True):
+            measured = {key: round(float(values[number]), 4) for key, values in vars(quality).items()}
+            row[name] = {"text": judges.writing.tokenizer.decode(answer.words), **measured}
+    write_text(out / HELD_OUT, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    run.update_record(held_out=means)
+    note(f"{len(prompts):,} held-out prompts, before → after: " + _in_words(means["before"], means["after"]))
+    return means
+
+
+def _answer(
+    gpt: GPT, base: GPT, judges: Judges, prompts: Sequence[list[int]], seed: int
+) -> tuple[list[Answer], Quality]:
+    answers: list[Answer] = []
+    seeds = seeds_for(seed, HELD_OUT_SEEDS, len(prompts))
+    for start in range(0, len(prompts), judges.batch_size):
+        some = slice(start, start + judges.batch_size)
+        answers += write_answers(gpt, prompts[some], seeds[some], judges.writing)
+    judged = judge(PolicyWithValue(gpt).eval(), base, judges.reward, answers, judges.batch_size)
+    return answers, answer_quality(answers, judged)
+
+
+def _means(answers: Sequence[Answer], quality: Quality) -> dict[str, float]:
+    means = {key: float(values.mean()) for key, values in vars(quality).items()}
+    scores, tokens = quality.scores, quality.answer_tokens
+    error = float(scores.std()) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+    nats = float((quality.base_loss * tokens).sum() / tokens.sum())
+    extra = {
+        "score_standard_error": error,
+        "base_perplexity": math.exp(min(nats, 700.0)),
+        "distinct_2": distinct([answer.ids for answer in answers], 2),
+    }
+    return {key: round(value, 4) for key, value in {**means, **extra}.items()}
+
+
+def _in_words(before: dict[str, float], after: dict[str, float]) -> str:
+    shown = {
+        "scores": "reward {:.3f}",
+        "kl": "KL {:.2f}",
+        "entropy": "entropy {:.2f}",
+        "answer_tokens": "{:.1f} tokens",
+        "finished": "{:.0%} finished",
+        "repeated_4grams": "{:.1%} repeated",
+        "base_perplexity": "perplexity under the base {:.1f}",
+    }
+    return ", ".join(f"{form.format(before[key])} → {form.format(after[key])}" for key, form in shown.items())

@@ -1,0 +1,244 @@
+"""PPO as an objective of the one loop: a rollout every few steps, and updates from it in between.
+
+A rollout of R answers is learned from for E epochs, each in minibatches of one global batch; so there is a new one
+every E · ⌈R / global batch⌉ steps. `prepare` makes it, with the weights of that moment; `batches` deals it out, as a
+pure function of seed and step. The rollout, β and the scale of the scores go into every checkpoint.
+
+Several ranks: every rank writes and judges the *whole* rollout, which is the same on each as weights and seeds are, and
+trains on its share of the minibatches. That costs the time of a rollout on each, and needs no communication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tuppence.data.batches import permute
+from tuppence.data.buckets import pad
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
+from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.equations import clipped_policy_loss, clipped_value_loss, next_kl_coefficient
+from tuppence.tasks.ppo.policy import PolicyWithValue
+from tuppence.tasks.ppo.quality import answer_quality
+from tuppence.tasks.ppo.rollout import Judged, Rollout, judge, make_rollout, rollout_gauges
+from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+
+HELD_OUT_SEEDS = 2**40
+"""In the place of a step, for the seeds of held-out answers: no run has so many steps."""
+
+SHOWN_ANSWERS = 2
+
+_MEMORY, _GAUGES = "ppo.", "gauge."
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What PPO remembers from rollout to rollout; kept in every checkpoint.
+
+    Attributes:
+        rollout_step: the step at which the present rollout was made; -1 before the first.
+        kl_coefficient: β of the next rollout.
+        score_mean, score_deviation: of the base's scores, measured on the first rollout.
+    """
+
+    rollout_step: float
+    kl_coefficient: float
+    score_mean: float = 0.0
+    score_deviation: float = 1.0
+
+
+class PPO(Objective):
+    """Learns to write what a reward model likes, without going far from the base.
+
+    Args:
+        prompts, val_prompts: in ids; each leaves room for an answer in the contexts.
+        reward: frozen, in evaluation mode.
+        frozen: the base, where it is not the policy without its adapters.
+        world_size: how many ranks train.
+    """
+
+    metrics = (
+        *("loss/policy_avg", "loss/value_avg", "policy/approxkl_avg", "policy/clipfrac_avg", "policy/entropy_avg"),
+        *("val/ratio", "val/clipfrac_avg"),
+    )
+    evaluation_metrics = (*("scores", "kl", "entropy", "answer_tokens", "finished", "repeated_4grams", "base_loss"),)
+
+    def __init__(
+        self,
+        prompts: Sequence[list[int]],
+        val_prompts: Sequence[list[int]],
+        reward: SequenceScorer,
+        frozen: GPT | None,
+        writing: Writing,
+        config: PPOConfig,
+        world_size: int,
+    ) -> None:
+        self._prompts, self._val_prompts = prompts, val_prompts
+        self._reward, self._frozen, self._writing = reward, frozen, writing
+        self._choice, self._train = config.align, config.train
+        global_batch = config.train.batch_size * config.train.accumulation_steps * world_size
+        self._minibatches = -(-config.align.rollout_prompts // global_batch)
+        self._memory = Memory(-1, config.align.kl_coefficient)
+        self._rollout: Rollout | None = None
+        self._gauges: dict[str, float] = {}
+        self._shown: list[Sample] = []
+
+    @property
+    def steps_per_rollout(self) -> int:
+        """Updates between two rollouts."""
+        return self._choice.rollout_epochs * self._minibatches
+
+    # ---- the rollout ---------------------------------------------------------------------------------------------
+
+    def prepare(self, step: int, model: nn.Module) -> None:
+        """Writes the rollout of this step, if it is the first of one and the rollout is not there yet."""
+        assert isinstance(model, PolicyWithValue)
+        if step % self.steps_per_rollout or self._memory.rollout_step == step:
+            return
+        prompts = self._next_prompts(step // self.steps_per_rollout)
+        seeds = seeds_for(self._train.seed, step, len(prompts))
+        answers = write_answers(model.gpt, prompts, seeds, self._writing)
+        judged = self._judge(model, answers)
+        beta, memory = self._memory.kl_coefficient, replace(self._memory, rollout_step=step)
+        if self._rollout is None and self._choice.normalise_scores:
+            mean, deviation = _scale(judged.scores)
+            memory = replace(memory, score_mean=mean, score_deviation=deviation)
+        payments_R = self._payments(judged, memory)
+        rollout = make_rollout(judged, payments_R, beta, self._choice)
+        gauges = rollout_gauges(judged, payments_R, beta)
+        if self._choice.target_kl is not None:
+            beta = next_kl_coefficient(beta, gauges["objective/kl"], self._choice.target_kl, self._choice.kl_gain)
+            memory = replace(memory, kl_coefficient=beta)
+        self._memory, self._rollout, self._gauges = memory, rollout, gauges
+
+    def _next_prompts(self, rollout: int) -> list[list[int]]:
+        """The prompts of a rollout: all of them once, in random order, then all again in another."""
+        count, size = self._choice.rollout_prompts, len(self._prompts)
+        passes_and_places = [divmod(place, size) for place in range(rollout * count, (rollout + 1) * count)]
+        return [
+            self._prompts[int(permute(np.array([place]), size, self._train.seed, one_pass)[0])]
+            for one_pass, place in passes_and_places
+        ]
+
+    def _judge(self, model: PolicyWithValue, answers: Sequence[Answer]) -> Judged:
+        return judge(model, self._frozen, self._reward, answers, 2 * self._train.batch_size)
+
+    def _payments(self, judged: Judged, memory: Memory) -> Tensor:
+        """What each answer is paid as a whole: scores as distances from the base's, in its standard deviations."""
+        payments_R = (judged.scores - memory.score_mean) / memory.score_deviation
+        return payments_R - self._choice.missing_end_penalty * ~judged.finished
+
+    # ---- updates -------------------------------------------------------------------------------------------------
+
+    def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
+        rollout, size = self._rollout, self._choice.rollout_prompts
+        assert rollout is not None, "prepare comes first"
+        epoch, place = divmod(step, self._minibatches)
+        order = permute(np.arange(size), size, self._train.seed, epoch)
+        minibatch = np.array_split(order, self._minibatches)[place]
+        shares = np.array_split(minibatch, self._train.accumulation_steps * world_size)[rank::world_size]
+        return [_batch(rollout, torch.from_numpy(share)) for share in shares]
+
+    def tokens(self, batch: Batch) -> int:
+        """Up to each row's last target: an answer is what a row ends with."""
+        targets_BT = batch[-1]
+        last_BT = (targets_BT != IGNORED_TARGET) * torch.arange(1, targets_BT.shape[1] + 1)
+        return int(last_BT.amax(dim=1).sum())
+
+    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of a part of the rollout while training, of held-out prompts (with answers written here) otherwise."""
+        assert isinstance(model, PolicyWithValue)
+        if not model.training:
+            return self._held_out_loss(model, *batch)
+        tokens_BT, old_BT, values_BT, advantages_BT, returns_BT, targets_BT = batch
+        at_BT = targets_BT != IGNORED_TARGET
+        old_N, old_values_N = old_BT[at_BT], values_BT[at_BT]
+        statistics, values_N = model(tokens_BT, targets_BT)
+        log_ratios_N = statistics.log_probabilities - old_N
+        choice = self._choice
+        policy_N = clipped_policy_loss(statistics.log_probabilities, old_N, advantages_BT[at_BT], choice.clip)
+        value_N = clipped_value_loss(values_N, old_values_N, returns_BT[at_BT], choice.value_clip)
+        ratios_N = log_ratios_N.detach().exp()
+        return policy_N.sum() + choice.value_weight * value_N.sum(), {
+            "loss/policy_avg": policy_N.sum(),
+            "loss/value_avg": value_N.sum(),
+            "policy/approxkl_avg": 0.5 * (log_ratios_N**2).sum(),
+            "policy/clipfrac_avg": ((ratios_N - 1).abs() > choice.clip).float().sum(),
+            "policy/entropy_avg": statistics.entropies.sum(),
+            "val/ratio": ratios_N.sum(),
+            "val/clipfrac_avg": ((values_N - old_values_N).abs() > choice.value_clip).float().sum(),
+        }
+
+    def gauges(self) -> dict[str, float]:
+        return self._gauges
+
+    # ---- evaluation ----------------------------------------------------------------------------------------------
+
+    def evaluation(self) -> Iterator[Batch]:
+        """Prompts, their lengths, and their numbers; an answer is one target."""
+        numbers = np.arange(len(self._val_prompts))
+        for some in np.array_split(numbers, -(-len(numbers) // (2 * self._train.batch_size))):
+            prompts = [np.array(self._val_prompts[number], dtype=np.int64) for number in some]
+            lengths = torch.tensor([len(prompt) for prompt in prompts])
+            yield torch.from_numpy(pad(prompts, 0)), lengths, torch.from_numpy(some)
+
+    def _held_out_loss(
+        self, model: PolicyWithValue, tokens_BT: Tensor, lengths_B: Tensor, numbers_B: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Minus the penalised reward, with the β that the run began with: a moving one would move the goal."""
+        prompts = [row[:length] for row, length in zip(tokens_BT.tolist(), lengths_B.tolist(), strict=True)]
+        numbers = numbers_B.tolist()
+        seeds = seeds_for(self._train.seed, HELD_OUT_SEEDS, numbers[-1] + 1)
+        answers = write_answers(model.gpt, prompts, [seeds[number] for number in numbers], self._writing)
+        judged = self._judge(model, answers)
+        if 0 in numbers:
+            self._shown = [self._sample(answer) for answer in answers[:SHOWN_ANSWERS]]
+        penalised_R = self._payments(judged, self._memory) - self._choice.kl_coefficient * judged.kl
+        quality = answer_quality(answers, judged)
+        return -penalised_R.sum(), {name: getattr(quality, name).sum() for name in self.evaluation_metrics}
+
+    def _sample(self, answer: Answer) -> Sample:
+        decode = self._writing.tokenizer.decode
+        return Sample(decode(answer.prompt), decode(answer.ids))
+
+    def samples(self, model: nn.Module) -> list[Sample]:
+        """The first held-out answers of the evaluation that has just been made."""
+        return self._shown if self._train.sample_tokens else []
+
+    # ---- what must survive a kill --------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        numbers = {_MEMORY + name: value for name, value in vars(self._memory).items()}
+        numbers |= {_GAUGES + name: value for name, value in self._gauges.items()}
+        kept = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+        return kept | (self._rollout.state() if self._rollout is not None else {})
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        numbers = {name: float(tensor) for name, tensor in tensors.items() if tensor.ndim == 0}
+        memory = {name.removeprefix(_MEMORY): value for name, value in numbers.items() if name.startswith(_MEMORY)}
+        if memory.keys() != vars(self._memory).keys():
+            raise ValueError("it holds no state of PPO")
+        rollout = Rollout.from_state(tensors)
+        if rollout is not None and len(rollout.tokens) != self._choice.rollout_prompts:
+            raise ValueError(f"its rollout has {len(rollout.tokens)} answers")
+        self._memory, self._rollout = Memory(**memory), rollout
+        self._gauges = {n.removeprefix(_GAUGES): value for n, value in numbers.items() if n.startswith(_GAUGES)}
+
+
+def _scale(scores_R: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation; the latter 1 where all scores are equal."""
+    deviation = float(scores_R.std()) if len(scores_R) > 1 else 0.0
+    return float(scores_R.mean()), deviation if deviation > 1e-6 else 1.0
+
+
+def _batch(rollout: Rollout, numbers: Tensor) -> Batch:
+    if len(numbers):
+        return rollout.rows(numbers)
+    *inputs, targets = rollout.rows(torch.tensor([0]))  # fewer answers than ranks and accumulation steps
+    return (*inputs, torch.full_like(targets, IGNORED_TARGET))

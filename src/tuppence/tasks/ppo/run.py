@@ -1,0 +1,144 @@
+"""`run_ppo`: what `tuppence align ppo` calls. From a base, a reward model and prompts to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch.distributed
+from torch import nn
+
+from tuppence.core.errors import InputError
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.lora import add_lora
+from tuppence.model.weights import fingerprint, load_model, load_scorer, model_folder
+from tuppence.tasks.finetune import Base, finetuning_flops, open_base, rows_input
+from tuppence.tasks.instruct import write_language_model
+from tuppence.tasks.ppo.answers import Writing
+from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.held_out import Judges, compare
+from tuppence.tasks.ppo.objective import PPO
+from tuppence.tasks.ppo.policy import PolicyWithValue
+from tuppence.tasks.ppo.prompts import read_prompts
+from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tokenizer import Tokenizer
+from tuppence.training.objective import Objective
+
+
+def run_ppo(
+    base: Path,
+    reward: Path,
+    data: Path,
+    out: Path,
+    config: PPOConfig,
+    options: RunOptions,
+    *,
+    val: Path | None = None,
+) -> dict[str, Any]:
+    """Trains a policy on a reward model's scores, or continues to; returns run.yaml's `result`, `status` and
+    `ended_because`, and `held_out`: what base and policy answer to held-out prompts, in numbers.
+
+    Args:
+        base: what the policy starts from and is held to: a run, a Hugging Face GPT-2 folder, or an adapter's.
+        reward: a run of `tuppence align reward`, or a GPT2ForSequenceClassification folder with one score.
+        data: preferences or instructions; only their prompts are used.
+        val: a file with held-out prompts; a part of `data` where there is none.
+
+    Raises:
+        InputError: base, reward model, data, recipe and run folder do not fit together.
+        NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint stands.
+        Interrupted: SIGINT or SIGTERM; the state is saved.
+    """
+    start, choice = open_base(base), config.align
+    scorer = _open_reward(reward, start)
+    if config.lora.dropout and not choice.full:
+        raise InputError("lora.dropout is above 0, and PPO compares a policy with itself", "leave lora.dropout at 0")
+    context = start.sizes.context_length
+    if choice.max_new_tokens >= context:
+        raise InputError(
+            f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
+            "leave room for a prompt: --set align.max_new_tokens=N",
+        )
+    tokenizer = start.tokenizer.with_chat_template()
+    prompts = read_prompts(
+        data,
+        val,
+        tokenizer,
+        room=context - choice.max_new_tokens,
+        val_fraction=choice.val_fraction,
+        eval_prompts=choice.eval_prompts,
+        seed=config.train.seed,
+    )
+    writing = Writing(choice.max_new_tokens, choice.temperature, tokenizer)
+    lora = None if choice.full else config.lora.resolve()
+
+    def build(device: str) -> tuple[Objective, PolicyWithValue]:
+        # no dropout: a ratio of probabilities must be the update's doing
+        gpt = load_model(base, device=device, dropout=0.0)
+        gpt.activation_checkpointing = config.train.activation_checkpointing
+        frozen: GPT | None = None
+        if lora is None:
+            frozen = load_model(base, device=device, dropout=0.0).requires_grad_(False)
+            gpt.train()
+        else:
+            add_lora(gpt, lora)
+        ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        judge = scorer.to(device)
+        return PPO(prompts.train, prompts.val, judge, frozen, writing, config, ranks), PolicyWithValue(gpt)
+
+    def write_result(model: nn.Module) -> None:
+        assert isinstance(model, PolicyWithValue)
+        write_language_model(model.gpt, out, start, tokenizer, lora)
+
+    per_step = config.train.batch_size * config.train.accumulation_steps
+    tokens_per_row = sum(map(len, prompts.train)) / len(prompts.train) + choice.max_new_tokens
+    job = Job(
+        verb="align ppo",
+        out=out,
+        train=config.train,
+        settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
+        inputs={
+            **start.inputs,
+            "reward": {"path": str(reward), "fingerprint": fingerprint(reward)},
+            "data": rows_input([data] if val is None else [data, val], len(prompts.train)),
+        },
+        tokens_per_step=round(per_step * tokens_per_row),
+        default_steps=lambda ranks: _steps(len(prompts.train), per_step * ranks, config),
+        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        build=build,
+        write_result=write_result,
+        example=f"tuppence chat {out}",
+        compile=False,  # every batch has another length
+    )
+    summary = train(job, options)
+    if not summary:
+        return {}
+    judges = Judges(base=base, reward=scorer, writing=writing, batch_size=2 * config.train.batch_size)
+    return {**summary, "held_out": compare(out, judges, prompts.val, seed=config.train.seed)}
+
+
+def _open_reward(folder: Path, start: Base) -> SequenceScorer:
+    """The reward model, frozen.
+
+    Raises:
+        InputError: it is none, or reads other tokens than the policy writes.
+    """
+    scorer, labels = load_scorer(folder, dropout=0.0)
+    if len(labels) != 1:
+        raise InputError(
+            f"{folder} gives {len(labels)} scores, and a reward is one", "give a run of 'tuppence align reward'"
+        )
+    if Tokenizer.load(model_folder(folder)).fingerprint != start.tokenizer.fingerprint:
+        raise InputError(
+            f"the reward model {folder} has another tokenizer than the base {start.folder}",
+            "train the reward model from the same base: tuppence align reward --base …",
+        )
+    return scorer.requires_grad_(False)
+
+
+def _steps(prompts: int, global_batch: int, config: PPOConfig) -> int:
+    """The updates in which every prompt has been answered `align.epochs` times."""
+    choice = config.align
+    rollouts = max(1, round(choice.epochs * prompts / choice.rollout_prompts))
+    return rollouts * choice.rollout_epochs * -(-choice.rollout_prompts // global_batch)
