@@ -15,6 +15,7 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.adapters import CONFIG, WEIGHTS, load_adapter, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.lora import TARGETS, LoRA, add_lora, lora_layers
 from tuppence.model.weights import fingerprint, load_model, save_model
 
@@ -52,6 +53,27 @@ def test_peft_opens_what_we_write(base: Path, tmp_path: Path, targets: tuple[str
     auto = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter").eval()  # by the base's noted place
     with torch.no_grad():
         assert (auto(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
+
+
+def test_peft_opens_a_classifiers_adapter_with_its_head(base: Path, tmp_path: Path) -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    lora = LoRA(rank=4, alpha=10.0)
+    model = SequenceScorer(load_model(base), 3)
+    train_only(model, "lora", lora)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for _, layer in lora_layers(model):
+            layer.lora_B.normal_(std=0.2)
+        model.score.weight.normal_()
+    place = tmp_path / "adapter"
+    save_adapter(model.gpt, place, lora, base=base, base_sha256=fingerprint(base), score=model.score)
+
+    plain = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=3, pad_token_id=60)
+    other = peft.PeftModel.from_pretrained(plain, place).eval()
+    with torch.no_grad():
+        assert (other(TOKENS).logits - model.eval()(TOKENS, torch.tensor([8, 8]))).abs().max() < 1e-5
+    with pytest.raises(InputError, match="modules_to_save"):  # a language model has no place for the head
+        load_model(place)
 
 
 @pytest.mark.parametrize("targets", [["c_attn"], ["c_attn", "c_proj", "c_fc"], ["mlp.c_proj"]])

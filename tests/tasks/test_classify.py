@@ -1,0 +1,117 @@
+"""The objective of classification, and how its rows are split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tuppence.core.config import load_config
+from tuppence.core.errors import InputError
+from tuppence.data.records.texts import encode_texts
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.tasks.classify import Classes, ClassifyConfig, EncodedLabelled, LabelledFiles, _split
+from tuppence.tokenizer import train_tokenizer
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import IGNORED_TARGET, count_targets
+
+TEXTS = ["see you", "you have won a prize, call now", "noon", "it rained and rained", "call me"]
+LABELS = [0, 1, 0, 2, 1]
+
+
+@pytest.fixture
+def objective() -> Classes:
+    tokenizer = train_tokenizer(TEXTS, vocab_size=260)
+    encoded = encode_texts(tokenizer, TEXTS, context_length=32)
+    rows = [EncodedLabelled(ids, label) for ids, label in zip(encoded.rows, LABELS, strict=True)]
+    return Classes(rows, rows[:3], 32, TrainConfig(batch_size=2, seed=3))
+
+
+@pytest.fixture
+def model() -> SequenceScorer:
+    torch.manual_seed(0)
+    return SequenceScorer(GPT(ModelConfig(n_layers=1, n_heads=1, d_model=8, context_length=32, vocab_size=260)), 3)
+
+
+def test_the_loss_is_the_cross_entropy_summed_over_texts(objective: Classes, model: SequenceScorer) -> None:
+    rows = objective._train
+    loss, found = objective.loss(model, *objective.collate(rows))
+    scores = torch.cat([model(torch.tensor([row.ids.tolist()]), torch.tensor([len(row.ids)])) for row in rows])
+    torch.testing.assert_close(loss, F.cross_entropy(scores, torch.tensor(LABELS)) * len(rows))
+    assert float(found["accuracy"]) == float((scores.argmax(dim=-1) == torch.tensor(LABELS)).sum())
+
+
+def test_a_text_is_one_target_and_its_padding_is_no_token(objective: Classes) -> None:
+    batch = objective.collate(objective._train)
+    assert count_targets(batch) == len(TEXTS)
+    assert objective.tokens(batch) == sum(len(row.ids) for row in objective._train)
+
+
+def test_a_rank_without_rows_adds_nothing(objective: Classes, model: SequenceScorer) -> None:
+    batches = [batch for step in range(3) for rank in range(2) for batch in objective.batches(step, rank, 2)]
+    empty = [batch for batch in batches if (batch[-1] == IGNORED_TARGET).all()]
+    assert empty
+    loss, found = objective.loss(model, *empty[0])
+    loss.backward()
+    assert (loss.item(), float(found["accuracy"]), objective.tokens(empty[0])) == (0.0, 0.0, 0)
+    assert model.score.weight.grad is not None
+    assert not model.score.weight.grad.any()
+
+
+def test_every_text_is_seen_once_an_epoch(objective: Classes) -> None:
+    seen = [label for step in range(3) for batch in objective.batches(step, 0, 1) for label in batch[-1].tolist()]
+    assert sorted(seen) == sorted(LABELS)
+
+
+# ---- the splits --------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, spam: int, ham: int, prefix: str = "") -> Path:
+    lines = [f"spam\t{prefix}won {n}" for n in range(spam)] + [f"ham\t{prefix}see {n}" for n in range(ham)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def config(*overrides: str) -> ClassifyConfig:
+    return load_config(ClassifyConfig, overrides=overrides)
+
+
+def test_the_rows_are_split_seventy_ten_twenty_by_the_seed(tmp_path: Path) -> None:
+    given = LabelledFiles(write(tmp_path / "all.tsv", 20, 80))
+    splits = _split(given, config())
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [70, 10, 20]
+    assert _split(given, config()) == splits
+    assert _split(given, config("train.seed=2")).test != splits.test
+    assert _split(given, config("train.seed=2", "finetune.split_seed=1")).test == splits.test
+
+
+def test_balanced_labels_are_equally_frequent(tmp_path: Path) -> None:
+    splits = _split(LabelledFiles(write(tmp_path / "all.tsv", 20, 80)), config("finetune.balance=true"))
+    assert splits.dropped_by_balance == 60
+    assert [row.label for row in splits.test].count("spam") == len(splits.test) / 2
+
+
+@pytest.mark.parametrize("balance", [False, True])
+@pytest.mark.parametrize("given", [("val",), ("test",), ("val", "test")])
+def test_files_that_are_given_are_those_parts_and_the_rest_is_split(
+    tmp_path: Path, given: tuple[str, ...], balance: bool
+) -> None:
+    paths = {name: write(tmp_path / f"{name}.tsv", 3, 3, prefix=name) for name in given}
+    files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), **paths)
+    splits = _split(files, config(f"finetune.balance={str(balance).lower()}"))
+    parts = {"val": splits.validation, "test": splits.test}
+    for name, part in parts.items():
+        assert all(row.text.startswith(name) for row in part) == (name in given)
+    total = len(splits.train) + sum(len(part) for name, part in parts.items() if name not in given)
+    assert total == (40 if balance else 100)
+
+
+def test_a_label_only_the_validation_rows_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "val.tsv").write_text("eggs\tbreakfast is ready\nham\tsee you\nham\tit rained\n")
+    files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), val=tmp_path / "val.tsv")
+    with pytest.raises(InputError, match="the validation data has the label 'eggs'"):
+        _split(files, config())
