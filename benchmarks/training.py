@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from turns import Step, faster, serve, take_turns
 
 SIZES = {  # (layers, heads, width, context, vocabulary, batch)
     "tiny": (6, 6, 384, 256, 8192, 8),
     "gpt2-124m": (12, 12, 768, 1024, 50304, 32),
 }
-Step = Callable[[], float]
 
 
 def main() -> None:
@@ -34,22 +33,16 @@ def main() -> None:
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
-        serve(options.contender, options)
+        step = build(options.contender, options)
+        serve(step, {"peak": lambda: matrix_peak(SIZES[options.model])})
         return
     import torch
 
     if options.model != "tiny" and not torch.cuda.is_available():
         sys.exit(f"{options.model} needs a GPU, and there is none here; nothing was measured")
     names = ["tuppence", "tuppence-adamw", "transformers", *(["nanogpt", "nanogpt-kept"] if options.nanogpt else [])]
-    contenders = {name: Contender(name) for name in names}
-    for contender in contenders.values():
-        contender.warm_up()
-    rounds: dict[str, list[float]] = {name: [] for name in names}
-    peaks: list[float] = []
-    for _ in range(options.rounds):
-        for name, contender in contenders.items():
-            rounds[name].append(contender.steps(options.steps))
-        peaks.append(contenders["tuppence"].peak())
+    rounds, contenders = take_turns(names, options.rounds, options.steps)
+    peaks = [contenders["tuppence"].ask("peak") for _ in range(3)]
     for contender in contenders.values():
         contender.close()
     report(options.model, rounds, peaks)
@@ -78,67 +71,10 @@ def report(model: str, rounds: dict[str, list[float]], peaks: list[float]) -> No
     for name, seconds in rounds.items():
         step = statistics.median(seconds)
         rate = batch * context / step * config.flops_per_token()
-        faster = statistics.median(theirs / ours for theirs, ours in zip(seconds, rounds["tuppence"], strict=True))
         print(
             f"{name:16}{step * 1e3:>9.0f}{batch * context / step:>9,.0f}{rate / 1e9:>9,.0f}{rate / peak:>9.0%}"
-            f"{faster:>15.2f}×"
+            f"{faster(rounds, 'tuppence', name):>15.2f}×"
         )
-
-
-class Contender:
-    """One contender in its own process, which waits between its turns."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        words = [sys.executable, __file__, *sys.argv[1:], "--contender", name]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def _ask(self, request: str) -> float:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(request, file=self.process.stdin, flush=True)
-        for line in self.process.stdout:
-            if line.startswith("answer "):
-                return float(line.split()[1])
-        raise SystemExit(f"{self.name} failed")
-
-    def warm_up(self) -> None:
-        print(f"{self.name}: compiling … ", end="", flush=True)
-        print(f"{self._ask('warm'):.0f} s", flush=True)
-
-    def steps(self, count: int) -> float:
-        """Median seconds of a step over `count` steps."""
-        return self._ask(f"steps {count}")
-
-    def peak(self) -> float:
-        """FLOP/s of bare bf16 matrix products at the model's shapes."""
-        return self._ask("peak 0")
-
-    def close(self) -> None:
-        self.process.communicate("quit\n")
-
-
-def serve(name: str, options: argparse.Namespace) -> None:
-    step = build(name, options)
-    for line in sys.stdin:
-        request, *rest = line.split()
-        if request == "quit":
-            return
-        if request == "warm":
-            started = time.perf_counter()
-            for _ in range(3):
-                step()
-            answer = time.perf_counter() - started
-        elif request == "peak":
-            answer = matrix_peak(SIZES[options.model])
-        else:
-            times = []
-            for _ in range(int(rest[0])):
-                started = time.perf_counter()
-                step()
-                times.append(time.perf_counter() - started)
-            answer = statistics.median(times)
-        print(f"answer {answer}", flush=True)
 
 
 def build(name: str, options: argparse.Namespace) -> Step:

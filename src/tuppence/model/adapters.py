@@ -2,7 +2,7 @@
 
 `peft` opens what we write, and what it wrote for a GPT-2 we open. Which matrices have an adapter, the tensors say; the
 config is read for rank, scaling, and for the options that we do not compute: those are refused, never ignored. The
-sha256 of the base is noted in the file, so that an adapter is not laid over another model by mistake.
+sha256 of the base is noted in `base.json`, so that an adapter is not laid over another model by mistake.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_BASE_KEY = "base_sha256"
+BASE = "base.json"
+"""Ours alone. In the metadata of the weights it would stand in another order each time, and in the config `peft` would
+complain."""
 _PREFIX = "base_model.model."
 _THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"), strict=True))
 
@@ -74,7 +76,8 @@ def save_adapter(
     try:
         with files.explain_disk_errors(folder):
             temporary.mkdir(parents=True)
-            save_file(tensors, temporary / WEIGHTS, {"format": "pt", _BASE_KEY: base_sha256})
+            save_file(tensors, temporary / WEIGHTS, {"format": "pt"})
+        files.write_json(temporary / BASE, {"sha256": base_sha256})
         files.write_json(temporary / CONFIG, _config(lora, base, scores=score is not None))
         files.commit_folder(temporary, folder)
     finally:
@@ -134,7 +137,7 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
     for key, plain in _PLAIN.items():
         if key in config and config[key] not in plain:
             raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r}", f"only {plain[0]!r} is implemented")
-    tensors, noted = _read_tensors(folder / WEIGHTS)
+    tensors, noted = _read_tensors(folder / WEIGHTS), _noted_base(folder)
     if noted is not None and base_sha256 is not None and noted != base_sha256:
         raise InputError(
             f"{folder} is an adapter of another base: sha256 {noted[:12]}…, and this model has {base_sha256[:12]}…",
@@ -197,19 +200,26 @@ def _number(folder: Path, config: Mapping[str, Any], key: str, kind: type) -> An
     return kind(value)
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """The tensors of an adapter, and the sha256 of its base where that is noted."""
+def _noted_base(folder: Path) -> str | None:
+    """The sha256 of the base, where that is noted: PEFT's own folders say nothing."""
+    if not (folder / BASE).is_file():
+        return None
+    noted = files.read_json(folder / BASE, limit=2**20)
+    value = noted.get("sha256") if isinstance(noted, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     if path.with_name("adapter_model.bin").is_file() and not path.is_file():
         raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
     if not path.is_file():
         raise InputError(f"{path} is missing", "give a complete adapter folder")
     try:
         with safe_open(path, framework="pt") as opened:
-            noted = (opened.metadata() or {}).get(_BASE_KEY)
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError) as error:
         raise CorruptFileError(f"{path} is not a whole safetensors file: {error}", "restore the file") from error
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or not tensor.isfinite().all():
             raise InputError(f"{path}: tensor {name} holds NaN, infinity or whole numbers", "the adapter is broken")
-    return tensors, noted
+    return tensors

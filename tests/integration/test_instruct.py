@@ -1,0 +1,171 @@
+"""`finetune instruct` as a person uses it: kills, equivalences, what others open, and bad input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.integration.conftest import Run, finetune_settings
+from tests.integration.test_resume import TWO_THREADS, kill_until_done
+
+from tuppence.core.rundir import read_json_lines
+from tuppence.model.weights import load_model
+
+STEPS = 24
+
+
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty little tasks, in Alpaca's form."""
+    path = tmp_path_factory.mktemp("tasks") / "tasks.json"
+    words = ["cat", "tree", "moon", "fish", "house", "bird"]
+    rows = [
+        {"instruction": f"Say {word} {count} times.", "input": "", "output": " ".join([word] * count)}
+        for word in words
+        for count in range(1, 11)
+    ]
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def line(base: Path, tasks: Path, out: Path, *more: object, steps: int = STEPS, **options: str) -> list[str]:
+    pairs = [f"{key.replace('__', '.')}={value}" for key, value in options.items()]
+    words = ["finetune", "instruct", "--base", base, "--data", tasks, "--out", out, "--max-steps", steps]
+    return [str(word) for word in (*words, *finetune_settings(*pairs), *more)]
+
+
+def digest(run: Path) -> dict[str, str]:
+    files = [run / "model" / "model.safetensors", *sorted((run / "adapter").glob("*.safetensors"))]
+    files += [run / "checkpoints" / f"step-{STEPS:08d}" / f"{name}.safetensors" for name in ("model", "optimizer")]
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_result_is_a_chat_model_with_an_adapter_that_peft_opens(
+    tuppence: Run, base: Path, tasks: Path, tmp_path: Path
+) -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    out = tmp_path / "run"
+    done = tuppence(*line(base, tasks, out, "--lora", 4, train__eval_every="8", train__learning_rate="0.02"))
+    assert done.returncode == 0, done.stderr
+    scores = [row["val_loss"] for row in read_json_lines(out / "metrics.jsonl") if "val_loss" in row]
+    assert scores[2] < scores[1] < scores[0]
+    assert len(list(read_json_lines(out / "held-out.jsonl"))) == 6
+
+    merged = load_model(out)
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base / "model")
+    theirs = peft.PeftModel.from_pretrained(plain, out / "adapter").eval()
+    with torch.no_grad():
+        assert (theirs(tokens).logits - merged(tokens)).abs().max() < 1e-5
+        assert (load_model(out / "adapter")(tokens) - merged(tokens)).abs().max() < 1e-5
+    assert transformers.AutoTokenizer.from_pretrained(out / "model").chat_template
+
+    checkpoint = load_file(out / "checkpoints" / f"step-{STEPS:08d}" / "model.safetensors")
+    assert all(".lora_" in name for name in checkpoint)
+    said = subprocess.run(
+        [sys.executable, "-m", "tuppence", "chat", str(out), "--temperature", "0"],
+        input="Say moon 2 times.\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert said.returncode == 0, said.stderr
+    assert tuppence("report", out).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("full", [False, True])
+def test_kills_change_no_bit(base: Path, tasks: Path, tmp_path: Path, full: bool) -> None:
+    options = {"train__checkpoint_every": "3", "train__eval_every": "9", "finetune__dropout": "0.1"}
+    more = ["--full"] if full else ["--lora", "4"]
+    command = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "whole", *more, **options)]
+    subprocess.run(command, check=True, capture_output=True, env=TWO_THREADS)
+    cut = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "cut", *more, **options)]
+    assert kill_until_done(cut, tmp_path / "cut", 1, 3, [signal.SIGKILL, signal.SIGTERM]) >= 2
+    assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
+
+
+def losses(run: Path) -> list[float]:
+    return [row["loss"] for row in read_json_lines(run / "metrics.jsonl") if "loss" in row]
+
+
+@pytest.mark.slow
+def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
+    tuppence: Run, base: Path, tasks: Path, tmp_path: Path
+) -> None:
+    sizes = {"1x8": (8, 1), "8x1": (1, 8)}
+    for name, (batch, steps) in sizes.items():
+        options = {"train__batch_size": str(batch), "train__accumulation_steps": str(steps)}
+        done = tuppence(*line(base, tasks, tmp_path / name, "--lora", 4, steps=10, **options))
+        assert done.returncode == 0, done.stderr
+    ranks = line(base, tasks, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tuppence"]
+    done = subprocess.run(
+        [sys.executable, *torchrun, *ranks],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    # 54 rows make six whole batches and one of six: ranks and steps share that one out, too
+    whole = losses(tmp_path / "1x8")
+    assert len(whole) == 10
+    assert losses(tmp_path / "8x1") == pytest.approx(whole, abs=2e-5)
+    assert losses(tmp_path / "ranks") == pytest.approx(whole, abs=2e-5)
+
+
+def test_held_out_rows_are_never_trained_on(tuppence: Run, base: Path, tasks: Path, tmp_path: Path) -> None:
+    rows = json.loads(tasks.read_text())
+    (tmp_path / "val.json").write_text(json.dumps(rows[:5]))
+    out = tmp_path / "run"
+    done = tuppence(*line(base, tasks, out, "--val", tmp_path / "val.json", steps=1))
+    assert done.returncode == 0, done.stderr
+    assert "5 rows" in done.stderr
+    assert "left out of training" in done.stderr
+    assert "rows: 55" in (out / "run.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        ([{"instruction": "Add.", "output": ""}], "row 1"),
+        ([{"instruction": "Add."}], "instructions"),
+        ([{"instruction": "Add.", "output": "5"}] * 3, "validation file"),
+        ([{"instruction": f"{n} " * 200, "output": "5"} for n in range(4)], "context"),
+    ],
+)
+def test_bad_rows_end_in_one_line(
+    tuppence: Run, base: Path, tmp_path: Path, rows: list[dict[str, str]], word: str
+) -> None:
+    (tmp_path / "bad.json").write_text(json.dumps(rows))
+    done = tuppence(*line(base, tmp_path / "bad.json", tmp_path / "run"))
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_base_data_or_recipe_is_another_run(tuppence: Run, base: Path, tasks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert tuppence(*line(base, tasks, out, steps=1)).returncode == 0
+    other = tmp_path / "other.json"
+    other.write_text(tasks.read_text().replace("moon", "star"))
+    for changed in (
+        line(base, other, out, steps=2),
+        line(base, tasks, out, "--lora", 8, steps=2),
+        line(out, tasks, out, steps=2),
+    ):
+        done = tuppence(*changed)
+        assert done.returncode == 2
+        assert "was started" in done.stderr
+    done = tuppence(*line(base, tasks, out, "--full", "--lora", 8))
+    assert (done.returncode, "exclude" in done.stderr) == (2, True)
