@@ -154,6 +154,14 @@ def test_bad_rows_end_in_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_bad_rows_are_left_out_on_request_and_counted(tuppence: Run, base: Path, tasks: Path, tmp_path: Path) -> None:
+    rows = [*json.loads(tasks.read_text()), {"instruction": "Add.", "output": ""}, {"output": "5"}]
+    (tmp_path / "some-bad.json").write_text(json.dumps(rows))
+    done = tuppence(*line(base, tmp_path / "some-bad.json", tmp_path / "run", "--skip-bad-rows", steps=1))
+    assert done.returncode == 0, done.stderr
+    assert "skipped 2 bad rows" in done.stderr
+
+
 def test_another_base_data_or_recipe_is_another_run(tuppence: Run, base: Path, tasks: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert tuppence(*line(base, tasks, out, steps=1)).returncode == 0

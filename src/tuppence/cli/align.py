@@ -30,6 +30,7 @@ def reward(
     val: HeldOut = None,
     lora: Rank = None,
     full: Full = False,
+    skip_bad_rows: options.SkipBadRows = False,
     epochs: options.Epochs = None,
     config: options.Recipe = None,
     set_: options.Set = None,
@@ -58,7 +59,7 @@ def reward(
     over = options.overrides(set_, **_common(lora, full, epochs, max_steps))
     recipe = load_config(RewardConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_reward(base, data, out, recipe, run, val=val)
+    summary = run_reward(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
     options.tell(out, summary, json, f"tuppence evaluate {out}")
 
 
@@ -73,6 +74,7 @@ def dpo(
     ] = None,
     lora: Rank = None,
     full: Full = False,
+    skip_bad_rows: options.SkipBadRows = False,
     epochs: options.Epochs = None,
     config: options.Recipe = None,
     set_: options.Set = None,
@@ -106,7 +108,7 @@ def dpo(
     )
     recipe = load_config(DPOConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_dpo(base, data, out, recipe, run, val=val)
+    summary = run_dpo(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
     options.tell(out, summary, json, f"tuppence chat {out}")
 
 
@@ -122,6 +124,7 @@ def ppo(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Of an answer, at most; 48 if absent.")] = None,
     lora: Rank = None,
     full: Full = False,
+    skip_bad_rows: options.SkipBadRows = False,
     epochs: Annotated[float | None, typer.Option(help="How often to answer each prompt; once if absent.")] = None,
     config: options.Recipe = None,
     set_: options.Set = None,
@@ -157,7 +160,7 @@ def ppo(
     )
     recipe = load_config(PPOConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_ppo(base, reward, data, out, recipe, run, val=val)
+    summary = run_ppo(base, reward, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
     options.tell(out, summary, json, f"tuppence chat {out}")
 
 

@@ -41,6 +41,7 @@ def finetune_classify(
     label_column: Annotated[
         str | None, typer.Option(help="The column of the label: a name, or a number from 0.")
     ] = None,
+    skip_bad_rows: options.SkipBadRows = False,
     epochs: options.Epochs = None,
     config: options.Recipe = None,
     set_: options.Set = None,
@@ -79,7 +80,7 @@ def finetune_classify(
     )
     recipe = load_config(ClassifyConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    given = LabelledFiles(data, val, test, text_column, label_column)
+    given = LabelledFiles(data, val, test, text_column, label_column, skip_bad_rows)
     summary = run_classify(base, given, out, recipe, run)
     options.tell(out, summary, json, f"tuppence classify {out} 'You have WON a prize, call now'")
     if summary and not json:

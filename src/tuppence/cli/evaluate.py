@@ -127,9 +127,11 @@ def _show(results: dict[str, dict[str, Any]]) -> None:
     for task, numbers in results.items():
         typer.echo(task)
         width = max(16, 1 + max(map(len, numbers)))
+        intervals = numbers.get("intervals", {})
         for name, value in numbers.items():
-            if value is not None:
-                typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}")
+            if value is not None and not isinstance(value, dict | list):  # tables are for --json and the report
+                around = "  [{:.4f}, {:.4f}]".format(*intervals[name]) if intervals.get(name) else ""
+                typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
 
 
 def _show_several(results: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ def instruct(
     val: Annotated[Path | None, typer.Option(help="Held-out conversations; a tenth of --data if absent.")] = None,
     lora: Annotated[int | None, typer.Option(min=1, help="Train an adapter of this rank; 16 if absent.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Train every weight instead.")] = False,
+    skip_bad_rows: options.SkipBadRows = False,
     epochs: options.Epochs = None,
     config: options.Recipe = None,
     set_: options.Set = None,
@@ -66,5 +67,5 @@ def instruct(
     )
     recipe = load_config(InstructConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_instruct(base, data, out, recipe, run, val=val)
+    summary = run_instruct(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
     options.tell(out, summary, json, f"tuppence chat {out}")

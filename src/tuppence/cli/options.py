@@ -16,6 +16,7 @@ Base = Annotated[Path, typer.Option(help="The model to start from: a run, or a H
 Out = Annotated[Path, typer.Option(help="The run folder; the same command again continues it.")]
 Recipe = Annotated[Path | None, typer.Option("--config", help="A recipe in YAML, as in configs/.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE on top of the recipe; repeatable.")]
+SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use, and count them.")]
 Epochs = Annotated[float | None, typer.Option(help="How often to see the rows, where nothing else ends the run.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="End after so many optimizer steps.")]
 MaxMinutes = Annotated[float | None, typer.Option(help="End after so many minutes, saving included.")]

@@ -30,10 +30,13 @@ from tuppence.evaluation.task import Numbers
 from tuppence.model.adapters import save_adapter
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.weights import load_model, model_folder, save_scorer
-from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input
+from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input, say_skipped
 from tuppence.tasks.session import Job, RunOptions, train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+
+EVALUATIONS = 2
+"""Validations an epoch: patience of four of them is two epochs without gain."""
 
 
 class ClassifyChoice(Section):
@@ -58,7 +61,6 @@ class ClassifyConfig(Section):
         warmup_steps=20,
         weight_decay=0.01,
         beta2=0.99,
-        eval_every=50,
         patience=4,
         log_every=5,
     )
@@ -72,6 +74,7 @@ class LabelledFiles:
         data: a file of labelled texts.
         val, test: held-out rows; parts of `data` where there are none.
         text_column, label_column: where they stand; found by themselves where that is possible.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
     """
 
     data: Path
@@ -79,6 +82,7 @@ class LabelledFiles:
     test: Path | None = None
     text_column: str | None = None
     label_column: str | None = None
+    skip_bad_rows: bool = False
 
     @property
     def paths(self) -> list[Path]:
@@ -86,7 +90,14 @@ class LabelledFiles:
 
     def read(self, path: Path) -> list[LabelledText]:
         """The rows of one of the files."""
-        return read_labelled(str(path), text_column=self.text_column, label_column=self.label_column).rows
+        found = read_labelled(
+            str(path),
+            text_column=self.text_column,
+            label_column=self.label_column,
+            skip_bad_rows=self.skip_bad_rows,
+        )
+        say_skipped(path, found.skipped_rows)
+        return found.rows
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,7 @@ def run_classify(
     rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
     trained, lora = config.finetune.train, config.lora.resolve()
     per_step = config.train.batch_size * config.train.accumulation_steps
+    training = _with_evaluations(config.train, len(rows))
     _describe(splits)
 
     def build(device: str) -> tuple[Objective, SequenceScorer]:
@@ -164,7 +176,7 @@ def run_classify(
         body.activation_checkpointing = config.train.activation_checkpointing
         model = SequenceScorer(body, len(splits.labels))
         train_only(model, trained, lora)
-        return Classes(rows, val, start.sizes.context_length, config.train), model
+        return Classes(rows, val, start.sizes.context_length, training), model
 
     def write_result(model: nn.Module) -> None:
         assert isinstance(model, SequenceScorer)
@@ -177,7 +189,7 @@ def run_classify(
     job = Job(
         verb="finetune classify",
         out=out,
-        train=config.train,
+        train=training,
         settings={"finetune": config.finetune.model_dump(mode="json"), "lora": config.lora.model_dump(mode="json")},
         inputs={**start.inputs, "data": rows_input(given.paths, len(rows))},
         tokens_per_step=round(per_step * sum(len(row.ids) for row in rows) / len(rows)),
@@ -196,6 +208,14 @@ def measure(out: Path, device: str) -> dict[str, Numbers]:
     """The numbers of a run on its own test split, by task; kept in RUN/evaluation.json."""
     note("measuring on the test split, beside the baselines")
     return evaluate(out, None, Settings(), device=device)
+
+
+def _with_evaluations(train: TrainConfig, rows: int) -> TrainConfig:
+    """Evaluates `EVALUATIONS` times an epoch where the recipe does not say how often: data sets differ in size."""
+    if "eval_every" in train.model_fields_set:
+        return train
+    steps = rows / (train.batch_size * train.accumulation_steps)
+    return train.model_copy(update={"eval_every": max(1, round(steps / EVALUATIONS))})
 
 
 # ---- the rows ----------------------------------------------------------------------------------------------------

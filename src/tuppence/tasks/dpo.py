@@ -175,7 +175,14 @@ class Preferences(PairObjective):
 
 
 def run_dpo(
-    base: Path, data: Path, out: Path, config: DPOConfig, options: RunOptions, *, val: Path | None = None
+    base: Path,
+    data: Path,
+    out: Path,
+    config: DPOConfig,
+    options: RunOptions,
+    *,
+    val: Path | None = None,
+    skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Aligns a model with preferences, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
@@ -183,6 +190,7 @@ def run_dpo(
         base: a run, a Hugging Face GPT-2 folder, or an adapter's: the reference, and where the policy starts.
         data: a file of preferences in any format that `read_preferences` knows.
         val: held-out preferences; a part of `data` where there is none.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
@@ -198,6 +206,7 @@ def run_dpo(
         val_fraction=choice.val_fraction,
         seed=config.train.seed,
         with_end=True,
+        skip_bad_rows=skip_bad_rows,
     )
     lora = None if choice.full else config.lora.resolve()
     prompts = shown_prompts(pairs.held_out, tokenizer, context_length=context)

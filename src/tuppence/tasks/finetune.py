@@ -7,7 +7,7 @@ stream of tokens and needs none of this. Used by `classify`, `instruct`, `reward
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,9 +17,12 @@ import torch
 from pydantic import Field
 
 from tuppence.core.config import Section
+from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
 from tuppence.data.buckets import Buckets, batches_by_length
+from tuppence.data.records.leaks import count_shared, normalise, prompt_of
+from tuppence.data.records.splits import hold_out
 from tuppence.model.config import ModelConfig
 from tuppence.model.lora import TARGETS, LoRA
 from tuppence.model.weights import fingerprint, load_model, model_folder
@@ -92,6 +95,47 @@ def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
     """For run.yaml: which rows were trained on. The fingerprint is of the files' contents, not of their names."""
     digests = [sha256_file(Path(file)) for file in files]
     return {"path": ", ".join(map(str, files)), "fingerprint": "+".join(digests), "rows": rows}
+
+
+def part_rows(
+    read: Callable[[Path], Sequence[Row]],
+    data: Path,
+    val: Path | None,
+    *,
+    fraction: float,
+    seed: int,
+    key: Callable[[object], str],
+    noun: str,
+) -> tuple[list[Row], list[Row]]:
+    """Training and held-out rows; none of the held-out ones is trained on.
+
+    Args:
+        read: the rows of a file.
+        val: the file of the held-out rows; without one, `fraction` of `data` is held out by a hash of the prompts.
+        key: what makes two rows of `data` and `val` the same.
+        noun: what a row is called.
+
+    Raises:
+        InputError: nothing is left to train on, or to hold out.
+    """
+    rows = list(read(data))
+    if val is None:
+        return hold_out(rows, fraction, seed=seed, key=prompt_of)
+    held_out = list(read(val))
+    shared = count_shared(map(key, rows), [key(row) for row in held_out])
+    if shared.count:
+        known = {normalise(key(row)) for row in held_out}
+        rows = [row for row in rows if normalise(key(row)) not in known]
+        warn(f"{counted(shared.count, noun)} of {val} also in {data}: left out of training")
+    if not rows:
+        raise InputError(f"every {noun} of {data} is in {val}", "give another validation file, or none")
+    return rows, held_out
+
+
+def say_skipped(path: Path, skipped_rows: int) -> None:
+    """Tells how many bad rows `--skip-bad-rows` left out."""
+    if skipped_rows:
+        warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
 
 
 def finetuning_flops(sizes: ModelConfig, *, frozen: bool) -> float:

@@ -17,20 +17,27 @@ from torch import Tensor, nn
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
-from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, append_json
 from tuppence.data.buckets import pad
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import EncodedConversation, encode_conversations, encode_prompt
-from tuppence.data.records.leaks import content_of, count_shared, normalise, prompt_of
-from tuppence.data.records.splits import hold_out
+from tuppence.data.records.leaks import content_of, prompt_of
 from tuppence.model.adapters import save_adapter
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.model.weights import load_model, model_folder, save_model
-from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input
+from tuppence.tasks.finetune import (
+    Base,
+    LoRAChoice,
+    RowObjective,
+    finetuning_flops,
+    open_base,
+    part_rows,
+    rows_input,
+    say_skipped,
+)
 from tuppence.tasks.session import Job, RunOptions, train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
@@ -122,7 +129,14 @@ def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
 
 
 def run_instruct(
-    base: Path, data: Path, out: Path, config: InstructConfig, options: RunOptions, *, val: Path | None = None
+    base: Path,
+    data: Path,
+    out: Path,
+    config: InstructConfig,
+    options: RunOptions,
+    *,
+    val: Path | None = None,
+    skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Finetunes on instructions, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
@@ -130,13 +144,21 @@ def run_instruct(
         base: a run, a Hugging Face GPT-2 folder, or an adapter's.
         data: a file of conversations in any format that `read_conversations` knows.
         val: held-out conversations; a part of `data` where there is none.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     start = open_base(base)
-    rows, held_out = _read_rows(data, val, config)
+
+    def read(path: Path) -> list[Conversation]:
+        found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
+        say_skipped(path, found.skipped_rows)
+        return found.rows
+
+    fraction, seed = config.finetune.val_fraction, config.train.seed
+    rows, held_out = part_rows(read, data, val, fraction=fraction, seed=seed, key=content_of, noun="row")
     tokenizer, context = start.tokenizer.with_chat_template(), start.sizes.context_length
     encoded, encoded_val = (
         _encode(tokenizer, part, context, name) for part, name in ((rows, "training"), (held_out, "held-out"))
@@ -178,22 +200,6 @@ def write_language_model(model: GPT, out: Path, base: Base, tokenizer: Tokenizer
     save_model(model, out / "model", tokenizer=tokenizer)
     if lora is not None:
         save_adapter(model, out / "adapter", lora, base=model_folder(base.folder), base_sha256=base.sha256)
-
-
-def _read_rows(data: Path, val: Path | None, config: InstructConfig) -> tuple[list[Conversation], list[Conversation]]:
-    """Training and held-out rows; none of the held-out ones is trained on."""
-    rows = read_conversations(str(data)).rows
-    if val is None:
-        return hold_out(rows, config.finetune.val_fraction, seed=config.train.seed, key=prompt_of)
-    held_out = read_conversations(str(val)).rows
-    leak = count_shared(map(content_of, rows), [content_of(row) for row in held_out])
-    if leak.count:
-        known = {normalise(content_of(row)) for row in held_out}
-        rows = [row for row in rows if normalise(content_of(row)) not in known]
-        warn(f"{counted(leak.count, 'row')} of {val} also in {data}: left out of training")
-    if not rows:
-        raise InputError(f"every row of {data} is in {val}", "give another validation file, or none")
-    return rows, held_out
 
 
 def _encode(

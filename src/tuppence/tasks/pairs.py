@@ -21,12 +21,11 @@ from tuppence.core.errors import InputError
 from tuppence.core.files import write_text
 from tuppence.data.buckets import Array, pad
 from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
-from tuppence.data.records.leaks import content_of, count_shared, normalise, prompt_of
+from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
-from tuppence.data.records.splits import hold_out
 from tuppence.evaluation.reward import HELD_OUT
 from tuppence.model.branches import PADDING
-from tuppence.tasks.finetune import RowObjective
+from tuppence.tasks.finetune import RowObjective, part_rows, say_skipped
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch
@@ -86,6 +85,7 @@ def read_pairs(
     val_fraction: float,
     seed: int,
     with_end: bool,
+    skip_bad_rows: bool = False,
 ) -> Pairs:
     """Reads preferences and says what was left out or cut.
 
@@ -93,11 +93,20 @@ def read_pairs(
         data: a file in any format that `read_preferences` knows.
         val: held-out pairs; a part of `data` where there is none.
         with_end: whether the answers keep the end of text behind them.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
     """
-    rows, held_out = _read_rows(data, val, val_fraction, seed)
+
+    def read(path: Path) -> list[Preference]:
+        found = read_preferences(str(path), skip_bad_rows=skip_bad_rows)
+        say_skipped(path, found.skipped_rows)
+        if found.equal_pairs:
+            note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
+        return found.rows
+
+    rows, held_out = part_rows(read, data, val, fraction=val_fraction, seed=seed, key=content_of, noun="pair")
     encoded: list[list[EncodedPair]] = []
     kept_rows: list[list[Preference]] = []
     cut = equal = 0
@@ -157,27 +166,6 @@ def write_held_out(run: Path, rows: Sequence[Preference], extras: Sequence[dict[
         values = {"prompt": prompt, "chosen": row.chosen, "rejected": row.rejected, **extra}
         lines.append(json.dumps(values, ensure_ascii=False) + "\n")
     write_text(run / HELD_OUT, "".join(lines))
-
-
-def _read_rows(
-    data: Path, val: Path | None, val_fraction: float, seed: int
-) -> tuple[list[Preference], list[Preference]]:
-    """Training and held-out rows; none of the held-out ones is trained on."""
-    found = read_preferences(str(data))
-    rows = found.rows
-    if found.equal_pairs:
-        note(f"left out {counted(found.equal_pairs, 'pair')} of {data}: chosen and rejected are the same")
-    if val is None:
-        return hold_out(rows, val_fraction, seed=seed, key=prompt_of)
-    held_out = read_preferences(str(val)).rows
-    leak = count_shared(map(content_of, rows), [content_of(row) for row in held_out])
-    if leak.count:
-        known = {normalise(content_of(row)) for row in held_out}
-        rows = [row for row in rows if normalise(content_of(row)) not in known]
-        warn(f"{counted(leak.count, 'pair')} of {val} also in {data}: left out of training")
-    if not rows:
-        raise InputError(f"every pair of {data} is in {val}", "give another validation file, or none")
-    return rows, held_out
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:

@@ -74,7 +74,14 @@ class Comparisons(PairObjective):
 
 
 def run_reward(
-    base: Path, data: Path, out: Path, config: RewardConfig, options: RunOptions, *, val: Path | None = None
+    base: Path,
+    data: Path,
+    out: Path,
+    config: RewardConfig,
+    options: RunOptions,
+    *,
+    val: Path | None = None,
+    skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Trains a reward model, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
@@ -82,6 +89,7 @@ def run_reward(
         base: a run, a Hugging Face GPT-2 folder, or an adapter's: mostly the model that is to be aligned.
         data: a file of preferences in any format that `read_preferences` knows.
         val: held-out preferences; a part of `data` where there is none.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
@@ -97,6 +105,7 @@ def run_reward(
         val_fraction=choice.val_fraction,
         seed=config.train.seed,
         with_end=False,
+        skip_bad_rows=skip_bad_rows,
     )
     lora = None if choice.full else config.lora.resolve()
     per_step = config.train.batch_size * config.train.accumulation_steps

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuppence.core.console import counted, warn
-from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import encode_prompt
-from tuppence.data.records.leaks import count_shared, normalise, prompt_of
+from tuppence.data.records.leaks import normalise, prompt_of
 from tuppence.data.records.preferences import Preference, read_preferences
-from tuppence.data.records.splits import hold_out
 from tuppence.data.records.tables import read_table
+from tuppence.tasks.finetune import part_rows, say_skipped
 from tuppence.tokenizer import Tokenizer
 
 Row = Preference | Conversation
@@ -33,7 +32,15 @@ class Prompts:
 
 
 def read_prompts(
-    data: Path, val: Path | None, tokenizer: Tokenizer, *, room: int, val_fraction: float, eval_prompts: int, seed: int
+    data: Path,
+    val: Path | None,
+    tokenizer: Tokenizer,
+    *,
+    room: int,
+    val_fraction: float,
+    eval_prompts: int,
+    seed: int,
+    skip_bad_rows: bool = False,
 ) -> Prompts:
     """Reads, parts and encodes prompts; each prompt once, however often the file has it.
 
@@ -42,35 +49,32 @@ def read_prompts(
         val: held-out ones; a part of `data` where there is none.
         room: the most tokens that a prompt may have; longer ones lose their beginning, and are counted.
         eval_prompts: of the held-out ones, the first so many are used.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
     """
-    rows = _read(data)
-    if val is None:
-        rows, held_out = hold_out(rows, val_fraction, seed=seed, key=prompt_of)
-    else:
-        held_out = _read(val)
-        shared = count_shared(map(prompt_of, rows), [prompt_of(row) for row in held_out])
-        if shared.count:
-            known = {normalise(prompt_of(row)) for row in held_out}
-            rows = [row for row in rows if normalise(prompt_of(row)) not in known]
-            warn(f"{counted(shared.count, 'prompt')} of {val} also in {data}: left out of training")
-        if not rows:
-            raise InputError(f"every prompt of {data} is in {val}", "give another validation file, or none")
+    rows, held_out = part_rows(
+        lambda path: _read(path, skip_bad_rows),
+        data,
+        val,
+        fraction=val_fraction,
+        seed=seed,
+        key=prompt_of,
+        noun="prompt",
+    )
     train = _encode(rows, tokenizer, room, "training")
     return Prompts(train, _encode(held_out, tokenizer, room, "held-out")[:eval_prompts])
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
     """The rows of a file, the first of each prompt."""
-    rows: Sequence[Row]
+    preferences = "chosen" in read_table(str(path), skip_bad_rows=skip_bad_rows).columns
+    reader = read_preferences if preferences else read_conversations
+    found = reader(str(path), skip_bad_rows=skip_bad_rows)
+    say_skipped(path, found.skipped_rows)
     first: dict[str, Row] = {}
-    if "chosen" in read_table(str(path)).columns:
-        rows = read_preferences(str(path)).rows
-    else:
-        rows = read_conversations(str(path)).rows
-    for row in rows:
+    for row in found.rows:
         first.setdefault(normalise(prompt_of(row)), row)
     return list(first.values())
 

@@ -35,6 +35,7 @@ def run_ppo(
     options: RunOptions,
     *,
     val: Path | None = None,
+    skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Trains a policy on a reward model's scores, or continues to; returns run.yaml's `result`, `status` and
     `ended_because`, and `held_out`: what base and policy answer to held-out prompts, in numbers.
@@ -44,6 +45,7 @@ def run_ppo(
         reward: a run of `tuppence align reward`, or a GPT2ForSequenceClassification folder with one score.
         data: preferences or instructions; only their prompts are used.
         val: a file with held-out prompts; a part of `data` where there is none.
+        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: base, reward model, data, recipe and run folder do not fit together.
@@ -69,6 +71,7 @@ def run_ppo(
         val_fraction=choice.val_fraction,
         eval_prompts=choice.eval_prompts,
         seed=config.train.seed,
+        skip_bad_rows=skip_bad_rows,
     )
     writing = Writing(choice.max_new_tokens, choice.temperature, tokenizer)
     lora = None if choice.full else config.lora.resolve()
