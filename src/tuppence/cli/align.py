@@ -12,7 +12,7 @@ from tuppence.cli import options
 Preferences = Annotated[Path, typer.Option(help="Pairs: prompt (or instruction), chosen, rejected; or HH-RLHF's.")]
 HeldOut = Annotated[Path | None, typer.Option("--val", help="Held-out pairs; a tenth of --data if absent.")]
 Rank = Annotated[int | None, typer.Option("--lora", min=1, help="Train an adapter of this rank; 16 if absent.")]
-Full = Annotated[bool, typer.Option("--full", help="Train every weight instead.")]
+Full = Annotated[bool, typer.Option("--full", help="Train every weight instead; best at a lower --set train.lr.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -31,22 +31,23 @@ class Prompt:
 
 
 def shown_prompts(rows: Sequence[Preference], tokenizer: Tokenizer, *, context_length: int) -> list[Prompt]:
-    """The first held-out prompts that leave half of the context to an answer."""
+    """The first held-out prompts that leave a quarter of the context to an answer."""
     prompts = [
         Prompt(number, prompt_of(row), encode_prompt(tokenizer, row.prompt))
         for number, row in enumerate(rows[: 10 * SHOWN_PROMPTS])
     ]
-    return [prompt for prompt in prompts if len(prompt.ids) <= context_length // 2][:SHOWN_PROMPTS]
+    return [prompt for prompt in prompts if len(prompt.ids) <= 3 * context_length // 4][:SHOWN_PROMPTS]
 
 
 def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[str]:
-    """The most likely answers, token by token, at most half a context long. Uses no random state."""
+    """The most likely answers, token by token, as far as the context reaches. Uses no random state."""
     if not prompts or not max_tokens:
         return ["" for _ in prompts]
+    room = model.config.context_length - max(len(prompt.ids) for prompt in prompts)
     answers = generate(
         model,
         [prompt.ids for prompt in prompts],
-        max_tokens=min(max_tokens, model.config.context_length // 2),
+        max_tokens=min(max_tokens, room),
         temperature=0.0,
         stop_ids=[tokenizer.end_of_text],
         vocab_size=tokenizer.vocab_size,

@@ -33,10 +33,10 @@ from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
 class RewardConfig(Section):
     """A recipe for a reward model."""
 
-    align: PairsChoice = PairsChoice()
+    align: PairsChoice = PairsChoice(epochs=2.0)
     lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
-        batch_size=8, learning_rate=1e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
+        batch_size=8, learning_rate=5e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
 
 
