@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tuppence.core import console
+
+if TYPE_CHECKING:
+    from tuppence.data.records.tables import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -124,6 +127,9 @@ def prepare(
     workers: Annotated[int | None, typer.Option(min=1, help="Encoding threads; one per core.")] = None,
     shard_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in a shard; 16,777,216.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the hash behind --val-fraction.")] = 0,
+    evaluation: Annotated[
+        list[str] | None, typer.Option(help="Rows of an evaluation: warns, with a count, of those that stand in INPUT.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn documents into token shards, which pretraining reads.
@@ -137,8 +143,10 @@ def prepare(
       tuppence data prepare 'crawl/**/*.jsonl.zst' --tokenizer TOK --out DATA --val-fraction 0.005 --deduplicate
     """
     from tuppence.data import prepare as preparing
+    from tuppence.data.records.tables import read_table
     from tuppence.tokenizer import Tokenizer
 
+    tables = [read_table(path) for path in evaluation or ()]
     summary = preparing.prepare(
         inputs,
         Tokenizer.load(tokenizer),
@@ -154,8 +162,9 @@ def prepare(
     )
     if summary.skipped_rows:
         console.warn(f"skipped {console.counted(summary.skipped_rows, 'bad row')}")
+    leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows) for table in tables}
     if json:
-        console.emit_json(asdict(summary))
+        console.emit_json(asdict(summary) | ({"leaks": leaks} if leaks else {}))
         return
     for name, split in summary.splits.items():
         typer.echo(
@@ -168,6 +177,21 @@ def prepare(
         read = sum(split["bytes"] for split in summary.splits.values())
         speed = "" if summary.resumed_shards else f", {_size(round(read / summary.seconds))}/s"
         console.note(f"{console.counted(summary.shards, 'shard')} in {out}, {summary.seconds:.1f} s{speed}")
+
+
+def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:
+    """How many rows of an evaluation file stand in the text; said aloud where there are any."""
+    from tuppence.data.records.leaks import count_rows_in_corpus
+    from tuppence.data.sources import iter_texts
+
+    leak = count_rows_in_corpus(iter_texts(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows), table)
+    if leak.count:
+        rows = console.counted(leak.compared, "row")
+        console.warn(f"{leak.count:,} of {rows} of {table.path} stand in the text: a score on them would mean nothing")
+        console.note(f"  for example: {leak.examples[0][:160]}")
+    else:
+        console.note(f"no row of {table.path} stands in the text ({leak.compared:,} were looked for)")
+    return asdict(leak)
 
 
 def _size(count: int) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,16 @@ from hypothesis import strategies as st
 
 from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.labelled import LabelledText
-from tuppence.data.records.leaks import Leak, content_of, count_in_corpus, count_shared, prompt_of
+from tuppence.data.records.leaks import (
+    Leak,
+    content_of,
+    count_in_corpus,
+    count_rows_in_corpus,
+    count_shared,
+    prompt_of,
+)
 from tuppence.data.records.preferences import Preference
+from tuppence.data.records.tables import read_table
 from tuppence.tokenizer.chat_template import Message
 
 ROW = "It was the best of times, it was the worst of times, it was the age of wisdom"
@@ -91,3 +100,17 @@ def test_every_kind_of_row_has_a_prompt_and_content() -> None:
     ]
     assert [prompt_of(row) for row in rows] == ["You won", "Add.\n\n2 + 3?", "2 + 3?"]
     assert [content_of(row) for row in rows] == ["You won\n\nspam", "Add.\n\n2 + 3?\n\n5", "2 + 3?\n\n5"]
+
+
+def test_a_row_leaks_if_any_of_its_long_texts_stands_in_the_corpus(tmp_path: Path) -> None:
+    ending = "and then the whole village came running down to the harbour"
+    rows = [
+        {"ctx": "Nobody knew what the old clock in the tower was waiting for", "endings": ["short", ending]},
+        {"ctx": "A question that stands nowhere in the corpus, however long it may be", "endings": ["a", "b"]},
+        {"ctx": "short", "endings": []},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = read_table(str(tmp_path / "rows.jsonl"))
+    corpus = ["It was late,", f" {ending.upper()}, shouting. The end."]
+    assert count_rows_in_corpus(corpus, table) == Leak(count=1, compared=2, examples=(ending,))
+    assert count_rows_in_corpus(["Nothing of the kind."], table).count == 0

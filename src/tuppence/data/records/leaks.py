@@ -18,6 +18,7 @@ from itertools import pairwise
 from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.preferences import Preference
+from tuppence.data.records.tables import Table
 from tuppence.tokenizer.chat_template import Message
 
 SHORTEST_CHARACTERS = 50
@@ -79,8 +80,37 @@ def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> L
             that does is taken for two.
         evaluation_texts: the rows.
     """
+    found, compared = _found_in_corpus(corpus, evaluation_texts)
+    return Leak(len(found), compared, tuple(evaluation_texts[number] for number in found[:_EXAMPLES]))
+
+
+def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
+    """How many rows of an evaluation file stand in a corpus: one text of the row does, whichever column it is in.
+
+    Args:
+        corpus: as for `count_in_corpus`.
+        table: the rows; their strings and lists of strings are looked for.
+
+    Returns:
+        Counts of rows; of the rows without a text of 50 characters none is compared.
+    """
+    owners: dict[str, set[int]] = defaultdict(set)
+    for number, row in enumerate(table.rows):
+        for value in row.values.values():
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and len(normalise(text)) >= SHORTEST_CHARACTERS:
+                    owners[text].add(number)
+    texts = list(owners)
+    found, _ = _found_in_corpus(corpus, texts)
+    rows = set[int]().union(*(owners[texts[number]] for number in found))
+    compared = set[int]().union(*owners.values())
+    return Leak(len(rows), len(compared), tuple(texts[number] for number in found[:_EXAMPLES]))
+
+
+def _found_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
+    """The numbers of the texts that stand in a corpus, ascending; and how many were long enough to be looked for."""
     rows: dict[int, tuple[str, ...]] = {}
-    for number, text in enumerate(evaluation_texts):
+    for number, text in enumerate(texts):
         words = tuple(_words(text))
         if len(normalise(text)) >= SHORTEST_CHARACTERS and len(words) > 1:
             rows[number] = words
@@ -96,7 +126,7 @@ def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> L
                 first = start - place
                 if first >= 0 and tuple(window[first : first + len(rows[number])]) == rows[number]:
                     found.add(number)
-    return Leak(len(found), len(rows), tuple(evaluation_texts[number] for number in sorted(found)[:_EXAMPLES]))
+    return sorted(found), len(rows)
 
 
 def _words(text: str) -> list[str]:
