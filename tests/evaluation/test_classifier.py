@@ -57,7 +57,7 @@ def test_a_text_gets_the_same_probabilities_whatever_stands_beside_it(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = np.concatenate([classifier.probabilities([text]) for text in TEXTS])
-    monkeypatch.setattr(subject, "TOKENS_AT_ONCE", 60)
+    monkeypatch.setitem(subject.TOKENS_AT_ONCE, "cpu", 60)
     seen: list[int] = []
     together = classifier.probabilities(TEXTS, on_batch=lambda numbers, _: seen.extend(numbers.tolist()))
     np.testing.assert_allclose(together, alone, atol=1e-6)

@@ -1,4 +1,4 @@
-"""`finetune classify`, `classify` and `evaluate` as a person uses them: kills, equivalences, transformers, bad input."""
+"""`finetune classify`, `classify` and `evaluate` as a person uses them: kills, equivalences, bad input."""
 
 from __future__ import annotations
 

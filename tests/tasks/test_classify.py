@@ -14,7 +14,7 @@ from tuppence.data.records.texts import encode_texts
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.tasks.classify import Classes, ClassifyConfig, EncodedLabelled, LabelledFiles, _split
+from tuppence.tasks.classify import Classes, ClassifyConfig, EncodedLabelled, LabelledFiles, _split, _with_evaluations
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, count_targets
@@ -65,6 +65,14 @@ def test_a_rank_without_rows_adds_nothing(objective: Classes, model: SequenceSco
 def test_every_text_is_seen_once_an_epoch(objective: Classes) -> None:
     seen = [label for step in range(3) for batch in objective.batches(step, 0, 1) for label in batch[-1].tolist()]
     assert sorted(seen) == sorted(LABELS)
+
+
+def test_the_rows_are_validated_twice_an_epoch_unless_the_recipe_says_otherwise() -> None:
+    assert _with_evaluations(config("train.batch_size=10").train, rows=1000).eval_every == 50
+    assert _with_evaluations(config("train.batch_size=4", "train.accumulation_steps=5").train, 1000).eval_every == 25
+    assert _with_evaluations(config("train.batch_size=64").train, rows=10).eval_every == 1
+    assert _with_evaluations(config("train.eval_every=7").train, rows=1000).eval_every == 7
+    assert _with_evaluations(config("train.eval_every=0").train, rows=1000).eval_every == 0
 
 
 # ---- the splits --------------------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_scorer, model_folder
 from tuppence.tokenizer import Tokenizer
 
-TOKENS_AT_ONCE = 8192
+TOKENS_AT_ONCE = {"cpu": 1024}
+"""Tokens of a batch, padding counted, by kind of device: on a CPU, what its caches hold is a third faster than 8,192."""
+
 TEXTS_AT_ONCE = 2048
 """Texts that are held while a stream is classified: enough to sort by length, little enough for any memory."""
 
@@ -79,7 +81,7 @@ class Classifier(Subject):
         encoded = encode_texts(self.tokenizer, texts, context_length=context_length)
         results = np.empty((len(texts), len(self.labels)))
         with torch.inference_mode(), self.arithmetic():
-            for numbers in batches_of_tokens(encoded.lengths, TOKENS_AT_ONCE):
+            for numbers in batches_of_tokens(encoded.lengths, tokens_at_once(self.device)):
                 rows = [encoded.rows[number] for number in numbers]
                 tokens_BT = torch.from_numpy(pad(rows, value=0, limit=context_length)).to(self.device)
                 lengths_B = torch.from_numpy(encoded.lengths[numbers]).to(self.device)
@@ -127,6 +129,16 @@ def load_classifier(folder: Path, device: str = "auto", precision: str = "auto")
         )
     chosen = choose_precision(device, "float32" if precision == "auto" else precision)
     return Classifier(folder, scorer.gpt, tokenizer, device, chosen, scorer, tuple(labels))
+
+
+def tokens_at_once(device: str) -> int:
+    """Tokens of a batch on a device.
+
+    Example:
+        >>> tokens_at_once("cpu"), tokens_at_once("cuda:1")
+        (1024, 16384)
+    """
+    return TOKENS_AT_ONCE.get(device.partition(":")[0], 16_384)
 
 
 def batches_of_tokens(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:

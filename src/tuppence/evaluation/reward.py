@@ -21,7 +21,7 @@ from tuppence.data.buckets import pad
 from tuppence.data.records.encoding import encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
-from tuppence.evaluation.classifier import TOKENS_AT_ONCE, Classifier, batches_of_tokens
+from tuppence.evaluation.classifier import Classifier, batches_of_tokens, tokens_at_once
 from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings
 
@@ -81,7 +81,7 @@ def pair_rewards(subject: Classifier, pairs: list[Preference]) -> NDArray[np.flo
     rewards = np.empty(len(texts))
     with torch.inference_mode(), subject.arithmetic(), console.progress("answers") as bar:
         task = bar.add_task("reward", total=len(texts))
-        for numbers in batches_of_tokens(lengths, TOKENS_AT_ONCE):
+        for numbers in batches_of_tokens(lengths, tokens_at_once(subject.device)):
             tokens_BT = torch.from_numpy(pad([texts[number] for number in numbers], 0, limit=context))
             lengths_B = torch.from_numpy(lengths[numbers])
             scores_B1 = subject.scorer(tokens_BT.to(subject.device), lengths_B.to(subject.device))

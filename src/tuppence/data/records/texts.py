@@ -48,7 +48,7 @@ def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, context_length: 
         >>> tokenizer = train_tokenizer(["You have WON a prize."], vocab_size=260)
         >>> encoded = encode_texts(tokenizer, ["You", "You have WON"], context_length=4)
         >>> encoded.lengths.tolist(), encoded.truncated_rows, encoded.truncated_tokens
-        ([3, 4], 1, 8)
+        ([3, 4], 1, 6)
     """
     for number, text in enumerate(texts, start=1):
         if not text.strip():
