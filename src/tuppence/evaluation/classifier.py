@@ -27,7 +27,7 @@ from tuppence.model.weights import load_scorer, model_folder
 from tuppence.tokenizer import Tokenizer
 
 TOKENS_AT_ONCE = {"cpu": 1024}
-"""Tokens of a batch, padding counted, by kind of device: on a CPU, what its caches hold is a third faster than 8,192."""
+"""Tokens of a batch, padding counted, by device. 8,192 are a third slower on a CPU: its caches are small."""
 
 TEXTS_AT_ONCE = 2048
 """Texts that are held while a stream is classified: enough to sort by length, little enough for any memory."""
