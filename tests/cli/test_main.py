@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
@@ -115,6 +116,16 @@ def test_a_misspelt_verb_or_flag_exits_2_and_points_to_help(tuppence: Tuppence) 
     assert flag.returncode == 2
     assert "'tuppence doctor --help'" in flag.stderr
     assert len(verb.stderr.splitlines()) == len(flag.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [["--out", "s3://bucket/run"], ["--out=s3://bucket/run"]])
+def test_a_folder_on_s3_is_refused_and_not_made_here(
+    words: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_code("data", "synth", "sms", *words) == 2
+    assert "s3://bucket/run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_verb_the_help_is_shown(tuppence: Tuppence) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tuppence.core.errors import Interrupted, TuppenceError
+from tuppence.core.errors import InputError, Interrupted, TuppenceError
 
 LIFE = (
     *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
@@ -86,6 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str], debug: bool) -> int:
     _register_verbs()
     try:
+        _refuse_remote_folders(arguments)
         result: Any = app(arguments, standalone_mode=False, prog_name="tuppence")
         return result if isinstance(result, int) else 0
     except typer.Exit as finished:
@@ -112,6 +113,14 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         hint = "this is a defect of ours: run again with --debug and report what it prints"
         return _complain(f"{type(error).__name__}: {error}", hint, 1)
+
+
+def _refuse_remote_folders(arguments: list[str]) -> None:
+    """Folders are local for now. As a path, "s3://bucket/run" would quietly become the local folder "s3:/bucket/run"."""
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        flag, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if value.startswith("s3://") and flag in ("--out", "--base", "--tokenizer", "--reward"):
+            raise InputError(f"{flag} {value}: folders on s3:// cannot be used yet", "give a local folder")
 
 
 def _complain(message: str, hint: str, code: int) -> int:
