@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run: the --out of a training verb.")],
+    run: Annotated[Path, typer.Argument(help="A run: the --out of a training verb, or of the quickstart.")],
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
@@ -31,8 +31,9 @@ def report(
       tuppence report runs/tiny --open
     """
     from tuppence.figures.report import write_report
+    from tuppence.figures.story import RECORD_NAME, write_story
 
-    path = write_report(run)
+    path = write_story(run) if (run / RECORD_NAME).is_file() else write_report(run)
     if json:
         console.emit_json({"report": str(path)})
     else:

@@ -64,6 +64,9 @@ details { background: var(--card); border: 1px solid var(--line); border-radius:
 summary { cursor: pointer; font-weight: 600; }
 details[open] summary { margin-bottom: 10px; }
 code { font: 13px/1.5 var(--mono); overflow-wrap: anywhere; }
+.command { margin: 0 0 10px; padding: 10px 14px; background: var(--soft); border-radius: 8px; }
+.command code { white-space: pre-wrap; }
+a { color: var(--blue); }
 footer { margin-top: 40px; color: var(--muted); font-size: 13px; }
 h1, b, span, td, th, pre, mark, code { unicode-bidi: isolate; }
 @media (max-width: 560px) { main { padding: 24px 14px 40px; } h1 { font-size: 24px; } .card { padding: 14px; }
@@ -160,6 +163,16 @@ def details(title: str, *pieces: str) -> str:
     """Something to unfold."""
     content = "".join(piece for piece in pieces if piece)
     return f"<details><summary>{text(title)}</summary>{content}</details>" if content else ""
+
+
+def command(lines: str) -> str:
+    """A command line, or several, one a line."""
+    return f'<div class="command"><code>{text(lines)}</code></div>' if lines else ""
+
+
+def link(path: str, label: str) -> str:
+    """A link to a file beside the page."""
+    return f'<a href="{text(path)}">{text(label)}</a>'
 
 
 def sample(prompt: str, continuation: str) -> str:

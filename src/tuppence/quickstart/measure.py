@@ -1,0 +1,137 @@
+"""What the quickstart finds out about its language models: the same questions to base, instruction and DPO model.
+
+The numbers are those of `tuppence evaluate` on all of them at once (see `command`). Beside them stand the share of
+right answers by kind of task, and a few answers side by side: always the first held-out ones, not the best.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuppence.core.console import note
+from tuppence.core.rundir import RunDir, read_json_lines
+from tuppence.data.records.preferences import read_preferences
+from tuppence.data.synthetic.instructions import iter_instructions
+from tuppence.evaluation.answers import is_exact, read_asked
+from tuppence.evaluation.evaluate import ROWS_FOLDER, Settings, evaluate_several
+from tuppence.model.weights import load_model
+from tuppence.tasks.answers import greedy_answers, shown_prompts
+from tuppence.tasks.instruct import HELD_OUT
+from tuppence.tokenizer import Tokenizer
+
+SCORED_TOKENS, ANSWER_TOKENS, ASKED = 30_000, 40, 600
+SHOWN_TASKS = 8
+
+
+def command(root: Path, runs: Sequence[Path]) -> str:
+    """The command line that finds the same numbers."""
+    tasks, settings = _what(root, runs)
+    data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
+    limits = f" --max-tokens {SCORED_TOKENS} --limit {ASKED} --answer-tokens {ANSWER_TOKENS}"
+    return f"tuppence evaluate {' '.join(map(str, runs))} --tasks {','.join(tasks)}{data}{limits}"
+
+
+def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int) -> dict[str, Any]:
+    """Evaluates language models.
+
+    Args:
+        root: the quickstart's folder.
+        runs: theirs, the base first.
+        made, seed: how many instructions were made, and from which seed; tells the kind of each task.
+
+    Returns:
+        What `evaluate_several` gives; and `kinds`, `answers` and `preferences` where there is an instruction model.
+    """
+    tasks, settings = _what(root, runs)
+    found = evaluate_several(runs, tasks, settings)
+    for name, numbers in found["runs"].items():
+        exact = f", exact match {numbers['exact_match']['accuracy']:.1%}" if "exact_match" in numbers else ""
+        note(f"      {name}: perplexity {numbers['perplexity']['perplexity']:.2f}{exact}")
+    if "exact_match" in tasks:
+        rows = _answered(root, [run.name for run in runs], made, seed)
+        found |= {"kinds": _by_kind(rows), "answers": _first_of_each_kind(rows)}
+    if root / "dpo" in runs:
+        found["preferences"] = _answers_to_preferences(root, runs)
+    return found
+
+
+def _what(root: Path, runs: Sequence[Path]) -> tuple[list[str], Settings]:
+    """Tasks and settings: exact match only where instructions were held out."""
+    data = {"perplexity": str(root / "data")}
+    if root / "instruct" in runs:
+        data["exact_match"] = str(root / "instruct" / HELD_OUT)
+    settings = Settings(task_data=data, max_tokens=SCORED_TOKENS, limit=ASKED, answer_tokens=ANSWER_TOKENS)
+    return list(data), settings
+
+
+def _answered(root: Path, names: Sequence[str], made: int, seed: int) -> list[dict[str, Any]]:
+    """The held-out tasks with their kind, and each model's answer."""
+    kinds = {_joined(task.instruction, task.input): task.kind for task in iter_instructions(made, seed)}
+    asked = read_asked(str(root / "instruct" / HELD_OUT), ASKED).rows
+    answers: dict[str, dict[int, str]] = {}
+    for name in names:
+        log = read_json_lines(root / name / ROWS_FOLDER / "exact_match.jsonl")
+        answers[name] = {row["row"]: row["answer"] for row in log if "row" in row}
+    return [
+        {
+            "prompt": one.messages[-1].content,
+            "kind": kinds.get(one.messages[-1].content, "other"),
+            "reference": one.reference,
+            "answers": {name: answers[name][number] for name in names},
+        }
+        for number, one in enumerate(asked)
+    ]
+
+
+def _joined(instruction: str, further: str) -> str:
+    """A task as a conversation has it."""
+    return f"{instruction.strip()}\n\n{further.strip()}" if further.strip() else instruction.strip()
+
+
+def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Kind → how many rows it has, and the share that each model has right."""
+    kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        kinds[row["kind"]].append(row)
+    return {
+        kind: {
+            "rows": len(members),
+            "right": {
+                name: sum(is_exact(row["answers"][name], row["reference"]) for row in members) / len(members)
+                for name in members[0]["answers"]
+            },
+        }
+        for kind, members in sorted(kinds.items())
+    }
+
+
+def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first row of each of the first kinds, with what is right."""
+    shown = list({row["kind"]: row for row in reversed(rows)}.values())[::-1][:SHOWN_TASKS]
+    return [
+        {**row, "right": {name: is_exact(answer, row["reference"]) for name, answer in row["answers"].items()}}
+        for row in shown
+    ]
+
+
+def _answers_to_preferences(root: Path, runs: Sequence[Path]) -> list[dict[str, Any]]:
+    """The first held-out prompts of the preferences, answered greedily by each model."""
+    held_out = read_preferences(str(root / "dpo" / HELD_OUT)).rows
+    tokenizer = Tokenizer.load(RunDir(runs[-1]).model)
+    models = {run.name: load_model(run).eval() for run in runs}
+    context = min(model.config.context_length for model in models.values())
+    prompts = shown_prompts(held_out, tokenizer, context_length=context)
+    answers = {
+        name: greedy_answers(model, prompts, tokenizer, max_tokens=ANSWER_TOKENS) for name, model in models.items()
+    }
+    return [
+        {
+            "prompt": prompt.text,
+            "reference": held_out[prompt.row].chosen,
+            "answers": {name: answers[name][number] for name in answers},
+        }
+        for number, prompt in enumerate(prompts)
+    ]
