@@ -116,7 +116,7 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _refuse_remote_folders(arguments: list[str]) -> None:
-    """Folders are local for now: as a path, "s3://bucket/run" would quietly become the local folder "s3:/bucket/run"."""
+    """Folders are local for now; as a path, "s3://bucket/run" would become the local folder "s3:/bucket/run"."""
     for before, word in zip(["", *arguments], arguments, strict=False):
         flag, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
         if value.startswith("s3://") and flag in ("--out", "--base", "--tokenizer", "--reward"):
