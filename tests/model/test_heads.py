@@ -111,5 +111,5 @@ def test_classifiers_and_language_models_are_told_apart(tmp_path: Path, small_co
 
 
 def test_an_unknown_choice_is_refused(small_config: ModelConfig) -> None:
-    with pytest.raises(InputError, match="cannot train .some. alone"):
+    with pytest.raises(InputError, match=r"cannot train .some. alone"):
         train_only(SequenceScorer(GPT(small_config), 2), "some")  # type: ignore[arg-type]
