@@ -78,7 +78,7 @@ def right_by_kind(kinds: Mapping[str, Mapping[str, Any]], width: float = 8.4) ->
         axes.set_ylim(len(best_first) - 0.4, -0.6)
         axes.set_xlim(-3, 103)
         axes.set_xlabel("% right", loc="right")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(models))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(models) if width > 6 else 1)
     return figure
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tuppence.tasks.classify import ClassifyChoice, ClassifyConfig
 from tuppence.tasks.dpo import DPOChoice, DPOConfig
 from tuppence.tasks.finetune import LoRAChoice
-from tuppence.tasks.instruct import InstructConfig
+from tuppence.tasks.instruct import InstructChoice, InstructConfig
 from tuppence.tasks.pretrain import ModelChoice, PretrainConfig
 from tuppence.training.config import TrainConfig
 
@@ -34,35 +34,41 @@ PRETRAIN = PretrainConfig(
 """configs/quickstart.yaml"""
 
 SPAM = ClassifyConfig(
-    finetune=ClassifyChoice(train="all", dropout=0.0),
+    finetune=ClassifyChoice(train="all", dropout=0.1),
     train=TrainConfig(
         batch_size=32,
         learning_rate=1e-3,
         warmup_steps=10,
         weight_decay=0.01,
         beta2=0.99,
-        eval_every=50,
+        eval_every=100,
         log_every=5,
-        max_steps=200,
+        max_steps=300,
     ),
 )
 """configs/quickstart-spam.yaml"""
 
 INSTRUCT = InstructConfig(
-    lora=LoRAChoice(rank=32),
+    finetune=InstructChoice(val_fraction=0.03),
+    lora=LoRAChoice(rank=32, alpha=128.0),
     train=TrainConfig(
         batch_size=32,
-        learning_rate=4e-3,
+        optimizer="muon",
+        learning_rate=5e-3,
         warmup_steps=20,
         weight_decay=0.0,
         beta2=0.99,
-        eval_every=100,
+        eval_every=250,
         sample_tokens=30,
         log_every=10,
-        max_steps=600,
+        max_steps=1000,
     ),
 )
-"""configs/quickstart-instruct.yaml"""
+"""configs/quickstart-instruct.yaml
+
+Held-out loss after 120 steps from the same base: AdamW at 4e-3 3.51, at 1.2e-2 5.76; Muon with alpha 64 at 1e-2 3.19,
+at 4e-2 5.47; Muon with alpha 128 at 5e-3 3.09.
+"""
 
 DPO = DPOConfig(
     align=DPOChoice(beta=0.1),
@@ -74,10 +80,10 @@ DPO = DPOConfig(
         weight_decay=0.0,
         beta2=0.99,
         eval_every=10,
-        sample_every=40,
+        sample_every=60,
         sample_tokens=40,
         log_every=2,
-        max_steps=40,
+        max_steps=60,
     ),
 )
 """configs/quickstart-dpo.yaml"""
