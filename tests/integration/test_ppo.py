@@ -157,7 +157,7 @@ def test_full_finetuning_and_a_budget_work_as_everywhere(
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert 0 <= summary["result"]["dollars"] <= 0.01
-    assert {"before", "after"} == summary["held_out"].keys()
+    assert {"before", "after", "gain"} == summary["held_out"].keys()
     assert summary["held_out"]["before"]["kl"] == 0
     assert (out / "adapter").exists() == (flag == "--budget")
 

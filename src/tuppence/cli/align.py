@@ -119,7 +119,7 @@ def ppo(
     out: options.Out,
     val: Annotated[Path | None, typer.Option(help="Held-out prompts; a tenth of --data if absent.")] = None,
     kl_coefficient: Annotated[
-        float | None, typer.Option(help="What a nat away from the base costs at the start; 0.05 if absent.")
+        float | None, typer.Option(help="What a nat away from the base costs at the start; 0.1 if absent.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Of an answer, at most; 48 if absent.")] = None,
     lora: Rank = None,

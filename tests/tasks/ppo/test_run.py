@@ -62,6 +62,9 @@ def test_the_numbers_before_and_after_are_those_of_base_and_result(places: Place
     rows = [json.loads(line) for line in (places.out / "held-out.jsonl").read_text().splitlines()]
     scores = [row["after"]["scores"] for row in rows]
     assert sum(scores) / len(scores) == pytest.approx(after["scores"], abs=1e-3)
+    gain = summary["held_out"]["gain"]
+    assert gain["scores"] == pytest.approx(after["scores"] - before["scores"], abs=1e-3)
+    assert gain["standard_error"] > 0
     assert load_model(places.out).config == SIZES
 
 

@@ -13,14 +13,16 @@ class PPOChoice(Section):
     """The `align` section. A *rollout* is a set of answers that the policy writes, is paid for, and learns from."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
-    rollout_prompts: int = Field(64, ge=1, le=65_536, description="prompts that are answered at a time, over all ranks")
+    rollout_prompts: int = Field(
+        128, ge=1, le=65_536, description="prompts that are answered at a time, over all ranks"
+    )
     rollout_epochs: int = Field(2, ge=1, le=64, description="how often a rollout is learned from")
     epochs: float = Field(1.0, gt=0, le=1000, description="how often to answer each prompt, where nothing else ends it")
     max_new_tokens: int = Field(48, ge=1, le=65_536, description="of an answer, its end of text included")
     temperature: float = Field(1.0, gt=0, le=10, description="1 is the policy itself; others make the ratios biased")
-    kl_coefficient: float = Field(0.05, ge=0, description="β at the start: the price of a nat away from the base")
-    target_kl: float | None = Field(6.0, gt=0, description="nats per answer that β is steered to; None: β stays")
-    kl_gain: float = Field(0.5, gt=0, le=5, description="how fast β follows: by a fifth of this per rollout, at most")
+    kl_coefficient: float = Field(0.1, ge=0, description="β at the start: the price of a nat away from the base")
+    target_kl: float | None = Field(3.0, gt=0, description="nats per answer that β is steered to; None: β stays")
+    kl_gain: float = Field(0.1, gt=0, le=5, description="how fast β follows: by a fifth of this per rollout, at most")
     normalise_scores: bool = Field(True, description="scores in standard deviations from the base's mean score")
     missing_end_penalty: float = Field(1.0, ge=0, description="what an answer without an end of text loses")
     clip: float = Field(0.2, gt=0, lt=1, description="ε of the policy's ratio")
@@ -29,19 +31,23 @@ class PPOChoice(Section):
     discount: float = Field(1.0, gt=0, le=1, description="γ")
     trace: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage estimation")
     val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
-    eval_prompts: int = Field(64, ge=1, le=65_536, description="held-out prompts that an evaluation answers, at most")
+    eval_prompts: int = Field(128, ge=1, le=65_536, description="held-out prompts that an evaluation answers, at most")
 
 
 class PPOConfig(Section):
-    """A PPO recipe. `train.batch_size` counts answers, as everywhere per rank and accumulation step."""
+    """A PPO recipe. `train.batch_size` counts answers, as everywhere per rank and accumulation step.
+
+    The defaults were found on a model of 2.2M parameters. With β = 0.05, or steered to 6 nats, the reward rose further,
+    and the answers fell apart: perplexity under the base doubled. With rollouts of 64 and batches of 16 most of the way
+    from the base was noise.
+    """
 
     align: PPOChoice = PPOChoice()
     lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
-        batch_size=16,
+        batch_size=32,
         learning_rate=1e-3,
         warmup_steps=8,
-        schedule="constant",
         weight_decay=0.0,
         beta2=0.99,
         eval_every=32,

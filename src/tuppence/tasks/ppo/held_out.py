@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,13 @@ class Judges:
 
 
 def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: int) -> dict[str, dict[str, float]]:
-    """The means over held-out prompts, "before" (the base) and "after" (RUN/model): see `Quality`, with
-    `score_standard_error` of the scores' mean, `base_perplexity` over all tokens, and `distinct_2` over all answers."""
+    """Writes and measures both models' answers.
+
+    Returns:
+        The means over held-out prompts, "before" (the base) and "after" (RUN/model): see `Quality`, with
+        `base_perplexity` over all tokens and `distinct_2` over all answers. "gain" has the mean difference of the
+        scores, prompt by prompt, and its standard error.
+    """
     run = RunDir(out)
     device = judges.reward.score.weight.device
     base = load_model(judges.base, device=device, dropout=0.0)
@@ -60,9 +66,12 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
         for row, answer, number in zip(rows, answers, range(len(answers)), strict=True):
             measured = {key: round(float(values[number]), 4) for key, values in vars(quality).items()}
             row[name] = {"text": judges.writing.tokenizer.decode(answer.words), **measured}
+    gains = [row["after"]["scores"] - row["before"]["scores"] for row in rows]
+    means["gain"] = {"scores": statistics.fmean(gains), "standard_error": _standard_error(gains)}
     write_text(out / HELD_OUT, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     run.update_record(held_out=means)
     note(f"{len(prompts):,} held-out prompts, before → after: " + _in_words(means["before"], means["after"]))
+    note("the reward's gain is {scores:.3f}, with a standard error of {standard_error:.3f}".format(**means["gain"]))
     return means
 
 
@@ -80,15 +89,17 @@ def _answer(
 
 def _means(answers: Sequence[Answer], quality: Quality) -> dict[str, float]:
     means = {key: float(values.mean()) for key, values in vars(quality).items()}
-    scores, tokens = quality.scores, quality.answer_tokens
-    error = float(scores.std()) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+    tokens = quality.answer_tokens
     nats = float((quality.base_loss * tokens).sum() / tokens.sum())
     extra = {
-        "score_standard_error": error,
         "base_perplexity": math.exp(min(nats, 700.0)),
         "distinct_2": distinct([answer.ids for answer in answers], 2),
     }
     return {key: round(value, 4) for key, value in {**means, **extra}.items()}
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def _in_words(before: dict[str, float], after: dict[str, float]) -> str:
