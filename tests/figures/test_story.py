@@ -11,7 +11,8 @@ import pytest
 
 from tuppence.core.errors import InputError
 from tuppence.figures.record import read_run
-from tuppence.figures.story import RECORD_NAME, Story, read_story, render, write_story
+from tuppence.figures.story import render, write_story
+from tuppence.figures.story_record import RECORD_NAME, Story, read_story
 
 RUNS = ("pretrain", "spam", "instruct", "dpo")
 

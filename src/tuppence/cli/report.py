@@ -31,7 +31,8 @@ def report(
       tuppence report runs/tiny --open
     """
     from tuppence.figures.report import write_report
-    from tuppence.figures.story import RECORD_NAME, write_story
+    from tuppence.figures.story import write_story
+    from tuppence.figures.story_record import RECORD_NAME
 
     path = write_story(run) if (run / RECORD_NAME).is_file() else write_report(run)
     if json:

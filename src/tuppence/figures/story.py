@@ -11,63 +11,24 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuppence import __version__
 from tuppence.core import files
-from tuppence.core.errors import InputError, TuppenceError
+from tuppence.core.errors import InputError
 from tuppence.figures import classification, curves, milestones, page
-from tuppence.figures.record import RunRecord, finite, read_run, series
+from tuppence.figures.record import finite, read_run
 from tuppence.figures.report import REPORT_NAME, duration
+from tuppence.figures.story_record import Story, number_at, read_story
 from tuppence.figures.style import SMALL, dollars_label
 from tuppence.figures.svg import to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RECORD_NAME = "story.json"
-"""What the quickstart keeps: {"version": 1, "stages": {name: {title, command, seconds, dollars, numbers}}}."""
-
 NAMES = {"pretrain": "base", "instruct": "instruction model", "dpo": "DPO model"}
 """What the language models are called on the page, by their run folders."""
-
-TINY = (3.4, 2.3)
-
-
-@dataclass(frozen=True)
-class Story:
-    """What there is to tell.
-
-    Attributes:
-        root: the quickstart's folder.
-        stages: story.json, by stage.
-        runs: the runs of those stages that made one.
-    """
-
-    root: Path
-    stages: Mapping[str, Mapping[str, Any]]
-    runs: Mapping[str, RunRecord]
-
-    def numbers(self, stage: str) -> Mapping[str, Any]:
-        """What a stage found; nothing where it was not done."""
-        found = self.stages.get(stage, {}).get("numbers")
-        return found if isinstance(found, Mapping) else {}
-
-
-def read_story(root: Path) -> dict[str, dict[str, Any]]:
-    """The stages in ROOT/story.json; none where there is no such file, or it is damaged."""
-    content: Any = {}
-    with contextlib.suppress(TuppenceError):
-        content = files.read_json(root / RECORD_NAME)
-    stages = content.get("stages") if isinstance(content, dict) else None
-    found = stages if isinstance(stages, dict) else {}
-    return {
-        name: one
-        for name, one in found.items()
-        if isinstance(one, dict) and finite(one.get("seconds")) is not None and isinstance(one.get("numbers"), dict)
-    }
 
 
 def write_story(root: Path) -> Path:
@@ -107,23 +68,23 @@ def render(story: Story) -> str:
 
 def _header(story: Story) -> str:
     size = story.runs["pretrain"].number("parameters") if "pretrain" in story.runs else None
-    parts = [f"{size / 1e6:.1f}M parameters" if size else "", f"made in {duration(_seconds(story))}"]
+    parts = [f"{size / 1e6:.1f}M parameters" if size else "", f"made in {duration(story.seconds)}"]
     line = " · ".join(part for part in parts if part)
     return f'<header><h1>The life of a small model</h1><p class="muted">{page.text(line)}</p></header>'
 
 
 def _headline(story: Story) -> Iterator[tuple[str, str]]:
-    scores = _scores(story)
-    if (perplexity := _number(scores, "pretrain", "perplexity", "perplexity")) is not None:
+    scores = story.scores
+    if (perplexity := number_at(scores, "pretrain", "perplexity", "perplexity")) is not None:
         yield "perplexity of held-out stories", f"{perplexity:.2f}"
-    if (classes := _classes(story)) and (accuracy := finite(classes.get("accuracy"))) is not None:
+    if (classes := story.classes) and (accuracy := finite(classes.get("accuracy"))) is not None:
         yield "spam test accuracy", f"{accuracy:.1%}"
     for run in ("pretrain", "instruct"):
-        if (share := _number(scores, run, "exact_match", "accuracy")) is not None:
+        if (share := number_at(scores, run, "exact_match", "accuracy")) is not None:
             yield f"tasks exactly right, {NAMES[run]}", f"{share:.1%}"
-    if (order := _last(story, "dpo", "val_rewards/accuracies")) is not None:
+    if (order := story.last("dpo", "val_rewards/accuracies")) is not None:
         yield "preferences in the right order", f"{order:.1%}"
-    yield "wall time", duration(_seconds(story))
+    yield "wall time", duration(story.seconds)
     if dollars := sum(finite(stage.get("dollars")) or 0.0 for stage in story.stages.values()):
         yield "dollars", dollars_label(dollars)
 
@@ -172,7 +133,7 @@ def _pretraining(story: Story) -> Iterator[str]:
 
 
 def _spam(story: Story) -> Iterator[str]:
-    run, classes = story.runs.get("spam"), _classes(story)
+    run, classes = story.runs.get("spam"), story.classes
     if run is None or not classes:
         return
     yield _done(story, "spam")
@@ -212,7 +173,7 @@ def _instructions(story: Story) -> Iterator[str]:
         yield f"<p>{trained:,.0f} of {size:,.0f} parameters were trained: the adapter. The base stayed as it was.</p>"
     exact = {
         NAMES.get(name, name): tasks["exact_match"]
-        for name, tasks in _scores(story).items()
+        for name, tasks in story.scores.items()
         if isinstance(tasks, Mapping) and isinstance(tasks.get("exact_match"), Mapping)
     }
     yield page.pair(
@@ -240,8 +201,8 @@ def _preferences(story: Story) -> Iterator[str]:
         page.card(_picture(milestones.preference_curve(run.metrics), "dpo-order", "Held-out pairs in order by step")),
         page.card(_picture(milestones.margin_curve(run.metrics), "dpo-margin", "Reward margin by step")),
     )
-    order, margin = (_last(story, "dpo", key) for key in ("val_rewards/accuracies", "val_rewards/margins"))
-    loss = _last(story, "dpo", "val_loss")
+    order, margin = (story.last("dpo", key) for key in ("val_rewards/accuracies", "val_rewards/margins"))
+    loss = story.last("dpo", "val_loss")
     rows = [
         ("pairs in the right order", "a coin's 50 %", _share(order)),
         ("reward margin, nats", "0 by definition", None if margin is None else f"{margin:.3f}"),
@@ -254,7 +215,7 @@ def _preferences(story: Story) -> Iterator[str]:
 
 
 def _evaluation(story: Story) -> Iterator[str]:
-    scores = _scores(story)
+    scores = story.scores
     if not scores:
         return
     yield _done(story, "evaluate")
@@ -265,7 +226,7 @@ def _evaluation(story: Story) -> Iterator[str]:
         ("tasks exactly right", "exact_match", "accuracy", "{:.1%}"),
         ("answers ended by the model", "exact_match", "ended", "{:.1%}"),
     ):
-        values = [_number(scores, run, task, key) for run in scores]
+        values = [number_at(scores, run, task, key) for run in scores]
         if any(value is not None for value in values):
             rows.append((label, *("" if value is None else show.format(value) for value in values)))
     yield page.card(page.table(("", *(NAMES.get(run, run) for run in scores)), rows))
@@ -355,36 +316,6 @@ def _safely(make: Any, *values: Any) -> Any:
 
 def _picture(figure: Figure | None, name: str, label: str) -> str:
     return to_svg(figure, name, label) if figure is not None else ""
-
-
-def _scores(story: Story) -> Mapping[str, Any]:
-    runs = story.numbers("evaluate").get("runs")
-    return runs if isinstance(runs, Mapping) else {}
-
-
-def _classes(story: Story) -> Mapping[str, Any]:
-    """The spam run's evaluation."""
-    found = story.runs["spam"].evaluation.get("classification") if "spam" in story.runs else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _number(scores: Mapping[str, Any], *keys: str) -> float | None:
-    value: Any = scores
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return finite(value)
-
-
-def _last(story: Story, run: str, key: str) -> float | None:
-    """A metric at a run's last evaluation."""
-    if run not in story.runs:
-        return None
-    _, values = series(story.runs[run].metrics, key)
-    return values[-1] if values else None
-
-
-def _seconds(story: Story) -> float:
-    return sum(float(stage["seconds"]) for name, stage in story.stages.items() if name != "report")
 
 
 def _share(value: Any) -> str | None:

@@ -16,7 +16,7 @@ from tuppence.core.console import note
 from tuppence.core.errors import InputError
 from tuppence.cost.ledger import read_attempts
 from tuppence.figures.report import duration
-from tuppence.figures.story import RECORD_NAME, read_story
+from tuppence.figures.story_record import RECORD_NAME, read_story
 from tuppence.figures.style import dollars_label
 from tuppence.quickstart import STAGES
 from tuppence.quickstart.plan import Plan
