@@ -46,7 +46,7 @@ def places(tmp_path: Path, tokenizer: Tokenizer) -> Places:
 
 def run(places: Places, steps: int = 4, **config: Any) -> dict[str, Any]:
     choice = PPOChoice(rollout_prompts=8, max_new_tokens=6, **config.pop("align", {}))
-    train = TrainConfig(batch_size=4, max_steps=steps, precision="float32", eval_every=2)
+    train = TrainConfig(batch_size=4, max_steps=steps, precision="float32", eval_every=2, learning_rate=0.1)
     recipe = PPOConfig(align=choice, train=train, **config)
     return run_ppo(places.base, places.reward, places.data, places.out, recipe, RunOptions())
 
