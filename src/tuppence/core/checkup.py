@@ -22,6 +22,7 @@ from tuppence.core.environment import GIB
 Status = Literal["ok", "warn", "fail"]
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "eval": (("lm_eval",), "lm-eval on our models"),
     "files": (("pyarrow", "zstandard"), "reading .parquet and .zst"),
     "plot": (("matplotlib",), "tuppence report"),
     "track": (("tensorboard",), "--track tensorboard"),
