@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,7 +143,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(run_folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         while b"stopped" not in process.stderr.readline():
             assert process.poll() is None
-        time.sleep(0.3)
+        assert process.stderr.read(2) == b"> "
         process.send_signal(signal.SIGINT)  # at the prompt: no end either
         while b"stopped" not in process.stderr.readline():
             assert process.poll() is None
