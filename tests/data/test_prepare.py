@@ -7,16 +7,15 @@ import errno
 import gzip
 import json
 import random
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.kills import kill_until_done
 
 from tuppence.core.errors import InputError, OutOfSpaceError
 from tuppence.data import packs
@@ -268,22 +267,6 @@ def test_settings_that_make_no_sense_are_refused(
         run(write(tmp_path / "a.txt", made_up(20)), **options)
 
 
-def killed_at_random_moments(command: list[str], out: Path, rng: random.Random, kills: int) -> int:
-    """Runs a command, killing it `kills` times: soon after it finished a shard, and at any moment, in turn."""
-    hits = 0
-    for number in range(kills):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        shards = len(list(out.glob("train-*.bin")))
-        while number % 2 == 0 and process.poll() is None and len(list(out.glob("train-*.bin"))) <= shards:
-            time.sleep(0.001)
-        time.sleep(rng.random() * (1.5 if number % 2 else 0.02))
-        process.send_signal(signal.SIGKILL)
-        hits += process.wait() == -signal.SIGKILL
-    last = subprocess.run(command, capture_output=True, text=True)
-    assert last.returncode == 0, last.stderr
-    return hits
-
-
 def test_a_run_killed_many_times_ends_with_the_same_bytes(tmp_path: Path, tokenizer: Tokenizer) -> None:
     tokenizer.save(tmp_path / "tok")
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\n<|endoftext|>\n".join(made_up(30_000)).encode()))
@@ -295,8 +278,12 @@ def test_a_run_killed_many_times_ends_with_the_same_bytes(tmp_path: Path, tokeni
 
     whole = subprocess.run(command(tmp_path / "whole"), capture_output=True, text=True)
     assert whole.returncode == 0, whole.stderr
-    hits = killed_at_random_moments(command(tmp_path / "killed"), tmp_path / "killed", random.Random(), kills=5)
-    assert hits >= 2, "the run was over before it could be killed"
+
+    def shards(out: Path) -> int:
+        return len(list(out.glob("train-*.bin")))
+
+    # no new shard at all: the moment lies while the program starts; the others soon after a shard was finished
+    kill_until_done(command(tmp_path / "killed"), tmp_path / "killed", 1, 5, progress=shards, patience=(0, 2))
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
     assert len(TokenShards.open(tmp_path / "whole").index.shards) > 10
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.integration.conftest import Run, finetune_settings
-from tests.integration.test_resume import TWO_THREADS, kill_until_done
+from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 
 from tuppence.core.rundir import read_json_lines
 from tuppence.model.weights import load_model, load_scorer
@@ -129,7 +129,8 @@ def test_kills_change_no_bit(base: Path, pairs: Path, tmp_path: Path, verb: str,
         for name in ("whole", "cut")
     )
     subprocess.run(whole, check=True, capture_output=True, env=TWO_THREADS)
-    assert kill_until_done(cut, tmp_path / "cut", 1, 2, [signal.SIGKILL, signal.SIGTERM]) >= 1
+    signals = (signal.SIGKILL, signal.SIGTERM)
+    kill_until_done(cut, tmp_path / "cut", 1, 2, progress=logged_rows, signals=signals, patience=(1, 6))
     assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
 
 

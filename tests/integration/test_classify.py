@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.integration.conftest import Run, finetune_settings
-from tests.integration.test_resume import TWO_THREADS, kill_until_done
+from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 
 from tuppence.core.rundir import read_json_lines
 
@@ -142,7 +142,8 @@ def test_kills_change_no_bit(base: Path, messages: Path, tmp_path: Path, what: s
     command = [sys.executable, "-m", "tuppence", *line(base, messages, tmp_path / "whole", "--train", what, **options)]
     subprocess.run(command, check=True, capture_output=True, env=TWO_THREADS)
     cut = [sys.executable, "-m", "tuppence", *line(base, messages, tmp_path / "cut", "--train", what, **options)]
-    assert kill_until_done(cut, tmp_path / "cut", 1, 3, [signal.SIGKILL, signal.SIGTERM]) >= 2
+    signals = (signal.SIGKILL, signal.SIGTERM)
+    kill_until_done(cut, tmp_path / "cut", 1, 3, progress=logged_rows, signals=signals, patience=(1, 6))
     assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
     scores = [
         json.loads((tmp_path / name / "evaluation.json").read_text())["classification"] for name in ("cut", "whole")

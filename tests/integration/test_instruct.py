@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.integration.conftest import Run, finetune_settings
-from tests.integration.test_resume import TWO_THREADS, kill_until_done
+from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 
 from tuppence.core.rundir import read_json_lines
 from tuppence.model.weights import load_model
@@ -89,7 +89,8 @@ def test_kills_change_no_bit(base: Path, tasks: Path, tmp_path: Path, full: bool
     command = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "whole", *more, **options)]
     subprocess.run(command, check=True, capture_output=True, env=TWO_THREADS)
     cut = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "cut", *more, **options)]
-    assert kill_until_done(cut, tmp_path / "cut", 1, 3, [signal.SIGKILL, signal.SIGTERM]) >= 2
+    signals = (signal.SIGKILL, signal.SIGTERM)
+    kill_until_done(cut, tmp_path / "cut", 1, 3, progress=logged_rows, signals=signals, patience=(1, 6))
     assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
 
 

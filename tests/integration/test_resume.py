@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.conftest import Run, settings
+from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 
 STEPS = 60
-TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}  # sums that are divided must come out the same
 EVERY = ("train.checkpoint_every=4", "train.eval_every=12", "model.dropout=0.1", "train.optimizer=muon")
 
 
@@ -39,48 +38,19 @@ def uninterrupted(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return digest(out)
 
 
-def kill_until_done(command: list[str], out: Path, seed: int, kills: int, signals: list[int]) -> int:
-    """Ends `command` at random moments of its work, `kills` times, then lets it finish; counts how often it hit."""
-    chance, hits = random.Random(seed), 0
-    log = out / "metrics.jsonl"
-
-    def rows() -> int:
-        return log.read_bytes().count(b"\n") if log.exists() else 0
-
-    for attempt in range(kills + 1):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=TWO_THREADS
-        )
-        if attempt < kills:
-            # rows are cut back when an attempt begins: wait for new ones, then for any moment between two
-            start, wanted = rows(), chance.randint(1, STEPS // kills + 2)
-            while process.poll() is None and not 0 < rows() - min(start, rows()) >= wanted:
-                start = min(start, rows())
-                time.sleep(0.001)
-            time.sleep(chance.uniform(0, 0.03))
-            if process.poll() is None:
-                os.kill(process.pid, chance.choice(signals))
-                hits += 1
-        _, errors = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL, 143, 130), errors
-    assert process.returncode == 0, errors
-    return hits
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_sigkill_at_random_moments_changes_no_bit(
     corpus: Path, tmp_path: Path, uninterrupted: dict[str, str], seed: int
 ) -> None:
-    hits = kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", seed, 6, [signal.SIGKILL])
-    assert hits >= 3
+    kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", seed, 6, progress=logged_rows)
     assert digest(tmp_path / "run") == uninterrupted
 
 
 @pytest.mark.slow
 def test_all_kinds_of_signals_change_no_bit(corpus: Path, tmp_path: Path, uninterrupted: dict[str, str]) -> None:
     signals = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
-    kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", 4, 4, signals)
+    kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", 4, 4, progress=logged_rows, signals=signals)
     assert digest(tmp_path / "run") == uninterrupted
 
 
@@ -161,5 +131,5 @@ def test_a_compiled_run_killed_twice_changes_no_bit_and_leaves_at_once_while_com
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
     assert time.monotonic() - started < 25
-    kill_until_done(line(corpus, cut, *compiled), cut, 5, 2, [signal.SIGKILL])
+    kill_until_done(line(corpus, cut, *compiled), cut, 5, 2, progress=logged_rows)
     assert digest(cut) == digest(whole)
