@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tuppence.training.determinism import step_seed
+
 PROGRAM = """
 import hashlib, torch
 from tuppence.training.determinism import compute_deterministically
@@ -31,3 +33,11 @@ print(len(digests))
 def test_a_compiled_scatter_adds_in_one_order() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_step_seeds_are_distinct_and_fit_torch() -> None:
+    seeds = {step_seed(seed, step, rank) for seed in range(4) for step in range(500) for rank in range(4)}
+    assert len(seeds) == 4 * 500 * 4
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    ones = sum(seed.bit_count() for seed in seeds) / len(seeds)
+    assert 31 < ones < 32  # neighbours differ in half of their 63 bits

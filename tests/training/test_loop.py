@@ -17,7 +17,7 @@ from tuppence.core.errors import InputError, Interrupted, NonFiniteError
 from tuppence.core.rundir import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
-from tuppence.training.loop import Machine
+from tuppence.training.parallel import Machine
 
 
 def rows(folder: Path) -> list[dict[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tuppence.training.objective import IGNORED_TARGET, count_targets
+from tuppence.training.objective import IGNORED_TARGET, Sums, count_targets
 
 
 def test_ignored_targets_do_not_count() -> None:
@@ -14,3 +14,11 @@ def test_ignored_targets_do_not_count() -> None:
         torch.zeros(6, 5), targets.flatten(), ignore_index=IGNORED_TARGET, reduction="sum"
     ) / torch.log(torch.tensor(5.0))
     assert round(float(ones)) == 3
+
+
+def test_sums_keep_their_order_and_no_graph() -> None:
+    sums, loss = Sums(("a", "b"), "cpu"), torch.tensor(2.0, requires_grad=True)
+    sums.add(loss * 2, {"b": torch.tensor(5), "a": torch.tensor(0.5)})
+    sums.add(loss, {"a": torch.tensor(0.25), "b": torch.tensor(1)})
+    assert sums.names == ("loss", "a", "b")
+    assert sums.as_floats() == [6.0, 0.75, 6.0]

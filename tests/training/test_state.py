@@ -32,3 +32,21 @@ def test_speed_is_timed_tokens_over_timed_seconds() -> None:
         == 200
     )
     assert State().tokens_per_second is None
+
+
+def test_steps_add_up_until_the_window_is_read() -> None:
+    state = State()
+    state.count_step(10, 4, {"loss": 2.0, "accuracy": 1.0})
+    state.count_step(20, 6, {"loss": 3.0, "accuracy": 2.0})
+    assert (state.step, state.tokens, state.window_targets) == (2, 30, 10)
+    assert (state.window_loss, state.window_metrics) == (5.0, {"accuracy": 3.0})
+
+
+def test_the_best_evaluation_is_kept_and_the_others_are_counted() -> None:
+    state = State()
+    for step, loss in enumerate((3.0, 2.0, 2.0, 2.5)):
+        state.step = step
+        state.count_evaluation({"loss": loss, "accuracy": step / 10})
+    assert (state.best_val_loss, state.best_step, state.best_metrics) == (2.0, 1, {"accuracy": 0.1})
+    assert (state.val_loss, state.evaluated_step, state.without_gain) == (2.5, 3, 2)
+    assert state.val_metrics == {"accuracy": 0.3}

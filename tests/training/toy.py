@@ -13,8 +13,9 @@ from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
 from tuppence.training.config import TrainConfig
-from tuppence.training.loop import Loop, Machine
+from tuppence.training.loop import Loop
 from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+from tuppence.training.parallel import Machine
 from tuppence.training.throughput import Meter
 from tuppence.training.tracking import open_trackers
 

@@ -29,11 +29,13 @@ from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.distributed import join_world, leave_world
-from tuppence.training.loop import Loop, Machine, trained_parameters
+from tuppence.training.loop import Loop
 from tuppence.training.objective import Objective
+from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
 from tuppence.training.throughput import Meter, device_peak
 from tuppence.training.tracking import check_tracker, open_trackers
+from tuppence.training.trained import trained_parameters
 
 FREE_TO_CHANGE = frozenset(
     {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
@@ -251,7 +253,7 @@ def _new_record(run: RunDir, job: Job, options: RunOptions, machine: Machine, pr
 def _sizes(model: nn.Module) -> dict[str, int]:
     """How large the model is, and how much of it is trained where that is not all."""
     total = sum(parameter.numel() for parameter in model.parameters())
-    trained = sum(parameter.numel() for _, parameter in trained_parameters(model))
+    trained = sum(parameter.numel() for parameter in trained_parameters(model).values())
     return {"parameters": total} | ({"trained_parameters": trained} if trained < total else {})
 
 

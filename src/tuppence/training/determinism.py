@@ -18,3 +18,17 @@ def compute_deterministically() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     # off: it would overwrite every fresh tensor, and we read none before writing it
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A seed of 63 bits for (seed, step, rank) by two rounds of splitmix64: neighbours have nothing in common.
+
+    Steele, Lea and Flood 2014, https://doi.org/10.1145/2714064.2660195.
+    """
+    value = (seed << 40) ^ (step << 8) ^ rank
+    for _ in range(2):
+        value = (value + 0x9E3779B97F4A7C15) & (2**64 - 1)
+        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+        value ^= value >> 31
+    return value >> 1

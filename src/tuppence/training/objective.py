@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 Batch = tuple[Tensor, ...]
@@ -85,3 +86,24 @@ class Objective(ABC):
 def count_targets(batch: Batch) -> int:
     """The number of valid targets of a batch: what its summed loss is to be divided by."""
     return int((batch[-1] != IGNORED_TARGET).sum())
+
+
+class Sums:
+    """Loss and metrics added up over batches, on the device: nothing waits for their values before the end.
+
+    Args:
+        metrics: the names of the metrics.
+    """
+
+    def __init__(self, metrics: tuple[str, ...], device: str) -> None:
+        self.names = ("loss", *metrics)
+        self._values = {name: torch.zeros((), device=device) for name in self.names}
+
+    def add(self, loss: Tensor, metrics: dict[str, Tensor]) -> None:
+        """One more batch, as `Objective.loss` gave it."""
+        for name, value in {"loss": loss, **metrics}.items():
+            self._values[name] = self._values[name] + value.detach()
+
+    def as_floats(self) -> list[float]:
+        """The sums, in the order of `names`."""
+        return [float(value) for value in self._values.values()]

@@ -47,6 +47,32 @@ class State:
         """Over the whole run, without evaluation, checkpoints and start-up."""
         return self.timed_tokens / self.clock.train if self.clock.train else None
 
+    def count_step(self, tokens: int, targets: int, sums: dict[str, float]) -> None:
+        """One optimizer step more.
+
+        Args:
+            tokens, targets: of all ranks and accumulation steps.
+            sums: the loss and the metrics, summed over the targets.
+        """
+        self.step += 1
+        self.tokens += tokens
+        self.window_targets += targets
+        for name, value in sums.items():
+            if name == "loss":
+                self.window_loss += value
+            else:
+                self.window_metrics[name] = self.window_metrics.get(name, 0.0) + value
+
+    def count_evaluation(self, scores: dict[str, float]) -> None:
+        """One evaluation more; `scores` has the loss, and the metrics by name."""
+        loss, metrics = scores["loss"], {name: value for name, value in scores.items() if name != "loss"}
+        self.evaluated_step, self.val_loss, self.val_metrics = self.step, loss, metrics
+        if self.best_val_loss is None or loss < self.best_val_loss:
+            self.best_val_loss, self.best_step, self.best_metrics = loss, self.step, metrics
+            self.without_gain = 0
+        else:
+            self.without_gain += 1
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

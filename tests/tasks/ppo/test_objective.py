@@ -21,7 +21,8 @@ from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.distributed import World
-from tuppence.training.loop import Loop, Machine
+from tuppence.training.loop import Loop
+from tuppence.training.parallel import Machine
 
 Policy = Callable[..., PolicyWithValue]
 PROMPTS = [[3 + number, *range(20, 20 + number % 5)] for number in range(24)]

@@ -1,0 +1,79 @@
+"""The objective's loss as one thing to call, whatever stands behind it: one process or several, compiled or not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from tuppence.training.distributed import World
+from tuppence.training.objective import Batch, Objective
+
+LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the loop runs on, decided once per run and kept in run.yaml: a resumed run computes the same bits."""
+
+    device: str
+    precision: str
+    compile: bool
+    world: World = field(default_factory=World)
+
+    def sum(self, values: list[float]) -> list[float]:
+        """A few numbers, added up over all ranks."""
+        return self.world.sum(values, self.device)
+
+    def agree(self, value: float) -> float:
+        """Rank 0's number, on every rank."""
+        return self.world.broadcast(value, self.device)
+
+    def take(self, batch: Batch) -> Batch:
+        """A batch, on the device."""
+        if self.device == "cpu":
+            return batch
+        return tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
+
+
+class ParallelLoss:
+    """Loss and metrics of a batch, with gradients that are exchanged between ranks.
+
+    Args:
+        objective, model: whose loss.
+        machine: how many ranks, and whether torch compiles.
+    """
+
+    def __init__(self, objective: Objective, model: nn.Module, machine: Machine) -> None:
+        module: Any = _Loss(objective, model)
+        self._exchanging: DistributedDataParallel | None = None
+        if machine.world.size > 1:
+            devices = [machine.world.local_rank] if machine.device.startswith("cuda") else None
+            module = self._exchanging = DistributedDataParallel(module, device_ids=devices)
+        self._call: Callable[..., LossAndMetrics] = torch.compile(module) if machine.compile else module
+
+    def __call__(self, batch: Batch) -> LossAndMetrics:
+        return self._call(*batch)
+
+    def exchanging(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Ranks exchange gradients with the last micro-batch only."""
+        if self._exchanging is None or last:
+            return contextlib.nullcontext()
+        without: contextlib.AbstractContextManager[None] = self._exchanging.no_sync()
+        return without
+
+
+class _Loss(nn.Module):
+    """The loss as a module, so that torch can wrap model and loss together."""
+
+    def __init__(self, objective: Objective, model: nn.Module) -> None:
+        super().__init__()
+        self.objective, self.model = objective, model
+
+    def forward(self, *batch: Tensor) -> LossAndMetrics:
+        return self.objective.loss(self.model, *batch)

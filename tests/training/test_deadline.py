@@ -1,0 +1,67 @@
+"""A run ends early enough to save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tuppence.cost.ledger import Ledger, Rate
+from tuppence.cost.limits import MARGIN_SECONDS, Limits
+from tuppence.training.deadline import Deadline
+from tuppence.training.throughput import Meter
+
+
+class Time:
+    """A clock that tests move."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def deadline(limits: Limits, clock: Time, *, step_seconds: float | None = None, path: Path | None = None) -> Deadline:
+    meter = Meter(1.0, None, 1)
+    if step_seconds is not None:
+        meter.record(step_seconds, 1)
+    return Deadline(limits, Ledger(path, Rate(limits.dollars_per_hour, "test"), clock=clock), meter)
+
+
+def test_without_limits_there_is_no_end() -> None:
+    assert deadline(Limits(), Time()).reached(10**9) == (None, 0.0)
+    assert deadline(Limits(), Time()).seconds_left() == float("inf")
+
+
+def test_steps_alone_make_progress_a_function_of_the_step() -> None:
+    clock = Time()
+    one = deadline(Limits(max_steps=8), clock, step_seconds=3.0)
+    clock.now = 1e6
+    assert one.reached(2) == (None, 0.25)
+    assert one.reached(8) == ("reached its limit of 8 steps", 1.0)
+
+
+def test_a_step_an_evaluation_and_a_save_are_held_back() -> None:
+    clock = Time()
+    one = deadline(Limits(max_seconds=100.0), clock, step_seconds=4.0)
+    one.evaluation_seconds, one.save_seconds = 10.0, 2.0
+    held_back = 1.5 * 4.0 + 1.2 * 10.0 + 2.5 * 2.0 + MARGIN_SECONDS
+    clock.now = 100.0 - held_back - 0.01
+    assert one.reached(0)[0] is None
+    clock.now = 100.0 - held_back
+    assert one.reached(0)[0] == "reached its limit of 1.66667 minutes"
+    assert one.seconds_left() == pytest.approx(held_back - 2.5 * 2.0)
+
+
+def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> None:
+    clock, limits = Time(), Limits(max_dollars=10.0, dollars_per_hour=3600.0)  # a dollar a second
+    first = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), clock=clock)
+    clock.now = 6.0
+    first.end("stopped")
+    one = deadline(limits, clock, path=tmp_path / "ledger.jsonl")
+    one.elapsed_before = 6.0
+    clock.now = 7.0
+    assert one.elapsed() == 7.0
+    assert one.seconds_left() == pytest.approx(3.0)
+    clock.now = 9.0
+    assert one.reached(1)[0] == "reached its budget of $10.00"

@@ -1,0 +1,66 @@
+"""What one attempt saved, the next one finds: all of it, and only where it fits."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.toy import toy_loop, weights
+from tuppence.core.errors import InputError
+from tuppence.cost.limits import Limits
+from tuppence.training.checkpoint import checkpoint_path
+
+
+def test_an_empty_run_has_nothing_to_restore(tmp_path: Path) -> None:
+    assert toy_loop(tmp_path).keeper.restore() is None
+
+
+def test_weights_optimizer_and_state_come_back(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path)
+    loop.run()
+    loop.save()  # once more, behind the last evaluation
+    other = toy_loop(tmp_path)
+    found = other.keeper.restore()
+    assert found is not None
+    path, state, marks = found
+    assert path == checkpoint_path(tmp_path / "checkpoints", 12)
+    assert dataclasses.replace(state, clock=loop.state.clock) == loop.state
+    assert marks["metrics.jsonl"] <= (tmp_path / "metrics.jsonl").stat().st_size
+    assert torch.equal(weights(other), weights(loop))
+    before, after = loop.optimizers.state(), other.optimizers.state()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert other.keeper.saved_step == 12
+
+
+def test_a_checkpoint_of_another_run_brings_no_logs_and_is_not_ours(tmp_path: Path) -> None:
+    toy_loop(tmp_path / "a").run()
+    other = toy_loop(tmp_path / "b", resume=checkpoint_path(tmp_path / "a" / "checkpoints", 12))
+    found = other.keeper.restore()
+    assert found is not None
+    assert found[2] == {}
+    assert other.keeper.saved_step is None
+
+
+def test_another_optimizer_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    toy_loop(tmp_path, optimizer="adamw").run()
+    with pytest.raises(InputError, match="does not fit"):
+        toy_loop(tmp_path, optimizer="muon").keeper.restore()
+
+
+def test_checkpoints_are_due_by_step_and_by_clock(tmp_path: Path) -> None:
+    keeper = toy_loop(tmp_path, checkpoint_every=4, checkpoint_minutes=0).keeper
+    assert [step for step in range(10) if keeper.due_by_step(step)] == [4, 8]
+    assert not keeper.due_by_clock()
+    assert toy_loop(tmp_path / "b", checkpoint_minutes=1e-9).keeper.due_by_clock()
+
+
+def test_without_a_better_one_the_last_weights_stay(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path, limits=Limits(max_steps=2))
+    loop.run()
+    before = weights(loop).clone()
+    loop.keeper.take_best_weights(loop.state)
+    assert torch.equal(weights(loop), before)

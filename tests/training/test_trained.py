@@ -1,0 +1,45 @@
+"""What a checkpoint holds of a model, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tuppence.training.trained import load_trained, trained_parameters
+
+
+def half_frozen() -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    model[0].requires_grad_(False)
+    return model
+
+
+def test_frozen_parameters_are_left_out_and_left_alone() -> None:
+    model = half_frozen()
+    assert set(trained_parameters(model)) == {"1.weight", "1.bias"}
+    before = model[0].weight.clone()
+    load_trained(model, {"1.weight": torch.full((1, 3), 2.0), "1.bias": torch.zeros(1)})
+    assert model[1].weight.tolist() == [[2.0, 2.0, 2.0]]
+    assert torch.equal(model[0].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "complaint"),
+    [
+        ({"1.weight": torch.zeros(1, 3)}, "1.bias is missing"),
+        (
+            {"1.weight": torch.zeros(1, 3), "1.bias": torch.zeros(1), "0.bias": torch.zeros(3)},
+            "0.bias is not one of this",
+        ),
+        ({"1.weight": torch.zeros(3, 1), "1.bias": torch.zeros(1)}, r"1.weight has shape \(3, 1\), not \(1, 3\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(
+    tensors: dict[str, torch.Tensor], complaint: str
+) -> None:
+    model = half_frozen()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=complaint):
+        load_trained(model, tensors)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
