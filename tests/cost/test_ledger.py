@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tuppence.core.errors import OutOfSpaceError
 from tuppence.core.rundir import read_json_lines
+from tuppence.cost import ledger as ledgers
 from tuppence.cost.ledger import TICK_SECONDS, Ledger, Rate, read_attempts
 
 
@@ -49,3 +53,32 @@ def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: 
     rows = list(read_json_lines(path))
     assert [row["event"] for row in rows] == ["start", "end"]
     assert all((row["rate_source"], row["cap_usd"]) == ("given by --rate", 9.0) for row in rows)
+
+
+def test_it_ticks_by_itself_while_something_long_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.05)
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path, Rate(3.6, "test"))
+    with ledger.ticking():
+        deadline = time.monotonic() + 30
+        while len(list(read_json_lines(path))) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    ledger.end("done")
+    events = [row["event"] for row in read_json_lines(path)]
+    assert events[:4] == ["start", "tick", "tick", "tick"]
+    assert events[-1] == "end"
+
+
+def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.01)
+    ledger, asked = Ledger(tmp_path / "ledger.jsonl", Rate(3.6, "test")), threading.Event()
+
+    def full(path: Path, row: dict[str, object]) -> None:
+        asked.set()
+        raise OutOfSpaceError("no space left on the disk", "free some")
+
+    monkeypatch.setattr(ledgers, "append_json", full)
+    with ledger.ticking():
+        assert asked.wait(30)

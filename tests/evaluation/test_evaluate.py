@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation.evaluate import RESULTS_NAME, TASKS, Settings, check_tasks, evaluate
+from tuppence.evaluation.evaluate import RESULTS_NAME, ROWS_FOLDER, TASKS, Settings, check_tasks, evaluate
+from tuppence.model.gpt import GPT
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -97,3 +98,37 @@ def test_an_unknown_task_is_refused_before_anything_is_loaded(tasks: list[str], 
         evaluate(tmp_path / "no such run", tasks)
     assert refusal.value.hint == hint
     check_tasks(["perplexity"])
+
+
+def test_a_killed_perplexity_goes_on_where_it_stopped_with_the_same_numbers(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(stride=8, batch_size=1)
+    whole = evaluate(world.run, ["perplexity"], settings, out=tmp_path / "whole", **EXACT)["perplexity"]
+    scored: list[int] = []
+    loss = GPT.loss
+
+    def counted(self: GPT, *batch: torch.Tensor) -> torch.Tensor:
+        scored.append(1)
+        if len(scored) == 7:
+            raise KeyboardInterrupt
+        return loss(self, *batch)
+
+    monkeypatch.setattr(GPT, "loss", counted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(world.run, ["perplexity"], settings, out=tmp_path / "cut", **EXACT)
+    again = evaluate(world.run, ["perplexity"], settings, out=tmp_path / "cut", **EXACT)["perplexity"]
+    blocks = len((tmp_path / "whole" / ROWS_FOLDER / "perplexity.jsonl").read_text().splitlines()) - 1
+    assert len(scored) == blocks + 1  # the one that was interrupted, twice
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_a_text_that_changed_is_scored_anew_from_where_it_changed(world: Any, tmp_path: Path) -> None:
+    text, settings = tmp_path / "text.txt", {"stride": 8, "batch_size": 1}
+    text.write_text(world.documents[0])
+    evaluate(world.run, ["perplexity"], Settings(data=str(text), **settings), out=tmp_path / "log", **EXACT)
+    text.write_text(world.documents[0][:200] + world.documents[1])
+    again = evaluate(world.run, ["perplexity"], Settings(data=str(text), **settings), out=tmp_path / "log", **EXACT)
+    fresh = evaluate(world.run, ["perplexity"], Settings(data=str(text), **settings), out=tmp_path / "fresh", **EXACT)
+    assert again["perplexity"]["loss"] == fresh["perplexity"]["loss"]
+    assert again["perplexity"]["tokens"] == fresh["perplexity"]["tokens"]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tuppence.tasks.session import FREE_TO_CHANGE, RunOptions, _limits, describe_result
+import pytest
+from tests.training.toy import Bigram, Toy
+
+from tuppence.core.errors import Interrupted
+from tuppence.cost.ledger import Rate
+from tuppence.tasks.session import FREE_TO_CHANGE, Job, RunOptions, _limits, describe_result, train
 from tuppence.training.config import TrainConfig
 
 
@@ -28,3 +38,55 @@ def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
     text = describe_result(Path("runs/x"), summary, "tuppence generate runs/x")
     for part in ("1.5000", "$0.2500", "1m30s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
         assert part in text
+
+
+def toy_job(out: Path, measure: Callable[[], dict[str, Any]], **settings: Any) -> Job:
+    config = TrainConfig(**{"max_steps": 2, "warmup_steps": 0, "eval_every": 0, "precision": "float32", **settings})
+    return Job(
+        verb="toy",
+        out=out,
+        train=config,
+        settings={},
+        inputs={"data": {"fingerprint": "toy"}},
+        tokens_per_step=48,
+        default_steps=lambda ranks: 2,
+        flops_per_token=1.0,
+        build=lambda device: (Toy(), Bigram()),
+        write_result=lambda model: (out / "model").mkdir(exist_ok=True),
+        measure=measure,
+    )
+
+
+def test_the_measurement_of_the_result_is_on_the_receipt(tmp_path: Path) -> None:
+    def measure() -> dict[str, Any]:
+        time.sleep(0.5)
+        return {"evaluation": {"accuracy": 1.0}}
+
+    summary = train(toy_job(tmp_path, measure), RunOptions(rate=Rate(3600.0, "a dollar a second")))
+    assert summary["evaluation"] == {"accuracy": 1.0}
+    result = summary["result"]
+    assert result["seconds"] - result["train_seconds"] - result["startup_seconds"] > 0.4
+    assert result["dollars"] == pytest.approx(result["seconds"], abs=0.1)
+
+
+def test_a_measurement_never_passes_the_run_s_limits(tmp_path: Path) -> None:
+    def measure() -> dict[str, Any]:
+        time.sleep(300)
+        return {"evaluation": {}}
+
+    summary = train(toy_job(tmp_path, measure), RunOptions(max_minutes=0.1))
+    assert "evaluation" not in summary
+    assert summary["status"] == "done"
+    assert summary["result"]["seconds"] < 9.0  # a busy machine
+
+
+def test_a_signal_during_the_measurement_is_kept_and_the_same_job_measures(tmp_path: Path) -> None:
+    def stopped() -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"evaluation": {}}
+
+    with pytest.raises(Interrupted):
+        train(toy_job(tmp_path, stopped), RunOptions())
+    again = train(toy_job(tmp_path, lambda: {"evaluation": {"accuracy": 0.5}}), RunOptions())
+    assert again["evaluation"] == {"accuracy": 0.5}
+    assert (again["status"], again["result"]["steps"]) == ("done", 2)

@@ -65,3 +65,14 @@ def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> Non
     assert one.seconds_left() == pytest.approx(3.0)
     clock.now = 9.0
     assert one.reached(1)[0] == "reached its budget of $10.00"
+
+
+def test_time_for_the_measurement_of_the_result_is_held_back_too() -> None:
+    clock = Time()
+    limits = Limits(max_seconds=100.0)
+    one = Deadline(limits, Ledger(None, Rate(), clock=clock), Meter(1.0, None, 1), closing=2.0)
+    one.evaluation_seconds = 10.0
+    clock.now = 100.0 - 36.0 - MARGIN_SECONDS - 0.01
+    assert one.reached(0)[0] is None
+    clock.now += 0.02
+    assert one.reached(0)[0] is not None

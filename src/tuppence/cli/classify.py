@@ -83,7 +83,7 @@ def finetune_classify(
     given = LabelledFiles(data, val, test, text_column, label_column, skip_bad_rows)
     summary = run_classify(base, given, out, recipe, run)
     options.tell(out, summary, json, f"tuppence classify {out} 'You have WON a prize, call now'")
-    if summary and not json:
+    if "evaluation" in summary and not json:
         _tell_test(summary["evaluation"]["classification"])
 
 

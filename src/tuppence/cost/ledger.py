@@ -6,12 +6,15 @@ is charged up to its last line and one tick more, so that kills are never free. 
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuppence.core.errors import TuppenceError
 from tuppence.core.rundir import append_json, read_json_lines
 
 TICK_SECONDS = 5.0
@@ -59,8 +62,26 @@ class Ledger:
         """Spent so far, all attempts together."""
         return self.spent_before + self.seconds() / 3600 * self.rate.dollars_per_hour
 
+    @contextlib.contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Ticks by a thread of its own, whatever the block is busy with: compiling, validating, measuring."""
+        over = threading.Event()
+
+        def watch() -> None:
+            with contextlib.suppress(TuppenceError):  # a full disk: whoever writes what matters will say so
+                while not over.wait(TICK_SECONDS / 5):
+                    self.tick()
+
+        watcher = threading.Thread(target=watch, name="ledger", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
     def tick(self) -> None:
-        """Call often: writes a line when the last one is old enough."""
+        """Writes a line when the last one is old enough."""
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._write("tick")
 

@@ -65,7 +65,7 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
     """
     began = time.perf_counter()
     file = read_asked(find_file("exact_match", settings.data_of("exact_match"), settings.data_folder), settings.limit)
-    with open_log("exact_match", subject, file, folder, how_answered(settings)) as log:
+    with open_log("exact_match", subject, file.sha256, folder, how_answered(settings)) as log:
         answer_rows(subject, file.rows, settings, log)
         results = log.ordered(len(file.rows))
     right = [

@@ -146,7 +146,7 @@ def _ids(rows: Sequence[LabelledText], labels: Sequence[str], path: str) -> NDAr
 
 def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None) -> NDArray[np.float64]:
     """(N, C); rows that were scored before by the same model are not scored again."""
-    with open_log("classification", subject, file, folder) as log, console.progress("texts") as bar:
+    with open_log("classification", subject, file.sha256, folder) as log, console.progress("texts") as bar:
         missing = log.missing(len(file.rows))
         task = bar.add_task("classifying", total=len(file.rows), completed=len(file.rows) - len(missing))
 

@@ -9,17 +9,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tuppence.core import console, files
+from tuppence.core import files
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
 from tuppence.evaluation.answers import exact_match
@@ -29,20 +24,18 @@ from tuppence.evaluation.compare import compare
 from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
 from tuppence.evaluation.multiple_choice import multiple_choice
-from tuppence.evaluation.perplexity import perplexity
 from tuppence.evaluation.reward import reward
 from tuppence.evaluation.rows import find_file
-from tuppence.evaluation.streams import bytes_of_tokens, open_stream
 from tuppence.evaluation.subject import (
     CLASSIFIER,
     LANGUAGE_MODEL,
     REWARD_MODEL,
     Subject,
-    data_of_run,
     kind_of,
     load_subject,
 )
-from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings, Task
+from tuppence.evaluation.task import Numbers, Outcome, Settings, Task
+from tuppence.evaluation.text_perplexity import text_perplexity
 
 __all__ = [
     "DEFAULT_TASKS",
@@ -196,44 +189,6 @@ def _with_files(tasks: Sequence[str], settings: Settings) -> Settings:
     return dataclasses.replace(settings, task_data=named)
 
 
-def _perplexity(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
-    data = settings.data_of("perplexity") or data_of_run(subject.folder)
-    if data is None:
-        raise InputError("perplexity needs a text", "add --data DATA (its validation split) or --data FILE")
-    stream = open_stream(data, subject.tokenizer)
-    began = time.perf_counter()
-    blocks: list[tuple[float, int]] = []
-    with console.progress("bytes") as bar, subject.arithmetic():
-        task = bar.add_task("perplexity", total=stream.total_bytes)
-
-        def on_batch(nats: float, text_bytes: int) -> None:
-            blocks.append((nats, text_bytes))
-            bar.advance(task, text_bytes)
-
-        score = perplexity(
-            subject.model,
-            stream.pieces,
-            bytes_of_tokens(subject.tokenizer),
-            context_length=settings.context_length,
-            stride=settings.stride,
-            batch_size=settings.batch_size,
-            max_tokens=settings.max_tokens,
-            on_batch=on_batch,
-        )
-    nats, text_bytes = np.array(blocks, dtype=np.float64).T
-    return Outcome(
-        numbers={
-            **asdict(score),
-            "data": data,
-            "max_tokens": settings.max_tokens,
-            "precision": subject.precision.name,
-            "device": subject.device,
-            "seconds": round(time.perf_counter() - began, 3),
-        },
-        scores={"bits_per_byte": Scores(nats / math.log(2), text_bytes, "blocks of text", data)},
-    )
-
-
 def _keep(path: Path, results: dict[str, Numbers]) -> None:
     """Adds to what earlier evaluations found; a damaged file is replaced."""
     kept: Any = {}
@@ -243,7 +198,7 @@ def _keep(path: Path, results: dict[str, Numbers]) -> None:
 
 
 TASKS: dict[str, Task] = {
-    "perplexity": Task(_perplexity, reads_rows=False),
+    "perplexity": Task(text_perplexity, reads_rows=False),
     "lambada": Task(lambada),
     **{name: Task(partial(multiple_choice, name)) for name in ("hellaswag", "arc_easy", "arc_challenge", "piqa")},
     "choices": Task(partial(multiple_choice, "choices")),

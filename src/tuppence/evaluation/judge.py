@@ -69,10 +69,10 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
         "judge_model": client.model,
         "judge_prompt": PROMPT,
     }
-    with open_log("judge_answers", subject, file, folder, how_answered(settings)) as answers:
+    with open_log("judge_answers", subject, file.sha256, folder, how_answered(settings)) as answers:
         answer_rows(subject, file.rows, settings, answers)
         answered = answers.ordered(len(file.rows))
-    with open_log("judge", subject, file, folder, how) as log:
+    with open_log("judge", subject, file.sha256, folder, how) as log:
         judge_rows(client, file.rows, answered, log)
         results = log.ordered(len(file.rows))
     scores = [result["score"] for result in results if result["score"] is not None]

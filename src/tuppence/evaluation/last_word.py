@@ -42,7 +42,7 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
     began = time.perf_counter()
     file = read_rows(find_file("lambada", settings.data_of("lambada"), settings.data_folder), settings.limit)
     passages = read_passages(file)
-    with open_log("lambada", subject, file, folder) as log:
+    with open_log("lambada", subject, file.sha256, folder) as log:
         score_passages(subject, passages, log)
         results = log.ordered(len(passages))
     right = [float(result["is_greedy"]) for result in results]

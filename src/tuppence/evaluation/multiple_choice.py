@@ -41,7 +41,7 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
     began = time.perf_counter()
     file = read_rows(find_file(task, settings.data_of(task), settings.data_folder), settings.limit)
     choices = read_choices(file)
-    with open_log(task, subject, file, folder) as log:
+    with open_log(task, subject, file.sha256, folder) as log:
         score_choices(subject, choices, log)
         results = log.ordered(len(choices))
     right = {metric: right_answers(choices, results, metric) for metric in METRICS}

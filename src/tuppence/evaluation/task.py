@@ -114,11 +114,12 @@ def row_scores(values: list[float], file: Rows) -> Scores:
 
 
 def open_log(
-    task: str, subject: Subject, file: Rows, folder: Path | None, settings: Mapping[str, Any] | None = None
+    task: str, subject: Subject, data: str, folder: Path | None, settings: Mapping[str, Any] | None = None
 ) -> RowLog:
-    """The row log of a task: its results depend on the model, the tokenizer, the precision and the file.
+    """The row log of a task: its results depend on the model, the tokenizer, the precision and the data.
 
     Args:
+        data: sha256 of the file of rows; empty where each row says for itself what was scored.
         settings: what else they depend on.
     """
     key = {
@@ -126,7 +127,7 @@ def open_log(
         "model": subject.fingerprint if folder is not None else "",  # hashing takes seconds for a large model
         "tokenizer": subject.tokenizer.fingerprint,
         "precision": subject.precision.name,
-        "data": file.sha256,
+        "data": data,
         "settings": dict(settings or {}),
     }
     return RowLog(None if folder is None else folder / f"{task}.jsonl", key)

@@ -168,6 +168,7 @@ def run_classify(
     rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
     trained, lora = config.finetune.train, config.lora.resolve()
     per_step = config.train.batch_size * config.train.accumulation_steps
+    mean_length = sum(len(row.ids) for row in rows) / len(rows)
     training = _with_evaluations(config.train, len(rows))
     _describe(splits)
 
@@ -192,16 +193,23 @@ def run_classify(
         train=training,
         settings={"finetune": config.finetune.model_dump(mode="json"), "lora": config.lora.model_dump(mode="json")},
         inputs={**start.inputs, "data": rows_input(given.paths, len(rows))},
-        tokens_per_step=round(per_step * sum(len(row.ids) for row in rows) / len(rows)),
+        tokens_per_step=round(per_step * mean_length),
         default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(rows) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.sizes, frozen=trained != "all"),
+        flops_per_token=finetuning_flops(
+            start.sizes,
+            length=mean_length,
+            heads=0.0,
+            frozen=trained == "lora",
+            depth={"head": 0.0, "last-block": 1 / start.sizes.n_layers}.get(trained, 1.0),
+        ),
         build=build,
         write_result=write_result,
+        measure=lambda: {"evaluation": measure(out, config.train.device)},
+        closing=len(splits.test) / max(1, len(splits.validation)),
         facts={"splits": _facts(splits)},
         compile=False,  # every batch has another length
     )
-    summary = train(job, options)
-    return {**summary, "evaluation": measure(out, config.train.device)} if summary else {}
+    return train(job, options)
 
 
 def measure(out: Path, device: str) -> dict[str, Numbers]:

@@ -27,7 +27,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.lora import add_lora, without_lora
 from tuppence.model.weights import load_model
 from tuppence.tasks.answers import Prompt, greedy_answers, shown_prompts
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, open_base, rows_input
+from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops, open_base, rows_input
 from tuppence.tasks.instruct import write_language_model
 from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice, read_pairs, write_held_out
 from tuppence.tasks.session import Job, RunOptions, train
@@ -228,7 +228,9 @@ def run_dpo(
         answers = _before_and_after(model, base, prompts, tokenizer, config)  # type: ignore[arg-type]
         write_held_out(out, pairs.held_out, answers)
 
-    flops = finetuning_flops(start.sizes, frozen=lora is not None)
+    row = {"length": pairs.mean_length, "heads": pairs.answered}
+    flops = finetuning_flops(start.sizes, **row, frozen=lora is not None)
+    along = 0.0 if precompute else forward_flops(start.sizes, **row)
     job = Job(
         verb="align dpo",
         out=out,
@@ -237,7 +239,7 @@ def run_dpo(
         inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))},
         tokens_per_step=round(per_step * pairs.mean_length),
         default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
-        flops_per_token=flops if precompute else flops + start.sizes.flops_per_token() / 3,
+        flops_per_token=flops + along,
         build=build,
         write_result=write_result,
         compile=False,  # every batch has another length

@@ -138,10 +138,35 @@ def say_skipped(path: Path, skipped_rows: int) -> None:
         warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
 
 
-def finetuning_flops(sizes: ModelConfig, *, frozen: bool) -> float:
-    """Floating-point operations to train on one token: a third less where the base's weights need no gradient
-    (2 N forward, 2 N back to the activations, and no 2 N for the weights)."""
-    return sizes.flops_per_token() * (2 / 3 if frozen else 1.0)
+def forward_flops(sizes: ModelConfig, *, length: float, heads: float) -> float:
+    """Floating-point operations to read one token of a row: 2 N + 4 L d T, as `ModelConfig.flops_per_token` counts.
+
+    Args:
+        length: of a row, in tokens: attention reaches no further.
+        heads: the share of the tokens for which logits are computed; 0 where a score takes their place.
+    """
+    head = sizes.vocab_size * sizes.d_model
+    weights = sizes.parameter_count() - head + heads * head
+    return 2.0 * weights + 4.0 * sizes.n_layers * sizes.d_model * length
+
+
+def finetuning_flops(
+    sizes: ModelConfig, *, length: float, heads: float, frozen: bool = False, depth: float = 1.0
+) -> float:
+    """Floating-point operations to train on one token of a row, forward and backward.
+
+    Backward costs twice as much as forward: once to the activations and once to the weights, which an adapter's base
+    is spared. Attention has no weights, and pays both.
+
+    Args:
+        length, heads: as in `forward_flops`.
+        frozen: the weights of the base need no gradient.
+        depth: the share of the blocks through which gradients flow.
+    """
+    forward = forward_flops(sizes, length=length, heads=heads)
+    attention = 4.0 * sizes.n_layers * sizes.d_model * length
+    backward = forward + attention if frozen else 2 * forward
+    return forward + depth * backward
 
 
 class RowObjective(Objective, Generic[Row]):

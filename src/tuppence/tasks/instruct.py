@@ -166,6 +166,7 @@ def run_instruct(
     lora = None if config.finetune.full else config.lora.resolve()
     per_step = config.train.batch_size * config.train.accumulation_steps
     mean_length = sum(len(row.ids) for row in encoded) / len(encoded)
+    answered = sum(int((row.targets != IGNORED_TARGET).sum()) for row in encoded) / (mean_length * len(encoded))
 
     def build(device: str) -> tuple[Objective, GPT]:
         model = load_model(base, device=device, dropout=config.finetune.dropout)
@@ -187,7 +188,7 @@ def run_instruct(
         inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(rows))},
         tokens_per_step=round(per_step * mean_length),
         default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(encoded) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        flops_per_token=finetuning_flops(start.sizes, length=mean_length, heads=answered, frozen=lora is not None),
         build=build,
         write_result=write_result,
         compile=False,  # every batch has another length

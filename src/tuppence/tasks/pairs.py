@@ -75,6 +75,11 @@ class Pairs:
         """Tokens of a pair that is trained on."""
         return sum(len(pair.ids) for pair in self.train) / len(self.train)
 
+    @property
+    def answered(self) -> float:
+        """The share of those tokens that are answer, not prompt."""
+        return sum(int((pair.branches > 0).sum()) for pair in self.train) / sum(len(pair.ids) for pair in self.train)
+
 
 def read_pairs(
     data: Path,

@@ -132,7 +132,7 @@ def run_reward(
         inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))},
         tokens_per_step=round(per_step * pairs.mean_length),
         default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        flops_per_token=finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None),
         build=build,
         write_result=write_result,
         compile=False,  # every batch has another length

@@ -1,8 +1,9 @@
 """What every training verb does around the one loop, once: `train(job)`.
 
 It refuses to mix two different runs in one folder, decides on device, precision, compilation and limits and keeps them
-in run.yaml, claims the folder, says what is about to happen and what it can cost, runs the loop, and writes down how it
-ended. The same job again continues the run. What is trained, and on what, a task says in a `Job`.
+in run.yaml, claims the folder, says what is about to happen and what it can cost, runs the loop, measures what came of
+it, and writes down how it ended. The same job again continues the run. What is trained, and on what, a task says in a
+`Job`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 
 from tuppence import __version__
-from tuppence.core.console import counted, note
+from tuppence.core.console import counted, note, warn
 from tuppence.core.environment import Precision, choose_device, choose_precision, describe
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.rundir import RunDir, git_commit
@@ -33,6 +34,7 @@ from tuppence.training.loop import Loop
 from tuppence.training.objective import Objective
 from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
+from tuppence.training.signals import DeadlinePassed, StopSignals
 from tuppence.training.throughput import Meter, device_peak
 from tuppence.training.tracking import check_tracker, open_trackers
 from tuppence.training.trained import trained_parameters
@@ -79,6 +81,9 @@ class Job:
         flops_per_token: of training on one token.
         build: makes the objective and the model on a device; torch's generator was seeded before.
         write_result: writes RUN/model and what belongs beside it, from the trained model.
+        measure: what the result is worth, by name, read from RUN as anybody would. It is on the run's clock, and given
+            up where the run's limits leave no time for it.
+        closing: how many evaluations' time that takes.
         facts: more for run.yaml.
         example: the command that people will want to type next.
         compile: what `train.compile: auto` means: for batches of ever-changing lengths, False.
@@ -94,13 +99,18 @@ class Job:
     flops_per_token: float
     build: Callable[[str], tuple[Objective, nn.Module]]
     write_result: Callable[[nn.Module], None]
+    measure: Callable[[], dict[str, Any]] | None = None
+    closing: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     example: str = ""
     compile: bool = True
 
 
 def train(job: Job, options: RunOptions) -> dict[str, Any]:
-    """Trains, or continues to; returns run.yaml's `result`, `status` and `ended_because` ({} on ranks but the first).
+    """Trains, or continues to, and measures the result.
+
+    Returns:
+        run.yaml's `result`, `status` and `ended_because`, and what `job.measure` found; {} on ranks but the first.
 
     Raises:
         InputError: inputs, recipe and run folder do not fit together.
@@ -114,7 +124,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     record = _check_against_record(run, job, options)
     if record.get("status") == "done" and record.get("limits") == _limit_record(config, options):
         note(f"{job.out} is done already: it {record['ended_because']}")
-        return _summary(record)
+        return _summary(record) | _measured(job)
 
     device = choose_device(config.device)
     world = join_world(device)
@@ -158,10 +168,13 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         open_trackers=lambda step: open_trackers(run, options.track, step),
         write_result=lambda: job.write_result(model),
         resume=resume,
+        closing=job.closing,
     )
     status, because = "failed", "a defect"
     try:
-        because = loop.run()
+        with ledger.ticking():
+            because = loop.run()
+            measured = _measured(job, loop.deadline.seconds_left()) if world.leads else {}
         status = "done"
     except Interrupted as error:
         status, because = "stopped", f"stopped by signal {error.signal_number}"
@@ -175,7 +188,19 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
             run.update_record(status=status, ended_because=because, ended=_now(), result=_result(loop, run))
         let_go()
         leave_world()
-    return _summary(run.read_record()) if world.leads else {}
+    return _summary(run.read_record()) | measured if world.leads else {}
+
+
+def _measured(job: Job, seconds: float = float("inf")) -> dict[str, Any]:
+    """What `job.measure` finds; {} where there is nothing to find, or it takes longer than `seconds`."""
+    if job.measure is None:
+        return {}
+    try:
+        with StopSignals() as signals, signals.abandoning(on_signal=True, seconds=seconds):
+            return job.measure()
+    except DeadlinePassed:
+        warn(f"the run's limits leave no time to measure its result; {job.out / 'model'} stands")
+        return {}
 
 
 def _nothing() -> None:

@@ -14,13 +14,16 @@ from tuppence.training.throughput import Meter
 class Deadline:
     """The clock of one attempt, beside its limits.
 
+    Args:
+        closing: how many evaluations' time the measurement of the result takes, behind the last step.
+
     Attributes:
         elapsed_before: wall seconds of the earlier attempts that led here.
         evaluation_seconds, save_seconds: what the last evaluation and the last save took.
     """
 
-    def __init__(self, limits: Limits, ledger: Ledger, meter: Meter) -> None:
-        self._limits, self._ledger, self._meter = limits, ledger, meter
+    def __init__(self, limits: Limits, ledger: Ledger, meter: Meter, closing: float = 0.0) -> None:
+        self._limits, self._ledger, self._meter, self._closing = limits, ledger, meter, closing
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
@@ -29,7 +32,6 @@ class Deadline:
 
     def reached(self, step: int) -> tuple[str | None, float]:
         """Why the run ends before this step, or None; and how much of it is done, 0 to 1."""
-        self._ledger.tick()
         elapsed, spent, reserve = self.elapsed(), self._ledger.dollars(), self._reserve()
         ending = self._limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve)
         return ending, self._limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve)
@@ -40,6 +42,6 @@ class Deadline:
         return left - 2.5 * self.save_seconds
 
     def _reserve(self) -> float:
-        """Seconds that one more step, the last evaluation, the last save and the result would take."""
-        step = self._meter.step_seconds or 0.0
-        return 1.5 * step + 1.2 * self.evaluation_seconds + 2.5 * self.save_seconds
+        """Seconds that one more step, the last evaluation, the last save, the result and its measurement would take."""
+        step, evaluations = self._meter.step_seconds or 0.0, 1.0 + self._closing
+        return 1.5 * step + 1.2 * evaluations * self.evaluation_seconds + 2.5 * self.save_seconds

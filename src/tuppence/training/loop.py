@@ -46,6 +46,7 @@ class Loop:
     Args:
         write_result: called at the end with the best weights in the model.
         resume: None for the newest good checkpoint of the run; a path for that one.
+        closing: how many evaluations' time to hold back for the measurement of the result.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Loop:
         open_trackers: Callable[[int], list[Tracker]],
         write_result: Callable[[], None],
         resume: Path | None = None,
+        closing: float = 0.0,
     ) -> None:
         self.objective, self.model, self.config = objective, model, config
         self.machine, self.world, self.meter = machine, machine.world, meter
@@ -69,7 +71,7 @@ class Loop:
         self.optimizers = Optimizers(model.named_parameters(), config, machine.device)
         self.scaler = gradient_scaler(machine.device, machine.precision)
         self.loss = ParallelLoss(objective, model, machine)
-        self.deadline = Deadline(limits, ledger, meter)
+        self.deadline = Deadline(limits, ledger, meter, closing)
         self.signals = StopSignals()
         self.keeper = Keeper(
             run=run,
@@ -267,7 +269,6 @@ class Loop:
 
     def _may_go_on(self) -> bool:
         """Asked between the batches of a validation: neither a signal nor the end of time or money."""
-        self.ledger.tick()
         return self.signals.requested is None and self.deadline.seconds_left() > 0
 
     def _account_for(self, seconds: float, tokens: int) -> None:

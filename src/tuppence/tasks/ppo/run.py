@@ -94,6 +94,10 @@ def run_ppo(
         assert isinstance(model, PolicyWithValue)
         write_language_model(model.gpt, out, start, tokenizer, lora)
 
+    def measure() -> dict[str, Any]:
+        judges = Judges(base=base, reward=scorer, writing=writing, batch_size=2 * config.train.batch_size)
+        return {"held_out": compare(out, judges, prompts.val, seed=config.train.seed)}
+
     per_step = config.train.batch_size * config.train.accumulation_steps
     tokens_per_row = sum(map(len, prompts.train)) / len(prompts.train) + choice.max_new_tokens
     job = Job(
@@ -108,17 +112,20 @@ def run_ppo(
         },
         tokens_per_step=round(per_step * tokens_per_row),
         default_steps=lambda ranks: _steps(len(prompts.train), per_step * ranks, config),
-        flops_per_token=finetuning_flops(start.sizes, frozen=lora is not None),
+        flops_per_token=finetuning_flops(
+            start.sizes,
+            length=tokens_per_row,
+            heads=choice.max_new_tokens / tokens_per_row,
+            frozen=lora is not None,
+        ),
         build=build,
         write_result=write_result,
+        measure=measure,
+        closing=2.0,  # the base's answers and the policy's
         example=f"tuppence chat {out}",
         compile=False,  # every batch has another length
     )
-    summary = train(job, options)
-    if not summary:
-        return {}
-    judges = Judges(base=base, reward=scorer, writing=writing, batch_size=2 * config.train.batch_size)
-    return {**summary, "held_out": compare(out, judges, prompts.val, seed=config.train.seed)}
+    return train(job, options)
 
 
 def _open_reward(folder: Path, start: Base) -> SequenceScorer:
