@@ -1,6 +1,8 @@
 """Training and bulk encoding of tokenizers: tuppence against `tokenizers`, `rustbpe` and bare `tiktoken`.
 
-    python benchmarks/tokenizer.py --input novels.txt.gz [--vocab-size 8192] [--repeats 3] [--only train|encode]
+    python benchmarks/tokenizer.py [--input novels.txt.gz] [--vocab-size 8192] [--repeats 3] [--only train|encode]
+
+Without --input they learn from 20,000 of our own made-up stories.
 
 All learn from the same blocks of the same text, with GPT-2's pattern, and take turns in one process; the median of
 the wall time counts. CPU seconds (of all threads and child processes) stand beside it: they move less on a machine
@@ -27,6 +29,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers import pre_tokenizers, trainers
 from tokenizers.models import BPE
 
+from tuppence.data.synthetic import iter_stories
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.patterns import GPT2, split_safely
 
@@ -35,19 +38,23 @@ BLOCK_CHARACTERS = 2**16  # tokenizers is slower with larger ones, the others do
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--input", type=Path, required=True, help="a text to learn from, .txt or .txt.gz")
+    parser.add_argument("--input", type=Path, help="a text to learn from, .txt or .txt.gz")
     parser.add_argument("--vocab-size", type=int, default=8192)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", choices=["train", "encode"], help="one of the two parts")
     options = parser.parse_args()
-    content = options.input.read_bytes()
-    text = (gzip.decompress(content) if options.input.suffix == ".gz" else content).decode()
+    text = "\n".join(iter_stories(20_000, seed=0)) if options.input is None else read(options.input)
     blocks = list(split_safely(text.replace("<|endoftext|>", ""), BLOCK_CHARACTERS))
     print(f"{len(text.encode()) / 1e6:.1f} MB, vocabulary {options.vocab_size:,}, {os.cpu_count()} cores\n")
     if options.only != "encode":
         compare_training(blocks, options.vocab_size, options.repeats)
     if options.only != "train":
         compare_encoding(blocks, options.vocab_size, options.repeats)
+
+
+def read(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
 
 
 def compare_training(blocks: list[str], vocab_size: int, repeats: int) -> None:

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def quickstart(
     out: Annotated[Path, typer.Option(help="Where to put everything.")] = Path("runs/quickstart"),
-    minutes: Annotated[float, typer.Option(min=0.05, help="How long to pretrain.")] = 1.9,
+    minutes: Annotated[float, typer.Option(min=0.05, help="How long to pretrain.")] = 2.1,
     stories: Annotated[int, typer.Option(min=100, help="How many stories to make.")] = 20_000,
     rows: Annotated[
         int | None, typer.Option(min=100, help="The most messages, tasks and preferences to make; thousands if absent.")

@@ -86,8 +86,8 @@ def _gpt2(n_layers: int, n_heads: int, d_model: int) -> ModelConfig:
 
 
 PRESETS: dict[str, ModelConfig] = {
-    # for CPUs: 2.6M (the quickstart), 13.9M and 33.9M parameters
-    "nano": ModelConfig(n_layers=4, n_heads=4, d_model=192, context_length=256, vocab_size=4096),
+    # for CPUs: 1.4M (the quickstart), 13.9M and 33.9M parameters
+    "nano": ModelConfig(n_layers=4, n_heads=4, d_model=128, context_length=256, vocab_size=4096),
     "tiny": ModelConfig(n_layers=6, n_heads=6, d_model=384, context_length=256, vocab_size=8192),
     "small": ModelConfig(n_layers=8, n_heads=8, d_model=512, context_length=512, vocab_size=16384),
     # Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", table 2

@@ -111,7 +111,7 @@ def _training_stages(plan: Plan) -> list[Stage]:
             f"tuppence finetune classify --base {pretrain} --data {plan.place('sms.tsv')}"
             f" --config configs/quickstart-spam.yaml{plan.limits(SPAM.train, CAPS['spam'])}"
             f" --out {spam}",
-            25,
+            40,
             lambda: _spam(plan),
             spam,
         ),
@@ -122,7 +122,7 @@ def _training_stages(plan: Plan) -> list[Stage]:
             f"tuppence finetune instruct --base {pretrain} --data {plan.place('instructions.json')}"
             f" --config configs/quickstart-instruct.yaml{plan.limits(INSTRUCT.train, CAPS['instruct'])}"
             f" --out {instruct}",
-            85,
+            95,
             lambda: _instruct(plan),
             instruct,
         ),
@@ -146,7 +146,7 @@ def _last_stages(plan: Plan) -> list[Stage]:
             "evaluate",
             "Ask base, instruction and DPO model the same held-out questions",
             measure.command(plan.root, plan.models),
-            20,
+            15,
             lambda: measure.evaluate_models(plan.root, plan.models, plan.count("instructions"), SEED),
         ),
         Stage(

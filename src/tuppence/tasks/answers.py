@@ -1,16 +1,19 @@
-"""What a model answers to a few held-out prompts while it is aligned: greedily, so that only its weights matter."""
+"""What a model answers to a few held-out prompts while it is finetuned: greedily, so that only its weights matter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.preferences import Preference
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.tokenizer import Tokenizer
+from tuppence.tokenizer.chat_template import Message
+from tuppence.training.objective import Sample
 
 SHOWN_PROMPTS = 4
 
@@ -30,13 +33,23 @@ class Prompt:
     ids: list[int]
 
 
-def shown_prompts(rows: Sequence[Preference], tokenizer: Tokenizer, *, context_length: int) -> list[Prompt]:
+def shown_prompts(
+    rows: Sequence[Preference | Conversation], tokenizer: Tokenizer, *, context_length: int
+) -> list[Prompt]:
     """The first held-out prompts that leave a quarter of the context to an answer."""
     prompts = [
-        Prompt(number, prompt_of(row), encode_prompt(tokenizer, row.prompt))
+        Prompt(number, prompt_of(row), encode_prompt(tokenizer, _asked(row)))
         for number, row in enumerate(rows[: 10 * SHOWN_PROMPTS])
     ]
     return [prompt for prompt in prompts if len(prompt.ids) <= 3 * context_length // 4][:SHOWN_PROMPTS]
+
+
+def answer_samples(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[Sample]:
+    """The answers of this moment, as training shows them; none where `max_tokens` is 0."""
+    if not max_tokens:
+        return []
+    answers = greedy_answers(model, prompts, tokenizer, max_tokens=max_tokens)
+    return [Sample(f"{prompt.text}\n→ ", answer) for prompt, answer in zip(prompts, answers, strict=True)]
 
 
 def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[str]:
@@ -53,3 +66,7 @@ def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
         vocab_size=tokenizer.vocab_size,
     )
     return [tokenizer.decode(answer.ids) for answer in answers]
+
+
+def _asked(row: Preference | Conversation) -> Sequence[Message]:
+    return row.prompt if isinstance(row, Preference) else row.messages[:-1]

@@ -26,11 +26,12 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import add_lora, without_lora
 from tuppence.model.weights import load_model
-from tuppence.tasks.answers import Prompt, greedy_answers, shown_prompts
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops, open_base, rows_input
+from tuppence.tasks.alignment import open_alignment
+from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
+from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops
 from tuppence.tasks.instruct import write_language_model
-from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice, read_pairs, write_held_out
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice, write_held_out
+from tuppence.tasks.session import RunOptions, train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
@@ -130,8 +131,7 @@ class Preferences(PairObjective):
 
     def samples(self, model: nn.Module) -> list[Sample]:
         limit = self._config.sample_tokens
-        answers = greedy_answers(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
-        return [Sample(f"{one.text}\n→ ", answer) for one, answer in zip(self._prompts, answers, strict=True) if limit]
+        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
 
     def state(self) -> dict[str, Tensor]:
         """The table, and whether there is to be one: a run ends in the way in which it began."""
@@ -196,21 +196,9 @@ def run_dpo(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    start = open_base(base)
-    tokenizer, context, choice = start.tokenizer.with_chat_template(), start.sizes.context_length, config.align
-    pairs = read_pairs(
-        data,
-        val,
-        tokenizer,
-        context_length=context,
-        val_fraction=choice.val_fraction,
-        seed=config.train.seed,
-        with_end=True,
-        skip_bad_rows=skip_bad_rows,
-    )
-    lora = None if choice.full else config.lora.resolve()
-    prompts = shown_prompts(pairs.held_out, tokenizer, context_length=context)
-    per_step = config.train.batch_size * config.train.accumulation_steps
+    given = open_alignment(base, data, val, config, with_end=True, skip_bad_rows=skip_bad_rows)
+    start, tokenizer, pairs, lora, choice = given.base, given.tokenizer, given.pairs, given.lora, config.align
+    prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.sizes.context_length)
     precompute = choice.reference == "precomputed" or (choice.reference == "auto" and _pays(pairs, config, options))
 
     def build(device: str) -> tuple[Objective, GPT]:
@@ -230,20 +218,8 @@ def run_dpo(
 
     row = {"length": pairs.mean_length, "heads": pairs.answered}
     flops = finetuning_flops(start.sizes, **row, frozen=lora is not None)
-    along = 0.0 if precompute else forward_flops(start.sizes, **row)
-    job = Job(
-        verb="align dpo",
-        out=out,
-        train=config.train,
-        settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
-        inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))},
-        tokens_per_step=round(per_step * pairs.mean_length),
-        default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
-        flops_per_token=flops + along,
-        build=build,
-        write_result=write_result,
-        compile=False,  # every batch has another length
-    )
+    flops += 0.0 if precompute else forward_flops(start.sizes, **row)
+    job = given.job("align dpo", out, config, flops_per_token=flops, build=build, write_result=write_result)
     return train(job, options)
 
 

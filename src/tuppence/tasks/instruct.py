@@ -20,14 +20,14 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.rundir import RunDir, append_json
 from tuppence.data.buckets import pad
 from tuppence.data.records.conversations import Conversation, read_conversations
-from tuppence.data.records.encoding import EncodedConversation, encode_conversations, encode_prompt
-from tuppence.data.records.leaks import content_of, prompt_of
+from tuppence.data.records.encoding import EncodedConversation, encode_conversations
+from tuppence.data.records.leaks import content_of
 from tuppence.model.adapters import save_adapter
-from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.model.weights import load_model, model_folder, save_model
+from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.finetune import (
     Base,
     LoRAChoice,
@@ -45,8 +45,6 @@ from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
 
 HELD_OUT = "held-out.jsonl"
 """The conversations that were not trained on, in the run folder: what `evaluate --tasks exact_match` asks."""
-
-SHOWN_PROMPTS = 3
 
 
 class InstructChoice(Section):
@@ -75,7 +73,7 @@ class Responses(RowObjective[EncodedConversation]):
         self,
         rows: Sequence[EncodedConversation],
         val: Sequence[EncodedConversation],
-        prompts: Sequence[tuple[str, list[int]]],
+        prompts: Sequence[Prompt],
         tokenizer: Tokenizer,
         context_length: int,
         config: TrainConfig,
@@ -99,20 +97,8 @@ class Responses(RowObjective[EncodedConversation]):
         return response_loss(model, tokens_BT, targets_BT), {}  # type: ignore[arg-type]
 
     def samples(self, model: nn.Module) -> list[Sample]:
-        if not self._config.sample_tokens:
-            return []
-        answers = generate(
-            model,  # type: ignore[arg-type]
-            [ids for _, ids in self._prompts],
-            max_tokens=min(self._config.sample_tokens, self._context // 2),
-            temperature=0.0,
-            stop_ids=[self._tokenizer.end_of_text],
-            vocab_size=self._tokenizer.vocab_size,
-        )
-        return [
-            Sample(text + "\n→ ", self._tokenizer.decode(answer.ids))
-            for (text, _), answer in zip(self._prompts, answers, strict=True)
-        ]
+        limit = self._config.sample_tokens
+        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
 
 
 def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
@@ -173,7 +159,7 @@ def run_instruct(
         model.activation_checkpointing = config.train.activation_checkpointing
         if lora is not None:
             add_lora(model, lora)
-        prompts = _shown(held_out, tokenizer, context)
+        prompts = shown_prompts(held_out, tokenizer, context_length=context)
         return Responses(encoded, encoded_val, prompts, tokenizer, context, config.train), model
 
     def write_result(model: nn.Module) -> None:
@@ -213,12 +199,6 @@ def _encode(
     if encoded.skipped_rows:
         warn(f"left out {counted(encoded.skipped_rows, f'{name} conversation')}: the prompt alone fills the context")
     return encoded.rows
-
-
-def _shown(rows: Sequence[Conversation], tokenizer: Tokenizer, context_length: int) -> list[tuple[str, list[int]]]:
-    """The first held-out prompts that leave room for an answer: what the samples answer."""
-    prompts = [(prompt_of(row), encode_prompt(tokenizer, row.messages[:-1])) for row in rows[: 10 * SHOWN_PROMPTS]]
-    return [(text, ids) for text, ids in prompts if len(ids) <= context_length // 2][:SHOWN_PROMPTS]
 
 
 def _write_held_out(out: Path, rows: Sequence[Conversation]) -> None:

@@ -23,9 +23,10 @@ from tuppence.model.adapters import save_adapter
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import load_model, model_folder, save_scorer
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, open_base, rows_input
-from tuppence.tasks.pairs import PairObjective, PairsChoice, read_pairs, write_held_out
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.alignment import open_alignment
+from tuppence.tasks.finetune import LoRAChoice, finetuning_flops
+from tuppence.tasks.pairs import PairObjective, PairsChoice, write_held_out
+from tuppence.tasks.session import RunOptions, train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
 
@@ -95,20 +96,8 @@ def run_reward(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    start = open_base(base)
-    tokenizer, choice = start.tokenizer.with_chat_template(), config.align
-    pairs = read_pairs(
-        data,
-        val,
-        tokenizer,
-        context_length=start.sizes.context_length,
-        val_fraction=choice.val_fraction,
-        seed=config.train.seed,
-        with_end=False,
-        skip_bad_rows=skip_bad_rows,
-    )
-    lora = None if choice.full else config.lora.resolve()
-    per_step = config.train.batch_size * config.train.accumulation_steps
+    given = open_alignment(base, data, val, config, with_end=False, skip_bad_rows=skip_bad_rows)
+    start, pairs, lora = given.base, given.pairs, given.lora
 
     def build(device: str) -> tuple[Objective, SequenceScorer]:
         gpt = load_model(base, device=device, dropout=0.0)
@@ -119,22 +108,11 @@ def run_reward(
 
     def write_result(model: nn.Module) -> None:
         scorer: SequenceScorer = model  # type: ignore[assignment]
-        save_scorer(scorer, out / "model", labels=[LABEL], tokenizer=tokenizer)
+        save_scorer(scorer, out / "model", labels=[LABEL], tokenizer=given.tokenizer)
         if lora is not None:
             save_adapter(scorer.gpt, out / "adapter", lora, base=model_folder(base), base_sha256=start.sha256)
         write_held_out(out, pairs.held_out)
 
-    job = Job(
-        verb="align reward",
-        out=out,
-        train=config.train,
-        settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
-        inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))},
-        tokens_per_step=round(per_step * pairs.mean_length),
-        default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None),
-        build=build,
-        write_result=write_result,
-        compile=False,  # every batch has another length
-    )
+    flops = finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None)
+    job = given.job("align reward", out, config, flops_per_token=flops, build=build, write_result=write_result)
     return train(job, options)
