@@ -160,10 +160,23 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
     tuppence: Run, base: Path, messages: Path, tmp_path: Path
 ) -> None:
     for name, batch, steps in (("1x8", "8", "1"), ("8x1", "1", "8")):
-        options = {"train__batch_size": batch, "train__accumulation_steps": steps, "finetune__dropout": "0"}
+        options = {
+            "train__batch_size": batch,
+            "train__accumulation_steps": steps,
+            "finetune__dropout": "0",
+            "finetune__word_dropout": "0",
+        }
         done = tuppence(*line(base, messages, tmp_path / name, steps=10, **options))
         assert done.returncode == 0, done.stderr
-    ranks = line(base, messages, tmp_path / "ranks", steps=10, train__batch_size="4", finetune__dropout="0")
+    ranks = line(
+        base,
+        messages,
+        tmp_path / "ranks",
+        steps=10,
+        train__batch_size="4",
+        finetune__dropout="0",
+        finetune__word_dropout="0",
+    )
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tuppence"]
     done = subprocess.run(
         [sys.executable, *torchrun, *ranks],

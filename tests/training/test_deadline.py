@@ -76,3 +76,13 @@ def test_time_for_the_measurement_of_the_result_is_held_back_too() -> None:
     assert one.reached(0)[0] is None
     clock.now += 0.02
     assert one.reached(0)[0] is not None
+
+
+def test_before_the_first_evaluation_its_time_is_guessed_from_the_speed_of_training() -> None:
+    clock, limits, meter = Time(), Limits(max_seconds=100.0), Meter(1.0, None, 1)
+    meter.record(1.0, 50)
+    one = Deadline(limits, Ledger(None, Rate(), clock=clock), meter, evaluation_tokens=1000)
+    clock.now = 100.0 - 1.5 - 1.2 * 10.0 - MARGIN_SECONDS + 0.01
+    assert one.reached(0)[0] is not None
+    one.evaluation_seconds = 5.0  # measured: the guess is forgotten
+    assert one.reached(0)[0] is None

@@ -45,6 +45,11 @@ class Limits:
         if self.max_dollars is not None and self.dollars_per_hour == 0:
             raise InputError("--budget needs the price of an hour of this machine", "add --rate USD_PER_HOUR")
 
+    @property
+    def timed(self) -> bool:
+        """Whether time or money ends the run."""
+        return self.max_seconds is not None or self.max_dollars is not None
+
     def seconds_left(self, *, elapsed: float, spent: float) -> float:
         """Wall seconds until the first of the time and the dollar limit; infinity where there is neither.
 

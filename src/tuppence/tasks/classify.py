@@ -45,6 +45,9 @@ class ClassifyChoice(Section):
     train: Trained = Field("all", description="all, last-block, head or lora; the head is always trained")
     epochs: float = Field(4.0, gt=0, le=1000, description="where no other limit ends the run")
     dropout: float = Field(0.1, ge=0, lt=1, description="of the model while it is trained")
+    word_dropout: float = Field(
+        0.0, ge=0, lt=1, description="the share of a text's tokens left out while it is trained"
+    )
     balance: bool = Field(False, description="leave out rows until all labels are as rare as the rarest")
     fractions: tuple[float, float, float] = Field((0.7, 0.1, 0.2), description="training, validation, test")
     split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
@@ -114,7 +117,12 @@ class EncodedLabelled:
 
 
 class Classes(RowObjective[EncodedLabelled]):
-    """Name the class of each text: one target a text."""
+    """Name the class of each text: one target a text.
+
+    Args:
+        word_dropout: each token is left out with this probability while the model is trained (Iyyer et al. 2015,
+            https://aclanthology.org/P15-1162, section 3.1): no single word then decides alone.
+    """
 
     metrics = ("accuracy",)
 
@@ -124,9 +132,10 @@ class Classes(RowObjective[EncodedLabelled]):
         val: Sequence[EncodedLabelled],
         context_length: int,
         config: TrainConfig,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
-        self._context = context_length
+        self._context, self._word_dropout = context_length, word_dropout
 
     def collate(self, rows: Sequence[EncodedLabelled]) -> Batch:
         tokens_BT = pad([row.ids for row in rows], 0, limit=self._context)
@@ -139,12 +148,29 @@ class Classes(RowObjective[EncodedLabelled]):
 
     def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, lengths_B, targets_B = batch
+        if model.training and self._word_dropout:
+            tokens_BT, lengths_B = drop_words(tokens_BT, lengths_B, self._word_dropout)
         scores_BC = model(tokens_BT, lengths_B).float()
         loss = F.cross_entropy(scores_BC, targets_B, ignore_index=IGNORED_TARGET, reduction="sum")
         return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}
 
     def samples(self, model: nn.Module) -> list[Sample]:
         return []  # a classifier writes nothing
+
+
+def drop_words(tokens_BT: Tensor, lengths_B: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Texts without some of their tokens, chosen by torch's generator, and their new lengths; one token stays at least.
+
+    Example:
+        >>> tokens, lengths = drop_words(torch.tensor([[7, 8, 9, 0]]), torch.tensor([3]), 0.0)
+        >>> tokens.tolist(), lengths.tolist()
+        ([[7, 8, 9, 0]], [3])
+    """
+    places_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
+    kept_BT = (torch.rand(tokens_BT.shape, device=tokens_BT.device) >= share) & (places_T < lengths_B[:, None])
+    kept_BT[:, 0] |= ~kept_BT.any(dim=1)
+    order_BT = torch.argsort((~kept_BT).to(torch.uint8), dim=1, stable=True)  # what stays moves to the front
+    return tokens_BT.gather(1, order_BT), kept_BT.sum(dim=1)
 
 
 def run_classify(
@@ -177,7 +203,7 @@ def run_classify(
         body.activation_checkpointing = config.train.activation_checkpointing
         model = SequenceScorer(body, len(splits.labels))
         train_only(model, trained, lora)
-        return Classes(rows, val, start.sizes.context_length, training), model
+        return Classes(rows, val, start.sizes.context_length, training, config.finetune.word_dropout), model
 
     def write_result(model: nn.Module) -> None:
         assert isinstance(model, SequenceScorer)

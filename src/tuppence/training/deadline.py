@@ -16,14 +16,18 @@ class Deadline:
 
     Args:
         closing: how many evaluations' time the measurement of the result takes, behind the last step.
+        evaluation_tokens: of one evaluation: what it will take is guessed from the speed of training before the first.
 
     Attributes:
         elapsed_before: wall seconds of the earlier attempts that led here.
         evaluation_seconds, save_seconds: what the last evaluation and the last save took.
     """
 
-    def __init__(self, limits: Limits, ledger: Ledger, meter: Meter, closing: float = 0.0) -> None:
-        self._limits, self._ledger, self._meter, self._closing = limits, ledger, meter, closing
+    def __init__(
+        self, limits: Limits, ledger: Ledger, meter: Meter, closing: float = 0.0, evaluation_tokens: int = 0
+    ) -> None:
+        self._limits, self._ledger, self._meter = limits, ledger, meter
+        self._closing, self._evaluation_tokens = closing, evaluation_tokens
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
@@ -44,4 +48,10 @@ class Deadline:
     def _reserve(self) -> float:
         """Seconds that one more step, the last evaluation, the last save, the result and its measurement would take."""
         step, evaluations = self._meter.step_seconds or 0.0, 1.0 + self._closing
-        return 1.5 * step + 1.2 * evaluations * self.evaluation_seconds + 2.5 * self.save_seconds
+        evaluation = self.evaluation_seconds or self._guessed_evaluation()
+        return 1.5 * step + 1.2 * evaluations * evaluation + 2.5 * self.save_seconds
+
+    def _guessed_evaluation(self) -> float:
+        """Reading costs a third of training (`ModelConfig.flops_per_token`); half, as kernels and batches differ."""
+        speed = self._meter.tokens_per_second
+        return self._evaluation_tokens / (2 * speed) if speed else 0.0

@@ -71,7 +71,7 @@ class Loop:
         self.optimizers = Optimizers(model.named_parameters(), config, machine.device)
         self.scaler = gradient_scaler(machine.device, machine.precision)
         self.loss = ParallelLoss(objective, model, machine)
-        self.deadline = Deadline(limits, ledger, meter, closing)
+        self.deadline = Deadline(limits, ledger, meter, closing, objective.evaluation_tokens() if limits.timed else 0)
         self.signals = StopSignals()
         self.keeper = Keeper(
             run=run,

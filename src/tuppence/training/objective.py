@@ -59,6 +59,10 @@ class Objective(ABC):
         """How many tokens the model is trained on in a batch, padding left out: for speed, not for the loss."""
         return batch[0].numel()
 
+    def evaluation_tokens(self) -> int:
+        """How many tokens the model reads in one evaluation: for a guess at its time."""
+        return sum(self.tokens(batch) for batch in self.evaluation())
+
     def prepare(self, step: int, model: nn.Module) -> None:  # noqa: B027  most have nothing to prepare
         """Called before the batches of a step are asked for, with the weights of that moment.
 

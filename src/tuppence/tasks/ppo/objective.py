@@ -188,6 +188,9 @@ class PPO(Objective):
             lengths = torch.tensor([len(prompt) for prompt in prompts])
             yield torch.from_numpy(pad(prompts, 0)), lengths, torch.from_numpy(some)
 
+    def evaluation_tokens(self) -> int:
+        return sum(len(prompt) + self._choice.max_new_tokens for prompt in self._val_prompts)
+
     def _held_out_loss(
         self, model: PolicyWithValue, tokens_BT: Tensor, lengths_B: Tensor, numbers_B: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
