@@ -46,7 +46,7 @@ class ClassifyChoice(Section):
     epochs: float = Field(4.0, gt=0, le=1000, description="where no other limit ends the run")
     dropout: float = Field(0.1, ge=0, lt=1, description="of the model while it is trained")
     word_dropout: float = Field(
-        0.0, ge=0, lt=1, description="the share of a text's tokens left out while it is trained"
+        0.2, ge=0, lt=1, description="the share of a text's tokens left out while it is trained"
     )
     balance: bool = Field(False, description="leave out rows until all labels are as rare as the rarest")
     fractions: tuple[float, float, float] = Field((0.7, 0.1, 0.2), description="training, validation, test")
