@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuppence.core import console
+from tuppence.core.keyboard import Keyboard
 
 if TYPE_CHECKING:
     from tuppence.model.chat import Conversation
@@ -133,14 +134,15 @@ def chat(
 
 def _talk(conversation: Conversation) -> None:
     """Reads lines and answers them until there are no more."""
-    while True:
-        try:
-            line = _read_line()
-            if line is None or line.strip() == "/exit":
-                return
-            _answer(conversation, line)
-        except KeyboardInterrupt:
-            console.note("\nstopped; /exit or Ctrl-D leaves")
+    with Keyboard() as keyboard:
+        while True:
+            try:
+                line = keyboard.read_line()
+                if line is None or line.strip() == "/exit":
+                    return
+                _answer(conversation, line)
+            except KeyboardInterrupt:
+                console.note("\nstopped; /exit or Ctrl-D leaves")
 
 
 def _answer(conversation: Conversation, line: str) -> None:
@@ -152,15 +154,6 @@ def _answer(conversation: Conversation, line: str) -> None:
             conversation.reply(line, _write)
         finally:
             _write("\n")
-
-
-def _read_line() -> str | None:
-    """The next line, None at the end. The prompt is shown to people only, and not on stdout."""
-    if sys.stdin.isatty():
-        sys.stderr.write("> ")
-        sys.stderr.flush()
-    line = sys.stdin.readline()
-    return line.rstrip("\r\n") if line else None
 
 
 def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
