@@ -26,6 +26,9 @@ WANTED = {
     "hh-rlhf",
     "lambada",
     "hellaswag",
+    "arc_easy",
+    "arc_challenge",
+    "piqa",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import types
 from pathlib import Path
 from typing import Any
@@ -63,6 +62,22 @@ def test_arc_has_lm_evals_prompt() -> None:
     assert choice_of(ARC) == expected
     numbered = {**ARC, "choices": {"text": ["sand", "rain"], "label": ["1", "2"]}, "answerKey": "2"}
     assert choice_of(numbered).gold == 1
+
+
+@pytest.mark.parametrize("task", ["arc_easy", "arc_challenge", "piqa"])
+@pytest.mark.parametrize("query", ["Question: {}", "Question: {}\n", "Question: {}\nAnswer:"])
+def test_the_catalogs_form_of_arc_and_piqa_has_lm_evals_prompt(task: str, query: str) -> None:
+    config = lm_eval_config(f"{'piqa' if task == 'piqa' else 'arc'}/{'piqa' if task == 'piqa' else 'arc_easy'}.yaml")
+    question = "What falls from clouds?"
+    row = {"query": query.format(question), "choices": ["sand", "rain"], "gold": 1}
+    (choice,) = read_choices(RowFile("rows.jsonl", "", [Row("rows.jsonl, row 1", row)]), task)
+    assert choice.context == rendered(config["doc_to_text"], {"question": question, "goal": question})
+    assert (choice.endings, choice.gold) == (("sand", "rain"), 1)
+
+
+def test_a_query_of_ones_own_is_left_as_it_is() -> None:
+    row = {"query": "Question: what falls?", "choices": ["sand", "rain"], "gold": 1}
+    assert choice_of(row).context == "Question: what falls?"
 
 
 def test_piqa_has_lm_evals_prompt() -> None:
@@ -139,15 +154,3 @@ def test_a_bad_row_is_one_line_with_its_number(row: dict[str, Any], complaint: s
     assert refusal.value.message.startswith("rows.jsonl, row 1")
     assert complaint in refusal.value.message
     assert "\n" not in refusal.value.message
-
-
-def test_rows_come_from_lines_lists_and_tables(tmp_path: Path) -> None:
-    rows = [{"query": "q", "choices": ["a", "b"], "gold": 1}, {"query": "r", "choices": ["c", "d"], "gold": 0}]
-    (tmp_path / "a.jsonl").write_text("\n\n".join(map(json.dumps, rows)))
-    (tmp_path / "a.json").write_text(json.dumps(rows))
-    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
-    read = [read_rows(str(tmp_path / name)) for name in ("a.jsonl", "a.json", "a.parquet")]
-    assert all([dict(row.values) for row in one.rows] == rows for one in read)
-    assert [one.rows[1].where.rpartition(", ")[2] for one in read] == ["row 3", "row 2", "row 2"]
-    assert len(read_rows(str(tmp_path / "a.json"), limit=1).rows) == 1

@@ -2,6 +2,9 @@
 
 A row's form is known by its keys, whatever the set is called. Prompts are those of lm-eval's tasks of the same names
 (hellaswag, arc_easy, arc_challenge, piqa, version 1.0), so that numbers agree. Nothing is scored in here.
+
+ARC and PIQA also come as mosaicml/llm-foundry has them, as a query "Question: …" with choices; the prompt's "Answer:"
+is then added. That is the form of the files in the catalog.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from tuppence.evaluation.rows import RowFile, bad_row
 
 CONTEXT_KEYS = ("query", "question", "ctx", "context", "prompt")
 ENDING_KEYS = ("choices", "endings")
+QUESTION_TASKS = ("arc_easy", "arc_challenge", "piqa")
+"""Tasks whose prompt is a question and "Answer:"."""
+
 GOLD_KEYS = ("gold", "label", "answer", "answerKey")
 
 
@@ -36,13 +42,16 @@ class Choice:
     gold: int
 
 
-def read_choices(file: RowFile) -> list[Choice]:
+def read_choices(file: RowFile, task: str = "choices") -> list[Choice]:
     """All rows of a file as questions.
+
+    Args:
+        task: what the file is scored as; a query of ARC or PIQA is completed to the task's prompt.
 
     Raises:
         InputError: a row of no known form, without a right answer, or with fewer than two endings.
     """
-    return [_choice(row) for row in file.rows]
+    return [_choice(row, asks=task in QUESTION_TASKS) for row in file.rows]
 
 
 def clean_hellaswag(text: str) -> str:
@@ -56,8 +65,10 @@ def clean_hellaswag(text: str) -> str:
     return re.sub(r"\[.*?\]", "", text).replace("  ", " ")
 
 
-def _choice(row: Row) -> Choice:
+def _choice(row: Row, *, asks: bool) -> Choice:
     context, endings, gold = _form_of(row)(row)
+    if asks and not context.endswith("Answer:"):
+        context = _question(context.removeprefix("Question: ").rstrip())
     if len(endings) < 2:
         raise bad_row(f"{row.where}: fewer than two endings")
     if not 0 <= gold < len(endings):

@@ -40,7 +40,7 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
     """
     began = time.perf_counter()
     file = read_rows(find_file(task, settings.data_of(task), settings.data_folder), settings.limit)
-    choices = read_choices(file)
+    choices = read_choices(file, task)
     with open_log(task, subject, file.sha256, folder) as log:
         score_choices(subject, choices, log)
         results = log.ordered(len(choices))
