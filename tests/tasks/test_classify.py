@@ -22,7 +22,6 @@ from tuppence.tasks.classify import (
     LabelledFiles,
     _split,
     _with_evaluations,
-    drop_words,
 )
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
@@ -54,9 +53,12 @@ def test_the_loss_is_the_cross_entropy_summed_over_texts(objective: Classes, mod
     assert float(found["accuracy"]) == float((scores.argmax(dim=-1) == torch.tensor(LABELS)).sum())
 
 
-def test_words_are_left_out_while_training_and_none_while_validating(model: SequenceScorer) -> None:
+@pytest.mark.parametrize("left_out", [{"word_dropout": 0.5}, {"crop": 1.0}])
+def test_words_are_left_out_while_training_and_none_while_validating(
+    model: SequenceScorer, left_out: dict[str, float]
+) -> None:
     rows = [EncodedLabelled(np.arange(20) + number, 0) for number in range(4)]
-    dropping = Classes(rows, rows, 32, TrainConfig(batch_size=2), word_dropout=0.5)
+    dropping = Classes(rows, rows, 32, TrainConfig(batch_size=2), **left_out)
     plain = Classes(rows, rows, 32, TrainConfig(batch_size=2))
     batch = plain.collate(rows)
     torch.manual_seed(1)
@@ -65,19 +67,6 @@ def test_words_are_left_out_while_training_and_none_while_validating(model: Sequ
     torch.manual_seed(1)
     assert first == float(dropping.loss(model, *batch)[0])  # of the step's seed alone: resume is exact
     assert float(dropping.loss(model.eval(), *batch)[0]) == float(plain.loss(model, *batch)[0])
-
-
-def test_what_is_left_of_a_text_keeps_its_order_and_is_never_nothing() -> None:
-    torch.manual_seed(0)
-    tokens_BT = torch.arange(1, 41).repeat(200, 1)
-    lengths_B = torch.arange(200) % 40 + 1
-    kept_BT, left_B = drop_words(tokens_BT, lengths_B, 0.3)
-    for kept, left, length in zip(kept_BT.tolist(), left_B.tolist(), lengths_B.tolist(), strict=True):
-        assert 1 <= left <= length
-        assert kept[:left] == sorted(kept[:left])
-        assert max(kept[:left]) <= length
-    assert float(left_B.sum() / lengths_B.sum()) == pytest.approx(0.7, abs=0.02)
-    assert drop_words(tokens_BT, lengths_B, 0.99)[1].min() == 1
 
 
 def test_a_text_is_one_target_and_its_padding_is_no_token(objective: Classes) -> None:

@@ -30,6 +30,7 @@ from tuppence.evaluation.task import Numbers
 from tuppence.model.adapters import save_adapter
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.weights import load_model, model_folder, save_scorer
+from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input, say_skipped
 from tuppence.tasks.session import Job, RunOptions, train
 from tuppence.training.config import TrainConfig
@@ -48,6 +49,7 @@ class ClassifyChoice(Section):
     word_dropout: float = Field(
         0.2, ge=0, lt=1, description="the share of a text's tokens left out while it is trained"
     )
+    crop: float = Field(0.5, ge=0, le=1, description="the share of texts of which a part alone is trained on")
     balance: bool = Field(False, description="leave out rows until all labels are as rare as the rarest")
     fractions: tuple[float, float, float] = Field((0.7, 0.1, 0.2), description="training, validation, test")
     split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
@@ -120,8 +122,7 @@ class Classes(RowObjective[EncodedLabelled]):
     """Name the class of each text: one target a text.
 
     Args:
-        word_dropout: each token is left out with this probability while the model is trained (Iyyer et al. 2015,
-            https://aclanthology.org/P15-1162, section 3.1): no single word then decides alone.
+        word_dropout, crop: what of the texts is left out while the model is trained, see `augmentation`.
     """
 
     metrics = ("accuracy",)
@@ -133,9 +134,10 @@ class Classes(RowObjective[EncodedLabelled]):
         context_length: int,
         config: TrainConfig,
         word_dropout: float = 0.0,
+        crop: float = 0.0,
     ) -> None:
         super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
-        self._context, self._word_dropout = context_length, word_dropout
+        self._context, self._word_dropout, self._crop = context_length, word_dropout, crop
 
     def collate(self, rows: Sequence[EncodedLabelled]) -> Batch:
         tokens_BT = pad([row.ids for row in rows], 0, limit=self._context)
@@ -148,29 +150,14 @@ class Classes(RowObjective[EncodedLabelled]):
 
     def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, lengths_B, targets_B = batch
-        if model.training and self._word_dropout:
-            tokens_BT, lengths_B = drop_words(tokens_BT, lengths_B, self._word_dropout)
+        if model.training and (self._word_dropout or self._crop):
+            tokens_BT, lengths_B = leave_out(tokens_BT, lengths_B, word_dropout=self._word_dropout, crop=self._crop)
         scores_BC = model(tokens_BT, lengths_B).float()
         loss = F.cross_entropy(scores_BC, targets_B, ignore_index=IGNORED_TARGET, reduction="sum")
         return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}
 
     def samples(self, model: nn.Module) -> list[Sample]:
         return []  # a classifier writes nothing
-
-
-def drop_words(tokens_BT: Tensor, lengths_B: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Texts without some of their tokens, chosen by torch's generator, and their new lengths; one token stays at least.
-
-    Example:
-        >>> tokens, lengths = drop_words(torch.tensor([[7, 8, 9, 0]]), torch.tensor([3]), 0.0)
-        >>> tokens.tolist(), lengths.tolist()
-        ([[7, 8, 9, 0]], [3])
-    """
-    places_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
-    kept_BT = (torch.rand(tokens_BT.shape, device=tokens_BT.device) >= share) & (places_T < lengths_B[:, None])
-    kept_BT[:, 0] |= ~kept_BT.any(dim=1)
-    order_BT = torch.argsort((~kept_BT).to(torch.uint8), dim=1, stable=True)  # what stays moves to the front
-    return tokens_BT.gather(1, order_BT), kept_BT.sum(dim=1)
 
 
 def run_classify(
@@ -203,7 +190,9 @@ def run_classify(
         body.activation_checkpointing = config.train.activation_checkpointing
         model = SequenceScorer(body, len(splits.labels))
         train_only(model, trained, lora)
-        return Classes(rows, val, start.sizes.context_length, training, config.finetune.word_dropout), model
+        return Classes(
+            rows, val, start.sizes.context_length, training, config.finetune.word_dropout, config.finetune.crop
+        ), model
 
     def write_result(model: nn.Module) -> None:
         assert isinstance(model, SequenceScorer)
