@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +13,6 @@ import torch
 from tuppence.core.errors import InputError
 from tuppence.evaluation import multiple_choice
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
-from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.subject import load_subject
 from tuppence.model.weights import load_model, save_model
 
@@ -121,17 +119,8 @@ def test_a_missing_file_is_noticed_before_the_model_is_loaded(world: Any, tmp_pa
     ) as refusal:
         evaluate(world.model, ["perplexity", "lambada"], Settings(data=str(world.text)), **EXACT)
     assert "tuppence data get lambada --out data/lambada_test.jsonl" in refusal.value.hint
-    with pytest.raises(InputError, match="piqa needs a file of rows"):
-        evaluate(world.model, ["piqa"], Settings(), **EXACT)
-
-
-def test_files_of_the_catalog_are_found_packed_or_not(tmp_path: Path) -> None:
-    with gzip.open(tmp_path / "hellaswag_val.jsonl.gz", "wt") as out:
-        out.write("{}")
-    assert find_file("hellaswag", None, str(tmp_path)) == str(tmp_path / "hellaswag_val.jsonl.gz")
-    (tmp_path / "hellaswag_val.jsonl").write_text("{}")
-    assert find_file("hellaswag", None, str(tmp_path)) == str(tmp_path / "hellaswag_val.jsonl")
-    assert find_file("hellaswag", "named.jsonl", str(tmp_path)) == "named.jsonl"
+    with pytest.raises(InputError, match="choices needs a file of rows"):
+        evaluate(world.model, ["choices"], Settings(), **EXACT)
 
 
 def test_numbers_go_where_they_are_wanted(world: Any, runs: list[Path], choices: Path, tmp_path: Path) -> None:

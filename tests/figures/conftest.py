@@ -1,10 +1,11 @@
-"""A run folder as the trainer leaves it, text that means harm, and a reader of pages."""
+"""A run folder as the trainer leaves it, a classifier's numbers, text that means harm, and a reader of pages."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
+import xml.etree.ElementTree as Tree
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -144,3 +145,52 @@ def make_run() -> Callable[..., Path]:
 def outline() -> type[_Outline]:
     """Reads a page: `.tags`, `.words`; fails where an element is not closed in order."""
     return _Outline
+
+
+def _scores(accuracy: float) -> dict[str, Any]:
+    names = ("accuracy", "f1", "macro_f1", "auc", "brier", "ece")
+    return {
+        **{name: accuracy - place / 100 for place, name in enumerate(names)},
+        "f1_of": "spam",
+        "intervals": {name: [accuracy - 0.1, min(accuracy + 0.02, 1.0)] for name in names},
+    }
+
+
+def make_numbers(text: str = "You have won", label: str = "spam") -> dict[str, Any]:
+    """What a classifier's evaluation found, with a text and a label that come from the data."""
+    return {
+        **_scores(0.97),
+        "f1_of": label,
+        "rows": 300,
+        "labels": ["ham", label],
+        "classes": {
+            name: {
+                "rows": 150,
+                "precision": 0.98,
+                "recall": 0.96,
+                "f1": 0.97,
+                "intervals": {key: [0.9, 1.0] for key in ("precision", "recall", "f1")},
+            }
+            for name in ("ham", label)
+        },
+        "confusion": [[146, 4], [5, 145]],
+        "reliability": [
+            {"confidence": 0.66, "accuracy": 0.5, "rows": 12},
+            {"confidence": 0.99, "accuracy": 0.98, "rows": 288},
+        ],
+        "roc": {"false_positive_rate": [0, 0.02, 1], "true_positive_rate": [0, 0.96, 1]},
+        "mistakes": [{"text": text, "label": label, "predicted": "ham", "probability": 0.93}],
+        "baselines": {"majority class": _scores(0.5), "TF-IDF + logistic regression": _scores(0.95)},
+        "verdict": f"The language model beats {text}.",
+    }
+
+
+@pytest.fixture
+def numbers() -> dict[str, Any]:
+    """What a classifier's evaluation found."""
+    return make_numbers()
+
+
+def table_rows(piece: str) -> list[list[str]]:
+    """The cells of the tables in a piece of a page, row by row; fails where it is not well-formed."""
+    return [["".join(cell.itertext()) for cell in row] for row in Tree.fromstring(f"<p>{piece}</p>").iter("tr")]

@@ -1,64 +1,17 @@
-"""The pictures of a classifier, and its part of the report."""
+"""The pictures of a classifier."""
 
 from __future__ import annotations
 
-import copy
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.figures.conftest import make_numbers
 
-from tuppence.figures import classification, classification_page
+from tuppence.figures import classification
 from tuppence.figures.classification import against_baselines, confusion_matrix, reliability_diagram, roc_curve
-from tuppence.figures.report import write_report
 from tuppence.figures.svg import to_svg
 
 pytest.importorskip("matplotlib")
-
-
-def headline(accuracy: float) -> dict[str, Any]:
-    names = ("accuracy", "f1", "macro_f1", "auc", "brier", "ece")
-    return {
-        **{name: accuracy - place / 100 for place, name in enumerate(names)},
-        "f1_of": "spam",
-        "intervals": {name: [accuracy - 0.1, min(accuracy + 0.02, 1.0)] for name in names},
-    }
-
-
-def make_numbers(text: str = "You have won", label: str = "spam") -> dict[str, Any]:
-    return {
-        **headline(0.97),
-        "f1_of": label,
-        "rows": 300,
-        "labels": ["ham", label],
-        "classes": {
-            name: {
-                "rows": 150,
-                "precision": 0.98,
-                "recall": 0.96,
-                "f1": 0.97,
-                "intervals": {key: [0.9, 1.0] for key in ("precision", "recall", "f1")},
-            }
-            for name in ("ham", label)
-        },
-        "confusion": [[146, 4], [5, 145]],
-        "reliability": [
-            {"confidence": 0.66, "accuracy": 0.5, "rows": 12},
-            {"confidence": 0.99, "accuracy": 0.98, "rows": 288},
-        ],
-        "roc": {"false_positive_rate": [0, 0.02, 1], "true_positive_rate": [0, 0.96, 1]},
-        "mistakes": [{"text": text, "label": label, "predicted": "ham", "probability": 0.93}],
-        "baselines": {"majority class": headline(0.5), "TF-IDF + logistic regression": headline(0.95)},
-        "verdict": f"The language model beats {text}.",
-    }
-
-
-@pytest.fixture
-def numbers() -> dict[str, Any]:
-    return make_numbers()
 
 
 def test_the_confusion_matrix_has_every_count_and_shades_shares(numbers: dict[str, Any]) -> None:
@@ -101,38 +54,3 @@ def test_labels_are_no_formulas_and_no_markup(nasty: str) -> None:
         assert "<script" not in svg
         assert "<b>" not in svg
     assert classification._name("costs $5 or $6") == r"costs \$5 or \$6"
-
-
-def test_the_report_shows_it_all_and_escapes_what_comes_from_the_data(
-    tmp_path: Path, make_run: Callable[..., Path], outline: type, nasty: str
-) -> None:
-    run = make_run(tmp_path / "run")
-    (run / "evaluation.json").write_text(json.dumps({"classification": make_numbers(nasty, nasty)}))
-    record = yaml.safe_load((run / "run.yaml").read_text())
-    (run / "run.yaml").write_text(yaml.safe_dump({**record, "verb": "finetune classify"}))
-    page = write_report(run).read_text()
-    found = outline(page)
-    assert not {"script", "img"} & found.tags
-    words = " ".join(found.words)
-    for expected in ("Does the language model pay?", "test accuracy", "97.0%", "Confusion matrix", "ROC", "surest"):
-        assert expected in words
-    assert words.count(nasty) >= 4  # text, label, class, verdict
-    assert "nats per text" in words
-    assert "perplexity at that loss" not in words
-
-
-@pytest.mark.parametrize("key", ["classes", "mistakes", "confusion", "intervals"])
-def test_a_damaged_evaluation_costs_its_part_of_the_report_alone(
-    tmp_path: Path, make_run: Callable[..., Path], numbers: dict[str, Any], key: str
-) -> None:
-    run = make_run(tmp_path / "run", steps=20)
-    damaged = copy.deepcopy(numbers)
-    damaged[key] = "gone"
-    (run / "evaluation.json").write_text(json.dumps({"classification": damaged}))
-    assert "Receipt" in write_report(run).read_text()
-
-
-def test_an_undefined_measure_is_said_to_be(numbers: dict[str, Any]) -> None:
-    numbers["auc"] = None
-    numbers["intervals"]["auc"] = None
-    assert "undefined" in "".join(classification_page.cards({**numbers, "roc": None}))

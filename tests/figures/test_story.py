@@ -163,9 +163,7 @@ def test_numbers_of_the_wrong_kind_are_no_crash(value: Any, root: Path, nasty: s
     outline(render(Story(root, read_story(root / "odd"), runs)))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"stages": [1]}', '{"stages": {"pretrain": 1}}'])
-def test_a_damaged_record_is_one_that_tells_nothing(content: str, tmp_path: Path) -> None:
-    (tmp_path / RECORD_NAME).write_text(content)
-    assert read_story(tmp_path) == {}
+def test_a_folder_without_a_quickstart_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no quickstart"):
         write_story(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -56,6 +56,26 @@ def test_adamw_equals_torch_s_plain_one() -> None:
         assert torch.allclose(left, right, atol=1e-6)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_embeddings_may_have_a_rate_of_their_own(optimizer: str) -> None:
+    torch.manual_seed(0)
+    plain, quick = Bigram(), Bigram()
+    quick.load_state_dict(plain.state_dict())
+    settings = {"optimizer": optimizer, "learning_rate": 0.01, "weight_decay": 0.0}
+    for model, more in ((plain, {}), (quick, {"embedding_learning_rate": 0.05})):
+        optimizers = build(model, **settings, **more)
+        assert optimizers.set_rate(0.5) == pytest.approx(0.005)
+        torch.manual_seed(1)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        optimizers.step(SCALER)
+        moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in model.named_parameters()}
+        expected = 0.5 * float(more.get("embedding_learning_rate", 0.01))  # Adam's first step is the rate itself
+        assert moved["embedding.weight"] == pytest.approx(expected, rel=1e-3)
+        assert all(moved[name] < 0.02 for name in moved if name != "embedding.weight")
+
+
 def test_muon_takes_inner_matrices_and_adamw_the_rest() -> None:
     model = Bigram()
     optimizers = build(model, optimizer="muon")

@@ -110,7 +110,10 @@ def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first row of each of the first kinds, with what is right."""
-    shown = list({row["kind"]: row for row in reversed(rows)}.values())[::-1][:SHOWN_TASKS]
+    firsts: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        firsts.setdefault(row["kind"], row)
+    shown = list(firsts.values())[:SHOWN_TASKS]
     return [
         {**row, "right": {name: is_exact(answer, row["reference"]) for name, answer in row["answers"].items()}}
         for row in shown

@@ -38,6 +38,7 @@ SPAM = ClassifyConfig(
     train=TrainConfig(
         batch_size=32,
         learning_rate=1e-3,
+        embedding_learning_rate=1e-3,
         warmup_steps=10,
         weight_decay=0.01,
         beta2=0.99,

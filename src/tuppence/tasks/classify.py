@@ -63,6 +63,7 @@ class ClassifyConfig(Section):
     train: TrainConfig = TrainConfig(
         batch_size=16,
         learning_rate=3e-4,
+        embedding_learning_rate=2e-3,  # a word that the base hardly met must become a sign
         warmup_steps=20,
         weight_decay=0.01,
         beta2=0.99,

@@ -21,6 +21,9 @@ class TrainConfig(Section):
     decay_fraction: float = Field(0.5, gt=0, le=1, description="wsd: the last share of the run, where the rate falls")
     max_steps: int | None = Field(None, ge=1, description="optimizer steps; None: one epoch, or until another limit")
     optimizer: Literal["adamw", "muon"] = "adamw"
+    embedding_learning_rate: float | None = Field(
+        None, gt=0, le=10, description="for the embeddings; None: learning_rate"
+    )
     muon_learning_rate: float | None = Field(None, gt=0, description="for the matrices; None: learning_rate")
     muon_momentum: float = Field(0.95, ge=0, lt=1)
     weight_decay: float = Field(0.1, ge=0, description="on matrices only, decoupled")

@@ -6,6 +6,7 @@ Weight decay pulls on matrices only; embeddings count as matrices, as in GPT-2's
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,11 +34,15 @@ class Optimizers:
         muon = [(n, p) for n, p in trained if config.optimizer == "muon" and _is_inner_matrix(n, p)]
         taken = {name for name, _ in muon}
         rest = [(name, parameter) for name, parameter in trained if name not in taken]
-        decayed = [p for _, p in rest if p.ndim >= 2]
-        undecayed = [p for _, p in rest if p.ndim < 2]
-        groups = [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": undecayed, "weight_decay": 0.0},
+        rate, decay = config.learning_rate, config.weight_decay
+        groups: list[dict[str, Any]] = [
+            {"params": [p for n, p in rest if p.ndim >= 2 and not _is_embedding(n)], "lr": rate, "weight_decay": decay},
+            {"params": [p for _, p in rest if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
+            {
+                "params": [p for n, p in rest if p.ndim >= 2 and _is_embedding(n)],
+                "lr": config.embedding_learning_rate or rate,
+                "weight_decay": decay,
+            },
         ]
         self._names: dict[Tensor, str] = {parameter: name for name, parameter in trained}
         self._all: list[torch.optim.Optimizer] = []
@@ -46,7 +51,6 @@ class Optimizers:
             self._all.append(
                 torch.optim.AdamW(
                     groups,
-                    lr=config.learning_rate,
                     betas=(config.beta1, config.beta2),
                     fused=device.partition(":")[0] in ("cpu", "cuda", "mps"),
                 )
@@ -127,5 +131,9 @@ class Optimizers:
                 raise ValueError(f"{name} has the state of another optimizer ({', '.join(sorted(kept))})")
 
 
+def _is_embedding(name: str) -> bool:
+    return "embedding" in name
+
+
 def _is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.ndim == 2 and "embedding" not in name
+    return parameter.ndim == 2 and not _is_embedding(name)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import gzip
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -56,57 +54,6 @@ def test_half_a_packed_file_is_refused(write: Write) -> None:
     path = write("rows.jsonl.gz", gzip.compress(AS_LINES.encode() * 50)[:-20])
     with pytest.raises(CorruptFileError, match=r"rows\.jsonl\.gz ends too early: half a \.gz file"):
         read_table(path)
-
-
-CELL = st.text(alphabet="ab \",;'\t\n|é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
-
-
-@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8), delimiter=st.sampled_from(",;"))
-def test_whatever_pythons_csv_writes_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], delimiter: str
-) -> None:
-    written = io.StringIO()
-    csv.writer(written, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([("text", "label"), *rows])
-    path = tmp_path_factory.mktemp("csv") / "rows.csv"
-    path.write_bytes(written.getvalue().encode())
-    assert [tuple(row.values.values()) for row in read_table(str(path)).rows] == rows
-
-
-def test_quotes_in_tab_separated_text_are_letters(write: Write) -> None:
-    table = read_table(write("sms", 'ham\t"Gimme a few" was 5 minutes ago\nspam\tWIN "NOW\nham\tok\n'))
-    assert [row.values["1"] for row in table.rows] == ['"Gimme a few" was 5 minutes ago', 'WIN "NOW', "ok"]
-
-
-def test_tab_separated_text_that_is_quoted_is_unquoted(write: Write) -> None:
-    written = io.StringIO()
-    rows = [["ham", 'he said "so"\n\tand left'], ["spam", '"quoted"'], ["ham", "plain"]]
-    csv.writer(written, delimiter="\t").writerows(rows)
-    assert [list(row.values.values()) for row in read_table(write("a.tsv", written.getvalue())).rows] == rows
-
-
-def test_the_quotes_of_a_large_file_are_judged_by_its_beginning(write: Write) -> None:
-    written = io.StringIO()
-    rows = [["ham", f'line {row}\n"and" another, {"long " * 200}'.strip()] for row in range(2000)]
-    csv.writer(written, delimiter="\t").writerows(rows)
-    assert len(written.getvalue()) > 2**20
-    assert [list(row.values.values()) for row in read_table(write("a.tsv", written.getvalue())).rows] == rows
-
-
-@pytest.mark.parametrize(
-    ("content", "columns"),
-    [
-        ("ham\tsee you\nspam\twin\nham\tok\n", ("0", "1")),
-        ("Category,Message\nham,see you\n", ("Category", "Message")),
-        ("v1,v2,,,\nham,see you,,,\nspam,win,,,\n", ("v1", "v2", "2", "3", "4")),
-        ("yes,no way\nno,yes please\nyes,ok\n", ("0", "1")),
-        ("label\tclass of 92\nlabel\tanother\n", ("0", "1")),
-        ("a;b\n1;2\n", ("a", "b")),
-    ],
-)
-def test_a_header_is_told_from_a_row(write: Write, content: str, columns: tuple[str, ...]) -> None:
-    table = read_table(write("rows", content))
-    assert table.columns == columns
-    assert len(table.rows) == content.count("\n") - (columns[0] != "0")
 
 
 BAD = [

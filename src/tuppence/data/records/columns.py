@@ -74,8 +74,6 @@ def read_columns(path: str, text: str) -> Columns:
     records = _records(text, _find_dialect(path, text))
     sample = list(islice(records, _SAMPLE))
     readable = [record.cells for record in sample if isinstance(record.cells, list)]
-    if not readable:
-        raise InputError(f"{path} holds no row that can be read", "is it the right file?")
     if isinstance(sample[0].cells, list) and _is_header(readable):
         return Columns(_column_names(readable[0]), chain(sample[1:], records))
     width = Counter(map(len, readable)).most_common(1)[0][0]

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import SUMMARY
+
+from tuppence.cli.options import overrides, run_options, tell
+from tuppence.core.config import load_config
+from tuppence.cost.ledger import Rate
+from tuppence.tasks.dpo import DPOConfig
+from tuppence.tasks.session import RunOptions
+
+
+def test_a_flag_stands_over_set_and_one_that_was_not_given_over_nothing() -> None:
+    over = overrides(["train.max_steps=3", "align.beta=0.2"], train__max_steps=9, align__beta=None, align__full=True)
+    config = load_config(DPOConfig, overrides=over)
+    assert (config.train.max_steps, config.align.beta, config.align.full) == (9, 0.2, True)
+    assert overrides(None, train__max_steps=None) == []
+
+
+def test_a_flag_of_zero_or_false_is_given() -> None:
+    assert overrides(None, train__max_steps=0, align__full=False) == ["train.max_steps=0", "align.full=False"]
+
+
+def test_the_rate_is_the_person_s_or_unknown() -> None:
+    given = run_options(2.0, 1.0, 0.7364, "never", "none")
+    assert given == RunOptions(2.0, 1.0, Rate(0.7364, "given by --rate"), "never", "none")
+    assert run_options(None, None, 0.0, "auto", "none") == RunOptions()
+
+
+def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(Path("runs/x"), SUMMARY, json=False, example="tuppence chat runs/x")
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith("runs/x: reached --max-steps 7 after 7 steps (700 tokens)")
+    assert errors.endswith("next: tuppence chat runs/x\n")
+    tell(Path("runs/x"), SUMMARY, json=True, example="tuppence chat runs/x")
+    out, errors = capsys.readouterr()
+    assert (json.loads(out), errors) == (SUMMARY, "")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ranks_but_the_first_say_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(Path("runs/x"), {}, json=as_json, example="tuppence chat runs/x")
+    assert capsys.readouterr() == ("", "")

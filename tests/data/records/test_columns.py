@@ -1,0 +1,108 @@
+"""Columns as Python's own csv module writes and reads them, and what tells a header, a delimiter and a quotation."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuppence.core.errors import InputError
+from tuppence.data.records.columns import Record, read_columns
+
+CELL = st.text(alphabet="ab \",;'\t\n|é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
+
+
+def cells(path: str, text: str) -> list[list[str]]:
+    """What the records of a file hold; fails on one that is not sound."""
+    found = []
+    for record in read_columns(path, text).records:
+        assert isinstance(record.cells, list), record
+        found.append(record.cells)
+    return found
+
+
+def written(rows: list[list[str]], **options: object) -> str:
+    out = io.StringIO()
+    csv.writer(out, **options).writerows(rows)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+@given(rows=st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1, max_size=8), delimiter=st.sampled_from(",;"))
+def test_whatever_pythons_csv_writes_is_read_back(rows: list[list[str]], delimiter: str) -> None:
+    text = written([["text", "label"], *rows], delimiter=delimiter, quoting=csv.QUOTE_ALL)
+    assert cells("rows.csv", text) == rows
+
+
+def test_quotes_in_tab_separated_text_are_letters() -> None:
+    assert cells("sms", 'ham\t"Gimme a few" was 5 minutes ago\nspam\tWIN "NOW\nham\tok\n') == [
+        ["ham", '"Gimme a few" was 5 minutes ago'],
+        ["spam", 'WIN "NOW'],
+        ["ham", "ok"],
+    ]
+
+
+def test_tab_separated_text_that_is_quoted_is_unquoted() -> None:
+    rows = [["ham", 'he said "so"\n\tand left'], ["spam", '"quoted"'], ["ham", "plain"]]
+    assert cells("a.tsv", written(rows, delimiter="\t")) == rows
+
+
+def test_the_quotes_of_a_large_file_are_judged_by_its_beginning() -> None:
+    rows = [["ham", f'line {row}\n"and" another, {"long " * 200}'.strip()] for row in range(2000)]
+    text = written(rows, delimiter="\t")
+    assert len(text) > 2**20
+    assert cells("a.tsv", text) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("ham\tsee you\nspam\twin\nham\tok\n", ["0", "1"]),
+        ("Category,Message\nham,see you\n", ["Category", "Message"]),
+        ("v1,v2,,,\nham,see you,,,\nspam,win,,,\n", ["v1", "v2", "2", "3", "4"]),
+        ("yes,no way\nno,yes please\nyes,ok\n", ["0", "1"]),
+        ("label\tclass of 92\nlabel\tanother\n", ["0", "1"]),
+        ("a;b\n1;2\n", ["a", "b"]),
+    ],
+)
+def test_a_header_is_told_from_a_row(content: str, names: list[str]) -> None:
+    columns = read_columns("rows", content)
+    assert columns.names == names
+    assert len(list(columns.records)) == content.count("\n") - (names[0] != "0")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "first"),
+    [
+        ("rows.csv", "one, two; three\nfour, five; six\n", ["one", " two; three"]),
+        ("rows.csv", "1,5;2,5\n3,5;4\n6;7\n8;9\n", ["1,5", "2,5"]),  # decimal commas
+        ("rows.csv", "ham\tsee you\nspam\twin\n", ["ham", "see you"]),
+        ("rows.tsv", "ham\tone, two\nspam\ta\tb, c\nham\tok, yes\n", ["ham", "one, two"]),
+        ("rows.CSV.gz", "ham, one\ttwo\nspam, three\tfour\n", ["ham", " one\ttwo"]),
+        ("rows", "ham\tone; two\nspam\tthree; four\n", ["ham", "one; two"]),
+    ],
+)
+def test_the_delimiter_is_the_one_that_cuts_most_lines_alike(path: str, content: str, first: list[str]) -> None:
+    assert cells(path, content)[0] == first
+
+
+def test_each_record_knows_its_lines_in_the_file_and_blank_ones_are_none() -> None:
+    first, bad, last = read_columns("a.csv", 'text,label\n\n"two\nlines",1\n\n"a"b,2\nlast,3').records
+    assert first == Record(3, 4, ["two\nlines", "1"])
+    assert isinstance(bad.cells, csv.Error)
+    assert (bad.first, bad.last) == (6, 6)
+    assert last == Record(7, 7, ["last", "3"])
+
+
+def test_a_line_is_cut_at_line_feeds_alone() -> None:
+    assert cells("a.csv", "text,label\nx\u2028y\x0b,1\n") == [["x\u2028y\x0b", "1"]]
+    assert cells("sms", "ham\tx\u2028y\r\nham\tz\r\n") == [["ham", "x\u2028y"], ["ham", "z"]]
+
+
+def test_text_without_columns_is_refused_by_the_name_of_its_file() -> None:
+    for path, message in (("story.tsv", r"^story\.tsv is no table"), ("story", "^story is no table")):
+        with pytest.raises(InputError, match=message) as refusal:
+            read_columns(path, "Just one column\nof text\n")
+        assert ".json, .jsonl, .csv or .tsv" in refusal.value.hint

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from tuppence.core.config import load_config
+from tuppence.core.errors import InputError
+from tuppence.tasks.ppo.config import PPOConfig
+
+
+def test_one_key_changes_and_all_the_others_stay_as_they_were_found() -> None:
+    before = PPOConfig().model_dump()
+    found = load_config(PPOConfig, overrides=["align.target_kl=null", "train.batch_size=4"]).model_dump()
+    assert (found["align"]["target_kl"], found["train"]["batch_size"]) == (None, 4)  # None: β stays
+    before["align"]["target_kl"], before["train"]["batch_size"] = None, 4
+    assert found == before
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "rollout_prompts=0",
+        "max_new_tokens=0",
+        "temperature=0",
+        "kl_coefficient=-0.1",
+        "target_kl=0",
+        "clip=1",
+        "discount=1.1",
+        "trace=-0.1",
+        "val_fraction=1",
+        "kl_coeficient=0.1",
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_its_name(setting: str) -> None:
+    with pytest.raises(InputError, match=rf"align\.{setting.partition('=')[0]}"):
+        load_config(PPOConfig, overrides=[f"align.{setting}"])

@@ -1,0 +1,121 @@
+"""What `reward` and `dpo` begin with: a base and a file of pairs, opened, and the run they describe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tuppence.core.errors import InputError
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.weights import save_model
+from tuppence.tasks.alignment import Alignment, open_alignment
+from tuppence.tasks.dpo import DPOChoice, DPOConfig
+from tuppence.tasks.finetune import LoRAChoice
+from tuppence.tokenizer import train_tokenizer
+from tuppence.training.config import TrainConfig
+
+ROWS = [{"prompt": f"Name {n} fruits.", "chosen": "plum " * n, "rejected": "No."} for n in range(1, 21)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    tokenizer = train_tokenizer(["### Instruction: Response: Name fruits. plum No."], 280)
+    torch.manual_seed(0)
+    sizes = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=128, vocab_size=280)
+    save_model(GPT(sizes), folder, tokenizer=tokenizer)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps(ROWS))
+    return path
+
+
+def config(epochs: float = 2.0, full: bool = False) -> DPOConfig:
+    return DPOConfig(
+        align=DPOChoice(epochs=epochs, full=full, val_fraction=0.2),
+        lora=LoRAChoice(rank=4),
+        train=TrainConfig(batch_size=2, accumulation_steps=3, seed=5),
+    )
+
+
+def opened(base: Path, data: Path, val: Path | None = None, **options: Any) -> Alignment:
+    return open_alignment(base, data, val, config(**options), with_end=True, skip_bad_rows=False)
+
+
+def job(alignment: Alignment, **options: Any) -> Any:
+    def build(device: str) -> Any:
+        raise AssertionError("nothing is built before the refusals")
+
+    def write_result(model: nn.Module) -> None: ...
+
+    rest = {"flops_per_token": 7.0, "build": build, "write_result": write_result, "example": "tuppence chat x"}
+    return alignment.job("align dpo", Path("x"), config(**options), **rest)
+
+
+def test_a_base_whose_tokenizer_has_no_chat_template_gets_one(base: Path, data: Path) -> None:
+    assert "chat_template" not in json.loads((base / "tokenizer_config.json").read_text())
+    alignment = opened(base, data)
+    assert alignment.tokenizer.has_chat_template
+    prompts = [
+        alignment.tokenizer.decode(pair.ids[pair.branches == 0].tolist())
+        for pair in (*alignment.pairs.train, *alignment.pairs.val)
+    ]
+    assert sorted(prompts) == sorted(f"### Instruction:\n{row['prompt']}\n\n### Response:\n" for row in ROWS)
+
+
+def test_an_adapter_is_trained_unless_all_of_the_model_is(base: Path, data: Path) -> None:
+    adapter = opened(base, data).lora
+    assert adapter is not None
+    assert (adapter.rank, adapter.alpha) == (4, 8)  # alpha is twice the rank
+    assert opened(base, data, full=True).lora is None
+
+
+def test_the_run_remembers_base_tokenizer_and_the_contents_of_the_files(base: Path, data: Path, tmp_path: Path) -> None:
+    val = tmp_path / "val.json"
+    val.write_text(json.dumps([{"prompt": "Name a bird.", "chosen": "wren", "rejected": "No."}]))
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (data, val)]
+    alone, both = opened(base, data), opened(base, data, val)
+    assert alone.inputs.keys() == {"base", "tokenizer", "data"}
+    assert alone.inputs["base"]["path"] == str(base)
+    assert alone.inputs["data"] == {"path": str(data), "fingerprint": digests[0], "rows": 16}
+    assert both.inputs["data"] == {"path": f"{data}, {val}", "fingerprint": "+".join(digests), "rows": 20}
+
+
+@pytest.mark.parametrize(("epochs", "ranks", "steps"), [(2.0, 1, 5), (2.0, 2, 3), (0.5, 1, 1), (0.01, 4, 1)])
+def test_without_a_limit_the_run_sees_its_pairs_for_so_many_epochs(
+    base: Path, data: Path, epochs: float, ranks: int, steps: int
+) -> None:
+    # 16 pairs, 6 a step and rank; a run has one step at least
+    assert job(opened(base, data, epochs=epochs), epochs=epochs).default_steps(ranks) == steps
+
+
+def test_the_job_is_the_recipe_and_what_the_task_alone_knows(base: Path, data: Path) -> None:
+    alignment = opened(base, data)
+    found = job(alignment)
+    lengths = [len(pair.ids) for pair in alignment.pairs.train]
+    assert found.tokens_per_step == round(6 * sum(lengths) / len(lengths))
+    assert found.settings["align"]["val_fraction"] == 0.2
+    assert found.settings["lora"]["rank"] == 4
+    assert found.train == config().train
+    assert found.inputs == alignment.inputs
+    assert (found.verb, found.out, found.compile) == ("align dpo", Path("x"), False)
+    assert (found.flops_per_token, found.example) == (7.0, "tuppence chat x")
+
+
+def test_without_a_model_or_a_pair_nothing_is_opened(base: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        opened(tmp_path / "nowhere", data)
+    data.write_text(json.dumps([{**row, "chosen": row["rejected"]} for row in ROWS]))
+    with pytest.raises(InputError, match="equal in all"):
+        opened(base, data)
