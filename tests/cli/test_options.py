@@ -10,7 +10,7 @@ from tuppence.cli.options import overrides, run_options, tell
 from tuppence.core.config import load_config
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPOConfig
-from tuppence.tasks.session import RunOptions
+from tuppence.tasks.job import RunOptions
 
 
 def test_a_flag_stands_over_set_and_one_that_was_not_given_over_nothing() -> None:

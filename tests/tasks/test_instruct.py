@@ -18,7 +18,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.weights import load_model, save_model
 from tuppence.tasks.instruct import InstructChoice, InstructConfig, Responses, response_loss, run_instruct
-from tuppence.tasks.session import RunOptions
+from tuppence.tasks.job import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 

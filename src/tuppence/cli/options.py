@@ -10,7 +10,7 @@ import typer
 from tuppence.core import console
 
 if TYPE_CHECKING:
-    from tuppence.tasks.session import RunOptions
+    from tuppence.tasks.job import RunOptions
 
 Base = Annotated[Path, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
 Out = Annotated[Path, typer.Option(help="The run folder; the same command again continues it.")]
@@ -36,7 +36,7 @@ def overrides(given: list[str] | None, **flags: Any) -> list[str]:
 def run_options(max_minutes: float | None, budget: float | None, rate: float, resume: str, track: str) -> RunOptions:
     """What the command line adds to a recipe."""
     from tuppence.cost.ledger import Rate
-    from tuppence.tasks.session import RunOptions
+    from tuppence.tasks.job import RunOptions
 
     price = Rate(rate, "given by --rate") if rate else Rate()
     return RunOptions(max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track)
@@ -44,7 +44,7 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
 
 def tell(out: Path, summary: dict[str, Any], json: bool, example: str) -> None:
     """The end of a run, for people or for programs; nothing on ranks but the first."""
-    from tuppence.tasks.session import describe_result
+    from tuppence.tasks.record import describe_result
 
     if not summary:
         return

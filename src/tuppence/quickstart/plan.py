@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
-from tuppence.tasks.session import RunOptions
+from tuppence.tasks.job import RunOptions
 from tuppence.training.config import TrainConfig
 
 STORIES = 20_000

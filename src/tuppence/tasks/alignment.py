@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from tuppence.model.lora import LoRA
 from tuppence.tasks.finetune import Base, LoRAChoice, open_base, rows_input
+from tuppence.tasks.job import Job
 from tuppence.tasks.pairs import Pairs, PairsChoice, read_pairs
-from tuppence.tasks.session import Job
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 

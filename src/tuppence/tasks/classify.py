@@ -32,7 +32,8 @@ from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.weights import load_model, model_folder, save_scorer
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input, say_skipped
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
 

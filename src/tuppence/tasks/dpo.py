@@ -30,8 +30,9 @@ from tuppence.tasks.alignment import open_alignment
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops
 from tuppence.tasks.instruct import write_language_model
+from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice, write_held_out
-from tuppence.tasks.session import RunOptions, train
+from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Objective, Sample

@@ -38,7 +38,8 @@ from tuppence.tasks.finetune import (
     rows_input,
     say_skipped,
 )
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample

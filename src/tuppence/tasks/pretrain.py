@@ -21,7 +21,8 @@ from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import save_model
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample

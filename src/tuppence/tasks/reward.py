@@ -25,8 +25,9 @@ from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import load_model, model_folder, save_scorer
 from tuppence.tasks.alignment import open_alignment
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops
+from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairObjective, PairsChoice, write_held_out
-from tuppence.tasks.session import RunOptions, train
+from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
 

@@ -15,13 +15,14 @@ from tuppence.model.lora import add_lora
 from tuppence.model.weights import fingerprint, load_model, load_scorer, model_folder
 from tuppence.tasks.finetune import Base, finetuning_flops, open_base, rows_input
 from tuppence.tasks.instruct import write_language_model
+from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.ppo.answers import Writing
 from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.prompts import read_prompts
-from tuppence.tasks.session import Job, RunOptions, train
+from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.objective import Objective
 

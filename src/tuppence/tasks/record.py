@@ -1,0 +1,149 @@
+"""What run.yaml says of a run: how it was asked for, on what, and how it ended; and whether it can be continued.
+
+Called by `session`, which alone decides when. `describe_result` says the same to people.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tuppence import __version__
+from tuppence.core.console import counted
+from tuppence.core.environment import Precision, describe
+from tuppence.core.errors import InputError
+from tuppence.core.rundir import RunDir, git_commit
+from tuppence.cost.ledger import read_attempts
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.training.config import TrainConfig
+from tuppence.training.loop import Loop
+from tuppence.training.parallel import Machine
+from tuppence.training.progress import describe_seconds
+from tuppence.training.trained import trained_parameters
+
+FREE_TO_CHANGE = frozenset(
+    {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
+    | {"sample_every", "sample_prompts", "sample_tokens"}
+    | {"checkpoint_every", "checkpoint_minutes", "keep_checkpoints"}
+)
+"""Keys of `train` that may differ when a run is continued: they change no update, or are meant to be extended."""
+
+
+def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str, Any]:
+    """The record of the run that stands at this place, or {}.
+
+    Raises:
+        InputError: it is another run: of another verb, on other inputs, with other settings; or nothing may stand here.
+    """
+    if not run.exists():
+        return {}
+    if options.resume == "never":
+        raise InputError(f"{run.path} holds a run already, and --resume is never", "choose another --out, or remove it")
+    record = run.read_record()
+    elsewhere = "choose another --out, or give the settings that the run was started with"
+    if record.get("verb") != job.verb:
+        raise InputError(f"{run.path} was not made by {job.verb}", "choose another --out")
+    for name, value in job.inputs.items():
+        if (record.get(name) or {}).get("fingerprint") != value["fingerprint"]:
+            given = f" than {value['path']}" if "path" in value else ""
+            raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
+    before = record.get("config") or {}
+    for section, values in _settings(job).items():
+        for key, value in values.items():
+            was = (before.get(section) or {}).get(key)
+            if was != value and not (section == "train" and key in FREE_TO_CHANGE):
+                raise InputError(f"{run.path} was started with {section}.{key}={was}, and now it is {value}", elsewhere)
+    return record
+
+
+def _settings(job: Job) -> dict[str, dict[str, Any]]:
+    """The recipe as it was resolved, for run.yaml."""
+    return {**{name: dict(values) for name, values in job.settings.items()}, "train": job.train.model_dump(mode="json")}
+
+
+def limits_asked(train: TrainConfig, options: RunOptions) -> dict[str, Any]:
+    """The limits that a person gave, for run.yaml: a run that is done is continued only where they differ."""
+    return {"max_steps": train.max_steps, "max_minutes": options.max_minutes, "budget_usd": options.budget}
+
+
+def new_record(run: RunDir, job: Job, options: RunOptions, machine: Machine, precision: Precision) -> dict[str, Any]:
+    """run.yaml at the beginning of an attempt."""
+    before = run.read_record() if run.exists() else {}
+    return {
+        "version": 1,
+        "verb": job.verb,
+        "status": "running",
+        "ended_because": None,
+        "started": before.get("started") or now(),
+        "ended": None,
+        "seed": job.train.seed,
+        "config": _settings(job),
+        "limits": limits_asked(job.train, options),
+        "machine": {"precision": machine.precision, "compile": machine.compile, "ranks": machine.world.size},
+        "environment": describe(machine.device, precision),
+        "versions": {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)},
+        "git_commit": git_commit(),
+        **{name: dict(value) for name, value in job.inputs.items()},
+        **job.facts,
+    }
+
+
+def model_sizes(model: nn.Module) -> dict[str, int]:
+    """How large the model is, and how much of it is trained where that is not all."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(parameter.numel() for parameter in trained_parameters(model).values())
+    return {"parameters": total} | ({"trained_parameters": trained} if trained < total else {})
+
+
+def result_of(loop: Loop, run: RunDir) -> dict[str, Any]:
+    """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
+    state = loop.state
+    attempts = read_attempts(run.ledger_file)
+    return {
+        "steps": state.step,
+        "tokens": state.tokens,
+        "best_val_loss": state.best_val_loss,
+        "best_step": state.best_step,
+        "final_val_loss": state.val_loss if state.evaluated_step == state.step else None,
+        **({"best_val_metrics": state.best_metrics} if state.best_metrics else {}),
+        "seconds": round(sum(attempt.seconds for attempt in attempts), 1),
+        **state.clock.as_dict(),
+        "tokens_per_second": state.tokens_per_second,
+        "mfu": loop.meter.mfu_at(state.tokens_per_second),
+        "dollars": round(sum(attempt.dollars for attempt in attempts), 6),
+        "attempts": len(attempts),
+    }
+
+
+def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
+    """The end of a run in a few lines for people: why, how well, the receipt, and what to type next."""
+    result = summary["result"]
+    steps = counted(result["steps"], "step")
+    lines = [f"{out}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
+    if result["best_val_loss"] is not None:
+        lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")
+    metrics = [f"{name} {value:.4f}" for name, value in result.get("best_val_metrics", {}).items()]
+    if metrics:
+        lines.append("there: " + ", ".join(metrics))
+    attempts = counted(result["attempts"], "attempt")
+    lines.append(f"receipt: ${result['dollars']:.4f} for {describe_seconds(result['seconds'])} in {attempts}")
+    if result["tokens_per_second"] is not None:
+        lines.append(f"speed: {result['tokens_per_second']:,.0f} tokens a second, evaluation and saving not counted")
+    if example:
+        lines.append(f"next: {example}")
+    return "\n".join(lines)
+
+
+def summary_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What a training verb returns of its record."""
+    return {key: record.get(key) for key in ("status", "ended_because", "result")}
+
+
+def now() -> str:
+    """The time, as it stands in run.yaml: UTC, ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,114 @@
+"""What stands in run.yaml, which other run is refused at its place, and how the end is told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.training.toy import Bigram, Toy
+from torch import nn
+
+from tuppence.core.errors import InputError
+from tuppence.core.rundir import RunDir
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.record import (
+    FREE_TO_CHANGE,
+    check_against_record,
+    describe_result,
+    limits_asked,
+    model_sizes,
+    summary_of,
+)
+from tuppence.training.config import TrainConfig
+
+
+def test_keys_that_may_change_exist() -> None:
+    assert set(TrainConfig.model_fields) >= FREE_TO_CHANGE
+
+
+def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
+    result = {"steps": 5, "tokens": 500, "best_val_loss": 1.5, "best_step": 4, "seconds": 90, "attempts": 2}
+    summary = {
+        "status": "done",
+        "ended_because": "reached",
+        "result": {**result, "dollars": 0.25, "tokens_per_second": 1234.0},
+    }
+    text = describe_result(Path("runs/x"), summary, "tuppence generate runs/x")
+    for part in ("1.5000", "$0.2500", "1m30s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
+        assert part in text
+
+
+def job(out: Path, **train: Any) -> Job:
+    return Job(
+        verb="toy",
+        out=out,
+        train=TrainConfig(**train),
+        settings={"finetune": {"epochs": 1.0}},
+        inputs={"data": {"path": "rows.tsv", "fingerprint": "rows"}},
+        tokens_per_step=1,
+        default_steps=lambda ranks: 1,
+        flops_per_token=1.0,
+        build=lambda device: (Toy(), Bigram()),
+        write_result=lambda model: None,
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """A run that `job` began."""
+    run, begun = RunDir(tmp_path), job(tmp_path)
+    run.create()
+    run.update_record(
+        verb=begun.verb,
+        config={"finetune": {"epochs": 1.0}, "train": begun.train.model_dump(mode="json")},
+        **{name: dict(value) for name, value in begun.inputs.items()},
+    )
+    return run
+
+
+def test_an_empty_place_has_no_record(tmp_path: Path) -> None:
+    assert check_against_record(RunDir(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
+
+
+def test_the_same_job_is_continued_also_to_another_limit(run: RunDir) -> None:
+    for again in (job(run.path), job(run.path, max_steps=9, eval_every=3, patience=1)):
+        assert check_against_record(run, again, RunOptions())["verb"] == "toy"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"verb": "align dpo"}, "was not made by align dpo"),
+        ({"inputs": {"data": {"path": "other.tsv", "fingerprint": "other"}}}, "started on other data than other.tsv"),
+        ({"settings": {"finetune": {"epochs": 2.0}}}, "started with finetune.epochs=1.0, and now it is 2.0"),
+        ({"train": TrainConfig(learning_rate=0.5)}, "train.learning_rate=0.001, and now it is 0.5"),
+    ],
+)
+def test_another_run_at_the_same_place_is_refused(run: RunDir, change: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        check_against_record(run, dataclasses.replace(job(run.path), **change), RunOptions())
+    assert "choose another --out" in caught.value.hint
+
+
+def test_nothing_is_continued_where_resume_is_never(run: RunDir) -> None:
+    with pytest.raises(InputError, match="holds a run already"):
+        check_against_record(run, job(run.path), RunOptions(resume="never"))
+
+
+def test_limits_are_what_a_person_gave() -> None:
+    asked = limits_asked(TrainConfig(max_steps=5), RunOptions(max_minutes=2.0, budget=0.5))
+    assert asked == {"max_steps": 5, "max_minutes": 2.0, "budget_usd": 0.5}
+
+
+def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
+    model = nn.Linear(3, 4)
+    assert model_sizes(model) == {"parameters": 16}
+    model.weight.requires_grad_(False)
+    assert model_sizes(model) == {"parameters": 16, "trained_parameters": 4}
+
+
+def test_a_summary_has_three_keys_whatever_the_record_has() -> None:
+    assert summary_of({"status": "done", "seed": 1}) == {"status": "done", "ended_because": None, "result": None}
