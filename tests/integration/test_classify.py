@@ -163,8 +163,7 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
         options = {
             "train__batch_size": batch,
             "train__accumulation_steps": steps,
-            "finetune__dropout": "0",
-            "finetune__word_dropout": "0",
+            "finetune__dropout": "0",  # what is left out of a text, on the other hand, is drawn for the text
         }
         done = tuppence(*line(base, messages, tmp_path / name, steps=10, **options))
         assert done.returncode == 0, done.stderr
@@ -175,7 +174,6 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
         steps=10,
         train__batch_size="4",
         finetune__dropout="0",
-        finetune__word_dropout="0",
     )
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tuppence"]
     done = subprocess.run(

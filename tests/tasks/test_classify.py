@@ -54,19 +54,28 @@ def test_the_loss_is_the_cross_entropy_summed_over_texts(objective: Classes, mod
 
 
 @pytest.mark.parametrize("left_out", [{"word_dropout": 0.5}, {"crop": 1.0}])
-def test_words_are_left_out_while_training_and_none_while_validating(
-    model: SequenceScorer, left_out: dict[str, float]
+def test_what_is_left_out_is_drawn_for_the_text_and_the_step_and_nothing_where_it_is_validated(
+    left_out: dict[str, float],
 ) -> None:
-    rows = [EncodedLabelled(np.arange(20) + number, 0) for number in range(4)]
-    dropping = Classes(rows, rows, 32, TrainConfig(batch_size=2), **left_out)
-    plain = Classes(rows, rows, 32, TrainConfig(batch_size=2))
-    batch = plain.collate(rows)
-    torch.manual_seed(1)
-    first = float(dropping.loss(model, *batch)[0])
-    assert first != float(dropping.loss(model, *batch)[0])
-    torch.manual_seed(1)
-    assert first == float(dropping.loss(model, *batch)[0])  # of the step's seed alone: resume is exact
-    assert float(dropping.loss(model.eval(), *batch)[0]) == float(plain.loss(model, *batch)[0])
+    rows = [EncodedLabelled(np.arange(20) + 20 * number, number) for number in range(8)]
+
+    def texts(
+        step: int, batch_size: int, accumulation_steps: int, rank: int = 0, ranks: int = 1
+    ) -> dict[int, list[int]]:
+        config = TrainConfig(batch_size=batch_size, accumulation_steps=accumulation_steps)
+        found = {}
+        for tokens_BT, lengths_B, labels_B in Classes(rows, rows, 32, config, **left_out).batches(step, rank, ranks):
+            for tokens, length, label in zip(tokens_BT.tolist(), lengths_B.tolist(), labels_B.tolist(), strict=True):
+                found[label] = tokens[:length]
+        return found
+
+    whole = texts(3, batch_size=8, accumulation_steps=1)
+    assert whole == texts(3, batch_size=1, accumulation_steps=8)
+    assert whole == texts(3, 2, 2, rank=0, ranks=2) | texts(3, 2, 2, rank=1, ranks=2)
+    assert whole != texts(4, batch_size=8, accumulation_steps=1)
+    assert sum(map(len, whole.values())) < 160
+    validated = Classes(rows, rows, 32, TrainConfig(batch_size=8), **left_out).evaluation()
+    assert sum(int(lengths_B.sum()) for _, lengths_B, _ in validated) == 160
 
 
 def test_a_text_is_one_target_and_its_padding_is_no_token(objective: Classes) -> None:

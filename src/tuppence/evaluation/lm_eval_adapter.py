@@ -1,9 +1,8 @@
 """Our models as a backend of lm-eval (EleutherAI's lm-evaluation-harness), with all of its tasks.
 
-    python -m tuppence.evaluation.lm_eval_adapter run --model tuppence --model_args pretrained=RUN --tasks hellaswag
+    lm-eval run --model tuppence --model_args pretrained=RUN --tasks hellaswag
 
-is `lm-eval run …` with our models registered first. The command `lm-eval` itself (0.4) knows only the models in its own
-package: it has no entry points, and `--include_path` is for tasks. In Python, importing this file registers them too.
+finds it through `lm_eval_hook`; in Python, importing this file registers it too.
 
 Numbers are those of lm-eval's `hf` backend on RUN/model, in float32 unless `precision=` says otherwise; the endings of
 a question share their context here, so it takes less time. Arguments: `pretrained`, `device`, `precision`,
@@ -13,24 +12,17 @@ a question share their context here, so it takes less time. Arguments: `pretrain
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tuppence.core import console
-from tuppence.core.errors import InputError, MissingExtraError, TuppenceError
+from tuppence.core.errors import InputError, MissingExtraError
 from tuppence.evaluation.answers import ANSWERS_AT_ONCE
 from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
 from tuppence.evaluation.subject import load_subject
 from tuppence.model.generate import generate
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, render
-
-
-def _complain(error: TuppenceError) -> int:
-    sys.stderr.write(f"error: {error.message}\n  hint: {error.hint}\n")
-    return error.exit_code
-
 
 try:
     from lm_eval.api.model import TemplateLM
@@ -38,10 +30,7 @@ try:
     from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 except ImportError as error:
-    missing = MissingExtraError("lm-eval", "eval", "evaluating with lm-eval")
-    if __name__ == "__main__":
-        sys.exit(_complain(missing))
-    raise missing from error
+    raise MissingExtraError("lm-eval", "eval", "evaluating with lm-eval") from error
 
 _SAMPLING = ("temperature", "top_k", "top_p")
 
@@ -237,17 +226,3 @@ def _prompts_at_once(batch_size: int | str | None) -> int:
     if not number.isdecimal():
         raise InputError(f"batch size {batch_size!r} is no number", "give a whole number, or auto")
     return int(number)
-
-
-def main() -> None:
-    """lm-eval's own command line, with our models among its models."""
-    from lm_eval.__main__ import cli_evaluate
-
-    try:
-        cli_evaluate()
-    except TuppenceError as error:
-        sys.exit(_complain(error))
-
-
-if __name__ == "__main__":
-    main()

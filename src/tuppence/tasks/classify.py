@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -141,6 +142,12 @@ class Classes(RowObjective[EncodedLabelled]):
         super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
         self._context, self._word_dropout, self._crop = context_length, word_dropout, crop
 
+    def training_row(self, step: int, number: int) -> EncodedLabelled:
+        row = super().training_row(step, number)
+        generator = np.random.default_rng([self._config.seed, step, number])
+        ids = leave_out(row.ids, generator, word_dropout=self._word_dropout, crop=self._crop)
+        return EncodedLabelled(ids, row.label)
+
     def collate(self, rows: Sequence[EncodedLabelled]) -> Batch:
         tokens_BT = pad([row.ids for row in rows], 0, limit=self._context)
         lengths_B = torch.tensor([len(row.ids) for row in rows])
@@ -152,8 +159,6 @@ class Classes(RowObjective[EncodedLabelled]):
 
     def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, lengths_B, targets_B = batch
-        if model.training and (self._word_dropout or self._crop):
-            tokens_BT, lengths_B = leave_out(tokens_BT, lengths_B, word_dropout=self._word_dropout, crop=self._crop)
         scores_BC = model(tokens_BT, lengths_B).float()
         loss = F.cross_entropy(scores_BC, targets_B, ignore_index=IGNORED_TARGET, reduction="sum")
         return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}

@@ -198,15 +198,19 @@ class RowObjective(Objective, Generic[Row]):
     def collate(self, rows: Sequence[Row]) -> Batch:
         """One batch of one row or more, padded; its last tensor holds the targets."""
 
+    def training_row(self, step: int, number: int) -> Row:
+        """A row as it is trained on in a step."""
+        return self._train[number]
+
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
-        return [self._batch(numbers) for numbers in self.buckets.step(step, rank, world_size)]
+        return [self._batch(step, numbers) for numbers in self.buckets.step(step, rank, world_size)]
 
     def evaluation(self) -> Iterator[Batch]:
         for numbers in batches_by_length(self._val_lengths, self._config.batch_size):
             yield self.collate([self._val[number] for number in numbers])
 
-    def _batch(self, numbers: Any) -> Batch:
+    def _batch(self, step: int, numbers: Any) -> Batch:
         if len(numbers):
-            return self.collate([self._train[number] for number in numbers])
+            return self.collate([self.training_row(step, int(number)) for number in numbers])
         *inputs, targets = self.collate([self._train[0]])  # the epoch's last batch had fewer rows than ranks
         return (*inputs, torch.full_like(targets, IGNORED_TARGET))
