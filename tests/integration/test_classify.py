@@ -20,6 +20,8 @@ from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 from tuppence.core.rundir import read_json_lines
 
 STEPS = 24
+WHOLE = {"finetune__word_dropout": "0", "finetune__crop": "0"}
+"""To learn from whole texts: they are short, and the steps few."""
 SPAM = ["You have WON a prize", "FREE entry, call now", "Claim your cash", "Win a phone today"]
 HAM = ["See you at noon", "It rained on the way", "Where are you", "I will call mum later"]
 
@@ -50,7 +52,7 @@ def digest(run: Path) -> dict[str, str]:
 def spam(tuppence: Run, base: Path, messages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that has learned them."""
     out = tmp_path_factory.mktemp("spam") / "run"
-    done = tuppence(*line(base, messages, out, train__eval_every="8", train__learning_rate="0.005"))
+    done = tuppence(*line(base, messages, out, train__eval_every="8", train__learning_rate="0.005", **WHOLE))
     assert done.returncode == 0, done.stderr
     assert "70 training, 10 validation, 20 test rows" in done.stderr
     assert "TF-IDF + logistic regression: accuracy" in done.stderr
@@ -246,7 +248,8 @@ def test_wrong_models_choices_and_places_are_refused(
     assert "is a language model, not a classifier" in refuse(tuppence, "classify", base, "hello")
     assert "classifier, not a language model" in refuse(tuppence, *line(spam, messages, tmp_path / "run"))
     assert "finetune.train" in refuse(tuppence, *line(base, messages, tmp_path / "run", "--train", "some"))
-    assert "was started with finetune.balance=False" in refuse(tuppence, *line(base, messages, spam, "--balance"))
+    balanced = line(base, messages, spam, "--balance", **WHOLE)
+    assert "was started with finetune.balance=False" in refuse(tuppence, *balanced)
     assert "there is no such file" in refuse(tuppence, "classify", spam, "--file", tmp_path / "none.txt")
     assert "text 2 is empty" in refuse(tuppence, "classify", spam, "hello", " ")
     assert "exclude each other" in refuse(tuppence, "classify", spam, "hello", "--file", messages)
