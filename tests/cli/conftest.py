@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import io
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -34,10 +36,12 @@ SUMMARY = {
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Runs a command line in this process, which need not import torch again: (exit code, stdout, stderr)."""
 
-    def run(*arguments: object) -> Called:
+    def run(*arguments: object, stdin: str | None = None) -> Called:
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as finished:
             main([str(argument) for argument in arguments])
         return finished.value.code, *capsys.readouterr()  # type: ignore[return-value]

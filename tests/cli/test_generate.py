@@ -1,38 +1,21 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from tests.cli.conftest import Call
 
-from tuppence.cli import main
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.tokenizer import Tokenizer, train_tokenizer
-
-Called = tuple[int, str, str]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
-    """Runs a command line in this process, which need not import torch again: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object, stdin: str = "") -> Called:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as finished:
-            main([str(argument) for argument in arguments])
-        return finished.value.code, *capsys.readouterr()  # type: ignore[return-value]
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +31,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_prompt_and_continuation_go_to_stdout_and_nothing_else(run_folder: Path, call: Callable[..., Called]) -> None:
+def test_prompt_and_continuation_go_to_stdout_and_nothing_else(run_folder: Path, call: Call) -> None:
     code, out, _err = call("generate", run_folder, "--prompt", "the cat", "--max-tokens", 20, "--seed", 3)
     tokenizer, model = Tokenizer.load(run_folder / "model"), load_model(run_folder)
     expected = generate_text(model, tokenizer, ["the cat"], max_tokens=20, temperature=0.8, seed=3)[0]
@@ -56,7 +39,7 @@ def test_prompt_and_continuation_go_to_stdout_and_nothing_else(run_folder: Path,
     assert out == "the cat" + expected.text + "\n"
 
 
-def test_several_prompts_and_samples_as_json(run_folder: Path, call: Callable[..., Called]) -> None:
+def test_several_prompts_and_samples_as_json(run_folder: Path, call: Call) -> None:
     _code, out, _err = call(
         "generate", run_folder, "--prompt", "the", "--prompt", "a dog", "--num-samples", 2,
         "--max-tokens", 5, "--seed", 1, "--json",
@@ -67,16 +50,14 @@ def test_several_prompts_and_samples_as_json(run_folder: Path, call: Callable[..
     assert set(results[0]) == {"prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"}
 
 
-def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(
-    run_folder: Path, call: Callable[..., Called]
-) -> None:
+def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(run_folder: Path, call: Call) -> None:
     piped = call("generate", run_folder, "--prompt", "-", "--temperature", 0, stdin="the cat\n")
     given = call("generate", run_folder, "--prompt", "the cat", "--temperature", 0)
     assert piped == given
     assert piped[0] == 0
 
 
-def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Callable[..., Called]) -> None:
+def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Call) -> None:
     code, out, err = call("generate", run_folder, "--prompt", "x" * 100, "--max-tokens", 3)
     assert code == 0
     assert out.startswith("x" * 100)
@@ -102,7 +83,7 @@ def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
     ],
 )
 def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
-    arguments: tuple[str, ...], message: str, run_folder: Path, call: Callable[..., Called]
+    arguments: tuple[str, ...], message: str, run_folder: Path, call: Call
 ) -> None:
     code, _out, err = call("generate", run_folder, *arguments)
     assert code == 2
@@ -112,13 +93,13 @@ def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
     assert hint.startswith("  hint: ")
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path: Path, call: Callable[..., Called]) -> None:
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, call: Call) -> None:
     code, _out, err = call("generate", tmp_path / "gone", "--prompt", "x")
     assert code == 2
     assert "gone does not exist" in err
 
 
-def test_chat_answers_piped_lines_and_leaves_at_their_end(run_folder: Path, call: Callable[..., Called]) -> None:
+def test_chat_answers_piped_lines_and_leaves_at_their_end(run_folder: Path, call: Call) -> None:
     lines = "the cat\n\n/reset\nthe cat\n/exit\nnever read\n"
     code, out, err = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin=lines)
     assert code == 0
