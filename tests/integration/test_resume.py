@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -39,39 +38,20 @@ def uninterrupted(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return digest(out)
 
 
-def killed(
-    corpus: Path,
-    place: Path,
-    expected: dict[str, str],
-    seed: int,
-    kills: int,
-    signals: Sequence[signal.Signals] = (signal.SIGKILL,),
-) -> Path:
-    """A run that was killed on its way; a second one where the first ended in other bits.
-
-    A debt: of some seventy runs that nobody killed, on a loaded machine with AMX, one differed from its first loss on
-    (6.23491 for 6.23490). Until it is known why, one such run is no proof that the kills changed anything; two are.
-    """
-    for name in ("first", "second"):
-        out = place / name
-        kill_until_done(line(corpus, out), out, seed, kills, progress=logged_rows, signals=signals)
-        if digest(out) == expected:
-            break
-    return out
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_sigkill_at_random_moments_changes_no_bit(
     corpus: Path, tmp_path: Path, uninterrupted: dict[str, str], seed: int
 ) -> None:
-    assert digest(killed(corpus, tmp_path, uninterrupted, seed, kills=6)) == uninterrupted
+    kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", seed, 6, progress=logged_rows)
+    assert digest(tmp_path / "run") == uninterrupted
 
 
 @pytest.mark.slow
 def test_all_kinds_of_signals_change_no_bit(corpus: Path, tmp_path: Path, uninterrupted: dict[str, str]) -> None:
     signals = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
-    assert digest(killed(corpus, tmp_path, uninterrupted, 4, kills=4, signals=signals)) == uninterrupted
+    kill_until_done(line(corpus, tmp_path / "run"), tmp_path / "run", 4, 4, progress=logged_rows, signals=signals)
+    assert digest(tmp_path / "run") == uninterrupted
 
 
 def test_a_damaged_checkpoint_is_passed_over_loudly(
