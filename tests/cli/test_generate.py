@@ -11,10 +11,12 @@ import pytest
 import torch
 from tests.cli.conftest import Call
 
+from tuppence.model.adapters import WEIGHTS, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.lora import LoRA, add_lora, lora_layers
 from tuppence.model.text import generate_text
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.weights import fingerprint, load_model, save_model
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -55,6 +57,27 @@ def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(run_folder
     given = call("generate", run_folder, "--prompt", "the cat", "--temperature", 0)
     assert piped == given
     assert piped[0] == 0
+
+
+def test_an_adapter_s_folder_is_its_base_with_the_adapter(run_folder: Path, tmp_path: Path, call: Call) -> None:
+    model = load_model(run_folder)
+    add_lora(model, lora := LoRA(rank=2))
+    with torch.no_grad():
+        for _, layer in lora_layers(model):
+            layer.lora_B.normal_(std=2)
+    base = run_folder / "model"
+    save_adapter(model, tmp_path / "adapter", lora, base=base, base_sha256=fingerprint(base))
+    asked = ("--prompt", "the cat", "--max-tokens", 20, "--temperature", 0)
+    _code, out, _err = call("generate", tmp_path / "adapter", *asked)
+    expected = generate_text(
+        load_model(tmp_path / "adapter"), Tokenizer.load(base), ["the cat"], max_tokens=20, temperature=0
+    )
+    assert out == f"the cat{expected[0].text}\n"
+    assert out != call("generate", run_folder, *asked)[1]
+    (tmp_path / "adapter" / WEIGHTS).write_bytes(b"torn")
+    code, _out, err = call("generate", tmp_path / "adapter", *asked)
+    assert code == 2
+    assert "not a whole safetensors file" in err
 
 
 def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Call) -> None:

@@ -28,6 +28,17 @@ def test_values_come_from_defaults_then_file_then_overrides(tmp_path: Path) -> N
     assert (recipe.train.seed, recipe.train.learning_rate, recipe.name) == (5, 3e-4, "x")
 
 
+class Listed(Section):
+    targets: tuple[str, ...] = ()
+
+
+def test_one_value_where_a_list_is_wanted_is_answered_with_the_list_to_write() -> None:
+    with pytest.raises(InputError, match="targets: a list is wanted") as caught:
+        load_config(Listed, overrides=["targets=a.b"])
+    assert caught.value.hint == "write targets=[a.b]"
+    assert load_config(Listed, overrides=[caught.value.hint.removeprefix("write ")]).targets == ("a.b",)
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("")

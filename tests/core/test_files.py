@@ -200,3 +200,14 @@ def test_a_kill_between_the_two_renames_loses_neither_folder(tmp_path: Path, mon
         files.commit_folder(temporary, tmp_path / "model")
     found = {(folder / "a.txt").read_text() for folder in tmp_path.iterdir()}
     assert found == {"old", "new"}
+
+
+def test_a_finished_folder_s_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "weights").touch(mode=0o600)
+        files.commit_folder(tmp_path / "new", tmp_path / "final")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "final" / "weights").stat().st_mode & 0o777 == 0o640

@@ -115,3 +115,11 @@ def test_resamples_are_seeded_and_the_same_for_all_models() -> None:
     np.testing.assert_array_equal(both[0]["f1"], both[2]["f1"])
     np.testing.assert_array_equal(bootstrap([other], seed=4)[0]["f1"], both[1]["f1"])
     assert (bootstrap([other], seed=5)[0]["f1"] != both[1]["f1"]).any()
+
+
+def test_a_resample_without_a_class_averages_over_the_others() -> None:
+    predictions = Predictions(np.array([0, 0, 1, 2]), np.eye(3)[[0, 0, 1, 2]])
+    weights_RN = np.array([[2.0, 2, 0, 0], [1, 1, 1, 1]])
+    assert measures(predictions, weights_RN)["f1"].tolist() == [1.0, 1.0]
+    values = bootstrap([predictions])[0]["f1"]
+    assert interval(values) == [1.0, 1.0]

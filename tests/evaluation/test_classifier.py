@@ -14,10 +14,12 @@ from tuppence.core.errors import InputError
 from tuppence.evaluation import classifier as subject
 from tuppence.evaluation.classifier import Classifier, load_classifier
 from tuppence.evaluation.subject import CLASSIFIER, kind_of
+from tuppence.model.adapters import save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.heads import SequenceScorer
-from tuppence.model.weights import save_scorer
+from tuppence.model.heads import SequenceScorer, train_only
+from tuppence.model.lora import LoRA
+from tuppence.model.weights import load_model, save_scorer
 
 TEXTS = ["It rained.", "The lamp was lit, and the café stayed open.", "雨", "nobody minded <|endoftext|> the rain", "o"]
 
@@ -122,5 +124,17 @@ def test_the_fingerprint_depends_on_body_head_and_labels(folder: Path, world: Wo
 
 def test_kinds_are_told_apart_and_a_language_model_is_refused(folder: Path, world: World) -> None:
     assert kind_of(folder) == CLASSIFIER
-    with pytest.raises(InputError, match="is a language model, not a classifier"):
+    with pytest.raises(InputError, match="is a language model: it has no scores"):
         load_classifier(world.model)
+
+
+def test_a_reward_model_and_a_bare_adapter_name_no_classes(world: World, tmp_path: Path) -> None:
+    scorer = SequenceScorer(load_model(world.model), 1)
+    save_scorer(scorer, tmp_path / "reward", labels=["reward"], tokenizer=world.tokenizer)
+    with pytest.raises(InputError, match="is a reward model"):
+        next(load_classifier(tmp_path / "reward", "cpu").classify(["a"]))
+    train_only(scorer, "lora", lora := LoRA(rank=2))
+    place = tmp_path / "adapter"
+    save_adapter(scorer.gpt, place, lora, base=world.model, base_sha256="", score=scorer.score)
+    with pytest.raises(InputError, match="adapter without its classifier's labels"):
+        load_classifier(place, "cpu")

@@ -111,6 +111,27 @@ def test_a_reward_model_is_a_classifier_of_transformers_and_is_evaluated_on_its_
         torch.testing.assert_close(theirs(ended).logits, expected)
 
 
+def test_peft_opens_a_reward_model_s_adapter_and_training_pairs_are_no_test(
+    tuppence: Run, base: Path, pairs: Path, tmp_path: Path
+) -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    out = tmp_path / "run"
+    done = tuppence(*line("reward", base, pairs, out, "--lora", "4", "--max-steps", "3"))
+    assert done.returncode == 0, done.stderr
+    plain = transformers.AutoModelForSequenceClassification.from_pretrained(
+        base / "model", num_labels=1, pad_token_id=transformers.GPT2Config.from_pretrained(out / "model").pad_token_id
+    )
+    theirs = peft.PeftModel.from_pretrained(plain, out / "adapter").eval()
+    ids = torch.tensor([Tokenizer.load(out / "model").encode("### Response:\nmoon moon")])
+    with torch.no_grad():
+        ours = load_scorer(out)[0](ids, torch.tensor([ids.shape[1]]))
+        torch.testing.assert_close(theirs(ids).logits, ours, atol=1e-5, rtol=1e-5)
+
+    assert "was trained on rows of" not in tuppence("evaluate", out).stderr
+    done = tuppence("evaluate", out, "--data", pairs)
+    assert f"was trained on rows of {pairs}" in " ".join(done.stderr.split())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "more"),
@@ -218,7 +239,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_last_good_checkpoint(
     words = line("reward", base, pairs, out, "--full", steps=200, train__checkpoint_every="1", **options)
     done = tuppence(*words, "--set", "train.optimizer=adamw", "--set", "train.weight_decay=100")
     assert done.returncode == 2, done.stderr
-    assert "last good checkpoint stands" in done.stderr
+    assert "what it saved before stands" in done.stderr
     assert list((out / "checkpoints").glob("step-*"))
 
 

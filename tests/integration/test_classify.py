@@ -245,7 +245,7 @@ def test_an_unknown_label_in_a_held_out_file_is_refused(
 def test_wrong_models_choices_and_places_are_refused(
     tuppence: Run, base: Path, messages: Path, spam: Path, tmp_path: Path
 ) -> None:
-    assert "is a language model, not a classifier" in refuse(tuppence, "classify", base, "hello")
+    assert "is a language model: it has no scores" in refuse(tuppence, "classify", base, "hello")
     assert "classifier, not a language model" in refuse(tuppence, *line(spam, messages, tmp_path / "run"))
     assert "finetune.train" in refuse(tuppence, *line(base, messages, tmp_path / "run", "--train", "some"))
     balanced = line(base, messages, spam, "--balance", **WHOLE)

@@ -124,6 +124,16 @@ def test_an_adapter_of_another_base_is_refused(
         load_adapter(GPT(shallower), tmp_path / "adapter")
 
 
+def test_the_fingerprint_of_an_adapter_s_folder_is_its_base_s_and_its_own(base: Path, tmp_path: Path) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2, alpha=4.0))
+    first = fingerprint(tmp_path / "adapter")
+    assert first != fingerprint(base)
+    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    next(iter(tensors.values())).mul_(2)
+    save_file(tensors, tmp_path / "adapter" / WEIGHTS)
+    assert fingerprint(tmp_path / "adapter") != first
+
+
 def test_a_base_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
     saved(base, tmp_path / "adapter", LoRA(rank=2))
     base.rename(tmp_path / "moved")
@@ -146,6 +156,8 @@ def edited(folder: Path, **changes: Any) -> None:
         {"modules_to_save": ["lm_head"]},
         {"rank_pattern": {"c_attn": 8}},
         {"peft_type": "IA3"},
+        {"init_lora_weights": "pissa"},
+        {"init_lora_weights": "olora"},
         {"r": "16"},
         {"lora_alpha": None},
         {"r": 10**9},

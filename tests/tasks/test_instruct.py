@@ -16,7 +16,7 @@ from tuppence.data.records.encoding import EncodedConversation
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.weights import fingerprint, load_model, save_model
 from tuppence.tasks.instruct import InstructChoice, InstructConfig, Responses, response_loss, run_instruct
 from tuppence.tasks.job import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
@@ -109,6 +109,21 @@ def test_an_adapter_is_merged_into_the_model_and_kept_beside_it_unless_all_was_t
         assert not torch.allclose(result, load_model(tmp_path / name / "base")(tokens_BT))
     merged, beside = (load_model(tmp_path / "lora" / "run" / name) for name in ("model", "adapter"))
     torch.testing.assert_close(merged(tokens_BT), beside(tokens_BT))
+
+
+def test_on_an_adapter_s_folder_no_adapter_is_written_that_would_name_the_wrong_base(
+    tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, tokenizer, tasks(8))
+    first = tmp_path / "run" / "adapter"
+    config = InstructConfig(train=TRAIN)
+    summary = run_instruct(first, tmp_path / "tasks.json", tmp_path / "second", config, RunOptions())
+    assert summary["status"] == "done"
+    assert not (tmp_path / "second" / "adapter").exists()
+    assert "its base is an adapter too" in " ".join(capsys.readouterr().err.split())
+    record = (tmp_path / "second" / "run.yaml").read_text()
+    assert fingerprint(first) in record
+    assert fingerprint(tmp_path / "base") not in record
 
 
 def test_what_was_held_out_can_be_read_again_and_is_a_part_of_what_was_given(

@@ -166,8 +166,8 @@ def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
     place = choose_device(device)
     name = choose_precision(place, precision).name
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
-    folder = model_folder(run)
-    return load_model(folder, dtype=dtype, device=place), Tokenizer.load(folder)
+    # not the model folder: an adapter's base lacks the adapter
+    return load_model(run, dtype=dtype, device=place), Tokenizer.load(model_folder(run))
 
 
 def _read_stdin() -> str:

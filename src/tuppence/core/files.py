@@ -137,11 +137,14 @@ def sha256_file(path: Path) -> str:
 def commit_folder(temporary: Path, final: Path) -> None:
     """Renames a finished temporary folder to its final name, replacing what stood there.
 
-    The replaced folder is moved aside first and removed last, so that a kill in between loses neither.
+    The replaced folder is moved aside first and removed last, so that a kill in between loses neither. Its files get
+    the permissions that files get here (umask); safetensors makes its own for the owner alone.
     """
     with explain_disk_errors(final):
+        permissions = temporary.stat().st_mode & 0o666  # a new folder's are the umask's
         for path in temporary.rglob("*"):
             if path.is_file():
+                path.chmod(permissions)
                 fsync_file(path)
         fsync_folder(temporary)
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tuppence.core.console import counted
 from tuppence.core.errors import InputError
 
 MARGIN_SECONDS = 2.0
@@ -72,7 +73,7 @@ class Limits:
             reserve: seconds that one more step, the last save and the result would take.
         """
         if self.max_steps is not None and step >= self.max_steps:
-            return f"reached its limit of {self.max_steps:,} steps"
+            return f"reached its limit of {counted(self.max_steps, 'step')}"
         if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:
             return f"reached its limit of {self.max_seconds / 60:g} minutes"
         if self.max_dollars is not None:

@@ -96,7 +96,7 @@ class ChatClient:
                 with error:
                     reason = f"{error.code}: {_start_of(error.read(1000))}"
                 if error.code not in _WORTH_ANOTHER_TRY or attempt == ATTEMPTS:
-                    hint = "check the key, the model's name and the address"
+                    hint = "check key, model name and address; the same command then goes on from here"
                     raise InputError(f"{self.endpoint} refuses with {reason}", hint) from error
             except (OSError, http.client.HTTPException) as error:
                 if attempt == ATTEMPTS:

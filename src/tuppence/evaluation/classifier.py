@@ -22,6 +22,7 @@ from tuppence.core.errors import InputError
 from tuppence.data.buckets import pad
 from tuppence.data.records.texts import encode_texts
 from tuppence.evaluation.subject import Subject
+from tuppence.model.adapters import is_adapter
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_scorer, model_folder
 from tuppence.tokenizer import Tokenizer
@@ -95,8 +96,13 @@ class Classifier(Subject):
         """Classifies a stream of texts of any length, in order; holds some thousands of them at a time.
 
         Raises:
-            InputError: a text is empty; the message counts from the beginning of the stream.
+            InputError: a text is empty, counted from the stream's beginning; or the model has one score, no classes.
         """
+        if len(self.labels) == 1:
+            raise InputError(
+                f"{self.folder} is a reward model: it names no classes",
+                f"score pairs of answers with it: tuppence evaluate {self.folder} --data PAIRS",
+            )
         stream, before = iter(texts), 0
         while chunk := list(islice(stream, TEXTS_AT_ONCE)):
             for number, text in enumerate(chunk, start=before + 1):
@@ -119,6 +125,8 @@ def load_classifier(folder: Path, device: str = "auto", precision: str = "auto")
     """
     device = choose_device(device)
     source = model_folder(folder)
+    if is_adapter(folder):
+        raise InputError(f"{folder} is an adapter without its classifier's labels", "give the run it belongs to")
     scorer, labels = load_scorer(source, device=device)
     tokenizer = Tokenizer.load(source)
     if tokenizer.vocab_size > scorer.gpt.config.vocab_size:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tuppence.core import files
+from tuppence.core import console, files
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
 from tuppence.evaluation.answers import exact_match
@@ -148,6 +148,7 @@ def _outcomes(
     folder: Path, tasks: Sequence[str] | None, settings: Settings, device: str, precision: str, out: Path | None
 ) -> dict[str, Outcome]:
     if tasks is not None:
+        tasks = list(dict.fromkeys(tasks))
         check_tasks(tasks)
     kind = kind_of(folder)
     if kind not in LOADERS:
@@ -157,6 +158,7 @@ def _outcomes(
         if TASKS[task].kind != kind:
             raise InputError(f"{folder} is a {kind}; {task} is for a {TASKS[task].kind}", "leave --tasks away")
     settings = _with_files(tasks, settings)
+    _warn_of_training_data(folder, tasks, settings)
     subject = LOADERS[kind](folder, device, precision)
     if out is None and RunDir(folder).exists():
         out = folder
@@ -187,6 +189,17 @@ def _with_files(tasks: Sequence[str], settings: Settings) -> Settings:
     for task in readers:
         named[task] = find_file(task, named.get(task), settings.data_folder)
     return dataclasses.replace(settings, task_data=named)
+
+
+def _warn_of_training_data(folder: Path, tasks: Sequence[str], settings: Settings) -> None:
+    """Says it where a run is asked about the very file it was trained on."""
+    run = RunDir(folder)
+    data = run.read_record().get("data") if run.exists() else None
+    digests = str(data.get("fingerprint", "")).split("+") if isinstance(data, dict) else []
+    for task in tasks:
+        file = settings.data_of(task)
+        if file is not None and Path(file).is_file() and files.sha256_file(Path(file)) in digests:
+            console.warn(f"{folder} was trained on rows of {file}: its {task} there says nothing of new ones")
 
 
 def _keep(path: Path, results: dict[str, Numbers]) -> None:

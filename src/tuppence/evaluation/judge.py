@@ -76,12 +76,14 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
         judge_rows(client, file.rows, answered, log)
         results = log.ordered(len(file.rows))
     scores = [result["score"] for result in results if result["score"] is not None]
+    if unparsed := len(results) - len(scores):
+        console.warn(f"{unparsed:,} of {len(results):,} replies of the judge hold no score: see judge.jsonl")
     return Outcome(
         numbers={
             "score": sum(scores) / len(scores) if scores else None,
             "stderr": standard_error(scores) if scores else None,
             "scored": len(scores),
-            "unparsed": len(results) - len(scores),
+            "unparsed": unparsed,
             "judge_model": client.model,
             "judge_url": client.endpoint,
             "judge_prompt_sha256": hashlib.sha256(PROMPT.encode()).hexdigest(),

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tuppence.core import console
 from tuppence.core.errors import InputError, MissingExtraError
 from tuppence.evaluation.answers import ANSWERS_AT_ONCE
@@ -63,7 +65,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         max_gen_toks: int = 256,
     ) -> None:
         super().__init__()
-        self.subject = load_subject(Path(pretrained), device or "auto", precision)
+        self.subject = load_subject(Path(pretrained), _device(device), precision)
         self.prompts_at_once = _prompts_at_once(batch_size)
         self.max_gen_toks = int(max_gen_toks)
 
@@ -217,6 +219,14 @@ class _Continuation:
     def how(self) -> str:
         """Equal for requests that can be continued together."""
         return repr((self.stops, self.max_tokens, self.temperature, self.top_k, self.top_p))
+
+
+def _device(asked: str | None) -> str:
+    """lm-eval asks for cuda:0 where nobody chose; without a GPU that means what there is, as for its own backends."""
+    if asked and asked.startswith("cuda") and not torch.cuda.is_available():
+        console.note(f"no {asked} here: the best device there is")
+        return "auto"
+    return asked or "auto"
 
 
 def _prompts_at_once(batch_size: int | str | None) -> int:

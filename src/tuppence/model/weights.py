@@ -124,7 +124,10 @@ def load_scorer(
     config, values = _read_config(place, dropout)
     stored = tensor_files(place)
     if _SCORE not in stored:
-        raise InputError(f"{place} is a language model, not a classifier", "give a run of 'tuppence finetune classify'")
+        raise InputError(
+            f"{place} is a language model: it has no scores",
+            "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
+        )
     labels = labels_from_config(values)
     with torch.device("meta"):
         model = SequenceScorer(GPT(config), len(labels))
@@ -137,9 +140,12 @@ def load_scorer(
 
 
 def fingerprint(folder: Path | str) -> str:
-    """The sha256 of a model's weights as they lie in its folder (of the shards' sha256s, where there are several)."""
+    """The sha256 of a model's weights as they lie in its folder (of the files' sha256s, where there are several). Of an
+    adapter's folder, over the base's and the adapter's."""
     place = model_folder(folder)
     paths = sorted(set(tensor_files(place).values()))
+    if adapters.is_adapter(Path(folder)):
+        paths += [Path(folder) / adapters.CONFIG, Path(folder) / adapters.WEIGHTS]
     digests = [files.sha256_file(path) for path in paths]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 

@@ -28,11 +28,19 @@ from tuppence.data.records.texts import Array, encode_texts
 from tuppence.evaluation.classification import SPLITS_FOLDER, write_splits
 from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.evaluation.task import Numbers
-from tuppence.model.adapters import save_adapter
 from tuppence.model.heads import SequenceScorer, Trained, train_only
-from tuppence.model.weights import load_model, model_folder, save_scorer
+from tuppence.model.weights import load_model, save_scorer
 from tuppence.tasks.augmentation import leave_out
-from tuppence.tasks.finetune import Base, LoRAChoice, RowObjective, finetuning_flops, open_base, rows_input, say_skipped
+from tuppence.tasks.finetune import (
+    Base,
+    LoRAChoice,
+    RowObjective,
+    finetuning_flops,
+    open_base,
+    rows_input,
+    say_skipped,
+    write_adapter,
+)
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
@@ -206,8 +214,7 @@ def run_classify(
         write_splits(splits, out / SPLITS_FOLDER)
         save_scorer(model, out / "model", labels=splits.labels, tokenizer=start.tokenizer)
         if trained == "lora":
-            place = model_folder(start.folder)
-            save_adapter(model.gpt, out / "adapter", lora, base=place, base_sha256=start.sha256, score=model.score)
+            write_adapter(model.gpt, out, start, lora, model.score)
 
     job = Job(
         verb="finetune classify",

@@ -6,6 +6,7 @@ stream of tokens and needs none of this. Used by `classify`, `instruct`, `reward
 
 from __future__ import annotations
 
+import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,15 +16,18 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from pydantic import Field
+from torch import nn
 
 from tuppence.core.config import Section
-from tuppence.core.console import counted, warn
+from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
 from tuppence.data.buckets import Buckets, batches_by_length
 from tuppence.data.records.leaks import count_shared, normalise, prompt_of
 from tuppence.data.records.splits import hold_out
+from tuppence.model.adapters import is_adapter, save_adapter
 from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
 from tuppence.model.lora import TARGETS, LoRA
 from tuppence.model.weights import fingerprint, load_model, model_folder
 from tuppence.tokenizer import Tokenizer
@@ -88,7 +92,22 @@ def open_base(folder: Path) -> Base:
             f"the tokenizer of {folder} has {tokenizer.vocab_size:,} ids, its model only {model.config.vocab_size:,}",
             "put the tokenizer beside the model that it was trained with",
         )
-    return Base(folder, fingerprint(place), model.config, tokenizer)
+    return Base(folder, fingerprint(folder), model.config, tokenizer)
+
+
+def write_adapter(gpt: GPT, out: Path, base: Base, lora: LoRA, score: nn.Linear | None = None) -> None:
+    """RUN/adapter, as `peft` opens it. None where the base is an adapter itself: what this one was trained on lies in
+    no folder that it could name.
+
+    Args:
+        score: the head of a classifier or a reward model.
+    """
+    if is_adapter(base.folder):
+        shutil.rmtree(out / "adapter", ignore_errors=True)
+        note(f"no {out / 'adapter'}: its base is an adapter too. {out / 'model'} holds both, merged")
+        return
+    place = model_folder(base.folder)
+    save_adapter(gpt, out / "adapter", lora, base=place, base_sha256=base.sha256, score=score)
 
 
 def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:

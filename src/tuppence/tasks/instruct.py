@@ -22,11 +22,10 @@ from tuppence.data.buckets import pad
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import EncodedConversation, encode_conversations
 from tuppence.data.records.leaks import content_of
-from tuppence.model.adapters import save_adapter
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.loss import summed_cross_entropy
-from tuppence.model.weights import load_model, model_folder, save_model
+from tuppence.model.weights import load_model, save_model
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.finetune import (
     Base,
@@ -37,6 +36,7 @@ from tuppence.tasks.finetune import (
     part_rows,
     rows_input,
     say_skipped,
+    write_adapter,
 )
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
@@ -187,7 +187,7 @@ def write_language_model(model: GPT, out: Path, base: Base, tokenizer: Tokenizer
     """RUN/model, whole and merged; and RUN/adapter beside it where an adapter was trained."""
     save_model(model, out / "model", tokenizer=tokenizer)
     if lora is not None:
-        save_adapter(model, out / "adapter", lora, base=model_folder(base.folder), base_sha256=base.sha256)
+        write_adapter(model, out, base, lora)
 
 
 def _encode(

@@ -109,6 +109,8 @@ def read_pairs(
         say_skipped(path, found.skipped_rows)
         if found.equal_pairs:
             note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
+        if found.cut_pairs:
+            note(f"cut {counted(found.cut_pairs, 'pair')} of {path} behind the first answer in which the two differ")
         return found.rows
 
     rows, held_out = part_rows(read, data, val, fraction=val_fraction, seed=seed, key=content_of, noun="pair")

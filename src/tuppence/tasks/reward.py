@@ -19,12 +19,11 @@ from torch.nn import functional as F
 
 from tuppence.core.config import Section
 from tuppence.evaluation.reward import LABEL
-from tuppence.model.adapters import save_adapter
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
-from tuppence.model.weights import load_model, model_folder, save_scorer
+from tuppence.model.weights import load_model, save_scorer
 from tuppence.tasks.alignment import open_alignment
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops
+from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, write_adapter
 from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairObjective, PairsChoice, write_held_out
 from tuppence.tasks.session import train
@@ -111,7 +110,7 @@ def run_reward(
         scorer: SequenceScorer = model  # type: ignore[assignment]
         save_scorer(scorer, out / "model", labels=[LABEL], tokenizer=given.tokenizer)
         if lora is not None:
-            save_adapter(scorer.gpt, out / "adapter", lora, base=model_folder(base), base_sha256=start.sha256)
+            write_adapter(scorer.gpt, out, start, lora, scorer.score)
         write_held_out(out, pairs.held_out)
 
     flops = finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tuppence.core.errors import NonFiniteError
 
-STANDS = "the run stops, its last good checkpoint stands"
+STANDS = "the run stops, and what it saved before stands"
 
 
 def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) -> None:

@@ -130,3 +130,13 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
 def test_rows_of_no_known_format_are_refused(write: Write) -> None:
     with pytest.raises(InputError, match="no preferences that we recognise: its rows have instruction, output"):
         read_preferences(write("rows.jsonl", [{"instruction": "a", "output": "b"}]))
+
+
+def test_an_earlier_turn_that_both_share_belongs_to_the_prompt_and_later_ones_are_counted(write: Write) -> None:
+    thanks, more = {"role": "user", "content": "And 3 + 3?"}, {"role": "assistant", "content": "7"}
+    row = {"prompt": [ASK], "chosen": [GOOD, thanks, BAD], "rejected": [GOOD, thanks, more, thanks, more]}
+    found = read_preferences(write("rows.jsonl", [row]))
+    assert found.rows[0].prompt == (*ONE_TURN, Message("assistant", "5"), Message("user", "And 3 + 3?"))
+    assert (found.rows[0].chosen, found.rows[0].rejected, found.cut_pairs) == ("6", "7", 1)
+    whole = read_preferences(write("rows.jsonl", [{"chosen": [ASK, GOOD], "rejected": [ASK, BAD]}]))
+    assert whole.cut_pairs == 0

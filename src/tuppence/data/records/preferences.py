@@ -5,8 +5,9 @@
     transcript        {chosen, rejected}: HH-RLHF's "\\n\\nHuman: … \\n\\nAssistant: …", the prompt inside both
     conversation      {chosen, rejected}: lists of messages, the prompt inside both
 
-Where the prompt stands inside both, it is the turns that both begin with, and the answers are the assistant's turns
-after them. A pair of equal answers says nothing: it is dropped and counted. An empty rejected answer is an answer.
+Turns that both begin with belong to the prompt, also where one stands beside them; the answers are the assistant's
+turns after them. Turns behind those answer different things: they are left out, and the rows counted. A pair of equal
+answers says nothing: it is dropped and counted. An empty rejected answer is an answer.
 """
 
 from __future__ import annotations
@@ -48,12 +49,14 @@ class PreferenceSet:
         format: "prompt", "instruction", "transcript" or "conversation".
         skipped_rows: bad ones that were left out, where that is allowed.
         equal_pairs: rows that were dropped because chosen and rejected are the same but for white space at the ends.
+        cut_pairs: rows that go on behind the turn at which they part; what follows was left out.
     """
 
     rows: list[Preference]
     format: str
     skipped_rows: int
     equal_pairs: int
+    cut_pairs: int = 0
 
 
 def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> PreferenceSet:
@@ -73,12 +76,17 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
     table = read_table(str(path), skip_bad_rows=skip_bad_rows)
     name = _recognise(table)
 
+    cut: set[str] = set()
+
     def parse(row: Row) -> Preference:
         for column in ("chosen", "rejected"):
             if row.values.get(column) is None:
                 raise InputError(f"{row.where}: it has no '{column}' answer", BAD_ROW_HINT)
         try:
-            return _parse(row, name)
+            pair, goes_on = _parse(row, name)
+            if goes_on:
+                cut.add(row.where)
+            return pair
         except InputError as error:
             message = error.message if error.message.startswith(row.where) else f"{row.where}: {error.message}"
             raise InputError(message, error.hint) from error
@@ -89,7 +97,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
         raise InputError(
             f"{path}: chosen and rejected are equal in all of its rows", "there is nothing to learn from it"
         )
-    return PreferenceSet(rows, name, skipped, equal_pairs=len(pairs) - len(rows))
+    return PreferenceSet(rows, name, skipped, equal_pairs=len(pairs) - len(rows), cut_pairs=len(cut))
 
 
 def _recognise(table: Table) -> str:
@@ -111,7 +119,8 @@ def _recognise(table: Table) -> str:
     )
 
 
-def _parse(row: Row, name: str) -> Preference:
+def _parse(row: Row, name: str) -> tuple[Preference, bool]:
+    """The pair, and whether turns behind it were left out."""
     if name == "instruction":
         prompt: list[Message] = [instruction_of(row, "input")]
     elif name == "prompt":
@@ -123,7 +132,9 @@ def _parse(row: Row, name: str) -> Preference:
     else:
         chosen, rejected = (as_messages(row, column, speaker="assistant") for column in ("chosen", "rejected"))
     if chosen and chosen[0].role != "assistant":  # whole conversations, also where the prompt stands beside them
-        prompt, chosen, rejected = _without_common_beginning(chosen, rejected)
+        prompt = []
+    common, chosen, rejected = _without_common_beginning(chosen, rejected)
+    prompt += common
     if not (chosen and rejected) or chosen[0].role != "assistant" or rejected[0].role != "assistant":
         raise InputError(f"{row.where}: the two do not part at an answer of the assistant", BAD_ROW_HINT)
     check_turns(prompt)
@@ -131,7 +142,8 @@ def _parse(row: Row, name: str) -> Preference:
         raise InputError(f"{row.where}: the prompt's last turn is not the user's", BAD_ROW_HINT)
     if not chosen[0].content.strip():
         raise InputError(f"{row.where}: the chosen answer is empty", BAD_ROW_HINT)
-    return Preference(tuple(prompt), chosen[0].content.strip(), rejected[0].content.strip())
+    pair = Preference(tuple(prompt), chosen[0].content.strip(), rejected[0].content.strip())
+    return pair, max(len(chosen), len(rejected)) > 1
 
 
 def _prompt(row: Row) -> list[Message]:

@@ -125,7 +125,7 @@ def hold_out(
     sizes = Counter(normalise(key(row)) for row in rows)
     if len(sizes) < 2:
         raise InputError(
-            f"{len(rows):,} rows with one and the same prompt cannot be split in two", "give a validation file"
+            f"{counted(len(rows), 'row')} with one and the same prompt cannot be split in two", "give a validation file"
         )
 
     def digest(name: str) -> bytes:

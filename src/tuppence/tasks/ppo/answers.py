@@ -20,6 +20,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.policy import merged
 from tuppence.tokenizer import Tokenizer
+from tuppence.training.finite import STANDS
 from tuppence.training.objective import IGNORED_TARGET
 
 
@@ -133,7 +134,7 @@ def score_answers(reward: SequenceScorer, answers: Sequence[Answer], batch_size:
     if not bool(scores_B.isfinite().all()):
         bad = float(scores_B[~scores_B.isfinite()][0])
         raise NonFiniteError(
-            f"the reward model gives {bad} for an answer; the run stops, its last good checkpoint stands",
+            f"the reward model gives {bad} for an answer; {STANDS}",
             "check the reward model: its own held-out accuracy should stand in its run.yaml",
         )
     return scores_B
