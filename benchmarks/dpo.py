@@ -83,7 +83,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     """The step of `training.loop` on the objective of `tasks.dpo`."""
     from tuppence.core.memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(large_pages=False)
     import torch
 
     from tuppence.model.config import PRESETS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,8 +91,8 @@ def test_a_made_up_set_has_its_standard_columns_and_size(tmp_path: Path, tuppenc
         ("instructions", ["instruction", "input", "output"]),
         ("preferences", ["prompt", "chosen", "rejected"]),
     ):
-        tuppence("data", "synth", what, "--out", tmp_path / "a.json", "--count", 7)
-        rows = json.loads((tmp_path / "a.json").read_text())
+        tuppence("data", "synth", what, "--out", tmp_path / f"{what}.json", "--count", 7)
+        rows = json.loads((tmp_path / f"{what}.json").read_text())
         assert [list(row) for row in rows] == [keys] * 7
 
 
@@ -130,3 +132,30 @@ def test_an_unknown_set_is_refused_with_the_nearest(tmp_path: Path, tuppence: Ve
 @pytest.mark.parametrize("verb", ["list", "get", "synth", "prepare"])
 def test_every_help_shows_an_example(tuppence: Verb, verb: str) -> None:
     assert f"tuppence data {verb}" in tuppence("data", verb, "--help").stdout.split("Example")[1]
+
+
+def test_made_up_data_replace_no_file_unasked(tuppence: Verb, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("years of work")
+    words = ("data", "synth", "stories", "--count", 1, "--out", mine)
+    assert "is there already" in tuppence(*words).stderr
+    assert mine.read_text() == "years of work"
+    assert tuppence(*words, "--overwrite").returncode == 0
+    assert mine.read_text() != "years of work"
+
+
+@pytest.mark.slow
+def test_a_bad_parquet_row_ends_every_process_with_exit_2_on_a_busy_machine(tmp_path: Path) -> None:
+    """An unfinished reader of pyarrow's could end the process with SIGABRT on its way out."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"text": ["hello", None, "x"]}), tmp_path / "rows.parquet")
+    train_tokenizer(["hello"], vocab_size=256 + 2).save(tmp_path / "tok")
+    words = [sys.executable, "-m", "tuppence", "data", "prepare", "rows.parquet", "--tokenizer", "tok", "--out"]
+    for _ in range(4):
+        running = [
+            subprocess.Popen([*words, str(out)], stderr=subprocess.PIPE, text=True, cwd=tmp_path) for out in range(5)
+        ]
+        for process in running:
+            _, errors = process.communicate(timeout=120)
+            assert "row 2" in errors
+            assert process.returncode == 2, errors

@@ -88,10 +88,11 @@ def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Call)
 
 
 def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
-    command = f"{sys.executable} -m tuppence generate {run_folder} --prompt the --max-tokens 2000 | head -c 5"
+    words = f"{sys.executable} -m tuppence generate {run_folder} --prompt the --max-tokens 2000"
+    command = f"set -o pipefail; {words} | head -c 5"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120)
     assert done.stdout.startswith(b"the")
-    assert done.stderr == b""
+    assert (done.stderr, done.returncode) == (b"", 0)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_device_the_machine_lacks_is_refused_with_a_way_out(device: str, monke
     no_gpu(monkeypatch)
     with pytest.raises(InputError, match="not available") as refusal:
         choose_device(device)
-    assert "--device auto" in refusal.value.hint
+    assert "the device to auto" in refusal.value.hint
 
 
 def test_a_gpu_number_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

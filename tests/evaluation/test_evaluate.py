@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,13 @@ def test_an_unknown_task_is_refused_before_anything_is_loaded(tasks: list[str], 
         evaluate(tmp_path / "no such run", tasks)
     assert refusal.value.hint == hint
     check_tasks(["perplexity"])
+
+
+def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(world.run, tmp_path / "run")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere but on a read-only disk
+    assert evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
+    assert not (tmp_path / "run" / RESULTS_NAME).exists()
+    assert "shown and not kept" in " ".join(capsys.readouterr().err.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,30 @@ def test_two_ranks_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> N
     run = pretrain(corpus, tmp_path / "run", "train.batch_size=4", ranks=2)
     bounded(losses(run), losses(reference))
     bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+
+
+def test_another_number_of_ranks_is_another_run(tuppence: Run, corpus: Path, reference: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(reference, run)
+    record = run / "run.yaml"
+    record.write_text(record.read_text().replace("ranks: 1", "ranks: 2"))
+    words = ["pretrain", "--data", corpus / "data", "--out", run, "--max-steps", STEPS + 1]
+    done = tuppence(*words, *settings("train.precision=float32", "train.eval_every=6"))
+    assert done.returncode == 2
+    assert "was started on 2 ranks" in done.stderr
+
+
+def test_a_run_that_lost_its_model_writes_it_again(
+    tuppence: Run, corpus: Path, reference: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(reference, run)
+    before = (run / "model" / "model.safetensors").read_bytes()
+    shutil.rmtree(run / "model")
+    words = ["pretrain", "--data", corpus / "data", "--out", run, "--max-steps", STEPS]
+    done = tuppence(*words, *settings("train.precision=float32", "train.eval_every=6"))
+    assert done.returncode == 0, done.stderr
+    assert (run / "model" / "model.safetensors").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -86,6 +86,7 @@ def test_sigterm_saves_writes_the_model_and_exits_143(corpus: Path, tmp_path: Pa
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
+    assert "stopped by SIGTERM at step" in " ".join(errors.decode().split())
     assert (out / "model" / "model.safetensors").exists()
     assert "status: stopped" in (out / "run.yaml").read_text()
 

@@ -161,3 +161,13 @@ def test_a_disk_that_fills_up_costs_only_the_checkpoint_being_written(tmp_path: 
 def test_running_out_of_space_is_told_from_a_defect() -> None:
     assert issubclass(OutOfSpaceError, Exception)
     assert OutOfSpaceError("a", "b").exit_code == 2
+
+
+def test_that_no_checkpoint_is_sound_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for step in (3, 4):
+        path = save_checkpoint(tmp_path, checkpoint(step))
+        (path / "state.json").write_text("{")
+    assert newest_good_checkpoint(tmp_path) is None
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("falling back to the one before") == 1
+    assert "is sound: starting from the beginning" in said

@@ -89,6 +89,10 @@ def _run(arguments: list[str], debug: bool) -> int:
         _refuse_remote_folders(arguments)
         result: Any = app(arguments, standalone_mode=False, prog_name="tuppence")
         return result if isinstance(result, int) else 0
+    except SystemExit as ended:  # the command-line library's own answer to a broken pipe is exit 1
+        if isinstance(ended.__context__, BrokenPipeError):
+            return 0
+        raise
     except typer.Exit as finished:
         return finished.exit_code
     except _UsageError as error:

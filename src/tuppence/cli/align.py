@@ -170,7 +170,7 @@ def _one_of(lora: int | None, full: bool) -> None:
 
     if full and lora is not None:
         raise InputError("--full and --lora exclude each other", "train an adapter, or every weight")
-    keep_freed_memory()
+    keep_freed_memory(large_pages=False)
 
 
 def _common(lora: int | None, full: bool, epochs: float | None, max_steps: int | None) -> dict[str, object]:

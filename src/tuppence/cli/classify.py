@@ -67,7 +67,7 @@ def finetune_classify(
     """
     from tuppence.core.memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(large_pages=False)
     from tuppence.core.config import load_config
     from tuppence.tasks.classify import ClassifyConfig, LabelledFiles, run_classify
 

@@ -84,6 +84,7 @@ def synth(
         typer.Option(min=1, help="How many: 20,000 stories, 5,000 sms, 6,000 instructions, 3,000 preferences."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another set.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,
 ) -> None:
     """Make up data to train on: the same count and seed give the same file, anywhere.
@@ -101,9 +102,12 @@ def synth(
       tuppence data synth instructions --out instructions.json --seed 1
       tuppence data synth preferences --out preferences.jsonl
     """
+    from tuppence.core.errors import InputError
     from tuppence.data.synthetic.sets import find_set, write_set
 
     made = find_set(what)
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} is there already", "choose another --out, or replace it with --overwrite")
     count = count or made.count
     with console.progress(made.items) as bar:
         task = bar.add_task("writing", total=count)

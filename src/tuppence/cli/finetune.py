@@ -54,7 +54,7 @@ def instruct(
         raise InputError("--full and --lora exclude each other", "train an adapter, or every weight")
     from tuppence.core.memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(large_pages=False)
     from tuppence.core.config import load_config
     from tuppence.tasks.instruct import InstructConfig, run_instruct
 

@@ -91,7 +91,10 @@ def choose_device(requested: str = "auto") -> str:
         return "mps" if torch.backends.mps.is_available() else "cpu"
     if requested == "mps":
         if not torch.backends.mps.is_available():
-            raise InputError("device mps is not available here", "use --device auto, or a Mac with Apple silicon")
+            raise InputError(
+                "device mps is not available here",
+                "leave the device to auto, or a Mac with Apple silicon",
+            )
         return "mps"
     if not torch.cuda.is_available():
         raise InputError(f"device {requested} is not available here", _no_cuda_hint(torch))
@@ -238,8 +241,8 @@ def _torch() -> Any:
 
 def _no_cuda_hint(torch: Any) -> str:
     if torch.version.cuda is None:
-        return "this torch is a build without CUDA: install one with CUDA, or use --device auto"
-    return "check that nvidia-smi lists a GPU, or use --device auto"
+        return "this torch is a build without CUDA: install one with CUDA, or leave the device to auto"
+    return "check that nvidia-smi lists a GPU, or leave the device to auto"
 
 
 def _any_set(environ: Mapping[str, str], *names: str) -> bool:

@@ -8,6 +8,7 @@ cut (`tokenizer.patterns.safe_cut`). How a document is cut depends on its text a
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -250,26 +251,28 @@ def _parquet_pieces(
     number = 0
     with source.store.open(source.entry.name) as stream:
         try:
-            table = parquet.ParquetFile(stream)
-            names, total = table.schema_arrow.names, max(table.metadata.num_rows, 1)
-            if text_key not in names:
-                raise InputError(
-                    f"{source.path}: no column '{text_key}' (it has {', '.join(names[:8])})",
-                    "name the column with --text-key",
-                )
-            for batch in table.iter_batches(batch_size=256, columns=[text_key], use_threads=False):
-                for value in batch.column(0).to_pylist():
-                    number += 1
-                    try:
-                        text = _checked_text(f"{source.path}, row {number:,}", value, text_key)
-                    except InputError:
-                        if not skip_bad_rows:
-                            raise
-                        report.skipped_rows += 1
-                        continue
-                    yield from cut_document(source.path, number, text)
-                if on_bytes is not None:
-                    on_bytes(source.entry.size * batch.num_rows // total)
+            with parquet.ParquetFile(stream, pre_buffer=False) as table:
+                names, total = table.schema_arrow.names, max(table.metadata.num_rows, 1)
+                if text_key not in names:
+                    raise InputError(
+                        f"{source.path}: no column '{text_key}' (it has {', '.join(names[:8])})",
+                        "name the column with --text-key",
+                    )
+                batches = table.iter_batches(batch_size=256, columns=[text_key], use_threads=False)
+                with contextlib.closing(batches):
+                    for batch in batches:
+                        for value in batch.column(0).to_pylist():
+                            number += 1
+                            try:
+                                text = _checked_text(f"{source.path}, row {number:,}", value, text_key)
+                            except InputError:
+                                if not skip_bad_rows:
+                                    raise
+                                report.skipped_rows += 1
+                                continue
+                            yield from cut_document(source.path, number, text)
+                        if on_bytes is not None:
+                            on_bytes(source.entry.size * batch.num_rows // total)
         except (arrow.ArrowException, OSError) as error:
             raise CorruptFileError(
                 f"{source.path} is not a sound parquet file: {' '.join(str(error).split())[:200]}",

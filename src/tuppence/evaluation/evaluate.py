@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -161,7 +162,10 @@ def _outcomes(
     _warn_of_training_data(folder, tasks, settings)
     subject = LOADERS[kind](folder, device, precision)
     if out is None and RunDir(folder).exists():
-        out = folder
+        if os.access(folder, os.W_OK):
+            out = folder
+        else:
+            console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
     outcomes = {}
     for task in tasks:
         outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)

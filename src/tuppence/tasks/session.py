@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from tuppence.core.console import note, warn
+from tuppence.core.console import counted, note, warn
 from tuppence.core.environment import Precision, choose_device, choose_precision
-from tuppence.core.errors import Interrupted, TuppenceError
+from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
@@ -38,7 +38,7 @@ from tuppence.training.distributed import join_world, leave_world
 from tuppence.training.loop import Loop
 from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
-from tuppence.training.signals import DeadlinePassed, StopSignals
+from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.throughput import Meter, device_peak
 from tuppence.training.tracking import check_tracker, open_trackers
 
@@ -59,7 +59,8 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     if resume is not None:
         verify_checkpoint(resume)
     record = check_against_record(run, job, options)
-    if record.get("status") == "done" and record.get("limits") == limits_asked(config, options):
+    whole = (job.out / "model" / "config.json").is_file()
+    if record.get("status") == "done" and whole and record.get("limits") == limits_asked(config, options):
         note(f"{job.out} is done already: it {record['ended_because']}")
         return summary_of(record) | _measured(job)
 
@@ -72,6 +73,12 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     limits = _limits(config, options, job.default_steps(world.size))
 
     chosen = record.get("machine") or {}
+    if chosen.get("ranks", world.size) != world.size:
+        leave_world()
+        raise InputError(
+            f"{job.out} was started on {counted(chosen['ranks'], 'rank')}, and now there are {world.size}",
+            "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
+        )
     precision = choose_precision(device, chosen.get("precision", config.precision))
     if chosen:  # continued: the reason is the one it was chosen for
         precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
@@ -114,7 +121,9 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
             measured = _measured(job, loop.deadline.seconds_left()) if world.leads else {}
         status = "done"
     except Interrupted as error:
-        status, because = "stopped", f"stopped by signal {error.signal_number}"
+        status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
+        if world.leads:
+            note(f"{job.out}: {because} at step {loop.state.step:,}, saved; the same command goes on from there")
         raise
     except TuppenceError as error:
         because = error.message

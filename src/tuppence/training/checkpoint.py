@@ -127,11 +127,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def newest_good_checkpoint(folder: Path) -> tuple[Path, Checkpoint] | None:
     """The newest checkpoint that verifies; each bad one on the way is reported loudly. None where there is none."""
-    for path in reversed(list_checkpoints(folder)):
+    paths = list_checkpoints(folder)
+    for path in reversed(paths):
         try:
             return path, load_checkpoint(path)
         except CorruptFileError as error:
-            warn(f"{error.message}; falling back to the one before")
+            warn(f"{error.message}" + ("; falling back to the one before" if path != paths[0] else ""))
+    if paths:
+        warn(f"no checkpoint in {folder} is sound: starting from the beginning")
     return None
 
 

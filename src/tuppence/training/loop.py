@@ -33,7 +33,7 @@ from tuppence.training.optim import Optimizers
 from tuppence.training.parallel import Machine, ParallelLoss
 from tuppence.training.precision import autocast, gradient_scaler
 from tuppence.training.schedule import learning_rate_factor
-from tuppence.training.signals import DeadlinePassed, StopSignals
+from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.state import State
 from tuppence.training.throughput import Meter
 from tuppence.training.tracking import Tracker
@@ -181,7 +181,7 @@ class Loop:
         """Why the run ends here, or None; and how much of it is done, 0 to 1."""
         ending, progress = self.deadline.reached(self.state.step)
         if self.signals.requested is not None:
-            ending = f"stopped by signal {self.signals.requested}"
+            ending = f"stopped by {signal_name(self.signals.requested)}"
         if self.world.size > 1:
             (stops,) = self.machine.sum([float(self.signals.requested or 0)])
             ends = self.machine.agree(float(ending is not None))

@@ -23,6 +23,19 @@ class DeadlinePassed(BaseException):
     """The time allowed for `abandoning` is over. Not an Exception, so that nothing on the way swallows it."""
 
 
+def signal_name(number: int) -> str:
+    """Its name where the system has one.
+
+    Example:
+        >>> signal_name(15), signal_name(1234)
+        ('SIGTERM', 'signal 1234')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class StopSignals:
     """A context that turns SIGTERM and SIGINT into `requested`.
 
