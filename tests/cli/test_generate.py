@@ -109,8 +109,8 @@ def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
 def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
     arguments: tuple[str, ...], message: str, run_folder: Path, call: Call
 ) -> None:
-    code, _out, err = call("generate", run_folder, *arguments)
-    assert code == 2
+    code, out, err = call("generate", run_folder, *arguments)
+    assert (code, out) == (2, "")
     error, hint = err.strip().splitlines()[-2:]
     assert error.startswith("error: ")
     assert message in error

@@ -80,3 +80,11 @@ def test_a_second_process_is_kept_out_until_the_first_lets_go_or_is_killed(tmp_p
     let_go()
     RunDir(tmp_path).claim()()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.update_record(verb="pretrain")
+    run.record_file.write_text("")
+    with pytest.raises(InputError, match="record is lost"):
+        run.read_record()

@@ -62,6 +62,14 @@ def test_arc_has_lm_evals_prompt() -> None:
     assert choice_of(ARC) == expected
     numbered = {**ARC, "choices": {"text": ["sand", "rain"], "label": ["1", "2"]}, "answerKey": "2"}
     assert choice_of(numbered).gold == 1
+    labelled = zip(ARC["choices"]["label"], ARC["choices"]["text"], strict=True)
+    as_ai2_wrote_it = {
+        "question": {"stem": ARC["question"], "choices": [{"label": label, "text": text} for label, text in labelled]},
+        "answerKey": ARC["answerKey"],
+    }
+    assert choice_of(as_ai2_wrote_it) == expected
+    with pytest.raises(InputError, match="choices is no list"):
+        choice_of({"question": {"stem": "What falls?", "choices": "rain"}, "answerKey": "A"})
 
 
 @pytest.mark.parametrize("task", ["arc_easy", "arc_challenge", "piqa"])

@@ -109,3 +109,13 @@ def test_another_setting_for_the_same_run_is_refused(tuppence: Run, run: Path, c
     assert done.returncode == 2
     assert "train.learning_rate" in done.stderr
     assert done.stderr.count("\n") == 2
+
+
+def test_a_validation_split_shorter_than_the_context_is_told(corpus: Path, tuppence: Run, tmp_path: Path) -> None:
+    (tmp_path / "val.txt").write_text("It was a dark night.")
+    words = ["data", "prepare", corpus / "stories.txt", "--tokenizer", corpus / "tok", "--val", tmp_path / "val.txt"]
+    done = tuppence(*words, "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    done = tuppence("pretrain", "--data", tmp_path / "data", "--out", tmp_path / "run", "--max-steps", 1, *settings())
+    assert done.returncode == 0, done.stderr
+    assert "less than one context of 32" in " ".join(done.stderr.split())

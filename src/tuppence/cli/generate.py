@@ -63,9 +63,10 @@ def generate(
       cat chapter.txt | tuppence generate runs/tiny --prompt -
     """
     from tuppence.model.sampling import Sampling
-    from tuppence.model.text import generate_text
+    from tuppence.model.text import check_stop, generate_text
 
     Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
+    check_stop(stop or [])
     model, tokenizer = _load(run, device, precision)
     texts = [_read_stdin() if text == "-" else text for text in prompt for _ in range(num_samples)]
     for text in dict.fromkeys(texts):

@@ -101,8 +101,15 @@ class RunDir:
         return lambda: os.close(folder)
 
     def read_record(self) -> dict[str, Any]:
-        """run.yaml as a dictionary."""
-        return read_yaml(self.record_file)
+        """run.yaml as a dictionary.
+
+        Raises:
+            InputError: it is damaged, or empty, which no run leaves behind.
+        """
+        record = read_yaml(self.record_file)
+        if not record:
+            raise InputError(f"{self.record_file} is empty: the run's record is lost", "restore it from a copy")
+        return record
 
     def update_record(self, **changes: Any) -> None:
         """Writes run.yaml again with `changes` on top, complete or absent."""

@@ -89,6 +89,8 @@ def _form_of(row: Row) -> Callable[[Row], _Parts]:
         return _hellaswag
     if "question" in keys and isinstance(row.values.get("choices"), Mapping):
         return _arc
+    if isinstance(row.values.get("question"), Mapping):
+        return _raw_arc
     if {"goal", "sol1", "sol2"} <= keys:
         return _piqa
     return _plain
@@ -111,6 +113,16 @@ def _arc(row: Row) -> _Parts:
     if answer not in labels:
         raise bad_row(f"{row.where}: answerKey {answer!r} is none of the labels {', '.join(labels)}")
     return _question(row.text("question")), _texts(choices, "text"), labels.index(answer)
+
+
+def _raw_arc(row: Row) -> _Parts:
+    """As AI2 wrote it: the question holds its stem and a list of labelled choices."""
+    question = Row(f"{row.where}, question", row.values["question"])
+    choices = question.values.get("choices")
+    if not isinstance(choices, list) or not all(isinstance(choice, Mapping) for choice in choices):
+        raise bad_row(f"{question.where}: choices is no list of labelled texts")
+    columns = {key: [choice.get(key) for choice in choices] for key in ("label", "text")}
+    return _arc(Row(row.where, {**row.values, "question": question.text("stem"), "choices": columns}))
 
 
 def _piqa(row: Row) -> _Parts:

@@ -35,6 +35,16 @@ class Completion:
     completion_tokens: int
 
 
+def check_stop(stop: Sequence[str]) -> None:
+    """Refuses strings that cannot end a text.
+
+    Raises:
+        InputError: one is empty.
+    """
+    if "" in stop:
+        raise InputError("a stop string is empty", "every text contains it: leave it out")
+
+
 class TextStream:
     """One sequence's ids, one by one, become text that is safe to show.
 
@@ -53,8 +63,7 @@ class TextStream:
     """
 
     def __init__(self, decode_bytes: Callable[[list[int]], bytes], stop: Sequence[str] = ()) -> None:
-        if "" in stop:
-            raise InputError("a stop string is empty", "every text contains it: leave it out")
+        check_stop(stop)
         self.stopped = False
         self._decode_bytes = decode_bytes
         self._stop = tuple(stop)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tuppence.core.config import Section
+from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
 from tuppence.data.batches import Batches, evaluation_batches
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
@@ -136,6 +137,10 @@ def run_pretraining(data: Path, out: Path, config: PretrainConfig, options: RunO
     shards, val, tokenizer = _open_data(data)
     sizes = config.model.resolve(shards.vocab_size)
     tokens_per_step = config.train.batch_size * config.train.accumulation_steps * sizes.context_length
+    if val is not None and len(val) <= sizes.context_length:
+        warn(
+            f"the validation split has {counted(len(val), 'token')}, less than one context of {sizes.context_length:,}"
+        )
 
     def build(device: str) -> tuple[Objective, GPT]:
         model = GPT(sizes, activation_checkpointing=config.train.activation_checkpointing).to(device)
