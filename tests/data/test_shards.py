@@ -45,6 +45,10 @@ def test_documents_begin_after_each_end_of_text(make_shards: Any) -> None:
     shards = TokenShards.open(make_shards(DOCUMENTS, shard_tokens=50))
     begins = np.cumsum([0] + [len(document) + 1 for document in DOCUMENTS])[:-1]
     assert shards.document_offsets.tolist() == begins.tolist()
+    file = shards.folder / "documents-train.bin"
+    file.write_bytes(bytes(reversed(file.read_bytes())))
+    with pytest.raises(CorruptFileError, match="is damaged"):
+        _ = shards.document_offsets
 
 
 @pytest.mark.parametrize(("vocab_size", "wanted"), [(257, "uint16"), (65_536, "uint16"), (65_537, "uint32")])

@@ -21,6 +21,7 @@ from tuppence.tasks.record import (
     limits_asked,
     model_sizes,
     summary_of,
+    warn_of_other_inputs,
 )
 from tuppence.training.config import TrainConfig
 
@@ -112,3 +113,12 @@ def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
 
 def test_a_summary_has_three_keys_whatever_the_record_has() -> None:
     assert summary_of({"status": "done", "seed": 1}) == {"status": "done", "ended_because": None, "result": None}
+
+
+def test_a_checkpoint_of_a_run_on_other_data_is_told(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = run.checkpoints / "step-00000004"
+    warn_of_other_inputs(checkpoint, job(run.path))
+    assert capsys.readouterr().err == ""
+    other = dataclasses.replace(job(run.path), inputs={"data": {"path": "mine.tsv", "fingerprint": "mine"}})
+    warn_of_other_inputs(checkpoint, other)
+    assert "is of a run on other data: it goes on here on mine.tsv" in " ".join(capsys.readouterr().err.split())

@@ -224,10 +224,17 @@ class TokenShards:
 
     @property
     def document_offsets(self) -> np.ndarray[Any, Any]:
-        """Where every document begins, as token offsets: uint64, ascending, the first one 0."""
-        path = self.folder / self.index.splits[self.split].document_offsets
+        """Where every document begins, as token offsets: uint64, ascending, the first one 0.
+
+        Raises:
+            CorruptFileError: the file is missing, truncated or damaged.
+        """
+        record = self.index.splits[self.split]
+        path = self.folder / record.document_offsets
         if not path.exists() or path.stat().st_size != 8 * self.num_documents:
             raise CorruptFileError(f"{path} is missing or truncated", _AGAIN)
+        if sha256_file(path) != record.document_offsets_sha256:
+            raise CorruptFileError(f"{path} is damaged: its sha256 is not the one in {INDEX_NAME}", _AGAIN)
         return np.memmap(path, dtype="<u8", mode="r") if self.num_documents else np.zeros(0, np.uint64)
 
     def require_tokenizer(self, tokenizer: Tokenizer) -> None:

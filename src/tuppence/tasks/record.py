@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tuppence import __version__
-from tuppence.core.console import counted
+from tuppence.core.console import counted, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, git_commit
@@ -59,6 +59,16 @@ def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str
             if was != value and not (section == "train" and key in FREE_TO_CHANGE):
                 raise InputError(f"{run.path} was started with {section}.{key}={was}, and now it is {value}", elsewhere)
     return record
+
+
+def warn_of_other_inputs(checkpoint: Path, job: Job) -> None:
+    """Says it where a checkpoint that was asked for comes from a run on other inputs: that may be meant."""
+    run = RunDir(checkpoint.resolve().parent.parent)
+    record = run.read_record() if run.exists() else {}
+    for name, value in job.inputs.items():
+        before = record.get(name)
+        if isinstance(before, dict) and before.get("fingerprint") != value["fingerprint"]:
+            warn(f"{checkpoint} is of a run on other {name}: it goes on here on {value.get('path', 'ours')}")
 
 
 def _settings(job: Job) -> dict[str, dict[str, Any]]:

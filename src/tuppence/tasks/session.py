@@ -29,6 +29,7 @@ from tuppence.tasks.record import (
     now,
     result_of,
     summary_of,
+    warn_of_other_inputs,
 )
 from tuppence.training.checkpoint import verify_checkpoint
 from tuppence.training.compilation import worth_compiling
@@ -58,6 +59,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     resume = Path(options.resume) if options.resume not in ("auto", "never") else None
     if resume is not None:
         verify_checkpoint(resume)
+        warn_of_other_inputs(resume, job)
     record = check_against_record(run, job, options)
     whole = (job.out / "model" / "config.json").is_file()
     if record.get("status") == "done" and whole and record.get("limits") == limits_asked(config, options):
