@@ -41,7 +41,7 @@ def test_a_folder_without_tokenizer_is_refused(world: Any, tmp_path: Path) -> No
         load_subject(tmp_path / "model", "cpu")
 
 
-@pytest.mark.parametrize("content", ["{}", "data: x", "data: {path: 3}", "data: [1]"])
+@pytest.mark.parametrize("content", ["verb: pretrain", "data: x", "data: {path: 3}", "data: [1]"])
 def test_a_run_that_does_not_name_its_data_has_none(content: str, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(content)
     assert data_of_run(tmp_path) is None

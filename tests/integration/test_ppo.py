@@ -167,7 +167,7 @@ def test_bad_input_is_one_line(tuppence: Run, base: Path, reward: Path, pairs: P
     """What else is refused: tests/tasks/ppo/test_run.py."""
     out = tmp_path / "run"
     for words, said in (
-        (line(base, base, pairs, out), "not a classifier"),
+        (line(base, base, pairs, out), "it has no scores"),
         (line(base, reward, pairs, out, "--lora", 4, "--full"), "exclude each other"),
     ):
         done = tuppence(*words)

@@ -104,7 +104,7 @@ def test_classifiers_and_language_models_are_told_apart(tmp_path: Path, small_co
 
     save_model(GPT(small_config), tmp_path / "lm")
     save_scorer(SequenceScorer(GPT(small_config), 2), tmp_path / "classifier", labels=["a", "b"])
-    with pytest.raises(InputError, match="not a classifier"):
+    with pytest.raises(InputError, match="it has no scores"):
         load_scorer(tmp_path / "lm")
     with pytest.raises(InputError, match="classifier, not a language model"):
         load_model(tmp_path / "classifier")
