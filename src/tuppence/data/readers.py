@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -174,14 +174,20 @@ def _jsonl_pieces(
     source: Source, text_key: str, skip_bad_rows: bool, report: ReadReport, on_bytes: OnBytes | None
 ) -> Iterator[Piece]:
     for number, line in _lines(source, on_bytes):
-        try:
-            text = _row_text(source, number, line, text_key)
-        except InputError:
-            if not skip_bad_rows:
-                raise
-            report.skipped_rows += 1
-            continue
-        yield from cut_document(source.path, number, text)
+        text = _unless_bad(skip_bad_rows, report, _row_text, source, number, line, text_key)
+        if text is not None:
+            yield from cut_document(source.path, number, text)
+
+
+def _unless_bad(skip: bool, report: ReadReport, read: Callable[..., str], *row: object) -> str | None:
+    """What `read` makes of a row; None for a bad one that may be skipped, which is counted."""
+    try:
+        return read(*row)
+    except InputError:
+        if not skip:
+            raise
+        report.skipped_rows += 1
+        return None
 
 
 def _lines(source: Source, on_bytes: OnBytes | None) -> Iterator[tuple[int, bytes]]:
@@ -263,14 +269,10 @@ def _parquet_pieces(
                     for batch in batches:
                         for value in batch.column(0).to_pylist():
                             number += 1
-                            try:
-                                text = _checked_text(f"{source.path}, row {number:,}", value, text_key)
-                            except InputError:
-                                if not skip_bad_rows:
-                                    raise
-                                report.skipped_rows += 1
-                                continue
-                            yield from cut_document(source.path, number, text)
+                            row = (f"{source.path}, row {number:,}", value, text_key)
+                            text = _unless_bad(skip_bad_rows, report, _checked_text, *row)
+                            if text is not None:
+                                yield from cut_document(source.path, number, text)
                         if on_bytes is not None:
                             on_bytes(source.entry.size * batch.num_rows // total)
         except (arrow.ArrowException, OSError) as error:
