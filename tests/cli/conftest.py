@@ -41,7 +41,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
     def run(*arguments: object, stdin: str | None = None) -> Called:
         if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         with pytest.raises(SystemExit) as finished:
             main([str(argument) for argument in arguments])
         return finished.value.code, *capsys.readouterr()  # type: ignore[return-value]

@@ -57,6 +57,10 @@ def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(run_folder
     given = call("generate", run_folder, "--prompt", "the cat", "--temperature", 0)
     assert piped == given
     assert piped[0] == 0
+    several = ("--num-samples", 2, "--seed", 3, "--json")
+    assert call("generate", run_folder, "--prompt", "-", *several, stdin="the cat\n") == call(
+        "generate", run_folder, "--prompt", "the cat", *several
+    )
 
 
 def test_an_adapter_s_folder_is_its_base_with_the_adapter(run_folder: Path, tmp_path: Path, call: Call) -> None:

@@ -86,7 +86,12 @@ def test_a_value_that_does_not_fit_is_named(override: str, complaint: str) -> No
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"- 1\n- 2\n", "mapping"), (b"a: [1", "not valid YAML"), (b"\xff\xfe\x00", "not valid YAML")],
+    [
+        (b"- 1\n- 2\n", "mapping"),
+        (b"a: [1", "not valid YAML"),
+        (b"train:\n  steps: 1\n  steps: 2\n", "'steps' stands twice"),
+        (b"\xff\xfe\x00", "not valid YAML"),
+    ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
     file = tmp_path / "recipe.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
@@ -115,6 +116,8 @@ def test_a_character_cut_off_at_the_end_of_the_file_is_named(tmp_path: Path) -> 
     ("content", "complaint"),
     [
         ("hello".encode("utf-16"), "is UTF-16"),
+        ("hello".encode("utf-32"), "is UTF-32"),
+        (codecs.BOM_UTF32_BE + "hello".encode("utf-32-be"), "is UTF-32"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is binary: a zero byte at offset 8|not UTF-8: byte 0x89"),
         (b"text\0text", "is binary: a zero byte at offset 4"),
         (b" \n \n", "holds no text"),

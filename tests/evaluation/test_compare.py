@@ -66,6 +66,16 @@ def test_other_rows_are_not_compared() -> None:
     assert paired_difference(scores([0, 1], [1, 2]), scores([0, 1], [2, 1])) is None
 
 
+def test_rows_that_one_left_out_count_for_neither() -> None:
+    a = scores([0, 1, 1, 0] * 20, [1, 1, 0, 1] * 20)
+    b = scores([1, 0, 1, 1] * 20, [1, 0, 1, 1] * 20)
+    both = paired_difference(scores([0, 0] * 20), scores([1, 1] * 20))
+    assert paired_difference(a, b) == both
+    assert both is not None
+    assert both.units == 40
+    assert paired_difference(scores([0, 1], [1, 0]), scores([1, 1], [0, 1])) is None
+
+
 def test_every_subject_is_compared_with_the_first() -> None:
     outcomes = {
         name: {"task": Outcome({}, {"acc": scores(values)})}

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuppence.core.errors import InputError
 from tuppence.evaluation.choices import Choice
 from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.evaluation.multiple_choice import right_answers
@@ -61,10 +60,3 @@ def test_a_limit_scores_the_first_rows_and_says_so(world: Any, questions: Path, 
     whole = evaluate(world.model, ["choices"], Settings(data=str(head)), **EXACT)["choices"]
     assert (limited["rows"], limited["limit"], whole["limit"]) == (7, 7, None)
     assert limited["acc_norm"] == whole["acc_norm"]
-
-
-def test_an_ending_longer_than_the_context_names_its_row(world: Any, tmp_path: Path) -> None:
-    rows = [{"query": "a", "choices": ["b", "c"], "gold": 0}, {"query": "a", "choices": ["b", "x " * 50], "gold": 0}]
-    file = write(tmp_path / "long.jsonl", rows)
-    with pytest.raises(InputError, match=r"long\.jsonl, row 2: an ending has .* and the model sees 32"):
-        evaluate(world.model, ["choices"], Settings(data=str(file)), **EXACT)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation import multiple_choice
+from tuppence.evaluation import questions
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
 from tuppence.evaluation.subject import load_subject
 from tuppence.model.weights import load_model, save_model
@@ -70,13 +70,13 @@ def test_rows_that_were_scored_are_not_scored_again_but_those_of_another_model_a
     runs: list[Path], choices: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored: list[int] = []
-    real = multiple_choice.score_questions
+    real = questions.score_questions
 
-    def counting(model: Any, questions: Any) -> Any:
-        scored.append(len(questions))
-        return real(model, questions)
+    def counting(model: Any, asked: Any) -> Any:
+        scored.append(len(asked))
+        return real(model, asked)
 
-    monkeypatch.setattr(multiple_choice, "score_questions", counting)
+    monkeypatch.setattr(questions, "score_questions", counting)
     settings = Settings(data=str(choices))
     first = evaluate(runs[0], ["choices"], Settings(data=str(choices), limit=10), **EXACT)
     again = evaluate(runs[0], ["choices"], settings, **EXACT)

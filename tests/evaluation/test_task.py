@@ -26,7 +26,7 @@ def test_the_standard_error_is_lm_evals() -> None:
     random = np.random.default_rng(0)
     for values in ([0.0, 1.0], random.random(7).tolist(), (random.random(500) < 0.3).astype(float).tolist()):
         assert standard_error(values) == pytest.approx(mean_stderr(values))
-    assert standard_error([3.0]) == 0  # where lm-eval divides by zero
+    assert standard_error([3.0]) is None  # where lm-eval divides by zero
 
 
 def test_the_data_named_for_a_task_come_before_those_named_for_all() -> None:

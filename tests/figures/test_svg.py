@@ -37,6 +37,13 @@ def test_its_colours_are_the_pages(drawn: str) -> None:
     assert {"var(--blue)", "var(--orange)", "var(--grid)", "var(--muted)"} <= set(re.findall(r"var\(--\w+\)", drawn))
 
 
+@pytest.mark.filterwarnings("error")
+def test_letters_of_every_script_stay_letters_and_nothing_is_said_about_fonts() -> None:
+    with styled():
+        figure, _ = new_figure("垃圾邮件 · स्पैम · 🎁")
+    assert "垃圾邮件 · स्पैम · 🎁" in to_svg(figure, "labels", "labels")
+
+
 def test_its_text_stays_text(drawn: str) -> None:
     assert "training, smoothed" in drawn
 

@@ -76,10 +76,22 @@ def test_peft_opens_a_classifiers_adapter_with_its_head(base: Path, tmp_path: Pa
         load_model(place)
 
 
-@pytest.mark.parametrize("targets", [["c_attn"], ["c_attn", "c_proj", "c_fc"], ["mlp.c_proj"]])
-def test_we_open_what_peft_writes(base: Path, tmp_path: Path, targets: list[str]) -> None:
+@pytest.mark.parametrize(
+    "placed",
+    [
+        {"target_modules": ["c_attn"]},
+        {"target_modules": ["c_attn", "c_proj", "c_fc"]},
+        {"target_modules": ["mlp.c_proj"]},
+        {"target_modules": ["c_attn", "c_fc"], "layers_to_transform": [1]},
+        {"target_modules": ["c_attn"], "layers_to_transform": 0},
+        {"target_modules": ["h.0.attn.c_attn", "h.1.mlp.c_fc"]},
+        {"target_modules": r".*h\.1\..*c_proj"},
+    ],
+    ids=str,
+)
+def test_we_open_what_peft_writes(base: Path, tmp_path: Path, placed: dict[str, Any]) -> None:
     peft = pytest.importorskip("peft")
-    config = peft.LoraConfig(r=3, lora_alpha=7, target_modules=targets, fan_in_fan_out=True, task_type="CAUSAL_LM")
+    config = peft.LoraConfig(r=3, lora_alpha=7, fan_in_fan_out=True, task_type="CAUSAL_LM", **placed)
     other = peft.get_peft_model(theirs(base), config).eval()
     with torch.no_grad():
         for name, parameter in other.named_parameters():
@@ -87,10 +99,22 @@ def test_we_open_what_peft_writes(base: Path, tmp_path: Path, targets: list[str]
                 parameter.normal_(std=0.2)
     other.save_pretrained(tmp_path / "adapter")
     model = load_model(base)
+    before = model(TOKENS).detach()
     lora = load_adapter(model, tmp_path / "adapter")
     assert (lora.rank, lora.alpha) == (3, 7)
     with torch.no_grad():
         assert (other(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
+        assert (model(TOKENS) - before).abs().max() > 1e-3
+
+
+def test_an_adapter_that_lacks_a_block_of_those_it_promises_is_refused(base: Path, tmp_path: Path) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2))
+    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    save_file({name: tensor for name, tensor in tensors.items() if ".h.1." not in name}, tmp_path / "adapter" / WEIGHTS)
+    with pytest.raises(InputError, match=r"no adapter for blocks\.1\.attention\.qkv"):
+        load_adapter(load_model(base), tmp_path / "adapter")
+    edited(tmp_path / "adapter", layers_to_transform=[0])
+    load_adapter(load_model(base), tmp_path / "adapter")
 
 
 def test_an_adapter_s_folder_loads_as_its_base_with_the_adapter_merged(base: Path, tmp_path: Path) -> None:

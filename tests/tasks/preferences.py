@@ -34,7 +34,7 @@ def pairs_of(ids: list[Ids], held_out: int = 1) -> Pairs:
     for number, parts in enumerate(ids):
         branches = [np.full(len(part), branch) for branch, part in enumerate(parts)]
         encoded.append(EncodedPair(number, np.concatenate(parts), np.concatenate(branches)))
-    return Pairs(encoded[:-held_out], encoded[-held_out:], [])
+    return Pairs(encoded[:-held_out], encoded[-held_out:], [], [])
 
 
 def their_model(kind: str, folder: Path, seed: int) -> Any:

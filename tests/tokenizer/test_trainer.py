@@ -102,10 +102,11 @@ def test_no_text_is_refused(texts: list[str]) -> None:
         train_tokenizer(texts, 300)
 
 
-def test_a_special_token_of_one_letter_is_refused_before_the_work() -> None:
-    # a tokenizer.json names both it and the byte, and no reader could tell them apart
-    with pytest.raises(InputError, match="'e' is a letter of ordinary text"):
-        train_tokenizer(["some text"], 300, special_tokens=("<|endoftext|>", "e"))
+@pytest.mark.parametrize("name", ["e", "/", "the", "été"])
+def test_a_special_token_that_is_ordinary_text_is_refused_before_the_work(name: str) -> None:
+    # of one letter, a tokenizer.json names both it and the byte; a word would cut every text that has it
+    with pytest.raises(InputError, match=f"'{name}' is a piece of ordinary text"):
+        train_tokenizer(["some text"], 300, special_tokens=("<|endoftext|>", name))
 
 
 @pytest.mark.parametrize("specials", [("<|endoftext|>", ""), ("<a>", "<a>")])

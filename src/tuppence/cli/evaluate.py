@@ -106,14 +106,13 @@ def evaluate(
     names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
     if len(runs) > 1:
         results = evaluate_several(runs, names, settings, device=device, precision=precision, out=out)
-        show = _show_several
+        if not json:
+            _show_several(results)
     else:
-        results = evaluate(runs[0], names, settings, device=device, precision=precision, out=out)
-        show = _show
+        on_result = None if json else _show
+        results = evaluate(runs[0], names, settings, device=device, precision=precision, out=out, on_result=on_result)
     if json:
         console.emit_json(results)
-    else:
-        show(results)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -123,15 +122,14 @@ def _pair(text: str) -> tuple[str, str]:
     return task, file
 
 
-def _show(results: dict[str, dict[str, Any]]) -> None:
-    for task, numbers in results.items():
-        typer.echo(task)
-        width = max(16, 1 + max(map(len, numbers)))
-        intervals = numbers.get("intervals", {})
-        for name, value in numbers.items():
-            if value is not None and not isinstance(value, dict | list):  # tables are for --json and the report
-                around = "  [{:.4f}, {:.4f}]".format(*intervals[name]) if intervals.get(name) else ""
-                typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
+def _show(task: str, numbers: dict[str, Any]) -> None:
+    typer.echo(task)
+    width = max(16, 1 + max(map(len, numbers)))
+    intervals = numbers.get("intervals", {})
+    for name, value in numbers.items():
+        if value is not None and not isinstance(value, dict | list):  # tables are for --json and the report
+            around = "  [{:.4f}, {:.4f}]".format(*intervals[name]) if intervals.get(name) else ""
+            typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
 
 
 def _show_several(results: dict[str, Any]) -> None:

@@ -68,7 +68,10 @@ def generate(
     Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
     check_stop(stop or [])
     model, tokenizer = _load(run, device, precision)
-    texts = [_read_stdin() if text == "-" else text for text in prompt for _ in range(num_samples)]
+    if "-" in prompt:
+        piped = console.read_stdin().removesuffix("\n")  # `echo` and editors put a line end last
+        prompt = [piped if text == "-" else text for text in prompt]
+    texts = [text for text in prompt for _ in range(num_samples)]
     for text in dict.fromkeys(texts):
         _warn_if_long(text, model, tokenizer, max_tokens)
     streaming = len(texts) == 1 and not json
@@ -169,11 +172,6 @@ def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
     # not the model folder: an adapter's base lacks the adapter
     return load_model(run, dtype=dtype, device=place), Tokenizer.load(model_folder(run))
-
-
-def _read_stdin() -> str:
-    """All of stdin, without the line end that `echo` and editors put last."""
-    return sys.stdin.read().removesuffix("\n")
 
 
 def _warn_if_long(text: str, model: GPT, tokenizer: Tokenizer, max_tokens: int) -> None:

@@ -167,16 +167,11 @@ def show(
       tuppence tokenizer show runs/tok
       tuppence tokenizer show runs/tok "It was a dark and stormy night."
     """
-    import sys
-
     from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.statistics import describe_text, describe_vocabulary
 
     if text == "-":
-        try:
-            text = sys.stdin.buffer.read().decode()
-        except UnicodeDecodeError as error:
-            raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
+        text = console.read_stdin()
     tokenizer = Tokenizer.load(path)
     statistics = describe_vocabulary(tokenizer)
     cut = describe_text(tokenizer, text) if text else None

@@ -76,7 +76,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > CONFIG_LIMIT_BYTES:
             raise InputError(f"{path} is larger than a configuration can be", "is it the right file?")
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _OneValueAKey)  # a SafeLoader
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -87,6 +87,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} does not hold a mapping of keys to values", "see configs/ for examples")
     return values
+
+
+class _OneValueAKey(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice: plain YAML quietly takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def dump_yaml(values: Any) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tuppence.core.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -43,6 +45,18 @@ def counted(count: int, noun: str) -> str:
         ('1 document', '1,200 documents')
     """
     return f"{count:,} {noun}" + "s" * (count != 1)
+
+
+def read_stdin() -> str:
+    """All of stdin as text.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
 
 
 def emit_json(value: Any) -> None:

@@ -5,6 +5,7 @@
       metrics.jsonl    one JSON object per logged step
       samples.jsonl    what the model wrote while it was trained
       ledger.jsonl     dollars, per attempt
+      trained-on.txt   hashes of the prompts it was trained on, where it learned from rows
       checkpoints/     step-00000400/ …
       model/           the result, as a plain Hugging Face folder
       report.html      made by `tuppence report`

@@ -131,7 +131,7 @@ def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
     offset = lines = 0
     for chunk in read_chunks(source, on_bytes):
         if offset == 0:
-            _refuse_utf16(source, chunk)
+            _refuse_other_unicode(source, chunk)
             if chunk.startswith(codecs.BOM_UTF8):
                 chunk, offset = chunk[3:], 3
         zero = chunk.find(b"\0")
@@ -154,11 +154,14 @@ def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
         raise _not_utf8(source, offset - pending, lines, error) from error
 
 
-def _refuse_utf16(source: Source, chunk: bytes) -> None:
-    if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(
-            f"{source.path} is UTF-16, not UTF-8", f"convert it: iconv -f UTF-16 -t UTF-8 {source.path} > new.txt"
-        )
+def _refuse_other_unicode(source: Source, chunk: bytes) -> None:
+    if not chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        return
+    wide = chunk.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))  # the one begins as UTF-16's does
+    name = "UTF-32" if wide else "UTF-16"
+    raise InputError(
+        f"{source.path} is {name}, not UTF-8", f"convert it: iconv -f {name} -t UTF-8 {source.path} > new.txt"
+    )
 
 
 def _not_utf8(source: Source, offset: int, lines: int, error: UnicodeDecodeError) -> InputError:

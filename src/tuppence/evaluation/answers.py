@@ -20,6 +20,8 @@ from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import read_conversations
 from tuppence.data.records.encoding import encode_prompt
+from tuppence.data.records.leaks import prompt_of
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.rowlog import RowLog
 from tuppence.evaluation.rows import find_file, sha256_of
 from tuppence.evaluation.subject import Subject
@@ -41,6 +43,11 @@ class Asked:
 
     messages: tuple[Message, ...]
     reference: str
+
+
+@prompt_of.register
+def _(row: Asked) -> str:
+    return "\n\n".join(message.content for message in row.messages)
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
             "cut_prompts": sum(result["prompt_tokens"] > subject.model.config.context_length for result in results),
             "answer_tokens": settings.answer_tokens,
             **about_rows(file, settings, subject),
+            **asked_before(subject.folder, file.path, file.rows),
             "precision": "float32",
             "seconds": round(time.perf_counter() - began, 3),
         },

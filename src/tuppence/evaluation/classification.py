@@ -22,6 +22,7 @@ from tuppence.core import console, files
 from tuppence.core.errors import InputError
 from tuppence.data.records.labelled import LabelledText, read_labelled
 from tuppence.data.records.splits import PARTS, Splits
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_baselines import MAJORITY, TFIDF, majority_class, word_counts
 from tuppence.evaluation.class_metrics import OF_CLASSES, Measures, Predictions, bootstrap, interval, measures
 from tuppence.evaluation.class_metrics import reliability as reliability_bins
@@ -88,6 +89,7 @@ def classification(subject: Subject, settings: Settings, folder: Path | None) ->
         **_against_baselines(models, drawn),
         "resamples": len(drawn["model"]["f1"]),
         **about_rows(file, settings, subject),
+        **asked_before(subject.folder, file.path, file.rows),
         "seconds": round(time.perf_counter() - began, 3),
     }
     return Outcome(numbers, scores={"accuracy": row_scores(ours.right.tolist(), file)})

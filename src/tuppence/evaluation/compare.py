@@ -41,15 +41,20 @@ class Difference:
 def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Difference | None:
     """`other` minus `reference`; None where the two were not scored on the same units.
 
+    Units that one of the two left out count for neither.
+
     Example:
         >>> def rows(values):
         ...     return Scores(np.array(values), np.ones(len(values)), "rows", "file")
         >>> paired_difference(rows([0.0, 1.0] * 50), rows([1.0, 1.0] * 50))
         Difference(difference=0.5, low=0.4, high=0.6, units=100, unit='rows')
     """
-    if reference.data != other.data or not np.array_equal(reference.weights, other.weights):
+    if reference.data != other.data or reference.weights.shape != other.weights.shape:
         return None
-    values, weights = other.values - reference.values, reference.weights
+    both = (reference.weights > 0) & (other.weights > 0)
+    if not both.any() or not np.array_equal(reference.weights[both], other.weights[both]):
+        return None
+    values, weights = (other.values - reference.values)[both], reference.weights[both]
     random = np.random.default_rng(seed)
     count = len(values)
     drawn = []

@@ -65,6 +65,7 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
     out: Path | None = None,
+    on_result: Callable[[str, Numbers], None] | None = None,
 ) -> dict[str, Numbers]:
     """Runs the tasks and, where `folder` is a run or `out` is given, keeps their numbers and rows.
 
@@ -74,6 +75,7 @@ def evaluate(
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `bf16`, `fp16` or `float32`.
         out: the folder for evaluation.json and the row logs; the run itself by default, none for other folders.
+        on_result: told the numbers of each task when it is done, before the next one begins.
 
     Returns:
         Task name → its numbers, plain values ready for JSON.
@@ -81,7 +83,7 @@ def evaluate(
     Raises:
         InputError: an unknown task, no model, no data, or settings that do not fit.
     """
-    outcomes = _outcomes(folder, tasks, settings or Settings(), device, precision, out)
+    outcomes = _outcomes(folder, tasks, settings or Settings(), device, precision, out, on_result)
     return {task: outcome.numbers for task, outcome in outcomes.items()}
 
 
@@ -146,7 +148,13 @@ def check_tasks(tasks: Sequence[str]) -> None:
 
 
 def _outcomes(
-    folder: Path, tasks: Sequence[str] | None, settings: Settings, device: str, precision: str, out: Path | None
+    folder: Path,
+    tasks: Sequence[str] | None,
+    settings: Settings,
+    device: str,
+    precision: str,
+    out: Path | None,
+    on_result: Callable[[str, Numbers], None] | None = None,
 ) -> dict[str, Outcome]:
     if tasks is not None:
         tasks = list(dict.fromkeys(tasks))
@@ -159,7 +167,6 @@ def _outcomes(
         if TASKS[task].kind != kind:
             raise InputError(f"{folder} is a {kind}; {task} is for a {TASKS[task].kind}", "leave --tasks away")
     settings = _with_files(tasks, settings)
-    _warn_of_training_data(folder, tasks, settings)
     subject = LOADERS[kind](folder, device, precision)
     if out is None and RunDir(folder).exists():
         if os.access(folder, os.W_OK):
@@ -171,6 +178,8 @@ def _outcomes(
         outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)
         if out is not None:  # task by task: what is done stays done
             _keep(out / RESULTS_NAME, {task: outcomes[task].numbers})
+        if on_result is not None:
+            on_result(task, outcomes[task].numbers)
     return outcomes
 
 
@@ -193,17 +202,6 @@ def _with_files(tasks: Sequence[str], settings: Settings) -> Settings:
     for task in readers:
         named[task] = find_file(task, named.get(task), settings.data_folder)
     return dataclasses.replace(settings, task_data=named)
-
-
-def _warn_of_training_data(folder: Path, tasks: Sequence[str], settings: Settings) -> None:
-    """Says it where a run is asked about the very file it was trained on."""
-    run = RunDir(folder)
-    data = run.read_record().get("data") if run.exists() else None
-    digests = str(data.get("fingerprint", "")).split("+") if isinstance(data, dict) else []
-    for task in tasks:
-        file = settings.data_of(task)
-        if file is not None and Path(file).is_file() and files.sha256_file(Path(file)) in digests:
-            console.warn(f"{folder} was trained on rows of {file}: its {task} there says nothing of new ones")
 
 
 def _keep(path: Path, results: dict[str, Numbers]) -> None:

@@ -14,16 +14,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from tuppence.core import console
 from tuppence.core.errors import InputError
+from tuppence.data.records.leaks import prompt_of
 from tuppence.evaluation.answers import Asked, answer_rows, how_answered, read_asked
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.chat_client import ChatClient, key_from
 from tuppence.evaluation.rowlog import Result, RowLog
 from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.subject import Subject
-from tuppence.evaluation.task import Outcome, Scores, Settings, about_rows, open_log, standard_error
+from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
 
 PROMPT = """\
 Score how well an answer responds to a request, from 0 (useless or wrong) to 100 (right and complete). A reference \
@@ -81,7 +81,7 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
     return Outcome(
         numbers={
             "score": sum(scores) / len(scores) if scores else None,
-            "stderr": standard_error(scores) if scores else None,
+            "stderr": standard_error(scores),
             "scored": len(scores),
             "unparsed": unparsed,
             "judge_model": client.model,
@@ -89,10 +89,11 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
             "judge_prompt_sha256": hashlib.sha256(PROMPT.encode()).hexdigest(),
             "answer_tokens": settings.answer_tokens,
             **about_rows(file, settings, subject),
+            **asked_before(subject.folder, file.path, file.rows),
             "precision": "float32",
             "seconds": round(time.perf_counter() - began, 3),
         },
-        scores={"score": _scores([result["score"] for result in results], file.sha256)},
+        scores={"score": row_scores([result["score"] for result in results], file)},
     )
 
 
@@ -112,8 +113,9 @@ def judge_rows(client: ChatClient, rows: Sequence[Asked], answered: Sequence[Res
     missing = log.missing(len(rows))
 
     def one(index: int) -> Result:
-        request = "\n\n".join(message.content for message in rows[index].messages)
-        prompt = PROMPT.format(request=request, reference=rows[index].reference, answer=answered[index]["answer"])
+        prompt = PROMPT.format(
+            request=prompt_of(rows[index]), reference=rows[index].reference, answer=answered[index]["answer"]
+        )
         reply = client.ask(prompt, max_tokens=REPLY_TOKENS)
         return {"prompt": prompt, "reply": reply, "score": score_in(reply), "judge_model": client.model}
 
@@ -139,9 +141,3 @@ def score_in(reply: str) -> float | None:
         return None
     score = float((named or all_numbers)[-1])
     return score if 0 <= score <= 100 else None
-
-
-def _scores(values: list[float | None], data: str) -> Scores:
-    """For comparisons: an unparsed reply weighs nothing, so only subjects with the same rows parsed are compared."""
-    weights = np.array([value is not None for value in values], dtype=np.float64)
-    return Scores(np.array([value or 0.0 for value in values]), weights, "rows", data)

@@ -14,14 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tuppence.core import console
-from tuppence.core.errors import InputError
 from tuppence.data.records.tables import Row
-from tuppence.evaluation.likelihood import check_question, encode_question, score_questions
-from tuppence.evaluation.rowlog import RowLog
+from tuppence.evaluation.questions import Posed, score_rows
 from tuppence.evaluation.rows import RowFile, bad_row, find_file, read_rows
 from tuppence.evaluation.subject import Subject
-from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.evaluation.task import Outcome, Settings, about_rows, known, open_log, row_scores, standard_error
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,14 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
     began = time.perf_counter()
     file = read_rows(find_file("lambada", settings.data_of("lambada"), settings.data_folder), settings.limit)
     passages = read_passages(file)
+    rows = [Posed(one.where, one.context, [one.ending]) for one in passages]
     with open_log("lambada", subject, file.sha256, folder) as log:
-        score_passages(subject, passages, log)
-        results = log.ordered(len(passages))
-    right = [float(result["is_greedy"]) for result in results]
-    log_probabilities = [result["log_probability"] for result in results]
+        results = score_rows("lambada", subject, file, rows, log, lambda likelihoods: asdict(likelihoods[0]))
+    columns = {
+        key: [None if result is None else float(result[key]) for result in results]
+        for key in ("is_greedy", "log_probability")
+    }
+    right, log_probabilities = (known(column) for column in columns.values())
     mean, error = float(np.mean(log_probabilities)), standard_error(log_probabilities)
     perplexity = math.exp(min(-mean, 700))  # JSON knows no infinity
     accuracy, accuracy_error = sum(right) / len(right), standard_error(right)
@@ -57,12 +57,16 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
             "acc": accuracy,
             "acc_stderr": accuracy_error,
             "perplexity": perplexity,
-            "perplexity_stderr": perplexity * error,  # to the first order
+            "perplexity_stderr": None if error is None else perplexity * error,  # to the first order
             "log_probability": mean,
             **about_rows(file, settings, subject),
+            "left_out": len(passages) - len(right),
             "seconds": round(time.perf_counter() - began, 3),
         },
-        scores={"accuracy": row_scores(right, file), "log_probability": row_scores(log_probabilities, file)},
+        scores={
+            "accuracy": row_scores(columns["is_greedy"], file),
+            "log_probability": row_scores(columns["log_probability"], file),
+        },
     )
 
 
@@ -86,22 +90,3 @@ def _passage(row: Row) -> Passage:
     if not context.strip() or not word.strip():
         raise bad_row(f"{row.where}: a passage and its last word are needed")
     return Passage(row.where, context, f" {word}")
-
-
-def score_passages(subject: Subject, passages: list[Passage], log: RowLog) -> None:
-    """Adds to `log` the probability of every last word that is not in it yet, by the passage's index."""
-    missing = log.missing(len(passages))
-    config, questions = subject.model.config, []
-    for index in missing:
-        passage = passages[index]
-        try:
-            question = encode_question(subject.tokenizer, passage.context, [passage.ending])
-            check_question(question, config.context_length, config.vocab_size)
-        except InputError as error:
-            raise bad_row(f"{passage.where}: {error.message}") from error
-        questions.append(question)
-    with console.progress("rows") as bar, subject.arithmetic():
-        progress = bar.add_task("lambada", total=len(passages), completed=len(passages) - len(missing))
-        for index, (likelihood,) in score_questions(subject.model, questions):
-            log.add(missing[index], asdict(likelihood))
-            bar.advance(progress)

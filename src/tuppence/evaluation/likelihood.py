@@ -93,7 +93,7 @@ def score_questions(
     shared: list[int] = []
     single: list[int] = []
     for index, question in enumerate(questions):
-        check_question(question, context_length, model.config.vocab_size)
+        _check_question(question, context_length, model.config.vocab_size)
         longest = max(map(len, question.endings))
         # where a context must be cut, each ending has its own: no two of them see the same tokens
         fits = len(question.context) + longest - 1 <= context_length
@@ -110,21 +110,25 @@ def score_questions(
         model.train(was_training)
 
 
-def check_question(question: Question, context_length: int, vocab_size: int) -> None:
-    """Refuses what cannot be scored; callers that know the row say it.
+def check_vocabulary(question: Question, vocab_size: int) -> None:
+    """Refuses ids that the model does not know; callers that know the row say it.
 
     Raises:
-        InputError: an ending is longer than the model's context, or an id is not in its vocabulary.
+        InputError: an id is not in the vocabulary.
     """
+    highest = max(max(question.context), *map(max, question.endings))
+    if highest >= vocab_size:
+        raise InputError(f"token {highest} is not in the vocabulary of {vocab_size}", "use the model's tokenizer")
+
+
+def _check_question(question: Question, context_length: int, vocab_size: int) -> None:
     longest = max(map(len, question.endings))
     if longest > context_length:
         raise InputError(
             f"an ending has {longest:,} tokens, and the model sees {context_length:,}",
             "leave the row out, or evaluate a model with a longer context",
         )
-    highest = max(max(question.context), *map(max, question.endings))
-    if highest >= vocab_size:
-        raise InputError(f"token {highest} is not in the vocabulary of {vocab_size}", "use the model's tokenizer")
+    check_vocabulary(question, vocab_size)
 
 
 # ---- each ending with its own context ------------------------------------------------------------------------------

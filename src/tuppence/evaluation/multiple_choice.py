@@ -4,25 +4,24 @@
 - `acc_norm`: the same per character of the ending, since a sum favours short ones; as in lm-eval 0.4.
 - `acc_bytes`: per UTF-8 byte; the same as `acc_norm` for plain English.
 
-The model gets no examples (zero-shot). Reading rows is the business of `choices`, scoring that of `likelihood`.
+The model gets no examples (zero-shot). Reading rows is the business of `choices`, scoring that of `questions`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tuppence.core import console
-from tuppence.core.errors import InputError
 from tuppence.evaluation.choices import Choice, read_choices
-from tuppence.evaluation.likelihood import check_question, encode_question, score_questions
-from tuppence.evaluation.rowlog import Result, RowLog
-from tuppence.evaluation.rows import bad_row, find_file, read_rows
+from tuppence.evaluation.likelihood import Likelihood
+from tuppence.evaluation.questions import Posed, score_rows
+from tuppence.evaluation.rowlog import Result
+from tuppence.evaluation.rows import find_file, read_rows
 from tuppence.evaluation.subject import Subject
-from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, known, open_log, row_scores, standard_error
 
 METRICS: dict[str, Callable[[str], float]] = {
     "acc": lambda ending: 1.0,
@@ -41,48 +40,38 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
     began = time.perf_counter()
     file = read_rows(find_file(task, settings.data_of(task), settings.data_folder), settings.limit)
     choices = read_choices(file, task)
+    rows = [Posed(one.where, one.context, [f" {ending}" for ending in one.endings]) for one in choices]
     with open_log(task, subject, file.sha256, folder) as log:
-        score_choices(subject, choices, log)
-        results = log.ordered(len(choices))
+        results = score_rows("scoring", subject, file, rows, log, _log_probabilities)
     right = {metric: right_answers(choices, results, metric) for metric in METRICS}
     numbers: Numbers = {}
     for metric, values in right.items():
-        numbers[metric] = sum(values) / len(values)
-        numbers[f"{metric}_stderr"] = standard_error(values)
+        scored = known(values)
+        numbers[metric] = sum(scored) / len(scored)
+        numbers[f"{metric}_stderr"] = standard_error(scored)
+    answered = [choice for choice, result in zip(choices, results, strict=True) if result is not None]
     return Outcome(
         numbers={
             "accuracy": numbers["acc"],
             "stderr": numbers["acc_stderr"],
             **numbers,
-            "chance": sum(1 / len(choice.endings) for choice in choices) / len(choices),
+            "chance": sum(1 / len(choice.endings) for choice in answered) / len(answered),
             **about_rows(file, settings, subject),
+            "left_out": len(choices) - len(answered),
             "seconds": round(time.perf_counter() - began, 3),
         },
         scores={metric: row_scores(values, file) for metric, values in right.items()},
     )
 
 
-def score_choices(subject: Subject, choices: list[Choice], log: RowLog) -> None:
-    """Adds to `log` the log-probability of every ending of every question that is not in it yet, by its index."""
-    missing = log.missing(len(choices))
-    config, questions = subject.model.config, []
-    for index in missing:
-        choice = choices[index]
-        try:
-            question = encode_question(subject.tokenizer, choice.context, [f" {ending}" for ending in choice.endings])
-            check_question(question, config.context_length, config.vocab_size)
-        except InputError as error:
-            raise bad_row(f"{choice.where}: {error.message}") from error
-        questions.append(question)
-    with console.progress("rows") as bar, subject.arithmetic():
-        progress = bar.add_task("scoring", total=len(choices), completed=len(choices) - len(missing))
-        for index, likelihoods in score_questions(subject.model, questions):
-            log.add(missing[index], {"log_probabilities": [one.log_probability for one in likelihoods]})
-            bar.advance(progress)
+def _log_probabilities(likelihoods: list[Likelihood]) -> Result:
+    return {"log_probabilities": [one.log_probability for one in likelihoods]}
 
 
-def right_answers(choices: list[Choice], results: list[Result], metric: str) -> list[float]:
+def right_answers(choices: list[Choice], results: Sequence[Result | None], metric: str) -> list[float | None]:
     """For each question 1 where the right ending is the most likely one, else 0; of equal ones the first counts.
+
+    None where there is no result: the question was left out.
 
     Example:
         A long right ending, less likely as a whole and more likely by the character:
@@ -93,14 +82,12 @@ def right_answers(choices: list[Choice], results: list[Result], metric: str) -> 
         ([0.0], [1.0])
     """
     return [
-        float(
-            np.argmax(
-                [
-                    log_probability / METRICS[metric](ending)
-                    for log_probability, ending in zip(result["log_probabilities"], choice.endings, strict=True)
-                ]
-            )
-            == choice.gold
-        )
+        None if result is None else float(_most_likely(choice, result, metric) == choice.gold)
         for choice, result in zip(choices, results, strict=True)
     ]
+
+
+def _most_likely(choice: Choice, result: Result, metric: str) -> int:
+    size = METRICS[metric]
+    pairs = zip(result["log_probabilities"], choice.endings, strict=True)
+    return int(np.argmax([log_probability / size(ending) for log_probability, ending in pairs]))

@@ -20,6 +20,7 @@ from tuppence.core.files import sha256_file
 from tuppence.data.buckets import pad
 from tuppence.data.records.encoding import encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
 from tuppence.evaluation.classifier import Classifier, batches_of_tokens, tokens_at_once
 from tuppence.evaluation.subject import Subject
@@ -57,6 +58,7 @@ def reward(subject: Subject, settings: Settings, folder: Path | None) -> Outcome
         "pairs": len(pairs),
         "data": str(path),
         "resamples": RESAMPLES,
+        **asked_before(subject.folder, str(path), pairs),
         "precision": subject.precision.name,
         "device": subject.device,
         "seconds": round(time.perf_counter() - began, 3),

@@ -63,7 +63,7 @@ class Scores:
 
     Attributes:
         values: (N,) a row's 0 or 1; the bits of a block of text.
-        weights: (N,) 1 for a row; the bytes of a block.
+        weights: (N,) 1 for a row, 0 for one that was left out; the bytes of a block.
         unit: what a unit is, in the plural.
         data: sha256 or another name of what was scored; only scores of the same data are compared.
     """
@@ -108,9 +108,15 @@ class Task:
     reads_rows: bool = True
 
 
-def row_scores(values: list[float], file: Rows) -> Scores:
-    """Scores of the rows of a file, one each."""
-    return Scores(np.array(values, dtype=np.float64), np.ones(len(values)), "rows", file.sha256)
+def known(values: Sequence[float | None]) -> list[float]:
+    """The values of the rows that were not left out."""
+    return [value for value in values if value is not None]
+
+
+def row_scores(values: Sequence[float | None], file: Rows) -> Scores:
+    """Scores of the rows of a file, one each; None for a row that was left out, which then weighs nothing."""
+    weights = np.array([float(value is not None) for value in values])
+    return Scores(np.array([value or 0.0 for value in values]), weights, "rows", file.sha256)
 
 
 def open_log(
@@ -133,14 +139,14 @@ def open_log(
     return RowLog(None if folder is None else folder / f"{task}.jsonl", key)
 
 
-def standard_error(values: list[float]) -> float:
-    """Of the mean: the sample's standard deviation over √N, as lm-eval computes it; 0 for a single value.
+def standard_error(values: list[float]) -> float | None:
+    """Of the mean: the sample's standard deviation over √N, as lm-eval computes it; None for a single value.
 
     Example:
         >>> round(standard_error([0.0, 1.0, 1.0, 1.0]), 6)
         0.25
     """
-    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def about_rows(file: Rows, settings: Settings, subject: Subject) -> Numbers:

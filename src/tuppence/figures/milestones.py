@@ -28,14 +28,14 @@ def exact_match_bars(runs: Mapping[str, Mapping[str, Any]], size: tuple[float, f
     """The share of exactly right answers of each model, with its 95 % interval.
 
     Args:
-        runs: model → {"accuracy", "stderr"}.
+        runs: model → {"accuracy", "stderr"}; no whiskers where the latter is None.
     """
     if not runs:
         return None
     with styled():
         figure, axes = new_figure("Exactly right on held-out tasks", size)
         for place, numbers in enumerate(runs.values()):
-            share, around = 100 * numbers["accuracy"], 196 * numbers["stderr"]
+            share, around = 100 * numbers["accuracy"], 196 * (numbers["stderr"] or 0)
             axes.barh(place, share, height=0.6, color=COLOURS[place % len(COLOURS)], alpha=0.85)
             below = min(share, around)
             axes.errorbar(share, place, xerr=[[below], [around]], fmt="none", ecolor=MUTED, capsize=2.5)
@@ -49,7 +49,9 @@ def exact_match_bars(runs: Mapping[str, Mapping[str, Any]], size: tuple[float, f
             )
         axes.set_yticks(range(len(runs)), list(runs))
         axes.invert_yaxis()
-        axes.set_xlim(0, max(5.0, max(100 * one["accuracy"] + 196 * one["stderr"] for one in runs.values()) * 1.25))
+        axes.set_xlim(
+            0, max(5.0, max(100 * one["accuracy"] + 196 * (one["stderr"] or 0) for one in runs.values()) * 1.25)
+        )
         axes.set_xlabel("% of answers", loc="right")
     return figure
 

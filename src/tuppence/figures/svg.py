@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 from tuppence.figures.style import PALETTE, styled
@@ -30,7 +31,9 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
         label: what the picture shows, for people who hear the page.
     """
     buffer = io.StringIO()
-    with styled():
+    with styled(), warnings.catch_warnings():
+        # letters that the font for measuring lacks (Chinese, emoji): the page's reader has a font with them
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", transparent=True)
     text = _WRAPPER.sub("", buffer.getvalue())
     head, _, body = text.partition(">")

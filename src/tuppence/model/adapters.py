@@ -31,6 +31,8 @@ BASE = "base.json"
 complain."""
 _PREFIX = "base_model.model."
 _THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"), strict=True))
+_THEIR_NAMES = frozenset({*_THEIR_TARGETS.values(), "attn.c_attn", "c_proj", "mlp.c_fc"})
+"""What `target_modules` may call the matrices of every block."""
 
 # options of PEFT that change what an adapter computes, and the values under which they change nothing
 _PLAIN: dict[str, tuple[Any, ...]] = {
@@ -147,9 +149,8 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
     placed = _placed(folder, tensors)
     targets = tuple(target for target in TARGETS if any(name.endswith(target) for name, _ in placed))
     lora = LoRA(_number(folder, config, "r", int), _number(folder, config, "lora_alpha", float), targets=targets)
-    add_lora(model, lora)
-    layers = dict(lora_layers(model))
-    for name, layer in layers.items():
+    add_lora(model, lora, _layers(folder, config, placed, model.config.n_layers))
+    for name, layer in list(lora_layers(model)):
         for part in ("lora_A", "lora_B"):
             _put(folder, layer, name, part, placed.pop((name, part), None))
     if placed:
@@ -159,10 +160,27 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
     return lora
 
 
+def _layers(folder: Path, config: Mapping[str, Any], placed: Mapping[tuple[str, str], Tensor], blocks: int) -> set[str]:
+    """The layers that have an adapter: those that the tensors are of, if they are all that the config promises.
+
+    Where `target_modules` is a pattern or names single layers, the config promises nothing that could be checked.
+    """
+    names = {name for name, _ in placed}
+    modules, chosen = config.get("target_modules"), config.get("layers_to_transform")
+    if isinstance(modules, list) and set(modules) <= _THEIR_NAMES and not config.get("exclude_modules"):
+        numbers = range(blocks) if chosen is None else chosen if isinstance(chosen, list) else [chosen]
+        for target in TARGETS:
+            of_target = {f"blocks.{number}.{target}" for number in numbers}
+            missing = sorted(of_target - names)
+            if missing and any(name.endswith(target) for name in names):
+                raise InputError(f"{folder} has no adapter for {missing[0]}", "give a whole adapter of this base")
+    return names
+
+
 def _put(folder: Path, layer: LoRALinear, name: str, part: str, tensor: Tensor | None) -> None:
     parameter = getattr(layer, part)
     if tensor is None:
-        raise InputError(f"{folder} has no {part} for {name}", "every block must have the same adapters")
+        raise InputError(f"{folder} has no {part} for {name}", "restore the file")
     if tensor.shape != parameter.shape:
         raise InputError(
             f"{folder}: {part} of {name} has shape {tuple(tensor.shape)}, and this model wants"

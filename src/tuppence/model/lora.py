@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -121,10 +121,13 @@ class LoRALinear(Linear):
             self.weight.data, self._unmerged = self._unmerged, None
 
 
-def add_lora(model: nn.Module, lora: LoRA) -> None:
-    """Freezes every parameter of `model` and gives the target matrices of all blocks an adapter.
+def add_lora(model: nn.Module, lora: LoRA, layers: Collection[str] | None = None) -> None:
+    """Freezes every parameter of `model` and gives the target matrices an adapter.
 
     The adapters start at random from torch's generator (A) and at zero (B): the model computes what it did before.
+
+    Args:
+        layers: the names of those of the target matrices that get one; of all blocks by default.
 
     Raises:
         InputError: it has adapters already.
@@ -132,7 +135,8 @@ def add_lora(model: nn.Module, lora: LoRA) -> None:
     if any(lora_layers(model)):
         raise InputError("the model has an adapter already", "merge it first")
     model.requires_grad_(False)
-    replaced = [(name, module) for name, module in model.named_modules() if name.endswith(lora.targets)]
+    wanted = [name for name, _ in model.named_modules() if name.endswith(lora.targets)]
+    replaced = [(name, model.get_submodule(name)) for name in wanted if layers is None or name in layers]
     for name, module in replaced:
         if isinstance(module, nn.Linear):
             parent, _, child = name.rpartition(".")

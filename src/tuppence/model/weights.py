@@ -216,11 +216,16 @@ def save_scorer(
     tensors = {**to_hugging_face(state), _SCORE: model.score.weight.detach().to("cpu")}
     dtype = model.score.weight.dtype
     config = classifier_config(config_to_hugging_face(model.gpt.config, dtype=dtype, end_of_text=end_of_text), labels)
-    _write_folder(Path(folder), tensors, {"config.json": config}, tokenizer)
+    _write_folder(Path(folder), tensors, {"config.json": config}, tokenizer, pads=True)
 
 
 def _write_folder(
-    folder: Path, tensors: dict[str, Tensor], configs: Mapping[str, dict[str, Any]], tokenizer: Tokenizer | None
+    folder: Path,
+    tensors: dict[str, Tensor],
+    configs: Mapping[str, dict[str, Any]],
+    tokenizer: Tokenizer | None,
+    *,
+    pads: bool = False,
 ) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -231,7 +236,7 @@ def _write_folder(
         for name, values in configs.items():
             files.write_json(temporary / name, values)
         if tokenizer is not None:
-            tokenizer.save(temporary)
+            tokenizer.save(temporary, pads=pads)
         files.commit_folder(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

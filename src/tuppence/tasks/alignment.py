@@ -56,6 +56,7 @@ class Alignment:
             inputs=self.inputs,
             tokens_per_step=round(per_step * pairs.mean_length),
             default_steps=lambda ranks: max(1, round(choice.epochs * len(pairs.train) / (per_step * ranks))),
+            rows=pairs.trained,
             compile=False,  # every batch has another length
             **rest,
         )

@@ -235,6 +235,7 @@ def run_classify(
         write_result=write_result,
         measure=lambda: {"evaluation": measure(out, config.train.device)},
         closing=len(splits.test) / max(1, len(splits.validation)),
+        rows=splits.train,
         facts={"splits": _facts(splits)},
         compile=False,  # every batch has another length
     )

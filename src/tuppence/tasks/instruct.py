@@ -178,6 +178,7 @@ def run_instruct(
         flops_per_token=finetuning_flops(start.sizes, length=mean_length, heads=answered, frozen=lora is not None),
         build=build,
         write_result=write_result,
+        rows=rows,
         compile=False,  # every batch has another length
     )
     return train(job, options)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Job:
         measure: what the result is worth, by name, read from RUN as anybody would. It is on the run's clock, and given
             up where the run's limits leave no time for it.
         closing: how many evaluations' time that takes.
+        rows: those that are trained on; their prompts are noted in the run, where rows are what it learns from.
         facts: more for run.yaml.
         example: the command that people will want to type next.
         compile: what `train.compile: auto` means: for batches of ever-changing lengths, False.
@@ -71,6 +72,7 @@ class Job:
     write_result: Callable[[nn.Module], None]
     measure: Callable[[], dict[str, Any]] | None = None
     closing: float = 0.0
+    rows: Sequence[object] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     example: str = ""
     compile: bool = True

@@ -60,11 +60,12 @@ class Pairs:
 
     Attributes:
         train, val: encoded; numbered from 0, one after the other.
-        held_out: the preferences behind `val`.
+        trained, held_out: the preferences behind `train` and `val`.
     """
 
     train: list[EncodedPair]
     val: list[EncodedPair]
+    trained: list[Preference]
     held_out: list[Preference]
 
     def __len__(self) -> int:
@@ -140,7 +141,7 @@ def read_pairs(
         raise InputError(
             f"{data}: no pair is left that differs within the context", "use a model with a longer context"
         )
-    return Pairs(encoded[0], encoded[1], kept_rows[1])
+    return Pairs(encoded[0], encoded[1], kept_rows[0], kept_rows[1])
 
 
 class PairObjective(RowObjective[EncodedPair]):

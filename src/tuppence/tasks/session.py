@@ -20,6 +20,7 @@ from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
+from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
     check_against_record,
@@ -99,6 +100,8 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         run.create()
         let_go = run.claim()
         run.update_record(**new_record(run, job, options, machine, precision), **model_sizes(model))
+        if job.rows:
+            write_trained_rows(job.out, job.rows)
         _announce(model, limits, tokens_per_step, machine)
     world.wait()
     ledger = Ledger(run.ledger_file if world.leads else None, options.rate, options.budget)

@@ -36,20 +36,21 @@ _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 # ---- writing ---------------------------------------------------------------------------------------------------
 
 
-def write(vocabulary: Vocabulary, folder: Path, chat_template: str | None = None) -> None:
+def write(vocabulary: Vocabulary, folder: Path, chat_template: str | None = None, *, pads: bool = False) -> None:
     """Writes both files into `folder`, `tokenizer.json` last.
 
     A `chat_template.jinja` of the tokenizer that stood there before is removed: it would hide the new one's template.
     """
     template = {} if chat_template is None else {"chat_template": chat_template}
-    files.write_json(folder / CONFIG_FILE, config_document(vocabulary) | template)
+    files.write_json(folder / CONFIG_FILE, config_document(vocabulary, pads=pads) | template)
     (folder / TEMPLATE_FILE).unlink(missing_ok=True)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 
-def config_document(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The content of `tokenizer_config.json`. No padding token: that is for who pads to choose."""
-    ends = {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT} if END_OF_TEXT in vocabulary.special_tokens else {}
+def config_document(vocabulary: Vocabulary, *, pads: bool = False) -> dict[str, Any]:
+    """The content of `tokenizer_config.json`; without `pads` it has no padding token: who pads may choose."""
+    roles = ["bos_token", "eos_token", *(["pad_token"] if pads else [])]
+    ends = dict.fromkeys(roles, END_OF_TEXT) if END_OF_TEXT in vocabulary.special_tokens else {}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "add_prefix_space": False,

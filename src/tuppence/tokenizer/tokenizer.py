@@ -58,9 +58,13 @@ class Tokenizer:
         """
         return cls(huggingface.read(Path(path)), huggingface.read_chat_template(Path(path)))
 
-    def save(self, folder: Path) -> None:
-        """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too."""
-        huggingface.write(self.vocabulary, Path(folder), self.chat_template)
+    def save(self, folder: Path, *, pads: bool = False) -> None:
+        """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too.
+
+        Args:
+            pads: note the end of text as the padding token, as a classifier wants it; transformers then fills batches.
+        """
+        huggingface.write(self.vocabulary, Path(folder), self.chat_template, pads=pads)
 
     def with_chat_template(self) -> Tokenizer:
         """The same tokenizer with our chat template, as instruction models have it; it is saved with the files."""

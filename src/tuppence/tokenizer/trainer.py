@@ -78,8 +78,9 @@ def train_tokenizer(
         raise InputError("a special token is empty or given twice", "give each a name of its own")
 
     for name in special_tokens:
-        if len(name) == 1:  # a tokenizer.json has one table of names, and every byte is in it already
-            raise InputError(f"the special token '{name}' is a letter of ordinary text", "call it <|something|>")
+        # a single character would stand twice in a tokenizer.json, and a text is cut wherever a special token stands
+        if len(name) == 1 or name.isalnum():
+            raise InputError(f"the special token '{name}' is a piece of ordinary text", "call it <|something|>")
 
     bytes_read = 0
 

@@ -206,7 +206,10 @@ def _without_leaks(
     measured = tested | {normalise(row.text) for row in clean_validation}
     clean_train = [row for row in train if normalise(row.text) not in measured]
     if not clean_validation:
-        raise InputError("every validation row stands in the test data too", "give other validation rows")
+        raise InputError(
+            "every validation row stands in the test data too",
+            "give validation rows, or more rows, that are not copies of each other",
+        )
     missing = [label for label in labels if label not in {row.label for row in clean_train}]
     if missing:
         raise InputError(

@@ -24,11 +24,13 @@ class Prompts:
 
     Attributes:
         train: to be answered in rollouts.
+        rows: those that `train` was encoded from.
         val: held out.
     """
 
     train: list[list[int]]
     val: list[list[int]]
+    rows: list[Row]
 
 
 def read_prompts(
@@ -64,7 +66,7 @@ def read_prompts(
         noun="prompt",
     )
     train = _encode(rows, tokenizer, room, "training")
-    return Prompts(train, _encode(held_out, tokenizer, room, "held-out")[:eval_prompts])
+    return Prompts(train, _encode(held_out, tokenizer, room, "held-out")[:eval_prompts], rows)
 
 
 def _read(path: Path, skip_bad_rows: bool) -> list[Row]:

@@ -122,6 +122,7 @@ def run_ppo(
         build=build,
         write_result=write_result,
         measure=measure,
+        rows=prompts.rows,
         closing=2.0,  # the base's answers and the policy's
         example=f"tuppence chat {out}",
         compile=False,  # every batch has another length

@@ -1,0 +1,49 @@
+"""Which prompts a run was trained on: RUN/trained-on.txt, so that an evaluation can count those that it asks again.
+
+A line for each prompt, 16 hexadecimal digits of the sha256 of its normalised text: the file that was trained on may
+have gone or changed since. Among a million prompts, a new one has the digits of an old one by a chance of 1 in 10^13.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tuppence.core.files import explain_disk_errors, write_text
+from tuppence.data.records.leaks import normalise, prompt_of
+
+NAME = "trained-on.txt"
+
+_DIGITS = 16
+_LINE = re.compile(rb"^[0-9a-f]{16}$", re.MULTILINE)
+
+
+def write_trained_rows(run: Path, rows: Iterable[object]) -> None:
+    """Notes the prompts of rows in a run's folder.
+
+    Args:
+        rows: anything that `leaks.prompt_of` knows.
+    """
+    digests = sorted({digest_of(prompt_of(row)) for row in rows})
+    write_text(run / NAME, "".join(f"{digest}\n" for digest in digests))
+
+
+def read_trained_rows(run: Path) -> frozenset[str]:
+    """The digests of the prompts that a run was trained on; none where nothing is noted."""
+    path = run / NAME
+    if not path.is_file():
+        return frozenset()
+    with explain_disk_errors(path):
+        return frozenset(line.decode() for line in _LINE.findall(path.read_bytes()))
+
+
+def digest_of(prompt: str) -> str:
+    """What stands for a prompt, whatever its white space and case.
+
+    Example:
+        >>> digest_of("Name a fruit.") == digest_of(" name A\\n fruit. ")
+        True
+    """
+    return hashlib.sha256(normalise(prompt).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

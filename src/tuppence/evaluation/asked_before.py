@@ -1,0 +1,58 @@
+"""Was the model trained on what it is asked? Counts the rows of an evaluation file whose prompts a run was trained on.
+
+A run notes them (`data.records.trained_rows`); so does the run it started from, and so on down to the pretrained one,
+which has read text and notes none: `tuppence data prepare --evaluation` looks for rows in that. A folder that is no run
+says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tuppence.core import console
+from tuppence.core.rundir import RunDir
+from tuppence.data.records.leaks import prompt_of
+from tuppence.data.records.trained_rows import digest_of, read_trained_rows
+from tuppence.evaluation.task import Numbers
+
+
+def asked_before(folder: Path, path: str, rows: Iterable[object]) -> Numbers:
+    """Warns where some of the rows were trained on.
+
+    Args:
+        folder: of the model that is asked: a run, or its `model` folder.
+        path: of the rows' file, for the message.
+        rows: anything that `leaks.prompt_of` knows.
+
+    Returns:
+        {"rows_trained_on": how many}; None where no run says what it was trained on.
+    """
+    known = _trained_on(folder)
+    if not known:
+        return {"rows_trained_on": None}
+    digests = [digest_of(prompt_of(row)) for row in rows]
+    count = sum(digest in known for digest in digests)
+    if count:
+        console.warn(
+            f"{folder} was trained on {count:,} of the {console.counted(len(digests), 'row')} of {path}:"
+            " what it answers there says little of new ones"
+        )
+    return {"rows_trained_on": count}
+
+
+def _trained_on(folder: Path) -> set[str]:
+    """The digests of a run and of those that it comes from."""
+    known: set[str] = set()
+    seen: list[Path] = []
+    place: Path | None = folder
+    while place is not None and place.resolve() not in seen:
+        seen.append(place.resolve())
+        run = next((RunDir(one) for one in (place, place.resolve().parent) if RunDir(one).exists()), None)
+        if run is None:
+            break
+        known |= read_trained_rows(run.path)
+        base = run.read_record().get("base")
+        named = base.get("path") if isinstance(base, dict) else None
+        place = Path(named) if isinstance(named, str) else None
+    return known

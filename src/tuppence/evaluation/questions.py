@@ -1,0 +1,90 @@
+"""Rows scored as questions, each once, into a row log: what LAMBADA and multiple choice have in common.
+
+A row whose ending the model cannot see whole is left out and counted: no number can be given for it, and the others
+are worth having. What rows mean, and what their likelihoods come to, is the business of the tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+from tuppence.evaluation.likelihood import Likelihood, Question, check_vocabulary, encode_question, score_questions
+from tuppence.evaluation.rowlog import Result, RowLog
+from tuppence.evaluation.rows import RowFile, bad_row
+from tuppence.evaluation.subject import Subject
+
+_LEFT_OUT = "left_out"
+
+
+class Posed(NamedTuple):
+    """A row as it is put to the model: where it stands, the context, and its endings with the space before them."""
+
+    where: str
+    context: str
+    endings: Sequence[str]
+
+
+def score_rows(
+    name: str,
+    subject: Subject,
+    file: RowFile,
+    rows: Sequence[Posed],
+    log: RowLog,
+    result: Callable[[list[Likelihood]], Result],
+) -> list[Result | None]:
+    """Scores the rows that are not in `log` yet, and adds them to it.
+
+    Args:
+        name: what the progress line calls it.
+        file: where the rows come from.
+        result: what is kept of a row's likelihoods, one an ending.
+
+    Returns:
+        One result a row; None for those that were left out.
+
+    Raises:
+        InputError: a row cannot be asked, or the model's context is too short for every row.
+    """
+    missing = log.missing(len(rows))
+    context_length = subject.model.config.context_length
+    numbers: list[int] = []
+    questions: list[Question] = []
+    for number in missing:
+        question = _encode(subject, rows[number])
+        longest = max(map(len, question.endings))
+        if longest > context_length:
+            log.add(number, {_LEFT_OUT: f"an ending has {longest} tokens, the model's context {context_length}"})
+        else:
+            numbers.append(number)
+            questions.append(question)
+    with console.progress("rows") as bar, subject.arithmetic():
+        progress = bar.add_task(name, total=len(rows), completed=len(rows) - len(questions))
+        for index, likelihoods in score_questions(subject.model, questions):
+            log.add(numbers[index], result(likelihoods))
+            bar.advance(progress)
+    results = [None if _LEFT_OUT in found else found for found in log.ordered(len(rows))]
+    left_out = results.count(None)
+    if left_out == len(results):
+        raise InputError(
+            f"every row of {file.path} has an ending longer than the model's context of {context_length:,} tokens",
+            "evaluate a model with a longer context",
+        )
+    if left_out:
+        first = rows[results.index(None)].where
+        console.warn(
+            f"left out {console.counted(left_out, 'row')} with an ending longer than the model's context of"
+            f" {context_length:,} tokens; the first: {first}"
+        )
+    return results
+
+
+def _encode(subject: Subject, row: Posed) -> Question:
+    try:
+        question = encode_question(subject.tokenizer, row.context, row.endings)
+        check_vocabulary(question, subject.model.config.vocab_size)
+    except InputError as error:
+        raise bad_row(f"{row.where}: {error.message}") from error
+    return question

@@ -1,0 +1,24 @@
+"""The prompts of a run come back as digests, whatever their white space, case and answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuppence.data.records.labelled import LabelledText
+from tuppence.data.records.preferences import Preference
+from tuppence.data.records.trained_rows import NAME, digest_of, read_trained_rows, write_trained_rows
+from tuppence.tokenizer.chat_template import Message
+
+
+def test_what_was_trained_on_is_known_again_by_its_prompt(tmp_path: Path) -> None:
+    pair = Preference((Message("user", "Name a fruit."),), "apple", "house")
+    write_trained_rows(tmp_path, [pair, LabelledText("You have WON", "spam"), LabelledText("you  have won", "ham")])
+    known = read_trained_rows(tmp_path)
+    assert known == {digest_of("name a\nFRUIT."), digest_of("You have won")}
+    assert digest_of("apple") not in known
+
+
+def test_nothing_noted_and_damaged_lines_are_no_prompts(tmp_path: Path) -> None:
+    assert read_trained_rows(tmp_path) == frozenset()
+    (tmp_path / NAME).write_bytes(b"0123456789abcdef\n\xff\xfe torn\n0123")
+    assert read_trained_rows(tmp_path) == {"0123456789abcdef"}

@@ -1,0 +1,52 @@
+"""Rows that a run, or one that it comes from, was trained on are counted; others are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tuppence.core.rundir import RunDir
+from tuppence.data.records.labelled import LabelledText
+from tuppence.data.records.trained_rows import write_trained_rows
+from tuppence.evaluation.asked_before import asked_before
+
+ROWS = [LabelledText(text, "x") for text in ("You have won", "see you at nine", "call now", "thanks")]
+
+
+def run(folder: Path, rows: list[LabelledText], base: Path | None = None) -> Path:
+    record = {"verb": "finetune"} | ({} if base is None else {"base": {"path": str(base)}})
+    folder.mkdir()
+    RunDir(folder).update_record(**record)
+    write_trained_rows(folder, rows)
+    return folder
+
+
+def test_rows_of_the_run_and_of_those_it_comes_from_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run(tmp_path / "first", ROWS[:1])
+    second = run(tmp_path / "second", [LabelledText("SEE  you at nine", "y")], base=first)
+    assert asked_before(second, "test.tsv", ROWS) == {"rows_trained_on": 2}
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{second} was trained on 2 of the 4 rows of test.tsv" in told
+    assert asked_before(second / "model", "test.tsv", ROWS) == {"rows_trained_on": 2}  # its model is as good as the run
+    assert asked_before(first, "test.tsv", ROWS) == {"rows_trained_on": 1}
+
+
+def test_new_rows_are_none_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    only = run(tmp_path / "run", ROWS[:2])
+    assert asked_before(only, "test.tsv", ROWS[2:]) == {"rows_trained_on": 0}
+    assert capsys.readouterr().err == ""
+
+
+def test_where_no_run_notes_its_rows_the_answer_is_unknown(tmp_path: Path) -> None:
+    assert asked_before(tmp_path, "test.tsv", ROWS) == {"rows_trained_on": None}
+    gone = run(tmp_path / "run", ROWS[:1], base=tmp_path / "gone")
+    assert asked_before(gone, "test.tsv", ROWS) == {"rows_trained_on": 1}
+
+
+def test_runs_that_name_each_other_end(tmp_path: Path) -> None:
+    one = run(tmp_path / "one", ROWS[:1], base=tmp_path / "two")
+    run(tmp_path / "two", ROWS[1:2], base=one)
+    assert asked_before(one, "test.tsv", ROWS) == {"rows_trained_on": 2}
