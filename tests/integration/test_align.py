@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 import torch
 from tests.integration.conftest import Run, finetune_settings
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
+from tests.ranks import on_ranks
 
 from tuppence.core.rundir import read_json_lines
 from tuppence.model.weights import load_model, load_scorer
@@ -168,11 +168,7 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
         done = tuppence(*line(verb, base, pairs, tmp_path / name, "--lora", 4, steps=10, **options))
         assert done.returncode == 0, done.stderr
     ranks = line(verb, base, pairs, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tuppence"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *torchrun, *ranks], capture_output=True, text=True, timeout=300, env=environment
-    )
+    done = on_ranks(ranks)
     assert done.returncode == 0, done.stderr[-2000:]
     whole = losses(tmp_path / "1x8")
     assert len(whole) == 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from tests.integration.conftest import Run, finetune_settings
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
+from tests.ranks import on_ranks
 
 from tuppence.core.rundir import read_json_lines
 
@@ -178,14 +178,7 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
         train__batch_size="4",
         finetune__dropout="0",
     )
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tuppence"]
-    done = subprocess.run(
-        [sys.executable, *torchrun, *ranks],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = on_ranks(ranks)
     assert done.returncode == 0, done.stderr[-2000:]
     whole = losses(tmp_path / "1x8")
     assert len(whole) == 10

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.conftest import Run, settings
+from tests.ranks import on_ranks
 
 STEPS = 12
 
@@ -20,12 +21,10 @@ def losses(run: Path, key: str = "loss") -> list[float]:
 
 
 def pretrain(corpus: Path, out: Path, *more: str, ranks: int = 1) -> Path:
-    launcher = [sys.executable, "-m"]
-    if ranks > 1:
-        launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
     words = ["pretrain", "--data", corpus / "data", "--out", out, "--max-steps", STEPS]
     words += settings("train.precision=float32", "train.eval_every=6", *more)
-    done = subprocess.run([*launcher, "tuppence", *map(str, words)], capture_output=True, text=True, timeout=240)
+    one = [sys.executable, "-m", "tuppence", *map(str, words)]
+    done = on_ranks(words) if ranks == 2 else subprocess.run(one, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return out
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import torch
 from tests.integration.conftest import Run, finetune_settings
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
+from tests.ranks import on_ranks
 
 from tuppence.core.rundir import read_json_lines
 from tuppence.model.config import ModelConfig
@@ -132,14 +132,13 @@ def test_stopped_in_the_midst_of_a_rollout_and_continued_it_ends_in_the_same_bit
 
 @pytest.mark.parametrize("divided", ["accumulation", "ranks"])
 def test_however_the_work_is_divided_the_losses_are_the_same(
-    base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path, divided: str
+    tuppence: Run, base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path, divided: str
 ) -> None:
-    launcher, parts = [sys.executable, "-m"], {"train__batch_size": "1", "train__accumulation_steps": "8"}
+    parts = {"train__batch_size": "1", "train__accumulation_steps": "8"}
     if divided == "ranks":
-        launcher += ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
         parts = {"train__batch_size": "4"}
     words = line(base, reward, pairs, tmp_path / "run", train__eval_every="10", **parts)
-    done = subprocess.run([*launcher, "tuppence", *words], capture_output=True, text=True, timeout=240)
+    done = on_ranks(words) if divided == "ranks" else tuppence(*words)
     assert done.returncode == 0, done.stderr
     for key in ("loss", "val_loss", "objective/scores", "policy/approxkl_avg"):
         assert column(tmp_path / "run", key) == pytest.approx(column(whole, key), abs=1e-3)

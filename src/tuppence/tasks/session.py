@@ -138,6 +138,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
             ledger.end(because)
             run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
         let_go()
+        loop.loss.release()
         leave_world()
     return summary_of(run.read_record()) | measured if world.leads else {}
 

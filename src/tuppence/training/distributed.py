@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # before there is a group: see `leave_world`
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ def join_world(device: str) -> World:
 
 
 def leave_world() -> None:
-    """Closes the process group, if there is one."""
+    """Closes the process group, if there is one, and with it its threads, while the interpreter is whole.
+
+    A group lives as long as anything holds it, and its threads must not meet an interpreter that is going down. Two
+    things would hold it: DistributedDataParallel (`ParallelLoss.release`), and torch.distributed.nn, whose functions
+    take the group of the moment in which they are imported for a default. That import comes with the first
+    DistributedDataParallel; above, it comes before there is a group.
+    """
     if dist.is_initialized():
         dist.destroy_process_group()

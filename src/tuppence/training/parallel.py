@@ -60,12 +60,20 @@ class ParallelLoss:
     def __call__(self, batch: Batch) -> LossAndMetrics:
         return self._call(*batch)
 
+    def release(self) -> None:
+        """Lets go of what holds the process group: it can be closed only when nothing else has it."""
+        self._exchanging, self._call = None, _released
+
     def exchanging(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Ranks exchange gradients with the last micro-batch only."""
         if self._exchanging is None or last:
             return contextlib.nullcontext()
         without: contextlib.AbstractContextManager[None] = self._exchanging.no_sync()
         return without
+
+
+def _released(*_: Tensor) -> LossAndMetrics:
+    raise RuntimeError("the loss was asked after it had been released")
 
 
 class _Loss(nn.Module):
