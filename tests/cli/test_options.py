@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import SUMMARY
 
-from tuppence.cli.options import overrides, run_options, tell
+from tuppence.cli import options
+from tuppence.cli.options import begin, overrides, run_options, tell
 from tuppence.core.config import load_config
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPOConfig
@@ -24,10 +26,22 @@ def test_a_flag_of_zero_or_false_is_given() -> None:
     assert overrides(None, train__max_steps=0, align__full=False) == ["train.max_steps=0", "align.full=False"]
 
 
+@pytest.fixture(autouse=True)
+def no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "_command_began", None)
+
+
 def test_the_rate_is_the_person_s_or_unknown() -> None:
     given = run_options(2.0, 1.0, 0.7364, "never", "none")
     assert given == RunOptions(2.0, 1.0, Rate(0.7364, "given by --rate"), "never", "none")
     assert run_options(None, None, 0.0, "auto", "none") == RunOptions()
+
+
+def test_a_run_s_time_counts_from_the_beginning_of_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as standing:
+        standing.setattr(time, "monotonic", lambda: 7.0)
+        begin()
+    assert run_options(None, None, 0.0, "auto", "none").began == 7.0
 
 
 def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(

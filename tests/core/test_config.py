@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
@@ -12,6 +14,8 @@ from tuppence.core.errors import InputError
 
 
 class Train(Section):
+    short_names: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
+
     learning_rate: float = Field(1e-3, gt=0)
     seed: int = 1
 
@@ -98,6 +102,46 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, com
     file.write_bytes(content)
     with pytest.raises(InputError, match=complaint):
         load_config(Recipe, file)
+
+
+@pytest.mark.parametrize("value", ["2021-02-30", "0x_", "[" * 3000])
+def test_a_value_that_yaml_cannot_make_is_refused_in_a_recipe_and_in_a_flag(tmp_path: Path, value: str) -> None:
+    with pytest.raises(InputError, match="not valid YAML"):
+        load_config(Recipe, overrides=[f"train.seed={value}"])
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"train:\n  seed: {value}\n")
+    with pytest.raises(InputError, match="not valid YAML"):
+        load_config(Recipe, file)
+
+
+def test_aliases_that_mean_billions_of_values_are_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    file = tmp_path / "recipe.yaml"
+    for last in ("train: {seed: *a9}", "self: &self [*self]"):
+        file.write_text("\n".join([*lines, last]))
+        with pytest.raises(InputError, match="not valid YAML: it means more than 100,000 values"):
+            load_config(Recipe, file)
+    file.write_text("name: &n story\ntrain: {seed: 3}\n")
+    assert load_config(Recipe, file) == Recipe(name="story", train=Train(seed=3))
+
+
+def test_a_short_name_stands_for_its_key_wherever_it_is_given_and_the_last_one_wins(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("train:\n  lr: 0.1\n")
+    assert load_config(Recipe, file).train.learning_rate == 0.1
+    for flags in (["train.learning_rate=0.5"], ["train.lr=0.2", "train.learning_rate=0.5"], ["train.lr=0.5"]):
+        assert load_config(Recipe, file, flags).train.learning_rate == 0.5
+    file.write_text("train:\n  lr: 0.1\n  learning_rate: 0.2\n")
+    with pytest.raises(InputError, match=r"train\.lr stands there twice"):
+        load_config(Recipe, file)
+
+
+def test_a_section_with_nothing_in_it_is_its_defaults_and_can_be_set(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("train:\nname: story\n")
+    assert load_config(Recipe, file) == Recipe(name="story")
+    assert load_config(Recipe, file, ["train.seed=5"]).train.seed == 5
 
 
 def test_a_yaml_tag_that_would_build_an_object_is_refused(tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_a_killed_attempt_is_charged_to_its_last_line_and_one_tick_more(tmp_path
     assert Ledger(path, Rate(3600.0, "test"), clock=clock).spent_before == pytest.approx(2 * TICK_SECONDS + 1)
 
 
+def test_what_came_before_the_ledger_is_on_the_bill(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), clock=lambda: 110.0, began=104.0)
+    assert (ledger.seconds(), ledger.dollars()) == (6.0, 6.0)
+    (row,) = read_json_lines(tmp_path / "ledger.jsonl")
+    assert row["seconds"] == 6.0  # a kill right behind the first line is no gift
+
+
 def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     Ledger(path, Rate(1.5, "given by --rate"), cap=9.0).end("done")

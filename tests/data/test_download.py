@@ -29,6 +29,7 @@ class Server:
         self.content = CONTENT
         self.tag = '"first"'
         self.ranges = True
+        self.at_most = len(CONTENT)  # bytes of a range sent at once
         self.drop_after: list[int] = []  # bytes sent before the connection is cut, per request
         self.statuses: list[int] = []  # answered instead, per request
         self.redirect = ""
@@ -69,12 +70,12 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= len(state.content):
             self.send_error(416)
             return
-        body = state.content[start:]
+        body = state.content[start : start + state.at_most] if start else state.content
         self.send_response(206 if start else 200)
         self.send_header("ETag", state.tag)
         self.send_header("Content-Length", str(len(body)))
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(state.content) - 1}/{len(state.content)}")
+            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{len(state.content)}")
         self.end_headers()
         cut = state.drop_after.pop(0) if state.drop_after else len(body)
         self.wfile.write(body[:cut])
@@ -127,6 +128,16 @@ def test_a_second_run_goes_on_with_what_the_first_one_left(server: Server, fetch
     assert left_in(tmp_path) == ["out.bin.part", "out.bin.part.json"]
     assert fetch().path.read_bytes() == CONTENT
     assert server.requests[1] == ("bytes=250000-", '"first"')
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_server_that_sends_part_of_a_range_is_asked_for_the_rest(
+    server: Server, fetch: Any, tmp_path: Path, sha256: str | None
+) -> None:
+    server.drop_after, server.at_most = [150_000], 300_000
+    fetch(sha256=sha256)
+    assert (tmp_path / "out.bin").read_bytes() == CONTENT
+    assert [wanted for wanted, _ in server.requests] == [None, *(f"bytes={n}-" for n in (150_000, 450_000, 750_000))]
 
 
 def test_a_server_that_ignores_ranges_sends_it_all_again(server: Server, fetch: Any) -> None:

@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from tuppence.data import packs
 from tuppence.data import prepare as preparing
 from tuppence.data.prepare import PrepareSummary, prepare
 from tuppence.data.shards import TokenShards, tokenizer_folder
-from tuppence.data.writer import ShardWriter
+from tuppence.data.writer import Progress, ShardWriter
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 SENTENCE = "It was a dark and stormy night ; the rain fell in torrents , or so they said — café 雨 🌧"
@@ -195,6 +196,52 @@ def test_a_finished_folder_is_not_made_again(tmp_path: Path, run: Prepare) -> No
     assert dataclasses.replace(again, seconds=first.seconds, resumed_shards=0) == first
     assert again.seconds == 0
     assert files_of(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", ["train-00000.bin", "documents-train.bin"])
+def test_a_finished_folder_with_a_damaged_file_is_made_again(
+    tmp_path: Path, run: Prepare, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = write(tmp_path / "a.txt", made_up(20))
+    run(inputs)
+    before = files_of(tmp_path / "out")
+    damaged = tmp_path / "out" / name
+    damaged.write_bytes(damaged.read_bytes()[:-4])
+    run(inputs)
+    assert files_of(tmp_path / "out") == before
+    assert f"{name} is " in (said := " ".join(capsys.readouterr().err.split()))
+    assert f"preparing {tmp_path / 'out'} again" in said
+
+
+def test_a_kill_before_the_state_is_written_again_loses_nothing(
+    tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write(tmp_path / "a.txt", made_up(200))
+    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    whole = prepare_and_list(run, inputs, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+
+    class Killed(BaseException):
+        pass
+
+    real, saves = Progress.save, [0]
+
+    def killed(self: Progress) -> None:
+        saves[0] += 1
+        if saves[0] in (4, 5):  # after some shards; and then at once
+            raise Killed
+        real(self)
+
+    monkeypatch.setattr(Progress, "save", killed)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            run(inputs, shard_tokens=1000)
+    assert prepare_and_list(run, inputs, tmp_path / "out") == whole
+
+
+def prepare_and_list(run: Prepare, inputs: str, out: Path) -> object:
+    run(inputs, shard_tokens=1000)
+    return files_of(out)
 
 
 def test_another_request_never_touches_a_finished_folder(tmp_path: Path, run: Prepare) -> None:

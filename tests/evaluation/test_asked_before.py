@@ -42,8 +42,22 @@ def test_new_rows_are_none_and_nothing_is_said(tmp_path: Path, capsys: pytest.Ca
 
 def test_where_no_run_notes_its_rows_the_answer_is_unknown(tmp_path: Path) -> None:
     assert asked_before(tmp_path, "test.tsv", ROWS) == {"rows_trained_on": None}
+
+
+def test_where_a_base_is_gone_only_what_is_known_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = run(tmp_path / "run", ROWS[:1], base=tmp_path / "gone")
     assert asked_before(gone, "test.tsv", ROWS) == {"rows_trained_on": 1}
+    assert asked_before(gone, "test.tsv", ROWS[1:]) == {"rows_trained_on": None}
+    assert f"{tmp_path / 'gone'}, which {gone} comes from, is not here" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_base_is_found_from_wherever_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project" / "runs").mkdir(parents=True)
+    run(tmp_path / "project" / "runs" / "base", ROWS[:2])
+    tuned = run(tmp_path / "project" / "runs" / "tuned", ROWS[2:3], base=Path("runs/base"))
+    for here in (tmp_path / "project", tmp_path, tuned):
+        monkeypatch.chdir(here)
+        assert asked_before(tuned, "test.tsv", ROWS) == {"rows_trained_on": 3}
 
 
 def test_runs_that_name_each_other_end(tmp_path: Path) -> None:

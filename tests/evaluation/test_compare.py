@@ -76,6 +76,12 @@ def test_rows_that_one_left_out_count_for_neither() -> None:
     assert paired_difference(scores([0, 1], [1, 0]), scores([1, 1], [0, 1])) is None
 
 
+def test_one_unit_says_nothing_of_others_and_has_no_interval() -> None:
+    found = paired_difference(scores([0.25]), scores([0.5]))
+    assert found is not None
+    assert (found.difference, found.low, found.high, found.units) == (0.25, None, None, 1)
+
+
 def test_every_subject_is_compared_with_the_first() -> None:
     outcomes = {
         name: {"task": Outcome({}, {"acc": scores(values)})}

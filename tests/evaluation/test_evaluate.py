@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tuppence.core.errors import InputError
 from tuppence.evaluation.evaluate import RESULTS_NAME, TASKS, Settings, check_tasks, evaluate
@@ -61,3 +62,48 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
     assert evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
     assert not (tmp_path / "run" / RESULTS_NAME).exists()
     assert "shown and not kept" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "content", "message"),
+    [
+        ("choices", "a.jsonl", '{"query": "q"}\n{"query": \n', "row 2: not valid JSON"),
+        ("choices", "a.csv", "query,gold\nq,1\nr,2,3\ns,1\n", "row 3: 3 columns, where the file has 2"),
+        ("exact_match", "a.json", '[{"instruction": "Add.", "output": ""}]', "row 1: the response is empty"),
+    ],
+)
+def test_no_row_is_left_out_and_no_flag_that_would_is_advertised(
+    world: Any, task: str, name: str, content: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message) as refusal:
+        evaluate(world.model, [task], Settings(data=str(tmp_path / name)), **EXACT)
+    assert refusal.value.hint == "fix the row, or leave it out of the file"  # `evaluate` has no --skip-bad-rows
+
+
+def finetuned(world: Any, place: Path, base: str, verb: str = "finetune instruct") -> Path:
+    """A run on rows, that started from another."""
+    shutil.copytree(world.model, place / "model")
+    record = {"verb": verb, "data": {"path": "rows.json"}, "base": {"path": base}}
+    (place / "run.yaml").write_text(yaml.safe_dump(record))
+    return place
+
+
+def test_a_finetuned_run_is_scored_on_the_text_of_the_run_that_it_comes_from(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(world.run, tmp_path / "project" / "runs" / "base")
+    instruct = finetuned(world, tmp_path / "project" / "runs" / "instruct", "runs/base")
+    dpo = finetuned(world, tmp_path / "project" / "runs" / "dpo", "runs/instruct", "align dpo")
+    wanted = evaluate(world.run, settings=Settings(max_tokens=20), **EXACT)["perplexity"]
+    for here in (tmp_path, tmp_path / "project", dpo):  # wherever we stand
+        monkeypatch.chdir(here)
+        for run in (instruct, dpo):
+            found = evaluate(run, settings=Settings(max_tokens=20), **EXACT)["perplexity"]
+            assert (found["loss"], found["data"]) == (wanted["loss"], wanted["data"])
+
+
+def test_where_no_text_is_known_one_is_asked_for(world: Any, tmp_path: Path) -> None:
+    lonely = finetuned(world, tmp_path / "lonely", "runs/gone")
+    with pytest.raises(InputError, match="perplexity needs a text"):
+        evaluate(lonely, **EXACT)

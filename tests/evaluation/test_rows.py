@@ -54,22 +54,6 @@ def test_the_sha256_is_of_the_file_as_it_lies_there_however_few_rows_are_read(tm
     assert first.sha256 == sha256_of(first.path) == hashlib.sha256(packed).hexdigest()
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.jsonl", '{"query": "q"}\n{"query": \n', "row 2: not valid JSON"),
-        ("a.csv", "query,gold\nq,1\nr,2,3\ns,1\n", "row 3: 3 columns, where the file has 2"),
-    ],
-)
-def test_no_row_is_left_out_and_no_flag_that_would_is_advertised(
-    name: str, content: str, message: str, tmp_path: Path
-) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=message) as refusal:
-        read_rows(str(tmp_path / name))
-    assert refusal.value.hint == "fix the row, or leave it out of the file"  # `evaluate` has no --skip-bad-rows
-
-
 def test_a_damaged_parquet_file_is_told_from_a_missing_and_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with pytest.raises(InputError, match=r"a\.parquet"):

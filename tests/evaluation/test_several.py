@@ -14,7 +14,8 @@ from tuppence.core.errors import InputError
 from tuppence.evaluation import questions
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
 from tuppence.evaluation.subject import load_subject
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.weights import load_model, save_model, save_scorer
 
 EXACT = {"device": "cpu", "precision": "float32"}
 WORDS = ["lamp", "rain", "café", "open", "stayed", "nobody"]
@@ -146,3 +147,22 @@ def test_the_public_files_are_scored(world: Any, shared_data: Path, tmp_path: Pa
     assert found["lambada"]["rows"] == found["hellaswag"]["rows"] == 20
     assert found["hellaswag"]["chance"] == 0.25
     assert found["lambada"]["data_sha256"].startswith("411bfbe5")
+
+
+def test_models_of_two_kinds_are_refused_before_anything_is_scored(
+    world: Any, runs: list[Path], tmp_path: Path
+) -> None:
+    save_scorer(SequenceScorer(load_model(world.model), 2), tmp_path / "spam", labels=["ham", "spam"])
+    with pytest.raises(InputError, match="first is a language model and spam a classifier"):
+        evaluate_several([runs[0], tmp_path / "spam"], **EXACT)
+
+
+def test_runs_of_one_name_have_folders_of_their_own(runs: list[Path], choices: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    same = [runs[0].rename(tmp_path / "x" / "run"), runs[1].rename(tmp_path / "y" / "run")]
+    out = tmp_path / "out"
+    found = evaluate_several(same, ["choices"], Settings(data=str(choices)), **EXACT, out=out)
+    kept = [json.loads(path.read_text()) for path in out.glob("*/evaluation.json")]
+    assert sorted(kept, key=str) == sorted(found["runs"].values(), key=str)
+    assert len(list(out.glob("*/evaluation/choices.jsonl"))) == 2

@@ -111,6 +111,17 @@ def test_configs_we_do_not_implement_are_refused_with_the_key(change: dict[str, 
         config_from_hugging_face({**VALID, **change})
 
 
+def test_sizes_by_the_names_that_transformers_has_for_all_models_are_read() -> None:
+    transformers = pytest.importorskip("transformers")
+    names = {"n_embd": "hidden_size", "n_positions": "max_position_embeddings"}
+    names |= {"n_head": "num_attention_heads", "n_layer": "num_hidden_layers"}
+    values = {names.get(key, key): value for key, value in VALID.items()}
+    theirs = transformers.GPT2Config(**values)
+    ours = config_from_hugging_face(values)
+    assert ours == config_from_hugging_face(VALID)
+    assert (theirs.n_embd, theirs.n_layer) == (ours.d_model, ours.n_layers)
+
+
 @pytest.mark.parametrize("key", ["n_layer", "n_head", "n_embd", "n_positions", "vocab_size"])
 def test_a_missing_size_is_named(key: str) -> None:
     with pytest.raises(InputError, match=f"{key} is missing"):

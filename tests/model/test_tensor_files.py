@@ -114,7 +114,9 @@ def test_a_header_that_lies_about_sizes_is_refused(small_config: ModelConfig, sa
 def test_a_folder_without_weights_is_told_from_one_with_a_pickle(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no model\.safetensors$"):
         tensor_files(tmp_path)
-    (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(InputError, match="a pickle, which can run code") as refusal:
-        tensor_files(tmp_path)
-    assert "save_pretrained" in refusal.value.hint
+    for name in ("pytorch_model.bin", "pytorch_model.bin.index.json"):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(InputError, match=f"{name}: pickles, which can run code") as refusal:
+            tensor_files(tmp_path)
+        assert "save_pretrained" in refusal.value.hint
+        (tmp_path / name).unlink()

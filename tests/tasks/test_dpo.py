@@ -156,7 +156,7 @@ def test_a_precomputed_reference_gives_the_loss_of_one_computed_along(policy: An
 
 def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp_path: Path) -> None:
     model = load(tmp_path / "policy")
-    before = objective(random_ids(9), precompute=True)
+    before = objective(random_ids(9), precompute=True, full=True)
     before.prepare(0, model)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -166,10 +166,22 @@ def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp
     losses = [ours.loss(model, *one_batch(before))[0].item() for ours in (before, resumed)]
     assert losses[0] == losses[1]
     assert losses[0] / 8 != pytest.approx(math.log(2), abs=1e-4)
-    with pytest.raises(ValueError, match="of 9 pairs, and there are 6"):
-        objective(random_ids(6)).load_state(before.state())
+    for others in (random_ids(6), random_ids(9, seed=1)):
+        with pytest.raises(ValueError, match="are of other pairs"):
+            objective(others, full=True).load_state(before.state())
     with pytest.raises(ValueError, match="no reference"):
         resumed.load_state({})
+
+
+def test_of_other_pairs_an_adapter_makes_the_reference_again(policy: Any, tmp_path: Path) -> None:
+    model = adapted(tmp_path / "policy")  # as after some steps: the reference is the model without the adapter
+    before = objective(random_ids(9), precompute=True)
+    before.prepare(0, model)
+    resumed, fresh = (objective(random_ids(9, seed=1), precompute=True) for _ in range(2))
+    resumed.load_state(before.state())
+    for one in (resumed, fresh):
+        one.prepare(4, model)
+    assert resumed.loss(model, *one_batch(resumed))[0].item() == fresh.loss(model, *one_batch(fresh))[0].item()
 
 
 def test_eight_batches_of_one_have_the_gradient_of_one_batch_of_eight(policy: Any, tmp_path: Path) -> None:

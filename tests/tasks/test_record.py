@@ -17,11 +17,11 @@ from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
     FREE_TO_CHANGE,
     check_against_record,
+    check_origin,
     describe_result,
     limits_asked,
     model_sizes,
     summary_of,
-    warn_of_other_inputs,
 )
 from tuppence.training.config import TrainConfig
 
@@ -117,8 +117,15 @@ def test_a_summary_has_three_keys_whatever_the_record_has() -> None:
 
 def test_a_checkpoint_of_a_run_on_other_data_is_told(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = run.checkpoints / "step-00000004"
-    warn_of_other_inputs(checkpoint, job(run.path))
+    assert check_origin(checkpoint, job(run.path)) == run
     assert capsys.readouterr().err == ""
     other = dataclasses.replace(job(run.path), inputs={"data": {"path": "mine.tsv", "fingerprint": "mine"}})
-    warn_of_other_inputs(checkpoint, other)
+    check_origin(checkpoint, other)
     assert "is of a run on other data: it goes on here on mine.tsv" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: RunDir) -> None:
+    run.update_record(base={"path": "runs/first", "fingerprint": "first"})
+    other = dataclasses.replace(job(run.path), inputs={"base": {"path": "runs/second", "fingerprint": "second"}})
+    with pytest.raises(InputError, match="is of a run with another base, runs/first"):
+        check_origin(run.checkpoints / "step-00000004", other)

@@ -191,6 +191,7 @@ def split_by(expression: str) -> dict[str, Any]:
         (put("added_tokens", 0, "id", value="x"), "id is missing or malformed"),
         (put("added_tokens", 0, "id", value=5), r"has the id 261 and, as an added token, 5"),
         (put("added_tokens", value=[{"id": 1, "content": "a"}] * 2), "the added token 'a' is given twice"),
+        (put("added_tokens", value=[{"id": 1, "content": "hello", "special": False}]), "'hello' is no special token"),
         (put("added_tokens", value=7), "content is missing or malformed"),
     ],
 )

@@ -24,6 +24,7 @@ from tuppence.training.checkpoint import (
     remove_leftovers,
     save_checkpoint,
     set_aside_after,
+    verify_checkpoint,
 )
 
 
@@ -80,6 +81,12 @@ def test_a_checkpoint_that_is_not_there_is_an_input_error(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="no checkpoint"):
         load_checkpoint(tmp_path / "step-00000001")
     assert newest_good_checkpoint(tmp_path / "nowhere") is None
+
+
+def test_a_run_that_is_taken_for_a_checkpoint_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(InputError, match="is a run, not a checkpoint"):
+        verify_checkpoint(tmp_path)
 
 
 def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:

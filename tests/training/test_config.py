@@ -7,11 +7,9 @@ import pytest
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
 from tuppence.tasks.pretrain import PretrainConfig
-from tuppence.training.config import TrainConfig
 
 
-def test_lr_is_short_for_learning_rate_and_wins_over_the_recipe() -> None:
-    assert TrainConfig(lr=2e-3).learning_rate == 2e-3  # type: ignore[call-arg]
+def test_lr_is_short_for_learning_rate() -> None:
     config = load_config(PretrainConfig, overrides=["train.learning_rate=1e-3", "train.lr=3e-4"])
     assert config.train.learning_rate == 3e-4
 

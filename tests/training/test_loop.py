@@ -105,6 +105,19 @@ def test_a_signal_during_evaluation_leaves_a_checkpoint_of_that_step(tmp_path: P
     ]
 
 
+def test_a_signal_during_the_last_evaluation_is_no_end(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.on_evaluation = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        toy_loop(tmp_path, objective).run()
+    continued, whole = toy_loop(tmp_path), toy_loop(tmp_path / "whole")
+    for loop in (continued, whole):
+        loop.run()
+    assert torch.equal(weights(whole), weights(continued))
+    assert whole.state.evaluated_step == continued.state.evaluated_step == 12
+    assert whole.state.best_val_loss == continued.state.best_val_loss
+
+
 def test_evaluating_and_checkpointing_often_changes_nothing(tmp_path: Path) -> None:
     never = toy_loop(tmp_path / "never", eval_every=0)
     always = toy_loop(tmp_path / "always", eval_every=1, checkpoint_every=1)

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from tuppence.cli import options
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 
 LIFE = (
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    options.begin()
     _register_verbs()
     try:
         _refuse_remote_folders(arguments)

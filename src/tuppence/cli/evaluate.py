@@ -153,8 +153,9 @@ def _show_several(results: dict[str, Any]) -> None:
 def _difference(found: dict[str, Any] | None) -> str:
     if found is None:
         return "not scored on the same rows: no comparison"
-    numbers = f"{found['difference']:+.4f}  [{found['low']:+.4f}, {found['high']:+.4f}]"
-    return f"{numbers}  over {found['units']:,} {found['unit']}"
+    known = found["low"] is not None
+    around = f"[{found['low']:+.4f}, {found['high']:+.4f}]" if known else "[no interval: too few]"
+    return f"{found['difference']:+.4f}  {around}  over {found['units']:,} {found['unit']}"
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,15 @@ Track = Annotated[str, typer.Option(help="none or tensorboard.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
+_command_began: float | None = None
+
+
+def begin() -> None:
+    """Notes when the command line began: time and money count from there, imports and all."""
+    global _command_began
+    _command_began = time.monotonic()
+
+
 def overrides(given: list[str] | None, **flags: Any) -> list[str]:
     """What stands over the recipe: `--set`, then each flag that was given, by its key ("train__max_steps")."""
     named = [f"{key.replace('__', '.')}={value}" for key, value in flags.items() if value is not None]
@@ -39,7 +49,9 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
     from tuppence.tasks.job import RunOptions
 
     price = Rate(rate, "given by --rate") if rate else Rate()
-    return RunOptions(max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track)
+    return RunOptions(
+        max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track, began=_command_began
+    )
 
 
 def tell(out: Path, summary: dict[str, Any], json: bool, example: str) -> None:

@@ -6,9 +6,9 @@ Used by every training verb. It does not know any schema itself: the rooms defin
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,10 +16,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tuppence.core.errors import InputError
 
 CONFIG_LIMIT_BYTES = 2**20
+VALUES_LIMIT = 100_000
 
 
 class Section(BaseModel):
-    """Base of every schema: immutable, and an unknown key is an error."""
+    """Base of every schema: immutable, and an unknown key is an error.
+
+    Attributes:
+        short_names: what fingers type instead of a key.
+    """
+
+    short_names: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
 
@@ -45,9 +52,9 @@ def load_config(schema: type[Schema], path: Path | None = None, overrides: Seque
         >>> load_config(Config, overrides=["train.learning_rate=3e-4"]).train.learning_rate
         0.0003
     """
-    values = read_yaml(path) if path is not None else {}
+    values = _spelled_out(schema, read_yaml(path), path) if path is not None else {}
     for override in overrides:
-        _set(values, override)
+        _set(schema, values, override)
     try:
         return schema.model_validate(_over_defaults(schema, values))
     except ValidationError as error:
@@ -62,6 +69,8 @@ def _over_defaults(schema: type[BaseModel], values: dict[str, Any]) -> dict[str,
     merged = dict(values)
     for name, field in schema.model_fields.items():
         given = merged.get(name)
+        if given is None and name in merged and isinstance(field.default, BaseModel):
+            del merged[name]  # a section with nothing in it
         if isinstance(field.default, BaseModel) and isinstance(given, dict):
             merged[name] = {**field.default.model_dump(exclude_unset=True), **given}
     return merged
@@ -76,10 +85,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > CONFIG_LIMIT_BYTES:
             raise InputError(f"{path} is larger than a configuration can be", "is it the right file?")
-        values = yaml.load(path.read_text(encoding="utf-8"), _OneValueAKey)  # a SafeLoader
+        values = _parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML: {line}", "see configs/ for examples") from error
     if values is None:
@@ -87,6 +96,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} does not hold a mapping of keys to values", "see configs/ for examples")
     return values
+
+
+def _parse_yaml(text: str) -> Any:
+    """The value of a YAML document.
+
+    Raises:
+        yaml.YAMLError: it is not YAML, has a key twice, or grows beyond measure.
+        ValueError: a date or a number that there is not.
+        RecursionError: it is nested too deeply.
+    """
+    loader = _OneValueAKey(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _size_of(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size_of(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node comes to when every alias is written out: a few lines can mean billions."""
+    if id(node) not in known:
+        known[id(node)] = VALUES_LIMIT  # met again inside itself, it has no end
+        parts = node.value if isinstance(node, yaml.SequenceNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_size_of(part, known) for part in parts)
+    if known[id(node)] >= VALUES_LIMIT:
+        raise yaml.YAMLError(f"it means more than {VALUES_LIMIT:,} values")
+    return known[id(node)]
 
 
 class _OneValueAKey(yaml.SafeLoader):
@@ -107,20 +148,44 @@ def dump_yaml(values: Any) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _set(values: dict[str, Any], override: str) -> None:
+def _spelled_out(schema: type[BaseModel], values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A file's sections with every short name written out."""
+    whole = dict(values)
+    for name, given in values.items():
+        if isinstance(given, dict):
+            whole[name] = {_spell_out(schema, [name], key): value for key, value in given.items()}
+            if len(whole[name]) < len(given):
+                both = next(key for key in given if _spell_out(schema, [name], key) != key)
+                raise InputError(f"{path}: {name}.{both} stands there twice, short and long", "write it once")
+    return whole
+
+
+def _spell_out(schema: type[BaseModel], sections: Sequence[str], key: str) -> str:
+    """The name of a key that may be a short one."""
+    for section in sections:
+        field = schema.model_fields.get(section)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return key
+        schema = field.annotation
+    return schema.short_names.get(key, key) if issubclass(schema, Section) else key
+
+
+def _set(schema: type[BaseModel], values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {override!r} is not KEY=VALUE", "for example --set train.learning_rate=3e-4")
     *parents, last = key.strip().split(".")
     place = values
     for parent in parents:
-        below = place.setdefault(parent, {})
+        if place.get(parent) is None:  # absent, or a section with nothing in it
+            place[parent] = {}
+        below = place[parent]
         if not isinstance(below, dict):
             raise InputError(f"--set {override!r}: {parent} is a value, not a section", "check the key")
         place = below
     try:
-        place[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        place[_spell_out(schema, parents, last)] = _parse_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"--set {override!r}: the value is not valid YAML", "quote it") from error
 
 

@@ -117,6 +117,14 @@ class RunDir:
         record = self.read_record() if self.exists() else {}
         write_text(self.record_file, dump_yaml({**record, **changes}))
 
+    def find(self, named: str) -> Path | None:
+        """A file or folder that the record names, wherever we are: as it stands there, or as seen from a folder above
+        the run. None where it is gone."""
+        for place in (Path(), *self.path.resolve().parents):
+            if (place / named).exists():
+                return place / named
+        return None
+
     def mark(self) -> dict[str, int]:
         """The present size in bytes of each log, made durable; kept in a checkpoint for `rewind`."""
         sizes = {}

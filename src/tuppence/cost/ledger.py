@@ -41,17 +41,23 @@ class Ledger:
         rate: the price of an hour.
         cap: what the run may spend over all attempts, in dollars; only recorded here, kept by `Limits`.
         clock: seconds, monotonic.
+        began: when the attempt did, on that clock: what came before the ledger is on its bill. Now, by default.
     """
 
     def __init__(
-        self, path: Path | None, rate: Rate, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path | None,
+        rate: Rate,
+        cap: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        began: float | None = None,
     ) -> None:
         self.path, self.rate, self.cap = path, rate, cap
         attempts = read_attempts(path) if path else []
         self.attempt = len(attempts) + 1
         self.spent_before = sum(attempt.dollars for attempt in attempts)
         self._clock = clock
-        self._start = self._last_tick = clock()
+        self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
     def seconds(self) -> float:

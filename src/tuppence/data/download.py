@@ -8,6 +8,7 @@ the right length and sha256 gets its final name. Called by `tuppence data get`.
 from __future__ import annotations
 
 import http.client
+import re
 import shutil
 import time
 import urllib.error
@@ -189,6 +190,10 @@ def _continues(response: Any, have: int) -> bool:
 
 
 def _total(response: Any, have: int) -> int | None:
+    """The size of the whole file. A server may send less of a range than was asked for, and says so in the range."""
+    whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    if have and whole is not None:
+        return int(whole[1])
     length = response.headers.get("Content-Length")
     return have + int(length) if length and length.isdigit() else None
 

@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuppence.core.console import note, progress, warn
-from tuppence.core.errors import InputError
+from tuppence.core.console import counted, note, progress, warn
+from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.data import selection
 from tuppence.data.inputs import find_sources
@@ -33,6 +33,7 @@ from tuppence.data.shards import (
     ShardIndex,
     ShardRecord,
     SplitRecord,
+    TokenShards,
     dtype_of,
     read_index,
     tokenizer_folder,
@@ -196,6 +197,13 @@ def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSu
         return None
     index = read_index(out)
     if index.request == digest:
+        try:
+            for split in index.splits:
+                TokenShards.open(out, split).document_offsets  # noqa: B018  its file is read and checked here
+        except CorruptFileError as error:
+            warn(f"{error.message}: preparing {out} again")
+            (out / INDEX_NAME).unlink()
+            return None
         note(f"{out} is prepared already, nothing to do")
         return _summary(out, index, len(index.shards), 0.0)
     if index.tokenizer_sha256 != tokenizer.fingerprint:
@@ -232,12 +240,12 @@ def _locked(out: Path) -> Iterator[None]:
 def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
     """What is finished; everything else that an earlier run left is cleared away."""
     state = Progress(out, digest, dtype_of(tokenizer.vocab_size))
-    keep = {shard.record.file for shard in state.finished}
+    keep = {STATE_NAME, *(shard.record.file for shard in state.finished)}  # without the state nobody could go on
     for path in out.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in keep:
             path.unlink()
-    if keep:
-        note(f"going on after {len(keep)} finished shard{'s'[: len(keep) > 1]}")
+    if state.finished:
+        note(f"going on after {counted(len(state.finished), 'finished shard')}")
     state.save()
     tokenizer.save(tokenizer_folder(out))
     fsync_folder(out)

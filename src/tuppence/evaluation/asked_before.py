@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tuppence.core import console
-from tuppence.core.rundir import RunDir
 from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.trained_rows import digest_of, read_trained_rows
+from tuppence.evaluation.subject import lineage
 from tuppence.evaluation.task import Numbers
 
 
@@ -26,11 +26,9 @@ def asked_before(folder: Path, path: str, rows: Iterable[object]) -> Numbers:
         rows: anything that `leaks.prompt_of` knows.
 
     Returns:
-        {"rows_trained_on": how many}; None where no run says what it was trained on.
+        {"rows_trained_on": how many}; None where no run says what it was trained on, or one of them is gone.
     """
-    known = _trained_on(folder)
-    if not known:
-        return {"rows_trained_on": None}
+    known, lost = _trained_on(folder)
     digests = [digest_of(prompt_of(row)) for row in rows]
     count = sum(digest in known for digest in digests)
     if count:
@@ -38,21 +36,18 @@ def asked_before(folder: Path, path: str, rows: Iterable[object]) -> Numbers:
             f"{folder} was trained on {count:,} of the {console.counted(len(digests), 'row')} of {path}:"
             " what it answers there says little of new ones"
         )
-    return {"rows_trained_on": count}
+    elif known and lost:
+        console.warn(f"{lost}, which {folder} comes from, is not here: whether it was trained on {path} is not known")
+    return {"rows_trained_on": None if not known or (lost and not count) else count}
 
 
-def _trained_on(folder: Path) -> set[str]:
-    """The digests of a run and of those that it comes from."""
+def _trained_on(folder: Path) -> tuple[set[str], str | None]:
+    """The digests of a run and of those that it comes from; and the base that is not to be found, if there is one."""
     known: set[str] = set()
-    seen: list[Path] = []
-    place: Path | None = folder
-    while place is not None and place.resolve() not in seen:
-        seen.append(place.resolve())
-        run = next((RunDir(one) for one in (place, place.resolve().parent) if RunDir(one).exists()), None)
-        if run is None:
-            break
+    lost: str | None = None
+    for run, record in lineage(folder):
         known |= read_trained_rows(run.path)
-        base = run.read_record().get("base")
+        base = record.get("base")
         named = base.get("path") if isinstance(base, dict) else None
-        place = Path(named) if isinstance(named, str) else None
-    return known
+        lost = named if isinstance(named, str) and run.find(named) is None else None
+    return known, lost

@@ -27,13 +27,13 @@ class Difference:
 
     Attributes:
         difference: of the metric.
-        low, high: the ends of its 95 % interval.
+        low, high: the ends of its 95 % interval; None where it rests on one unit, which says nothing of others.
         units, unit: on how many rows (or blocks of text) it rests.
     """
 
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     units: int
     unit: str
 
@@ -55,14 +55,16 @@ def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Differ
     if not both.any() or not np.array_equal(reference.weights[both], other.weights[both]):
         return None
     values, weights = (other.values - reference.values)[both], reference.weights[both]
+    difference, count = float(values.sum() / weights.sum()), len(values)
+    if count < 2:
+        return Difference(difference, None, None, count, reference.unit)
     random = np.random.default_rng(seed)
-    count = len(values)
     drawn = []
     for start in range(0, RESAMPLES, step := max(1, _AT_ONCE // count)):
         rows = random.integers(0, count, (min(step, RESAMPLES - start), count))
         drawn.append(values[rows].sum(axis=1) / weights[rows].sum(axis=1))
     low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
-    return Difference(float(values.sum() / weights.sum()), float(low), float(high), count, reference.unit)
+    return Difference(difference, float(low), float(high), count, reference.unit)
 
 
 def compare(outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 from tuppence.core import console, files
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
+from tuppence.data.records.tables import BAD_ROW_HINT
 from tuppence.evaluation.answers import exact_match
 from tuppence.evaluation.classification import classification
 from tuppence.evaluation.classifier import load_classifier
@@ -26,7 +27,7 @@ from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
 from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.reward import reward
-from tuppence.evaluation.rows import find_file
+from tuppence.evaluation.rows import bad_row, find_file
 from tuppence.evaluation.subject import (
     CLASSIFIER,
     LANGUAGE_MODEL,
@@ -106,9 +107,15 @@ def evaluate_several(
         InputError: as in `evaluate`, or the same run twice.
     """
     names = names_of(folders)
+    kinds = {name: kind_of(folder) for name, folder in zip(names, folders, strict=True)}
+    other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
+    if other is not None:
+        raise InputError(
+            f"{names[0]} is a {kinds[names[0]]} and {other} a {kinds[other]}", "compare models of one kind"
+        )
     outcomes: dict[str, dict[str, Outcome]] = {}
     for name, folder in zip(names, folders, strict=True):
-        place = out / Path(name).name if out else None
+        place = out / "-".join(Path(name).parts).lstrip("/-.") if out else None
         outcomes[name] = _outcomes(folder, tasks, settings or Settings(), device, precision, place)
     results = {
         "runs": {name: {task: one.numbers for task, one in found.items()} for name, found in outcomes.items()},
@@ -175,7 +182,12 @@ def _outcomes(
             console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
     outcomes = {}
     for task in tasks:
-        outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)
+        try:
+            outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)
+        except InputError as error:
+            if error.hint == BAD_ROW_HINT:  # no row is skipped here: all models answer the same questions
+                raise bad_row(error.message) from error
+            raise
         if out is not None:  # task by task: what is done stays done
             _keep(out / RESULTS_NAME, {task: outcomes[task].numbers})
         if on_result is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, read_table
+from tuppence.data.records.tables import Row, read_table
 from tuppence.storage import open_store, split_url
 
 TABLE_LIMIT_BYTES = 2**28
@@ -71,14 +71,7 @@ def read_rows(path: str, limit: int | None = None) -> RowFile:
     if path.lower().endswith(".parquet"):
         rows = list(_parquet_rows(path))
     else:
-        try:
-            rows = read_table(path).rows
-        except CorruptFileError:
-            raise
-        except InputError as error:
-            if error.hint != BAD_ROW_HINT:
-                raise
-            raise bad_row(error.message) from error  # no row is skipped here: all models answer the same questions
+        rows = read_table(path).rows
     if not rows:
         raise InputError(f"{path} holds no rows", "name a file that has some")
     return RowFile(path, sha256_of(path), rows[:limit])

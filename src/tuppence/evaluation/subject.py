@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,9 +99,35 @@ def load_subject(folder: Path, device: str = "auto", precision: str = "auto") ->
     return Subject(folder, model, tokenizer, device, choose_precision(device, precision))
 
 
+def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:
+    """A run with its record, then the run that it started from, and so on to the first.
+
+    It ends where a base is no run, or where there is none at the place that the record names.
+
+    Args:
+        folder: a run, or the `model` folder of one.
+    """
+    place: Path | None = folder
+    seen: set[Path] = set()
+    while place is not None:
+        places = (place, place.resolve().parent) if place.name == "model" else (place,)
+        run = next((RunDir(one) for one in places if RunDir(one).exists()), None)
+        if run is None or run.path.resolve() in seen:
+            return
+        seen.add(run.path.resolve())
+        record = run.read_record()
+        yield run, record
+        base = record.get("base")
+        named = base.get("path") if isinstance(base, dict) else None
+        place = run.find(named) if isinstance(named, str) else None
+
+
 def data_of_run(folder: Path) -> str | None:
-    """The DATA folder a run was trained on, as its run.yaml says; None where it does not say, or is no run."""
-    run = RunDir(folder)
-    data = run.read_record().get("data") if run.exists() else None
-    path = data.get("path") if isinstance(data, dict) else None
-    return path if isinstance(path, str) else None
+    """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
+    for run, record in lineage(folder):
+        data = record.get("data")
+        path = data.get("path") if isinstance(data, dict) else None
+        if isinstance(path, str) and "base" not in record:
+            found = run.find(path)
+            return path if found is None else str(found)
+    return None

@@ -137,6 +137,8 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
         CorruptFileError: a file is torn or not what it says.
     """
     config = _read_config(folder)
+    if config.get("modules_to_save") == ["score"]:
+        raise InputError(f"{folder} is the adapter of a classifier", "give the run's own folder, or its model/")
     for key, plain in _PLAIN.items():
         if key in config and config[key] not in plain:
             raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r}", f"only {plain[0]!r} is implemented")

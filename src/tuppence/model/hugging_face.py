@@ -34,6 +34,14 @@ _TRANSPOSED = ("attention.qkv.weight", "attention.projection.weight", "mlp.expan
 # Masks that old versions of transformers saved beside the weights. They hold no knowledge.
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
 
+# transformers' names for the same in every model, which it reads in a GPT-2's config.json as well
+_OTHER_NAMES = {
+    "hidden_size": "n_embd",
+    "max_position_embeddings": "n_positions",
+    "num_attention_heads": "n_head",
+    "num_hidden_layers": "n_layer",
+}
+
 # Options that change the logits, and the only value we compute. transformers' defaults, where a config omits them.
 _FIXED = {
     "activation_function": "gelu_new",
@@ -201,6 +209,7 @@ def config_from_hugging_face(values: Any) -> ModelConfig:
     if "quantization_config" in values:
         raise InputError("config.json: quantization_config: quantized weights cannot be read", hint)
 
+    values = {**{ours: values[theirs] for theirs, ours in _OTHER_NAMES.items() if theirs in values}, **values}
     sizes = {key: _integer(values, key) for key in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")}
     if values.get("n_inner") not in (None, 4 * sizes["n_embd"]):
         raise InputError(f"config.json: n_inner is {values['n_inner']!r}; only 4 × n_embd is implemented", hint)

@@ -21,6 +21,7 @@ from tuppence.model.hugging_face import is_mask_buffer, is_transposed, our_name,
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _FLOATS = ("F16", "BF16", "F32", "F64")
 
 
@@ -36,9 +37,10 @@ def tensor_files(place: Path) -> dict[str, Path]:
         return dict.fromkeys(_header(whole), whole)
     if index.is_file():
         return _read_index(index)
-    if (place / "pytorch_model.bin").is_file():
+    pickled = next((name for name in _PICKLED if (place / name).is_file()), None)
+    if pickled is not None:
         raise InputError(
-            f"{place} has its weights in pytorch_model.bin, a pickle, which can run code when opened",
+            f"{place} has its weights in {pickled}: pickles, which can run code when opened",
             "convert it with transformers: model.save_pretrained(folder) writes model.safetensors",
         )
     raise InputError(f"{place} has no {WEIGHTS}", "give a complete Hugging Face GPT-2 folder")

@@ -96,10 +96,13 @@ def load_model(
         CorruptFileError: a file is torn or not what it says.
     """
     place = model_folder(folder)
-    config, _ = _read_config(place, dropout)
+    config, values = _read_config(place, dropout)
+    stored = tensor_files(place)
+    if values.get("tie_word_embeddings") is False and "lm_head.weight" not in stored:
+        raise InputError(f"{place} has a head of its own, and no lm_head.weight", "give the whole model")
     with torch.device("meta"):
         model = GPT(config)
-    _fill(model, tensor_files(place), place, dtype or torch.float32)
+    _fill(model, stored, place, dtype or torch.float32)
     if adapters.is_adapter(Path(folder)):
         adapters.load_adapter(model, Path(folder), base_sha256=fingerprint(place))
         merged = merged_state(model)

@@ -9,6 +9,7 @@ first loss is ln 2, as policy and reference agree. `run_dpo` is what `tuppence a
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,17 +136,31 @@ class Preferences(PairObjective):
         return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
 
     def state(self) -> dict[str, Tensor]:
-        """The table, and whether there is to be one: a run ends in the way in which it began."""
+        """The table and the pairs it is of, and whether there is to be one: a run ends in the way in which it began."""
         state = {"precompute": torch.tensor(self._precompute)}
-        return state if self._table_N2 is None else {**state, "reference": self._table_N2.cpu()}
+        if self._table_N2 is None:
+            return state
+        return {**state, "reference": self._table_N2.cpu(), "pairs": self._pairs_digest()}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        if not {"precompute"} <= tensors.keys() <= {"precompute", "reference"}:
+        """Of other pairs, the table is made again, where the reference can still be told from what was trained."""
+        keys = tensors.keys()
+        if keys not in ({"precompute"}, {"precompute", "reference", "pairs"}):
             raise ValueError("it has no reference log-probabilities")
-        table_N2 = tensors.get("reference")
-        if table_N2 is not None and table_N2.shape != (len(self.pairs), 2):
-            raise ValueError(f"its reference is of {len(table_N2):,} pairs, and there are {len(self.pairs):,}")
-        self._precompute, self._table_N2 = bool(tensors["precompute"]), table_N2
+        self._precompute, self._table_N2 = bool(tensors["precompute"]), None
+        if "reference" not in keys:
+            return
+        if torch.equal(tensors["pairs"], self._pairs_digest()):
+            self._table_N2 = tensors["reference"]
+        elif self._choice.full:
+            raise ValueError("its reference log-probabilities are of other pairs, and the reference is not kept")
+
+    def _pairs_digest(self) -> Tensor:
+        """sha256 of all pairs in their order, as 32 bytes."""
+        digest = hashlib.sha256()
+        for pair in (*self.pairs.train, *self.pairs.val):
+            digest.update(pair.ids.tobytes() + pair.branches.tobytes())
+        return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
     # ---- the reference ---------------------------------------------------------------------------------------
 
@@ -157,7 +172,8 @@ class Preferences(PairObjective):
             return branch_log_probabilities(model, tokens_BT, branches_BT)[0]
 
     def _make_table(self, model: GPT) -> Tensor:
-        """One pass over all pairs. Where there is no table yet, no step was made: the model is its own reference."""
+        """One pass over all pairs. The reference is the model without its adapter; where it has none, there was no step
+        yet, and it is the model itself."""
         rows = [*self.pairs.train, *self.pairs.val]
         device = model.token_embedding.weight.device
         table_N2 = torch.zeros(len(rows), 2)

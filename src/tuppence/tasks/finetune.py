@@ -23,7 +23,7 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
 from tuppence.data.buckets import Buckets, batches_by_length
-from tuppence.data.records.leaks import count_shared, normalise, prompt_of
+from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of
 from tuppence.data.records.splits import hold_out
 from tuppence.model.adapters import is_adapter, save_adapter
 from tuppence.model.config import ModelConfig
@@ -130,8 +130,10 @@ def part_rows(
 
     Args:
         read: the rows of a file.
-        val: the file of the held-out rows; without one, `fraction` of `data` is held out by a hash of the prompts.
-        key: what makes two rows of `data` and `val` the same.
+        val: the file of the held-out rows; without one, `fraction` of `data` is held out by a hash of how they open,
+            so that dialogues that begin alike are on one side.
+        key: what makes two rows of `data` and `val` the same. A dialogue of `data` is left out, too, where one of `val`
+            is its beginning.
         noun: what a row is called.
 
     Raises:
@@ -139,12 +141,12 @@ def part_rows(
     """
     rows = list(read(data))
     if val is None:
-        return hold_out(rows, fraction, seed=seed, key=prompt_of)
+        return hold_out(rows, fraction, seed=seed, key=opening_of)
     held_out = list(read(val))
-    shared = count_shared(map(key, rows), [key(row) for row in held_out])
+    shared = count_shared((key(lesson) for row in rows for lesson in lessons_of(row)), [key(row) for row in held_out])
     if shared.count:
         known = {normalise(key(row)) for row in held_out}
-        rows = [row for row in rows if normalise(key(row)) not in known]
+        rows = [row for row in rows if not any(normalise(key(lesson)) in known for lesson in lessons_of(row))]
         warn(f"{counted(shared.count, noun)} of {val} also in {data}: left out of training")
     if not rows:
         raise InputError(f"every {noun} of {data} is in {val}", "give another validation file, or none")

@@ -27,6 +27,7 @@ class RunOptions:
         rate: what an hour of this machine costs.
         resume: "auto", "never", or the folder of a checkpoint.
         track: "none" or "tensorboard".
+        began: when the command did, in seconds of `time.monotonic`: the limits count from there. None: with the run.
     """
 
     max_minutes: float | None = None
@@ -34,6 +35,7 @@ class RunOptions:
     rate: Rate = field(default_factory=Rate)
     resume: str = "auto"
     track: str = "none"
+    began: float | None = None
 
 
 @dataclass(frozen=True)

@@ -61,14 +61,28 @@ def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str
     return record
 
 
-def warn_of_other_inputs(checkpoint: Path, job: Job) -> None:
-    """Says it where a checkpoint that was asked for comes from a run on other inputs: that may be meant."""
+def check_origin(checkpoint: Path, job: Job) -> RunDir:
+    """The run of a checkpoint that was asked for. Other data may be meant, and are said; nothing else may differ.
+
+    Raises:
+        InputError: it was trained from another base, with another tokenizer, or for another reward.
+    """
     run = RunDir(checkpoint.resolve().parent.parent)
     record = run.read_record() if run.exists() else {}
     for name, value in job.inputs.items():
         before = record.get(name)
         if isinstance(before, dict) and before.get("fingerprint") != value["fingerprint"]:
-            warn(f"{checkpoint} is of a run on other {name}: it goes on here on {value.get('path', 'ours')}")
+            if name != "data":
+                raise InputError(
+                    f"{checkpoint} is of a run with another {name}{_where(before)}",
+                    f"continue it with that {name}, or begin without --resume",
+                )
+            warn(f"{checkpoint} is of a run on other data: it goes on here on {value.get('path', 'ours')}")
+    return run
+
+
+def _where(named: dict[str, Any]) -> str:
+    return f", {named['path']}" if "path" in named else ""
 
 
 def _settings(job: Job) -> dict[str, dict[str, Any]]:

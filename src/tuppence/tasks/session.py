@@ -24,13 +24,13 @@ from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
     check_against_record,
+    check_origin,
     limits_asked,
     model_sizes,
     new_record,
     now,
     result_of,
     summary_of,
-    warn_of_other_inputs,
 )
 from tuppence.training.checkpoint import verify_checkpoint
 from tuppence.training.compilation import worth_compiling
@@ -58,9 +58,10 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     run, config = RunDir(job.out), job.train
     check_tracker(options.track)
     resume = Path(options.resume) if options.resume not in ("auto", "never") else None
+    origin: RunDir | None = None
     if resume is not None:
         verify_checkpoint(resume)
-        warn_of_other_inputs(resume, job)
+        origin = check_origin(resume, job)
     record = check_against_record(run, job, options)
     whole = (job.out / "model" / "config.json").is_file()
     if record.get("status") == "done" and whole and record.get("limits") == limits_asked(config, options):
@@ -101,10 +102,10 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         let_go = run.claim()
         run.update_record(**new_record(run, job, options, machine, precision), **model_sizes(model))
         if job.rows:
-            write_trained_rows(job.out, job.rows)
+            write_trained_rows(job.out, job.rows, origin=None if origin is None else origin.path)
         _announce(model, limits, tokens_per_step, machine)
     world.wait()
-    ledger = Ledger(run.ledger_file if world.leads else None, options.rate, options.budget)
+    ledger = Ledger(run.ledger_file if world.leads else None, options.rate, options.budget, began=options.began)
     loop = Loop(
         objective=objective,
         model=model,

@@ -317,6 +317,11 @@ def _parse_added(added: Any) -> dict[str, int]:
                     f"the added token {name_of(name)} has {key}, which changes the text around it",
                     f"set {key} to false in a copy of the file",
                 )
+        if token.get("special") is False and not _LOOKS_SPECIAL.fullmatch(name):
+            raise InputError(
+                f"the added token {name_of(name)} is no special token: every text that has it is cut there",
+                "only byte-level BPE without such tokens can be used",
+            )
         if name in specials:
             raise InputError(f"the added token {name_of(name)} is given twice", "remove one of them")
         specials[name] = identity

@@ -93,6 +93,8 @@ def verify_checkpoint(path: Path) -> None:
     """
     if not path.is_dir():
         raise InputError(f"there is no checkpoint at {path}", "give a folder such as RUN/checkpoints/step-00000400")
+    if (path / "checkpoints").is_dir():
+        raise InputError(f"{path} is a run, not a checkpoint", f"name a folder of {path / 'checkpoints'}")
     again = "remove this checkpoint, or restore it"
     manifest = read_json(path / "MANIFEST.json", limit=2**20) if (path / "MANIFEST.json").exists() else None
     if not isinstance(manifest, dict) or set(manifest) != set(FILES):

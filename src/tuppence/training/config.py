@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,14 +47,7 @@ class TrainConfig(Section):
     keep_checkpoints: int = Field(2, ge=1, description="the newest ones kept; the best is kept besides")
     seed: int = Field(1, ge=0, lt=2**31)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_out(cls, values: Any) -> Any:
-        """`--set train.lr=3e-4` is what fingers type; it wins over a recipe's learning_rate."""
-        if isinstance(values, dict) and "lr" in values:
-            short = values["lr"]
-            values = {**{key: value for key, value in values.items() if key != "lr"}, "learning_rate": short}
-        return values
+    short_names: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

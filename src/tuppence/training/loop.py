@@ -160,10 +160,11 @@ class Loop:
 
     def finish(self, ending: str) -> str:
         """Saves, evaluates once more unless interrupted, and writes the result from the best weights."""
-        interrupted = self.signals.requested
         self.optimizers.zero_grad()
-        if interrupted is None and self.state.step > 0 and self.state.evaluated_step != self.state.step:
+        if self.signals.requested is None and self.state.step > 0 and self.state.evaluated_step != self.state.step:
             self.evaluate()
+            self.decide()  # a signal may have cut it short, on any rank: then the run is not done
+        interrupted = self.signals.requested
         if self.keeper.saved_step != self.state.step:
             self.save()
         if self.world.leads:

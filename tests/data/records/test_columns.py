@@ -106,3 +106,17 @@ def test_text_without_columns_is_refused_by_the_name_of_its_file() -> None:
         with pytest.raises(InputError, match=message) as refusal:
             read_columns(path, "Just one column\nof text\n")
         assert ".json, .jsonl, .csv or .tsv" in refusal.value.hint
+
+
+def test_a_first_line_with_the_columns_that_were_asked_for_names_them() -> None:
+    text = "Class Index,Title,Description\n3,Oil rises,Prices rose again\n1,Vote,Votes are counted\n"
+    assert read_columns("news.csv", text).names == ["0", "1", "2"]
+    found = read_columns("news.csv", text, named=["Description", "Class Index"])
+    assert found.names == ["Class Index", "Title", "Description"]
+    assert next(found.records).cells == ["3", "Oil rises", "Prices rose again"]
+    assert read_columns("news.csv", text, named=["Description", "Other"]).names == ["0", "1", "2"]
+
+
+def test_a_cell_may_be_longer_than_csvs_own_limit() -> None:
+    long = "x" * 200_000
+    assert cells("long.csv", f'text,label\n"{long}",a\nshort,b\n')[0] == [long, "a"]

@@ -104,3 +104,14 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
 def test_rows_of_no_known_format_are_refused(write: Write) -> None:
     with pytest.raises(InputError, match="no instructions that we recognise: its rows have text, label"):
         read_conversations(write("rows.jsonl", [{"text": "a", "label": "b"}]))
+
+
+def test_a_system_message_beside_the_turns_comes_first(write: Write) -> None:
+    talk = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    rows = [{"conversations": talk, "system": "Be brief."}, {"conversations": talk, "system": ""}]
+    found = read_conversations(write("rows.jsonl", rows)).rows
+    assert [[message.role for message in row.messages] for row in found] == [
+        ["system", "user", "assistant"],
+        ["user", "assistant"],
+    ]
+    assert found[0].messages[0].content == "Be brief."

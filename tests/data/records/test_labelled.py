@@ -105,3 +105,16 @@ def test_a_text_column_taken_for_the_label_is_noticed(write: Write) -> None:
     path = write("rows.jsonl", [{"text": "t", "label": f"sentence {row}"} for row in range(1001)])
     with pytest.raises(InputError, match="'label' has 1,001 different values, more than 1,000"):
         read_labelled(path)
+
+
+def test_one_is_one_whether_written_as_a_whole_number_or_not_and_nan_is_no_label(write: Write) -> None:
+    rows = [{"text": "a", "label": 1}, {"text": "b", "label": 1.0}, {"text": "c", "label": 2.5}]
+    assert [row.label for row in read_labelled(write("rows.jsonl", rows)).rows] == ["1", "1", "2.5"]
+    with pytest.raises(InputError, match="row 4: it has no label"):
+        read_labelled(write("nan.jsonl", [*rows, {"text": "d", "label": float("nan")}]))
+
+
+def test_a_header_without_a_word_we_know_is_found_by_the_columns_that_are_named(write: Write) -> None:
+    path = write("news.csv", "Class Index,Title,Description\n3,Oil rises,Prices rose\n1,Vote,Votes counted\n")
+    found = read_labelled(path, text_column="Description", label_column="Class Index")
+    assert [(row.text, row.label) for row in found.rows] == [("Prices rose", "3"), ("Votes counted", "1")]

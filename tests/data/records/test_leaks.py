@@ -16,6 +16,8 @@ from tuppence.data.records.leaks import (
     count_in_corpus,
     count_rows_in_corpus,
     count_shared,
+    lessons_of,
+    opening_of,
     prompt_of,
 )
 from tuppence.data.records.preferences import Preference
@@ -114,3 +116,11 @@ def test_a_row_leaks_if_any_of_its_long_texts_stands_in_the_corpus(tmp_path: Pat
     corpus = ["It was late,", f" {ending.upper()}, shouting. The end."]
     assert count_rows_in_corpus(corpus, table) == Leak(count=1, compared=2, examples=(ending,))
     assert count_rows_in_corpus(["Nothing of the kind."], table).count == 0
+
+
+def test_dialogues_that_begin_alike_share_their_opening() -> None:
+    turns = [Message(role, text) for role, text in (("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"))]  # type: ignore[arg-type]
+    short, long = Conversation(tuple(turns[:2])), Conversation((*turns, Message("assistant", "Farewell")))
+    assert opening_of(short) == opening_of(long) == opening_of(Preference(tuple(turns), "a", "b")) == "Hi"
+    assert [content_of(one) for one in lessons_of(long)] == [content_of(short), content_of(long)]
+    assert opening_of(LabelledText("Hi", "x")) == "Hi"

@@ -151,3 +151,9 @@ def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathF
     with contextlib.suppress(InputError):
         table = read_table(str(path), skip_bad_rows=True)
         assert len(table.rows) + table.skipped_rows <= text.count("\n") + 1 or text.startswith("[")
+
+
+@pytest.mark.parametrize("name", ["mail", "mail.txt"])
+def test_a_text_may_begin_with_a_bracket(write: Write, name: str) -> None:
+    table = read_table(write(name, "[URGENT] call now\tspam\n{name}, hello\tham\nsee you\tham\n"))
+    assert [row.values["0"] for row in table.rows] == ["[URGENT] call now", "{name}, hello", "see you"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.preferences import Preference
 from tuppence.data.records.trained_rows import NAME, digest_of, read_trained_rows, write_trained_rows
@@ -16,6 +17,23 @@ def test_what_was_trained_on_is_known_again_by_its_prompt(tmp_path: Path) -> Non
     known = read_trained_rows(tmp_path)
     assert known == {digest_of("name a\nFRUIT."), digest_of("You have won")}
     assert digest_of("apple") not in known
+
+
+def test_a_conversation_is_known_by_its_prompt_at_every_response(tmp_path: Path) -> None:
+    turns = [("user", "Name a fruit."), ("assistant", "Apple."), ("user", "And a tree."), ("assistant", "Oak.")]
+    talk = Conversation(tuple(Message(role, text) for role, text in turns))  # type: ignore[arg-type]
+    write_trained_rows(tmp_path, [talk])
+    both = {digest_of("Name a fruit."), digest_of("Name a fruit. Apple. And a tree.")}
+    assert read_trained_rows(tmp_path) == both
+
+
+def test_what_another_run_was_trained_on_is_noted_too(tmp_path: Path) -> None:
+    for name, text in (("first", "one"), ("second", "two")):
+        (tmp_path / name).mkdir()
+        write_trained_rows(tmp_path / name, [LabelledText(text, "x")], origin=tmp_path / "first")
+    assert read_trained_rows(tmp_path / "second") == {digest_of("one"), digest_of("two")}
+    write_trained_rows(tmp_path / "second", [LabelledText("two", "x")])  # continued: nothing is forgotten
+    assert read_trained_rows(tmp_path / "second") == {digest_of("one"), digest_of("two")}
 
 
 def test_nothing_noted_and_damaged_lines_are_no_prompts(tmp_path: Path) -> None:

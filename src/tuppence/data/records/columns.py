@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ KNOWN_NAMES = {
     *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
 }
 """Names of columns that a first line is recognised by."""
+
+csv.field_size_limit(2**30)  # csv's own limit is 128 KiB; how large a whole table may be, `tables` says
 
 _SAMPLE = 200  # records that delimiter and header are judged by
 _QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
@@ -56,12 +58,13 @@ class _Dialect(NamedTuple):
     quoted: bool
 
 
-def read_columns(path: str, text: str) -> Columns:
+def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Columns:
     """The columns of a text.
 
     Args:
         path: of the file, for messages; a suffix .csv or .tsv says which delimiters are likely.
         text: all of it.
+        named: columns that a person asked for: a first line that has them all names the columns.
 
     Raises:
         InputError: it has no two columns, or nothing that can be read.
@@ -74,7 +77,7 @@ def read_columns(path: str, text: str) -> Columns:
     records = _records(text, _find_dialect(path, text))
     sample = list(islice(records, _SAMPLE))
     readable = [record.cells for record in sample if isinstance(record.cells, list)]
-    if isinstance(sample[0].cells, list) and _is_header(readable):
+    if isinstance(sample[0].cells, list) and _is_header(readable, named):
         return Columns(_column_names(readable[0]), chain(sample[1:], records))
     width = Counter(map(len, readable)).most_common(1)[0][0]
     return Columns(_column_names([""] * width), chain(sample, records))
@@ -141,10 +144,13 @@ def _lines_of(text: str) -> Iterator[str]:
         start = end
 
 
-def _is_header(records: Sequence[list[str]]) -> bool:
-    """Whether the first record names the columns: words that never come again below, or one of them a name we know."""
+def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
+    """Whether the first record names the columns: words that never come again below, or one of them a name we know, or
+    all that were asked for."""
     first = [cell.strip() for cell in records[0]]
     named = [cell for cell in first if cell]
+    if asked and set(asked) <= set(named):
+        return True
     for column, cell in enumerate(first):
         if cell and any(column < len(row) and row[column].strip() == cell for row in records[1:]):
             return False

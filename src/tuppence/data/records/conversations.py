@@ -7,7 +7,7 @@
     prompt-completion    {prompt, completion | response}; strings, or lists of messages
 
 The keys of the rows say which it is, not the name of the file. What follows an instruction (its input, its context)
-stands below it, after an empty line.
+stands below it, after an empty line. A column `system` holds a system message, in any of them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> Conv
     turns_of = FORMATS[name]
 
     def parse(row: Row) -> Conversation:
-        messages = tuple(turns_of(row))
+        messages = (*_system_of(row), *turns_of(row))
         try:
             check_turns(messages)
         except InputError as error:
@@ -105,6 +105,12 @@ def instruction_of(row: Row, further: str) -> Message:
     if not instruction + rest:
         raise InputError(f"{row.where}: the instruction is empty", BAD_ROW_HINT)
     return Message("user", f"{instruction}\n\n{rest}" if rest else instruction)
+
+
+def _system_of(row: Row) -> list[Message]:
+    """The system message that some files have beside the turns; absent, null or empty in rows without."""
+    text = row.text("system", default="").strip()
+    return [Message("system", text)] if text else []
 
 
 def _alpaca(row: Row) -> list[Message]:

@@ -72,7 +72,8 @@ def read_labelled(
         >>> found.rows[1], found.label_column
         (LabelledText(text='You have WON', label='spam'), '0')
     """
-    table = read_table(str(path), skip_bad_rows=skip_bad_rows)
+    named = [column for column in (text_column, label_column) if column is not None and not column.isdecimal()]
+    table = read_table(str(path), skip_bad_rows=skip_bad_rows, named=named)
     text_column, label_column = _find_columns(table, text_column, label_column)
 
     def parse(row: Row) -> LabelledText:
@@ -104,10 +105,12 @@ def sorted_labels(labels: set[str]) -> tuple[str, ...]:
 
 
 def _label(row: Row, column: str) -> str:
-    """The label of a row; JSON may have it as a number or a truth value."""
+    """The label of a row; JSON may have it as a number or a truth value. 1 and 1.0 are one label, NaN is none."""
     value = row.values.get(column)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None if value != value else value
     if isinstance(value, int | float):
         return str(value)
     label = "" if value is None else checked_text(value, row.where, f"'{column}'").strip()

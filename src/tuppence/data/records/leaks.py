@@ -57,7 +57,7 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
     """How many evaluation rows stand in the training rows.
 
     Use it on whole rows (`content_of`), and on their prompts alone (`prompt_of`): a prompt that was trained with
-    another answer is a leak, too, if a smaller one.
+    another answer is a leak, too, if a smaller one. Of conversations that are trained on, take every `lessons_of`.
 
     Example:
         >>> count_shared(["Add 2 and 3.", "Name a fruit."], ["name a  fruit.", "Name a bird."])
@@ -185,6 +185,28 @@ def _(row: Conversation) -> str:
 @content_of.register
 def _(row: Preference) -> str:
     return f"{_join(row.prompt)}\n\n{row.chosen}"
+
+
+def lessons_of(row: object) -> list[object]:
+    """The rows that a row is made of: a conversation teaches one at each of its responses, all others themselves.
+
+    Example:
+        >>> turns = [Message(role, text) for role, text in (("user", "Hi"), ("assistant", "Hello")) * 2]
+        >>> [len(one.messages) for one in lessons_of(Conversation(tuple(turns)))]
+        [2, 4]
+    """
+    if not isinstance(row, Conversation):
+        return [row]
+    ends = [number for number, message in enumerate(row.messages, start=1) if message.role == "assistant"]
+    return [Conversation(row.messages[:end]) for end in ends]
+
+
+def opening_of(row: object) -> str:
+    """A row's prompt up to the first response in it. Dialogues that begin alike share it, however long they are."""
+    if isinstance(row, Preference):
+        before = next((n for n, message in enumerate(row.prompt) if message.role == "assistant"), len(row.prompt))
+        return _join(row.prompt[:before])
+    return prompt_of(lessons_of(row)[0])
 
 
 def _join(messages: Sequence[Message]) -> str:

@@ -117,7 +117,7 @@ def hold_out(
         rows: conversations, preferences or anything else.
         fraction: of the rows to hold out, about; 0 < fraction < 1.
         seed: chooses who.
-        key: of a row; its prompt (`leaks.prompt_of`), so that no prompt is both learned and asked.
+        key: of a row; how it opens (`leaks.opening_of`), so that no prompt is both learned and asked.
 
     Raises:
         InputError: all rows have the same key.

@@ -11,7 +11,8 @@ mean is the business of `labelled`, `conversations` and `preferences`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,6 +27,9 @@ TABLE_LIMIT_CHARACTERS = 2**29
 """No table larger than this is read, unpacked: it is held in memory."""
 
 BAD_ROW_HINT = "fix the row, or pass --skip-bad-rows to leave such rows out"
+
+_JSON = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|$)")
+"""How JSON begins that holds objects, in a file that is not called JSON: a text may begin with a bracket, too."""
 
 _KEYS_SAMPLE = 200  # rows whose keys are the columns of a JSON file: later ones seldom bring others
 
@@ -77,12 +81,13 @@ class Table:
     skipped_rows: int
 
 
-def read_table(path: str, *, skip_bad_rows: bool = False) -> Table:
+def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str] = ()) -> Table:
     """Reads a file of rows.
 
     Args:
         path: a local file, or a URL that `storage` knows.
         skip_bad_rows: leave out rows that cannot be read, and count them.
+        named: columns that a person asked for by their names.
 
     Raises:
         InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is none.
@@ -91,7 +96,7 @@ def read_table(path: str, *, skip_bad_rows: bool = False) -> Table:
     text = _read_text(path)
     rows: list[Row] = []
     skipped = 0
-    for found in _rows(path, text):
+    for found in _rows(path, text, named):
         if isinstance(found, Row):
             rows.append(found)
         elif skip_bad_rows:
@@ -104,14 +109,17 @@ def read_table(path: str, *, skip_bad_rows: bool = False) -> Table:
     return Table(path, columns, rows, skipped)
 
 
-def iter_rows(path: str) -> Iterator[Row]:
+def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
     """The rows of a file one by one. Its text is held in memory, its rows are not: they take ten times as much.
+
+    Args:
+        named: columns that a person asked for by their names.
 
     Raises:
         InputError: as `read_table`, at the first bad row.
         CorruptFileError: a packed file is damaged.
     """
-    for found in _rows(path, _read_text(path)):
+    for found in _rows(path, _read_text(path), named):
         if not isinstance(found, Row):
             raise found.error
         yield found
@@ -197,15 +205,16 @@ def _read_text(path: str) -> str:
     return "".join(parts)
 
 
-def _rows(path: str, text: str) -> Iterator[Row | _Bad]:
-    beginning = text[:1000].lstrip()
-    if stem_of(path).endswith((".csv", ".tsv")) or not beginning.startswith(("[", "{")):
-        return _column_rows(path, text)
+def _rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
+    beginning, stem = text[:1000].lstrip(), stem_of(path)
+    is_json = beginning.startswith(("[", "{")) and (".json" in stem or _JSON.match(beginning) is not None)
+    if stem.endswith((".csv", ".tsv")) or not is_json:
+        return _column_rows(path, text, named)
     return _json_list(path, text) if beginning.startswith("[") else _json_lines(path, text)
 
 
-def _column_rows(path: str, text: str) -> Iterator[Row | _Bad]:
-    names, records = read_columns(path, text)
+def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
+    names, records = read_columns(path, text, named=named)
     for first, last, cells in records:
         where = f"{path}, row {first:,}"
         if not isinstance(cells, list):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tuppence.core.files import explain_disk_errors, write_text
-from tuppence.data.records.leaks import normalise, prompt_of
+from tuppence.data.records.leaks import lessons_of, normalise, prompt_of
 
 NAME = "trained-on.txt"
 
@@ -20,14 +20,16 @@ _DIGITS = 16
 _LINE = re.compile(rb"^[0-9a-f]{16}$", re.MULTILINE)
 
 
-def write_trained_rows(run: Path, rows: Iterable[object]) -> None:
-    """Notes the prompts of rows in a run's folder.
+def write_trained_rows(run: Path, rows: Iterable[object], *, origin: Path | None = None) -> None:
+    """Notes the prompts of rows in a run's folder; of a conversation, one for each response.
 
     Args:
         rows: anything that `leaks.prompt_of` knows.
+        origin: another run that this one continues: what it was trained on is noted, too.
     """
-    digests = sorted({digest_of(prompt_of(row)) for row in rows})
-    write_text(run / NAME, "".join(f"{digest}\n" for digest in digests))
+    digests = {digest_of(prompt_of(lesson)) for row in rows for lesson in lessons_of(row)}
+    digests |= read_trained_rows(run) | (read_trained_rows(origin) if origin is not None else frozenset())
+    write_text(run / NAME, "".join(f"{digest}\n" for digest in sorted(digests)))
 
 
 def read_trained_rows(run: Path) -> frozenset[str]:
