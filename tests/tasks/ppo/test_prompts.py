@@ -29,7 +29,8 @@ def test_prompts_come_from_preferences_and_from_instructions_alike(tmp_path: Pat
     pairs = written(tmp_path / "pairs.jsonl", preferences(10))
     tasks = [{"instruction": f"Say {number}.", "output": "yes"} for number in range(10)]
     found = read(pairs, tokenizer)
-    assert found == read(written(tmp_path / "tasks.jsonl", tasks), tokenizer)
+    others = read(written(tmp_path / "tasks.jsonl", tasks), tokenizer)
+    assert (found.train, found.val) == (others.train, others.val)
     assert (len(found.train), len(found.val)) == (8, 2)
     expected = [encode_prompt(tokenizer, [Message("user", f"Say {number}.")]) for number in range(10)]
     assert sorted(found.train + found.val) == sorted(expected)
