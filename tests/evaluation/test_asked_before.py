@@ -64,3 +64,10 @@ def test_runs_that_name_each_other_end(tmp_path: Path) -> None:
     one = run(tmp_path / "one", ROWS[:1], base=tmp_path / "two")
     run(tmp_path / "two", ROWS[1:2], base=one)
     assert asked_before(one, "test.tsv", ROWS) == {"rows_trained_on": 2}
+
+
+def test_a_base_whose_record_is_damaged_says_nothing(tmp_path: Path) -> None:
+    base = run(tmp_path / "base", ROWS[:2])
+    tuned = run(tmp_path / "tuned", ROWS[2:3], base=base)
+    (base / "run.yaml").write_text("status: [")
+    assert asked_before(tuned, "test.tsv", ROWS) == {"rows_trained_on": 1}

@@ -102,7 +102,7 @@ def load_subject(folder: Path, device: str = "auto", precision: str = "auto") ->
 def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:
     """A run with its record, then the run that it started from, and so on to the first.
 
-    It ends where a base is no run, or where there is none at the place that the record names.
+    It ends where a base is no run, where none is at the place that the record names, or where a record is damaged.
 
     Args:
         folder: a run, or the `model` folder of one.
@@ -115,7 +115,10 @@ def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:
         if run is None or run.path.resolve() in seen:
             return
         seen.add(run.path.resolve())
-        record = run.read_record()
+        try:
+            record = run.read_record()
+        except InputError:  # damaged: it says nothing any more
+            return
         yield run, record
         base = record.get("base")
         named = base.get("path") if isinstance(base, dict) else None
