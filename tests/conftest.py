@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,11 @@ from hypothesis import settings
 # Two test processes run side by side, and models here are tiny: more threads would only get into each other's way.
 # Subprocesses inherit it; a test that needs two threads says so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A script's background jobs begin with SIGINT ignored, and their children inherit that: `make test &` would wait
+# forever for a Ctrl-C that never comes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("TUPPENCE_SHARED_DATA", ROOT.parent / "shared" / "data"))
