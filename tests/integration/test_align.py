@@ -183,13 +183,13 @@ def test_equal_pairs_are_counted_and_a_budget_is_never_passed(
     rows = pairs.read_text() + json.dumps({"prompt": "Say ox.", "chosen": "ox", "rejected": " ox "}) + "\n"
     (tmp_path / "pairs.jsonl").write_text(rows)
     out = tmp_path / "run"
-    words = line("dpo", base, tmp_path / "pairs.jsonl", out, "--budget", 0.008, "--rate", 4.0, "--json", steps=100_000)
+    words = line("dpo", base, tmp_path / "pairs.jsonl", out, "--budget", 0.02, "--rate", 4.0, "--json", steps=100_000)
     done = tuppence(*words)
     assert done.returncode == 0, done.stderr
     assert "left out 1 pair" in done.stderr
     result = json.loads(done.stdout)
     assert "budget" in result["ended_because"]
-    assert result["result"]["dollars"] <= 0.008
+    assert result["result"]["dollars"] <= 0.02
     assert (out / "model" / "model.safetensors").is_file()
 
 
