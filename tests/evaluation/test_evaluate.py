@@ -95,7 +95,7 @@ def test_a_finetuned_run_is_scored_on_the_text_of_the_run_that_it_comes_from(
     shutil.copytree(world.run, tmp_path / "project" / "runs" / "base")
     instruct = finetuned(world, tmp_path / "project" / "runs" / "instruct", "runs/base")
     dpo = finetuned(world, tmp_path / "project" / "runs" / "dpo", "runs/instruct", "align dpo")
-    wanted = evaluate(world.run, settings=Settings(max_tokens=20), **EXACT)["perplexity"]
+    wanted = evaluate(tmp_path / "project" / "runs" / "base", settings=Settings(max_tokens=20), **EXACT)["perplexity"]
     for here in (tmp_path, tmp_path / "project", dpo):  # wherever we stand
         monkeypatch.chdir(here)
         for run in (instruct, dpo):
