@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,13 @@ class RunDir:
         """Writes run.yaml again with `changes` on top, complete or absent."""
         record = self.read_record() if self.exists() else {}
         write_text(self.record_file, dump_yaml({**record, **changes}))
+
+    @staticmethod
+    def named(record: Mapping[str, Any], what: str) -> str | None:
+        """The path of what a record names ("base", "data"), as it stands there; None where it names none."""
+        value = record.get(what)
+        path = value.get("path") if isinstance(value, dict) else None
+        return path if isinstance(path, str) else None
 
     def find(self, named: str) -> Path | None:
         """A file or folder that the record names, wherever we are: as it stands there, or as seen from a folder above

@@ -20,7 +20,7 @@ from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import read_conversations
 from tuppence.data.records.encoding import encode_prompt
-from tuppence.data.records.leaks import prompt_of
+from tuppence.data.records.leaks import prompt_of, text_of
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.rowlog import RowLog
 from tuppence.evaluation.rows import find_file, sha256_of
@@ -47,7 +47,7 @@ class Asked:
 
 @prompt_of.register
 def _(row: Asked) -> str:
-    return "\n\n".join(message.content for message in row.messages)
+    return text_of(row.messages)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,6 @@ def _trained_on(folder: Path) -> tuple[set[str], str | None]:
     lost: str | None = None
     for run, record in lineage(folder):
         known |= read_trained_rows(run.path)
-        base = record.get("base")
-        named = base.get("path") if isinstance(base, dict) else None
-        lost = named if isinstance(named, str) and run.find(named) is None else None
+        named = run.named(record, "base")
+        lost = named if named is not None and run.find(named) is None else None
     return known, lost

@@ -120,17 +120,14 @@ def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:
         except InputError:  # damaged: it says nothing any more
             return
         yield run, record
-        base = record.get("base")
-        named = base.get("path") if isinstance(base, dict) else None
-        place = run.find(named) if isinstance(named, str) else None
+        named = run.named(record, "base")
+        place = None if named is None else run.find(named)
 
 
 def data_of_run(folder: Path) -> str | None:
     """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
     for run, record in lineage(folder):
-        data = record.get("data")
-        path = data.get("path") if isinstance(data, dict) else None
-        if isinstance(path, str) and "base" not in record:
-            found = run.find(path)
-            return path if found is None else str(found)
+        path = run.named(record, "data")
+        if path is not None and "base" not in record:
+            return str(run.find(path) or path)
     return None

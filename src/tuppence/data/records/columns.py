@@ -64,7 +64,7 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
     Args:
         path: of the file, for messages; a suffix .csv or .tsv says which delimiters are likely.
         text: all of it.
-        named: columns that a person asked for: a first line that has them all names the columns.
+        named: columns that a person asked for: a first line that has them all names the columns. Numbers name none.
 
     Raises:
         InputError: it has no two columns, or nothing that can be read.
@@ -149,7 +149,8 @@ def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
     all that were asked for."""
     first = [cell.strip() for cell in records[0]]
     named = [cell for cell in first if cell]
-    if asked and set(asked) <= set(named):
+    asked_names = {name for name in asked if not name.isdecimal()}
+    if asked_names and asked_names <= set(named):
         return True
     for column, cell in enumerate(first):
         if cell and any(column < len(row) and row[column].strip() == cell for row in records[1:]):

@@ -72,7 +72,7 @@ def read_labelled(
         >>> found.rows[1], found.label_column
         (LabelledText(text='You have WON', label='spam'), '0')
     """
-    named = [column for column in (text_column, label_column) if column is not None and not column.isdecimal()]
+    named = [column for column in (text_column, label_column) if column is not None]
     table = read_table(str(path), skip_bad_rows=skip_bad_rows, named=named)
     text_column, label_column = _find_columns(table, text_column, label_column)
 

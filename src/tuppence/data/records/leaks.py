@@ -158,12 +158,12 @@ def _(row: LabelledText) -> str:
 
 @prompt_of.register
 def _(row: Conversation) -> str:
-    return _join(row.messages[:-1])
+    return text_of(row.messages[:-1])
 
 
 @prompt_of.register
 def _(row: Preference) -> str:
-    return _join(row.prompt)
+    return text_of(row.prompt)
 
 
 @singledispatch
@@ -179,12 +179,12 @@ def _(row: LabelledText) -> str:
 
 @content_of.register
 def _(row: Conversation) -> str:
-    return _join(row.messages)
+    return text_of(row.messages)
 
 
 @content_of.register
 def _(row: Preference) -> str:
-    return f"{_join(row.prompt)}\n\n{row.chosen}"
+    return f"{text_of(row.prompt)}\n\n{row.chosen}"
 
 
 def lessons_of(row: object) -> list[object]:
@@ -205,9 +205,10 @@ def opening_of(row: object) -> str:
     """A row's prompt up to the first response in it. Dialogues that begin alike share it, however long they are."""
     if isinstance(row, Preference):
         before = next((n for n, message in enumerate(row.prompt) if message.role == "assistant"), len(row.prompt))
-        return _join(row.prompt[:before])
+        return text_of(row.prompt[:before])
     return prompt_of(lessons_of(row)[0])
 
 
-def _join(messages: Sequence[Message]) -> str:
+def text_of(messages: Sequence[Message]) -> str:
+    """What was said in some turns, one after the other."""
     return "\n\n".join(message.content for message in messages)

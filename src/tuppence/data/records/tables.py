@@ -87,7 +87,7 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
     Args:
         path: a local file, or a URL that `storage` knows.
         skip_bad_rows: leave out rows that cannot be read, and count them.
-        named: columns that a person asked for by their names.
+        named: columns that a person asked for, by their names or numbers.
 
     Raises:
         InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is none.
@@ -113,7 +113,7 @@ def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
     """The rows of a file one by one. Its text is held in memory, its rows are not: they take ten times as much.
 
     Args:
-        named: columns that a person asked for by their names.
+        named: columns that a person asked for, by their names or numbers.
 
     Raises:
         InputError: as `read_table`, at the first bad row.

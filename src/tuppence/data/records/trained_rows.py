@@ -17,7 +17,7 @@ from tuppence.data.records.leaks import lessons_of, normalise, prompt_of
 NAME = "trained-on.txt"
 
 _DIGITS = 16
-_LINE = re.compile(rb"^[0-9a-f]{16}$", re.MULTILINE)
+_LINE = re.compile(rb"^[0-9a-f]{%d}$" % _DIGITS, re.MULTILINE)
 
 
 def write_trained_rows(run: Path, rows: Iterable[object], *, origin: Path | None = None) -> None:

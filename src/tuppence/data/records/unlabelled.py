@@ -81,8 +81,7 @@ def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
 
 def _of_table(path: str, text_column: str | None) -> Iterator[str]:
     column = None
-    named = [] if text_column is None or text_column.isdecimal() else [text_column]
-    for row in iter_rows(path, named=named):
+    for row in iter_rows(path, named=[] if text_column is None else [text_column]):
         column = column or _column_of(path, row, text_column)
         text = row.text(column)
         if not text.strip():

@@ -24,8 +24,8 @@ class Prompts:
 
     Attributes:
         train: to be answered in rollouts.
-        rows: those that `train` was encoded from.
         val: held out.
+        rows: those that `train` was encoded from.
     """
 
     train: list[list[int]]
