@@ -190,11 +190,11 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
 
 def test_a_cap_ends_the_run_with_a_measured_model(tuppence: Run, base: Path, messages: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    capped = line(base, messages, out, "--budget", 0.006, "--rate", 1.0, steps=100_000)  # 22 seconds
+    capped = line(base, messages, out, "--budget", 0.012, "--rate", 1.0, steps=100_000)  # 43 seconds
     done = tuppence(*capped, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert summary["result"]["dollars"] <= 0.006
+    assert summary["result"]["dollars"] <= 0.012
     assert summary["evaluation"]["classification"]["rows"] == 20
 
 
