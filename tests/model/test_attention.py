@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tuppence.model.attention import CausalSelfAttention, causal_mask, explicit_attention
+from tuppence.model.attention import CausalSelfAttention, causal_mask, explicit_attention, fused_attention
 from tuppence.model.config import ModelConfig
 
 
@@ -40,6 +40,34 @@ def test_explicit_attention_equals_torchs_under_any_mask() -> None:
     torch.testing.assert_close(out, F.scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, attn_mask=mask_B1TS))
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(2, 3, 5, dtype=torch.float64))
     assert (weights[(~mask_B1TS).expand_as(weights)] == 0).all()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("length", [1, 7, 64])
+def test_gradients_in_bfloat16_are_those_of_the_exact_formula(length: int, masked: bool) -> None:
+    torch.manual_seed(0)
+    exact = [torch.randn(2, 3, length, 16, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    rounded = [tensor.detach().bfloat16().requires_grad_() for tensor in exact]
+    mask = (torch.rand(2, 1, length, length) > 0.5) | torch.eye(length, dtype=torch.bool) if masked else None
+    upstream = torch.randn(2, 3, length, 16, dtype=torch.float64)
+
+    explicit_attention(*exact, causal_mask(length, length) if mask is None else mask)[0].backward(upstream)  # type: ignore[arg-type]
+    fused_attention(*rounded, mask, is_causal=mask is None).backward(upstream.bfloat16())  # type: ignore[arg-type]
+
+    for ours, right in zip(rounded, exact, strict=True):
+        assert ours.grad is not None
+        assert right.grad is not None
+        error = (ours.grad.double() - right.grad).norm() / right.grad.norm().clamp(min=1e-9)
+        assert error < 0.02
+
+
+def test_what_is_computed_does_not_depend_on_whether_a_gradient_is_wanted() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 2, 33, 16, dtype=torch.bfloat16) for _ in range(3))
+    plain = fused_attention(q, k, v, None, is_causal=True)
+    trained = fused_attention(q.requires_grad_(), k, v, None, is_causal=True)
+    assert trained.grad_fn is not None
+    assert torch.equal(plain, trained)
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "explicit"])

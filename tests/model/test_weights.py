@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -255,3 +257,12 @@ def test_gpt2_itself_has_the_published_number_of_parameters_on_disk(tmp_path: Pa
         state = to_hugging_face(GPT(PRESETS["gpt2-124m"]).state_dict())
     assert sum(tensor.numel() for tensor in state.values()) == 124_439_808
     assert state["transformer.h.0.attn.c_attn.weight"].shape == (768, 2304)
+
+
+def test_reading_a_model_does_not_wake_torchs_compiler(lively: Callable[..., GPT], tmp_path: Path) -> None:
+    save_model(lively(SIZES[0]), tmp_path / "model")
+    code = "import sys; from tuppence.model.weights import load_model; load_model(sys.argv[1]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "torch" in done.stdout.split()
+    assert "torch._dynamo" not in done.stdout.split()  # two seconds of every command

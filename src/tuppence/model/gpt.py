@@ -32,6 +32,12 @@ def gelu(x: Tensor) -> Tensor:
     return (wide * torch.sigmoid(2 * math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3))).to(x.dtype)
 
 
+def _embedding(count: int, width: int) -> nn.Embedding:
+    """An embedding; on the meta device one that draws no values, as to draw there imports torch's compiler (2 s)."""
+    weight = torch.empty(count, width)
+    return nn.Embedding(count, width, _weight=weight if weight.is_meta else None)
+
+
 class MLP(nn.Module):
     """Two matrices with a GELU between, for every token alone: D → 4D → D."""
 
@@ -91,12 +97,13 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.activation_checkpointing = activation_checkpointing
-        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.position_embedding = nn.Embedding(config.context_length, config.d_model)
+        self.token_embedding = _embedding(config.vocab_size, config.d_model)
+        self.position_embedding = _embedding(config.context_length, config.d_model)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, attention) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
-        self.apply(self._initialise)
+        if not self.token_embedding.weight.is_meta:
+            self.apply(self._initialise)
 
     def _initialise(self, module: nn.Module) -> None:
         """Normal(0, 0.02) for matrices, zero for biases. A residual stream that 2 L branches add to would grow with

@@ -134,21 +134,15 @@ class _GradientInForward(torch.autograd.Function):
         device, dtype = hidden_ND.device, _computed_dtype(hidden_ND)
         with torch.autocast(device.type, enabled=False):
             head = head_VD.to(dtype)
-            ids_V = torch.arange(head.shape[0], device=device)
             loss = torch.zeros((), device=device)
             head_grad = torch.zeros((), device=device)
             hidden_grads = []
             for hidden, targets in _pieces(hidden_ND.to(dtype), targets_N, piece):
-                targets_n1 = targets[:, None]
-                valid_n1 = targets_n1 != IGNORED
-                logits_nV = F.linear(hidden, head).float()
-                normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
-                chosen_n1 = logits_nV.gather(1, targets_n1.clamp(min=0))
-                loss = loss + ((normaliser_n1 - chosen_n1) * valid_n1).sum()
-
-                # written so that one compiled kernel goes from logits to their gradient
-                softmax_nV = torch.exp(logits_nV - normaliser_n1)
-                logits_grad_nV = ((softmax_nV - (ids_V == targets_n1).float()) * valid_n1).to(dtype)
+                valid_n1 = (targets != IGNORED)[:, None]
+                logits_nV = F.linear(hidden, head)
+                losses_n1, gradient_nV = _losses_and_gradient(logits_nV, targets.clamp(min=0))
+                loss = loss + (losses_n1 * valid_n1).sum()
+                logits_grad_nV = gradient_nV.to(dtype) * valid_n1
                 hidden_grads.append(logits_grad_nV @ head)
                 if head_is_trained:
                     head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
@@ -164,6 +158,27 @@ class _GradientInForward(torch.autograd.Function):
         hidden_dtype, head_dtype = ctx.dtypes
         to_head = (upstream * head_grad).to(head_dtype) if ctx.head_is_trained else None
         return (upstream * hidden_grad).to(hidden_dtype), to_head, None, None, None
+
+
+def _losses_and_gradient(logits_nV: Tensor, targets_n: Tensor) -> tuple[Tensor, Tensor]:
+    """-log softmax[target], (n, 1), and its gradient in the logits, softmax - one_hot(target), (n, V); in float32."""
+    targets_n1 = targets_n[:, None]
+    if torch.compiler.is_compiling():  # a formula that becomes one kernel, from the logits to their gradient
+        logits_nV = logits_nV.float()
+        normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
+        one_hot_nV = torch.arange(logits_nV.shape[1], device=logits_nV.device) == targets_n1
+        softmax_nV = torch.exp(logits_nV - normaliser_n1)
+        return normaliser_n1 - logits_nV.gather(1, targets_n1), softmax_nV - one_hot_nV.float()
+    # else the fewest operations, in place
+    log_softmax_nV = torch.log_softmax(logits_nV, dim=-1, dtype=torch.float32)
+    losses_n1 = -log_softmax_nV.gather(1, targets_n1)
+    return losses_n1, _minus_one_hot(log_softmax_nV.exp_(), targets_n)
+
+
+def _minus_one_hot(softmax_nV: Tensor, targets_n: Tensor) -> Tensor:
+    """softmax - one_hot(target): the gradient of -log softmax[target] in the logits. Overwrites the softmax."""
+    softmax_nV[torch.arange(len(targets_n), device=targets_n.device), targets_n] -= 1
+    return softmax_nV
 
 
 class _LogProbabilities(torch.autograd.Function):
@@ -192,7 +207,7 @@ class _LogProbabilities(torch.autograd.Function):
                 entropies.append(normaliser_n1[:, 0] - torch.linalg.vecdot(softmax_nV, logits_nV))
                 normalisers.append(normaliser_n1)
                 if hidden_is_trained:
-                    hidden_grads.append(_logits_gradient(softmax_nV, targets).to(dtype) @ head)
+                    hidden_grads.append(_minus_one_hot(softmax_nV, targets).neg_().to(dtype) @ head)
         ctx.save_for_backward(
             torch.cat(hidden_grads) if hidden_is_trained else None,
             *((hidden_ND, head_VD, targets_N, torch.cat(normalisers)) if head_is_trained else (None,) * 4),
@@ -217,15 +232,7 @@ class _LogProbabilities(torch.autograd.Function):
                 rows = slice(start, start + ctx.piece)
                 hidden = hidden_ND[rows]
                 softmax_nV = torch.exp(F.linear(hidden, head).float() - normalisers_N1[rows])
-                logits_grad_nV = _logits_gradient(softmax_nV, targets_N[rows]) * upstream_N[rows, None]
+                logits_grad_nV = _minus_one_hot(softmax_nV, targets_N[rows]) * -upstream_N[rows, None]
                 to_head += (logits_grad_nV.to(dtype).t() @ hidden).float()
             to_head = to_head.to(head_dtype)
         return to_hidden, to_head, None, None, None, None
-
-
-def _logits_gradient(softmax_nV: Tensor, targets_n: Tensor) -> Tensor:
-    """one_hot(target) - softmax: the gradient of a log-probability in the logits. Overwrites the softmax."""
-    gradient_nV = softmax_nV.neg_()
-    rows_n = torch.arange(len(targets_n), device=targets_n.device)
-    gradient_nV[rows_n, targets_n] += 1
-    return gradient_nV
