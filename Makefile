@@ -16,10 +16,10 @@ quickstart: setup
 	$(BIN)/tuppence quickstart
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 check: setup
 	$(BIN)/ruff format --check .

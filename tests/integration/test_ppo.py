@@ -49,7 +49,7 @@ def reward(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def line(base: Path, reward: Path, pairs: Path, out: Path, *more: object, **options: str) -> list[str]:
-    given = {"align__rollout_prompts": "16", "align__max_new_tokens": "8", "train__learning_rate": "0.01"}
+    given = {"align__rollout_prompts": "16", "align__max_new_tokens": "8", "train__learning_rate": "0.003"}
     # a rate that does not depend on the number of steps: the tests stop early and go on
     given |= {"train__warmup_steps": "0", "train__schedule": "constant", **options}
     settings = [f"{key.replace('__', '.')}={value}" for key, value in given.items()]
@@ -141,7 +141,7 @@ def test_however_the_work_is_divided_the_losses_are_the_same(
     done = on_ranks(words) if divided == "ranks" else tuppence(*words)
     assert done.returncode == 0, done.stderr
     for key in ("loss", "val_loss", "objective/scores", "policy/approxkl_avg"):
-        assert column(tmp_path / "run", key) == pytest.approx(column(whole, key), abs=1e-3)
+        assert column(tmp_path / "run", key) == pytest.approx(column(whole, key), abs=1e-4)
 
 
 @pytest.mark.parametrize("flag", ["--full", "--budget"])
