@@ -68,11 +68,10 @@ def fused_attention(
     Args:
         mask: as in `explicit_attention`; None where `is_causal` says it all.
     """
-    needs_grad = torch.is_grad_enabled() and (q_BHTK.requires_grad or k_BHSK.requires_grad or v_BHSK.requires_grad)
-    lengths = q_BHTK.shape[2], k_BHSK.shape[2]
-    slow = q_BHTK.device.type == "cpu" and q_BHTK.dtype == torch.bfloat16 and max(lengths) <= LONGEST_EXPLICIT_BACKWARD
-    if needs_grad and slow and not dropout:
+    trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (q_BHTK, k_BHSK, v_BHSK))
+    if trained and not dropout and _explicit_gradient_is_faster(q_BHTK, k_BHSK):
         if mask is None:
+            lengths = q_BHTK.shape[2], k_BHSK.shape[2]
             mask = causal_mask(*lengths) if is_causal else torch.ones(lengths, dtype=torch.bool)
         out_BHTK: Tensor = _FusedForward.apply(q_BHTK, k_BHSK, v_BHSK, mask, is_causal)  # type: ignore[no-untyped-call]
         return out_BHTK
@@ -81,9 +80,10 @@ def fused_attention(
     )
 
 
-LONGEST_EXPLICIT_BACKWARD = 512
-"""Tokens up to which forward and backward are faster with the explicit formula's gradient than with the CPU kernel's in
-bfloat16: 4 times at 64 tokens, 1.6 times at 256 (benchmarks/LOG.md). In float32 the kernel's is the faster one."""
+def _explicit_gradient_is_faster(q_BHTK: Tensor, k_BHSK: Tensor) -> bool:
+    """Than that of torch's CPU kernel: in bfloat16 4 times at 64 tokens, 1.4 times at 512 (benchmarks/LOG.md)."""
+    longest = max(q_BHTK.shape[2], k_BHSK.shape[2])
+    return q_BHTK.device.type == "cpu" and q_BHTK.dtype == torch.bfloat16 and longest <= 512
 
 
 class _FusedForward(torch.autograd.Function):
