@@ -8,8 +8,9 @@ import pytest
 from tests.cli.conftest import SUMMARY
 
 from tuppence.cli import options
-from tuppence.cli.options import begin, overrides, run_options, tell
+from tuppence.cli.options import begin, overrides, run_options, train_and_tell
 from tuppence.core.config import load_config
+from tuppence.core.errors import Interrupted
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPOConfig
 from tuppence.tasks.job import RunOptions
@@ -47,17 +48,31 @@ def test_a_run_s_time_counts_from_the_beginning_of_its_command(monkeypatch: pyte
 def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tell(Path("runs/x"), SUMMARY, json=False, example="tuppence chat runs/x")
+    train_and_tell(lambda: SUMMARY, Path("runs/x"), json=False, example="tuppence chat runs/x")
     out, errors = capsys.readouterr()
     assert out == ""
     assert errors.startswith("runs/x: reached --max-steps 7 after 7 steps (700 tokens)")
     assert errors.endswith("next: tuppence chat runs/x\n")
-    tell(Path("runs/x"), SUMMARY, json=True, example="tuppence chat runs/x")
+    train_and_tell(lambda: SUMMARY, Path("runs/x"), json=True, example="tuppence chat runs/x")
     out, errors = capsys.readouterr()
     assert (json.loads(out), errors) == (SUMMARY, "")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ranks_but_the_first_say_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(Path("runs/x"), {}, json=as_json, example="tuppence chat runs/x")
+    train_and_tell(dict, Path("runs/x"), json=as_json, example="tuppence chat runs/x")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_program_learns_of_a_run_that_a_signal_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped() -> dict[str, object]:
+        interruption = Interrupted(15)
+        interruption.summary = {**SUMMARY, "status": "stopped"}
+        raise interruption
+
+    for as_json in (True, False):
+        with pytest.raises(Interrupted):
+            train_and_tell(stopped, Path("runs/x"), json=as_json, example="tuppence chat runs/x")
+        out, errors = capsys.readouterr()
+        assert (json.loads(out)["status"] if as_json else out) == ("stopped" if as_json else "")
+        assert errors == ""

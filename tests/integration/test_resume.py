@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -78,15 +79,18 @@ def test_a_damaged_checkpoint_is_passed_over_loudly(
 
 def test_sigterm_saves_writes_the_model_and_exits_143(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = line(corpus, out)
+    command = line(corpus, out, "--json")
     command[command.index("--max-steps") + 1] = "100000"
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not list((out / "checkpoints").glob("step-*8")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    told, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
     assert "stopped by SIGTERM at step" in " ".join(errors.decode().split())
+    summary = json.loads(told)
+    assert (summary["status"], summary["ended_because"]) == ("stopped", "stopped by SIGTERM")
+    assert summary["result"]["steps"] > 0
     assert (out / "model" / "model.safetensors").exists()
     assert "status: stopped" in (out / "run.yaml").read_text()
 

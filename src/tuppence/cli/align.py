@@ -59,8 +59,12 @@ def reward(
     over = options.overrides(set_, **_common(lora, full, epochs, max_steps))
     recipe = load_config(RewardConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_reward(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
-    options.tell(out, summary, json, f"tuppence evaluate {out}")
+    options.train_and_tell(
+        lambda: run_reward(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows),
+        out,
+        json,
+        f"tuppence evaluate {out}",
+    )
 
 
 def dpo(
@@ -108,8 +112,12 @@ def dpo(
     )
     recipe = load_config(DPOConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_dpo(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
-    options.tell(out, summary, json, f"tuppence chat {out}")
+    options.train_and_tell(
+        lambda: run_dpo(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows),
+        out,
+        json,
+        f"tuppence chat {out}",
+    )
 
 
 def ppo(
@@ -160,8 +168,12 @@ def ppo(
     )
     recipe = load_config(PPOConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_ppo(base, reward, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
-    options.tell(out, summary, json, f"tuppence chat {out}")
+    options.train_and_tell(
+        lambda: run_ppo(base, reward, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows),
+        out,
+        json,
+        f"tuppence chat {out}",
+    )
 
 
 def _one_of(lora: int | None, full: bool) -> None:

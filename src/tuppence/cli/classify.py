@@ -81,8 +81,8 @@ def finetune_classify(
     recipe = load_config(ClassifyConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
     given = LabelledFiles(data, val, test, text_column, label_column, skip_bad_rows)
-    summary = run_classify(base, given, out, recipe, run)
-    options.tell(out, summary, json, f"tuppence classify {out} 'You have WON a prize, call now'")
+    example = f"tuppence classify {out} 'You have WON a prize, call now'"
+    summary = options.train_and_tell(lambda: run_classify(base, given, out, recipe, run), out, json, example)
     if "evaluation" in summary and not json:
         _tell_test(summary["evaluation"]["classification"])
 

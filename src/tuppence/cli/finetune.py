@@ -67,5 +67,9 @@ def instruct(
     )
     recipe = load_config(InstructConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_instruct(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows)
-    options.tell(out, summary, json, f"tuppence chat {out}")
+    options.train_and_tell(
+        lambda: run_instruct(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows),
+        out,
+        json,
+        f"tuppence chat {out}",
+    )

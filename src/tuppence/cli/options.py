@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tuppence.core import console
+from tuppence.core.errors import Interrupted
 
 if TYPE_CHECKING:
     from tuppence.tasks.job import RunOptions
@@ -54,13 +56,24 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
     )
 
 
-def tell(out: Path, summary: dict[str, Any], json: bool, example: str) -> None:
-    """The end of a run, for people or for programs; nothing on ranks but the first."""
+def train_and_tell(train: Callable[[], dict[str, Any]], out: Path, json: bool, example: str) -> dict[str, Any]:
+    """Trains, and tells the end of the run, for people or for programs; nothing on ranks but the first.
+
+    A program learns of a run that a signal ended, too; people have read a line about it.
+
+    Returns:
+        What `train` did.
+    """
     from tuppence.tasks.record import describe_result
 
-    if not summary:
-        return
-    if json:
+    try:
+        summary = train()
+    except Interrupted as interruption:
+        if json and interruption.summary:
+            console.emit_json(interruption.summary)
+        raise
+    if summary and json:
         console.emit_json(summary)
-    else:
+    elif summary:
         console.note(describe_result(out, summary, example))
+    return summary

@@ -46,5 +46,9 @@ def pretrain(
 
     recipe = load_config(PretrainConfig, config, options.overrides(set_, train__max_steps=max_steps))
     run = options.run_options(max_minutes, budget, rate, resume, track)
-    summary = run_pretraining(data, out, recipe, run)
-    options.tell(out, summary, json, f"tuppence generate {out} --prompt 'Once upon a time'")
+    options.train_and_tell(
+        lambda: run_pretraining(data, out, recipe, run),
+        out,
+        json,
+        f"tuppence generate {out} --prompt 'Once upon a time'",
+    )

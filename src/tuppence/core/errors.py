@@ -6,6 +6,8 @@ reaches the command line is a defect of ours (exit 1).
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TuppenceError(Exception):
     """Something a person can act on.
@@ -59,11 +61,15 @@ class Interrupted(BaseException):
 
     A BaseException, like KeyboardInterrupt, so that no `except Exception` on the way (torch.compile has some)
     swallows it.
+
+    Attributes:
+        summary: of the run that it ended, as the verb would have returned it; {} where there is none.
     """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"signal {signal_number}")
         self.signal_number = signal_number
+        self.summary: dict[str, Any] = {}
 
     @property
     def exit_code(self) -> int:

@@ -121,12 +121,14 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         closing=job.closing,
     )
     status, because = "failed", "a defect"
+    interruption: Interrupted | None = None
     try:
         with ledger.ticking():
             because = loop.run()
             measured = _measured(job, loop.deadline.seconds_left()) if world.leads else {}
         status = "done"
     except Interrupted as error:
+        interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
         if world.leads:
             note(f"{job.out}: {because} at step {loop.state.step:,}, saved; the same command goes on from there")
@@ -138,6 +140,8 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         if world.leads:
             ledger.end(because)
             run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
+            if interruption is not None:
+                interruption.summary = summary_of(run.read_record())
         let_go()
         loop.loss.release()
         leave_world()
