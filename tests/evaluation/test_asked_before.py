@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from tuppence.core.rundir import RunDir
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.evaluation.asked_before import asked_before
+from tuppence.evaluation.evaluate import Settings, evaluate
 
 ROWS = [LabelledText(text, "x") for text in ("You have won", "see you at nine", "call now", "thanks")]
 
@@ -32,6 +35,24 @@ def test_rows_of_the_run_and_of_those_it_comes_from_are_counted(
     assert f"{second} was trained on 2 of the 4 rows of test.tsv" in told
     assert asked_before(second / "model", "test.tsv", ROWS) == {"rows_trained_on": 2}  # its model is as good as the run
     assert asked_before(first, "test.tsv", ROWS) == {"rows_trained_on": 1}
+
+
+def test_questions_with_choices_and_passages_are_looked_for_too(world: Any, tmp_path: Path) -> None:
+    import shutil
+
+    place = tmp_path / "run"
+    shutil.copytree(world.run, place)
+    write_trained_rows(
+        place, [LabelledText("What falls from clouds?", "rain"), LabelledText("The rain fell on the", "")]
+    )
+    questions, passages = tmp_path / "questions.jsonl", tmp_path / "passages.jsonl"
+    choices = {"text": ["sand", "rain"], "label": ["A", "B"]}
+    asked = [{"question": text, "choices": choices, "answerKey": "B"} for text in ("What falls from  clouds?", "Why?")]
+    questions.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    passages.write_text('{"text": "The rain fell on the lamp"}\n{"text": "Nobody minded the rain"}\n')
+    settings = Settings(task_data={"arc_easy": str(questions), "lambada": str(passages)})
+    numbers = evaluate(place, ["arc_easy", "lambada"], settings, device="cpu", precision="float32")
+    assert [numbers[task]["rows_trained_on"] for task in ("arc_easy", "lambada")] == [1, 1]
 
 
 def test_new_rows_are_none_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,11 @@ def test_a_redirect_is_not_followed(endpoint: Endpoint) -> None:
     assert len(endpoint.asked) == 1
 
 
+def test_half_of_a_surrogate_pair_is_no_text_that_a_file_could_not_hold(endpoint: Endpoint) -> None:
+    endpoint.replies = [(200, "Score: 50 \ud83d")]
+    assert client(endpoint).ask("?", max_tokens=5).encode() == b"Score: 50 ?"
+
+
 @pytest.mark.parametrize(
     ("reply", "message"),
     [

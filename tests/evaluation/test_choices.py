@@ -51,6 +51,17 @@ HELLASWAG = {
 }
 
 
+def test_openbookqa_has_lm_evals_prompt() -> None:
+    config = lm_eval_config("openbookqa/openbookqa.yaml")
+    row = {"question_stem": ARC["question"], "choices": ARC["choices"], "answerKey": "B"}
+    assert choice_of(row).context == row[config["doc_to_text"]]
+    assert (choice_of(row).endings, choice_of(row).gold) == (tuple(ARC["choices"]["text"]), 1)
+
+
+def test_the_right_answer_may_be_a_letter() -> None:
+    assert choice_of({"question": "q", "choices": ["a", "b", "c"], "answer": "C"}).gold == 2
+
+
 def test_arc_has_lm_evals_prompt() -> None:
     config = lm_eval_config("arc/arc_easy.yaml")
     expected = Choice(
@@ -147,7 +158,7 @@ def test_plain_rows_have_several_spellings(row: dict[str, Any]) -> None:
         ({"query": "q", "choices": ["a", "b"], "gold": 2}, "the right answer is number 2 of 2"),
         ({"query": "q", "choices": ["a", "b"], "gold": -1}, "the right answer is number -1 of 2"),
         ({"query": "q", "choices": ["a", "b"]}, "there is no 'gold'"),
-        ({"query": "q", "choices": ["a", "b"], "gold": True}, "'gold' is True, not a number"),
+        ({"query": "q", "choices": ["a", "b"], "gold": True}, "'gold' is True, neither a number"),
         ({"query": "q", "choices": ["a", " "], "gold": 0}, "an ending is empty"),
         ({"query": "q", "choices": ["a", 2], "gold": 0}, "'choices' is not a list of strings"),
         ({"query": None, "choices": ["a", "b"], "gold": 0}, "'query' is not a string"),

@@ -75,6 +75,10 @@ def test_a_judge_without_any_score_gives_no_mean(endpoint: Endpoint, world: Any,
         ("", None),
         ("2nd best", None),
         ("between 60 and 70", None),
+        ("Score: 7/10", None),
+        ("score: 8 out of 10", None),
+        ("Score: 1,000", None),
+        ("It meets 2/3 of the points. Score: 66, not more", 66),
     ],
 )
 def test_a_score_is_a_number_that_can_be_meant(reply: str, score: float | None) -> None:

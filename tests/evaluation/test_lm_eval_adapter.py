@@ -18,6 +18,7 @@ from lm_eval.tasks import TaskManager
 from tuppence.core.errors import InputError
 from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.evaluation.lm_eval_adapter import TuppenceLM
+from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
@@ -157,6 +158,15 @@ def test_greedy_continuations_are_those_of_the_hf_backend(until: list[str], ours
     asked = [(prompt, {"until": until, "max_gen_toks": 8, "do_sample": False}) for prompt in prompts]
     expected = [theirs.generate_until(requests("generate_until", [one]), disable_tqdm=True)[0] for one in asked]
     assert ours.generate_until(requests("generate_until", asked)) == expected
+
+
+@pytest.mark.parametrize("last", ["user", "assistant"])
+def test_a_conversation_is_the_text_that_the_hf_backend_makes_of_it(last: str, ours: TuppenceLM, theirs: HFLM) -> None:
+    turns = ["system", "user", "assistant", "user"] + ["assistant"] * (last == "assistant")
+    chat = [{"role": role, "content": f"{WORDS[number]} it."} for number, role in enumerate(turns)]
+    theirs.tokenizer.chat_template = CHAT_TEMPLATE
+    asks = last == "user"
+    assert ours.apply_chat_template(chat, asks) == theirs.apply_chat_template(chat, asks)
 
 
 def test_sampled_continuations_repeat_with_the_seed_of_python(ours: TuppenceLM) -> None:

@@ -20,7 +20,7 @@ BYTES[END] = 0
 
 
 class HuggingFace(torch.nn.Module):
-    """A transformers GPT-2 behind the two things perplexity asks of a model: `config` and `loss`."""
+    """A transformers GPT-2 behind the two things perplexity asks of a model: `config` and `row_losses`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,12 +33,13 @@ class HuggingFace(torch.nn.Module):
         self.config = types.SimpleNamespace(context_length=CONTEXT)
         self.largest_batch = 0
 
-    def loss(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
+    def row_losses(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
         assert not self.training
         assert not torch.is_grad_enabled()
         self.largest_batch = max(self.largest_batch, len(tokens_BT))
         logits_BTV = self.inner(tokens_BT).logits
-        return F.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten(), reduction="sum")
+        losses_N = F.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten(), reduction="none")
+        return losses_N.view(targets_BT.shape).sum(dim=1)
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +121,8 @@ def test_bits_per_byte_is_nats_over_ln_2_times_bytes(model: HuggingFace) -> None
 
 def test_a_model_that_knows_nothing_needs_log2_v_bits_for_a_token(model: HuggingFace) -> None:
     class Uniform(HuggingFace):
-        def loss(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
-            return (targets_BT != -100).sum() * math.log(VOCABULARY)
+        def row_losses(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
+            return (targets_BT != -100).sum(dim=1) * math.log(VOCABULARY)
 
     result = perplexity(Uniform(), [text(70)], np.where(BYTES > 0, 4, 0))  # type: ignore[arg-type]
     assert result.perplexity == pytest.approx(VOCABULARY)
@@ -151,9 +152,10 @@ def test_a_limit_scores_the_beginning_and_its_bytes(max_tokens: int, model: Hugg
 def test_progress_adds_up_to_the_bytes_of_the_text(model: HuggingFace) -> None:
     nats, counts = [], []
 
-    def on_batch(batch_nats: float, batch_bytes: int) -> None:
-        nats.append(batch_nats)
-        counts.append(batch_bytes)
+    def on_batch(batch_nats: list[float], batch_bytes: list[int]) -> None:
+        assert len(batch_nats) == len(batch_bytes) <= 2
+        nats.extend(batch_nats)
+        counts.extend(batch_bytes)
 
     result = score(model, text(300), on_batch=on_batch, batch_size=2)
     assert len(counts) > 5

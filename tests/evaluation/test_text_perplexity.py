@@ -94,15 +94,15 @@ def test_the_blocks_add_up_to_bits_per_byte_and_a_limit_shortens_them(world: Any
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has an entry for each batch that a model scores; the 7th is interrupted."""
     batches: list[int] = []
-    loss = GPT.loss
+    losses = GPT.row_losses
 
     def counted(self: GPT, *batch: torch.Tensor) -> torch.Tensor:
         batches.append(1)
         if len(batches) == 7:
             raise KeyboardInterrupt
-        return loss(self, *batch)
+        return losses(self, *batch)
 
-    monkeypatch.setattr(GPT, "loss", counted)
+    monkeypatch.setattr(GPT, "row_losses", counted)
     return batches
 
 

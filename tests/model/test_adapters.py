@@ -81,6 +81,7 @@ def test_peft_opens_a_classifiers_adapter_with_its_head(base: Path, tmp_path: Pa
     [
         {"target_modules": ["c_attn"]},
         {"target_modules": ["c_attn", "c_proj", "c_fc"]},
+        {"target_modules": ["c_attn"], "use_rslora": True},
         {"target_modules": ["mlp.c_proj"]},
         {"target_modules": ["c_attn", "c_fc"], "layers_to_transform": [1]},
         {"target_modules": ["c_attn"], "layers_to_transform": 0},
@@ -101,7 +102,7 @@ def test_we_open_what_peft_writes(base: Path, tmp_path: Path, placed: dict[str, 
     model = load_model(base)
     before = model(TOKENS).detach()
     lora = load_adapter(model, tmp_path / "adapter")
-    assert (lora.rank, lora.alpha) == (3, 7)
+    assert (lora.rank, lora.alpha) == (3, pytest.approx(7 * 3**0.5) if placed.get("use_rslora") else 7)
     with torch.no_grad():
         assert (other(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
         assert (model(TOKENS) - before).abs().max() > 1e-3
@@ -174,7 +175,7 @@ def edited(folder: Path, **changes: Any) -> None:
     "change",
     [
         {"use_dora": True},
-        {"use_rslora": True},
+        {"alora_invocation_tokens": [5, 6]},
         {"bias": "all"},
         {"fan_in_fan_out": False},
         {"modules_to_save": ["lm_head"]},

@@ -69,7 +69,8 @@ class ChatClient:
                 f"{self.endpoint} does not answer as an OpenAI chat endpoint: {_start_of(reply)}",
                 "is it the address of the API, ending in /v1?",
             ) from error
-        return content if isinstance(content, str) else ""
+        # JSON may hold half of a surrogate pair, and no file can
+        return content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""
 
     @property
     def endpoint(self) -> str:

@@ -1,7 +1,7 @@
-"""Rows of multiple-choice sets as contexts and endings: HellaSwag, ARC, PIQA, and a plain form of one's own.
+"""Rows of multiple-choice sets as contexts and endings: HellaSwag, ARC, PIQA, OpenBookQA, and a plain form.
 
 A row's form is known by its keys, whatever the set is called. Prompts are those of lm-eval's tasks of the same names
-(hellaswag, arc_easy, arc_challenge, piqa, version 1.0), so that numbers agree. Nothing is scored in here.
+(hellaswag, arc_easy, arc_challenge, piqa, openbookqa, version 1.0), so that numbers agree. Nothing is scored in here.
 
 ARC and PIQA also come as mosaicml/llm-foundry has them, as a query "Question: …" with choices; the prompt's "Answer:"
 is then added. That is the form of the files in the catalog.
@@ -40,6 +40,11 @@ class Choice:
     context: str
     endings: tuple[str, ...]
     gold: int
+
+    @property
+    def question(self) -> str:
+        """What is asked, without the marks of a prompt: as it would stand in a set of instructions."""
+        return self.context.removeprefix("Question: ").removesuffix("Answer:").strip()
 
 
 def read_choices(file: RowFile, task: str = "choices") -> list[Choice]:
@@ -89,6 +94,8 @@ def _form_of(row: Row) -> Callable[[Row], _Parts]:
         return _hellaswag
     if "question" in keys and isinstance(row.values.get("choices"), Mapping):
         return _arc
+    if "question_stem" in keys and isinstance(row.values.get("choices"), Mapping):
+        return _openbookqa
     if isinstance(row.values.get("question"), Mapping):
         return _raw_arc
     if {"goal", "sol1", "sol2"} <= keys:
@@ -108,11 +115,20 @@ def _hellaswag(row: Row) -> _Parts:
 
 
 def _arc(row: Row) -> _Parts:
+    return _question(row.text("question")), *_labelled_choices(row)
+
+
+def _openbookqa(row: Row) -> _Parts:
+    return row.text("question_stem"), *_labelled_choices(row)
+
+
+def _labelled_choices(row: Row) -> tuple[list[str], int]:
+    """The endings of choices that have labels, and which of them answerKey names."""
     choices = Row(f"{row.where}, choices", row.values["choices"])
     labels, answer = _texts(choices, "label"), row.text("answerKey")
     if answer not in labels:
         raise bad_row(f"{row.where}: answerKey {answer!r} is none of the labels {', '.join(labels)}")
-    return _question(row.text("question")), _texts(choices, "text"), labels.index(answer)
+    return _texts(choices, "text"), labels.index(answer)
 
 
 def _raw_arc(row: Row) -> _Parts:
@@ -150,13 +166,15 @@ def _texts(row: Row, key: str) -> list[str]:
 
 
 def _index(row: Row, *keys: str) -> int:
-    """The right answer's index, from 0: a number, or a string of one as HellaSwag's hub version has it."""
+    """The right answer's index, from 0: a number, or a string of one as HellaSwag's hub version has it, or a letter."""
     key = next((key for key in keys if key in row.values), None)
     if key is None:
         raise bad_row(f"{row.where}: no right answer: there is no '{keys[0]}'")
     value: Any = row.values[key]
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
+    if isinstance(value, str) and re.fullmatch("[A-Z]", value.strip()):
+        return ord(value.strip()) - ord("A")
     if not isinstance(value, int) or isinstance(value, bool):
-        raise bad_row(f"{row.where}: no right answer: '{key}' is {value!r}, not a number from 0")
+        raise bad_row(f"{row.where}: no right answer: '{key}' is {value!r}, neither a number from 0 nor a letter")
     return value

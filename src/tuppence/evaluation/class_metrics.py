@@ -59,7 +59,7 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
     """All measures under R weightings of the rows; without one, of the rows as they are (R = 1).
 
     accuracy; precision, recall and class_f1 of every class, 0 where nothing was predicted or is there; macro_f1 over
-    the classes that have rows under the weighting: a resample without a class says nothing of it; f1: of the positive
+    the classes that have rows under the weighting or were predicted there, as in scikit-learn; f1: of the positive
     class of two, else macro_f1; auc: area under the ROC curve of the positive class, of more than two classes the mean
     of one against the rest, NaN where a class is missing; brier: mean squared error of the probabilities, summed over
     classes where there are more than two; ece: the mean gap between confidence and accuracy over ten bins.
@@ -74,7 +74,7 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
     actual, claimed = weights_RN @ gold_NC, weights_RN @ predicted_NC
     class_f1 = _ratio(2 * hits, actual + claimed)
     present = np.flatnonzero(gold_NC.any(axis=0))
-    macro_f1 = _ratio(np.where(actual > 0, class_f1, 0.0).sum(axis=1), (actual > 0).sum(axis=1))
+    macro_f1 = _ratio(class_f1.sum(axis=1), (actual + claimed > 0).sum(axis=1))
     squares_NC = (probabilities - gold_NC) ** 2
     return {
         "accuracy": hits.sum(axis=1) / total,

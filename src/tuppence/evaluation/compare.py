@@ -28,7 +28,7 @@ class Difference:
     Attributes:
         difference: of the metric.
         low, high: the ends of its 95 % interval; None where it rests on one unit, which says nothing of others.
-        units, unit: on how many rows (or blocks of text) it rests.
+        units, unit: on how many rows (or windows of text) it rests.
     """
 
     difference: float

@@ -50,8 +50,9 @@ REPLY_TOKENS = 256
 JUDGED_AT_ONCE = 4
 
 _SCALE = re.compile(r"\b0\s*(?:-|–|to)\s*100\b|/\s*100\b|\bout of 100\b", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
-_NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)?)(?!\w)", re.IGNORECASE)
+_OTHER_SCALE = re.compile(r"-?\d[\d.]*\s*(?:/|\bout of\b)\s*\d[\d.]*", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.])(?<!\d,)-?\d+(?:\.\d+)?(?!\w|,\d)")
+_NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)?)(?!\w|,\d)", re.IGNORECASE)
 
 
 def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
@@ -131,11 +132,15 @@ def judge_rows(client: ChatClient, rows: Sequence[Asked], answered: Sequence[Res
 def score_in(reply: str) -> float | None:
     """The score in a judge's reply: the last number behind "score", else the only number; None where there is none.
 
+    A number of another scale ("7/10") is none.
+
     Example:
-        >>> score_in("85"), score_in("It names 2 of 3 causes. Score: 60/100"), score_in("Great!"), score_in("850")
-        (85.0, 60.0, None, None)
+        >>> score_in("85"), score_in("It names 2 of 3 causes. Score: 60/100")
+        (85.0, 60.0)
+        >>> score_in("Great!"), score_in("850"), score_in("Score: 7/10")
+        (None, None, None)
     """
-    reply = _SCALE.sub(" ", reply)
+    reply = _OTHER_SCALE.sub(" ", _SCALE.sub(" ", reply))
     named, all_numbers = _NAMED_SCORE.findall(reply), _NUMBER.findall(reply)
     if not named and len(all_numbers) != 1:
         return None

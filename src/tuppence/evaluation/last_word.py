@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tuppence.data.records.tables import Row
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.questions import Posed, score_rows
 from tuppence.evaluation.rows import RowFile, bad_row, find_file, read_rows
 from tuppence.evaluation.subject import Subject
@@ -60,6 +61,7 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
             "perplexity_stderr": None if error is None else perplexity * error,  # to the first order
             "log_probability": mean,
             **about_rows(file, settings, subject),
+            **asked_before(subject.folder, file.path, [passage.context for passage in passages]),
             "left_out": len(passages) - len(right),
             "seconds": round(time.perf_counter() - began, 3),
         },

@@ -24,7 +24,8 @@ from tuppence.evaluation.answers import ANSWERS_AT_ONCE
 from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
 from tuppence.evaluation.subject import load_subject
 from tuppence.model.generate import generate
-from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, render
+from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, as_text, render
+from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 try:
     from lm_eval.api.model import TemplateLM
@@ -95,7 +96,9 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         messages = [Message(turn["role"], turn["content"]) for turn in chat_history]  # type: ignore[arg-type]
-        return "".join(segment.text for segment in render(messages, add_generation_prompt=add_generation_prompt))
+        text = as_text(render(messages, add_generation_prompt=add_generation_prompt))
+        # without the prompt for a new turn, lm-eval wants the last one continued: it does not end
+        return text if add_generation_prompt else text.removesuffix(END_OF_TEXT)
 
     # ---- likelihoods -------------------------------------------------------------------------------------------
 

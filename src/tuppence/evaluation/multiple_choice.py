@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.choices import Choice, read_choices
 from tuppence.evaluation.likelihood import Likelihood
 from tuppence.evaluation.questions import Posed, score_rows
@@ -57,6 +58,7 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
             **numbers,
             "chance": sum(1 / len(choice.endings) for choice in answered) / len(answered),
             **about_rows(file, settings, subject),
+            **asked_before(subject.folder, file.path, [choice.question for choice in choices]),
             "left_out": len(choices) - len(answered),
             "seconds": round(time.perf_counter() - began, 3),
         },

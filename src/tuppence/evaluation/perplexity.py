@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def perplexity(
     stride: int | None = None,
     batch_size: int | None = None,
     max_tokens: int | None = None,
-    on_batch: Callable[[float, int], object] | None = None,
+    on_batch: Callable[[Sequence[float], Sequence[int]], object] | None = None,
     log: RowLog | None = None,
 ) -> Perplexity:
     """Scores every token of `stream` but the first, each exactly once.
@@ -81,8 +81,8 @@ def perplexity(
         stride: see `windows`; half the context length by default, rounded up.
         batch_size: windows at once; 4,096 tokens' worth by default.
         max_tokens: stop after this many scored tokens.
-        on_batch: called after every batch with its nats and with the bytes of what it scored.
-        log: an open log that keeps each batch's nats; a batch of the same tokens that stands in it is not scored again.
+        on_batch: called after every batch with the nats of each of its windows, and with the bytes of what was scored.
+        log: an open log that keeps them; a batch of the same tokens that stands in it is not scored again.
 
     Raises:
         InputError: stride or context length out of range, an id beyond the vocabulary, or nothing to score.
@@ -104,14 +104,14 @@ def perplexity(
     cut = _limited(_without_specials(windows(stream, context_length, stride), bytes_of_token), max_tokens)
     with _evaluating(model):
         for number, (inputs_BT, targets_BT) in enumerate(batches(cut, batch_size)):
-            scored = targets_BT[targets_BT != IGNORED]
-            batch_nats = _once(log, number, model, inputs_BT, targets_BT)
-            batch_bytes = int(bytes_of_token[scored].sum())
-            nats += batch_nats
-            tokens += len(scored)
-            text_bytes += batch_bytes
+            scored_BT = targets_BT != IGNORED
+            nats_B = _once(log, number, model, inputs_BT, targets_BT)
+            bytes_B = np.where(scored_BT, bytes_of_token[np.where(scored_BT, targets_BT, 0)], 0).sum(axis=1).tolist()
+            nats += math.fsum(nats_B)
+            tokens += int(scored_BT.sum())
+            text_bytes += sum(bytes_B)
             if on_batch:
-                on_batch(batch_nats, batch_bytes)
+                on_batch(nats_B, bytes_B)
 
     if tokens == 0:
         raise InputError("there is no token to score", "give a text that is not empty")
@@ -165,22 +165,24 @@ def _evaluating(model: GPT) -> Iterator[None]:
         model.train(was_training)
 
 
-def _once(log: RowLog, number: int, model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> float:
-    """A batch's nats: the log's where it has them of the very same tokens, else the model's."""
+def _once(log: RowLog, number: int, model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> list[float]:
+    """The nats of a batch's windows: the log's where it has them of the very same tokens, else the model's."""
     digest = hashlib.sha256(inputs_BT.tobytes() + targets_BT.tobytes()).hexdigest()
     known = log.results.get(number, {})
-    if known.get("tokens_sha256") == digest and isinstance(known.get("nats"), float):
-        return float(known["nats"])
-    nats = _summed_loss(model, inputs_BT, targets_BT)
-    log.add(number, {"nats": nats, "tokens_sha256": digest})
-    return nats
+    stored = known.get("nats")
+    if known.get("tokens_sha256") == digest and isinstance(stored, list) and len(stored) == len(inputs_BT):
+        return [float(nats) for nats in stored]
+    nats_B = _summed_losses(model, inputs_BT, targets_BT)
+    log.add(number, {"nats": nats_B, "tokens_sha256": digest})
+    return nats_B
 
 
-def _summed_loss(model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> float:
+def _summed_losses(model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> list[float]:
+    """The sum of the losses of each window, in nats."""
     device = next(model.parameters()).device
-    loss = model.loss(torch.from_numpy(inputs_BT).to(device), torch.from_numpy(targets_BT).to(device)).item()
-    if not math.isfinite(loss):
+    nats_B = model.row_losses(torch.from_numpy(inputs_BT).to(device), torch.from_numpy(targets_BT).to(device))
+    if not nats_B.isfinite().all():
         raise NonFiniteError(
             "the model's loss is not a finite number", "its weights are damaged: try another checkpoint"
         )
-    return loss
+    return [float(nats) for nats in nats_B]

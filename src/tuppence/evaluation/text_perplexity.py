@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
         raise InputError("perplexity needs a text", "add --data DATA (its validation split) or --data FILE")
     stream = open_stream(data, subject.tokenizer)
     began = time.perf_counter()
-    blocks: list[tuple[float, int]] = []
+    scored: list[tuple[float, int]] = []  # of each window
     cut = {name: getattr(settings, name) for name in ("context_length", "stride", "batch_size")}
     # each block in the log has the sha256 of its tokens: a file that has grown is scored from where it has
     with open_log("perplexity", subject, "", folder, cut) as log, console.progress("bytes") as bar:
@@ -40,9 +41,9 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
             console.note(f"{console.counted(len(log.results), 'block')} had been scored before: {log.path}")
         task = bar.add_task("perplexity", total=stream.total_bytes)
 
-        def on_batch(nats: float, text_bytes: int) -> None:
-            blocks.append((nats, text_bytes))
-            bar.advance(task, text_bytes)
+        def on_batch(nats: Sequence[float], text_bytes: Sequence[int]) -> None:
+            scored.extend(zip(nats, text_bytes, strict=True))
+            bar.advance(task, sum(text_bytes))
 
         with subject.arithmetic():
             score = perplexity(
@@ -54,7 +55,7 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
                 on_batch=on_batch,
                 log=log,
             )
-    nats, text_bytes = np.array(blocks, dtype=np.float64).T
+    nats, text_bytes = np.array(scored, dtype=np.float64).T
     return Outcome(
         numbers={
             **asdict(score),
@@ -64,5 +65,5 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
             "device": subject.device,
             "seconds": round(time.perf_counter() - began, 3),
         },
-        scores={"bits_per_byte": Scores(nats / math.log(2), text_bytes, "blocks of text", data)},
+        scores={"bits_per_byte": Scores(nats / math.log(2), text_bytes, "windows of text", data)},
     )

@@ -7,6 +7,7 @@ sha256 of the base is noted in `base.json`, so that an adapter is not laid over 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ _THEIR_NAMES = frozenset({*_THEIR_TARGETS.values(), "attn.c_attn", "c_proj", "ml
 _PLAIN: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
     "use_dora": (False, None),
-    "use_rslora": (False, None),
+    "use_rslora": (False, None, True),
     "bias": ("none", None),
     "fan_in_fan_out": (True,),
     "modules_to_save": (None, []),
@@ -50,6 +51,9 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
     "target_parameters": (None, []),
     "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),  # the others change the base as well
     "megatron_config": (None,),
+    "alora_invocation_tokens": (None,),
+    "use_qalora": (False, None),
+    **dict.fromkeys(("use_bdlora", "arrow_config", "kasa_config", "monteclora_config", "velora_config"), (None, False)),
 }
 
 
@@ -150,7 +154,10 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
         )
     placed = _placed(folder, tensors)
     targets = tuple(target for target in TARGETS if any(name.endswith(target) for name, _ in placed))
-    lora = LoRA(_number(folder, config, "r", int), _number(folder, config, "lora_alpha", float), targets=targets)
+    rank, alpha = _number(folder, config, "r", int), _number(folder, config, "lora_alpha", float)
+    if config.get("use_rslora") and rank > 0:
+        alpha *= math.sqrt(rank)  # scaled by α / √r instead of α / r (Kalajdzievski 2023, arXiv:2312.03732)
+    lora = LoRA(rank, alpha, targets=targets)
     add_lora(model, lora, _layers(folder, config, placed, model.config.n_layers))
     for name, layer in list(lora_layers(model)):
         for part in ("lora_A", "lora_B"):

@@ -18,7 +18,7 @@ from tuppence.model.attention import CausalSelfAttention, Implementation, compil
 from tuppence.model.cache import Layout
 from tuppence.model.config import ModelConfig
 from tuppence.model.linear import Linear, linear
-from tuppence.model.loss import summed_cross_entropy
+from tuppence.model.loss import IGNORED, summed_cross_entropy, token_scores
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -158,3 +158,12 @@ class GPT(nn.Module):
         return summed_cross_entropy(
             self.hidden(tokens_BT).flatten(0, 1), self.token_embedding.weight, targets_BT.flatten()
         )
+
+    @torch.no_grad()
+    def row_losses(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
+        """As `loss`, of each row alone and without a gradient: (B,) in float64."""
+        rows_N, places_N = torch.nonzero(targets_BT != IGNORED, as_tuple=True)
+        hidden_ND = self.hidden(tokens_BT)[rows_N, places_N]
+        logps_N, _ = token_scores(hidden_ND, self.token_embedding.weight, targets_BT[rows_N, places_N])
+        sums_B = torch.zeros(len(tokens_BT), dtype=torch.float64)  # on the CPU: added up in one order, in any precision
+        return sums_B.index_add_(0, rows_N.cpu(), -logps_N.cpu().double())

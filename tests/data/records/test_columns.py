@@ -65,6 +65,13 @@ def test_the_quotes_of_a_large_file_are_judged_by_its_beginning() -> None:
         ("yes,no way\nno,yes please\nyes,ok\n", ["0", "1"]),
         ("label\tclass of 92\nlabel\tanother\n", ["0", "1"]),
         ("a;b\n1;2\n", ["a", "b"]),
+        ("type,message\nsport,a goal\ntype,a font\n", ["type", "message"]),
+        ("text,label\ntext,a\nother,b\n", ["text", "label"]),
+        ("instruction,input,output\nName it.,,output\n", ["instruction", "input", "output"]),
+        ("Message Body,Is Spam\n" + "see you,no\nwin now,yes\n" * 3, ["Message Body", "Is Spam"]),
+        ("Текст сообщения,Класс\n" + "привет,да\nпока,нет\n" * 3, ["Текст сообщения", "Класс"]),
+        ("Nice film,good\nDull film,bad\nLong film,bad\n", ["0", "1"]),
+        ("Nice film,so so\n" + "".join(f"Film {n},kind {n % 5}\n" for n in range(9)), ["0", "1"]),
     ],
 )
 def test_a_header_is_told_from_a_row(content: str, names: list[str]) -> None:

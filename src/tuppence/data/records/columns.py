@@ -16,7 +16,8 @@ from typing import NamedTuple
 from tuppence.core.errors import InputError
 
 KNOWN_NAMES = {
-    *("text", "message", "sms", "sentence", "content", "label", "class", "target", "category", "sentiment"),
+    *("text", "message", "sms", "sentence", "content"),
+    *("label", "class", "type", "target", "category", "sentiment"),
     *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
 }
 """Names of columns that a first line is recognised by."""
@@ -25,7 +26,8 @@ csv.field_size_limit(2**30)  # csv's own limit is 128 KiB; how large a whole tab
 
 _SAMPLE = 200  # records that delimiter and header are judged by
 _QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
-_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
 
 
 class Record(NamedTuple):
@@ -145,19 +147,30 @@ def _lines_of(text: str) -> Iterator[str]:
 
 
 def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
-    """Whether the first record names the columns: words that never come again below, or one of them a name we know, or
-    all that were asked for."""
+    """Whether the first record names the columns.
+
+    It does where it has all names that were asked for; where it has two names that we know, or one that does not come
+    again below it; else where nothing in it comes again and all of it looks like names.
+    """
     first = [cell.strip() for cell in records[0]]
     named = [cell for cell in first if cell]
     asked_names = {name for name in asked if not name.isdecimal()}
     if asked_names and asked_names <= set(named):
         return True
-    for column, cell in enumerate(first):
-        if cell and any(column < len(row) and row[column].strip() == cell for row in records[1:]):
-            return False
-    if any(cell.lower() in KNOWN_NAMES for cell in named):
+    columns = [[row[column].strip() for row in records[1:] if column < len(row)] for column in range(len(first))]
+    again = [cell in below for cell, below in zip(first, columns, strict=True) if cell]
+    known = [cell.lower() in KNOWN_NAMES for cell in named]
+    if sum(known) > 1 or any(name and not comes for name, comes in zip(known, again, strict=True)):
         return True
-    return len(records) > 1 and bool(named) and len(set(named)) == len(named) and all(map(_NAME.fullmatch, named))
+    if len(records) < 2 or not named or any(again) or len(set(named)) < len(named):
+        return False
+    return all(map(_WORD.fullmatch, named)) or (all(map(_WORDS.fullmatch, named)) and any(map(_holds_labels, columns)))
+
+
+def _holds_labels(cells: Sequence[str]) -> bool:
+    """Whether a column says the same few things again and again: what never comes again is then no label."""
+    counts = Counter(cells)
+    return len(cells) >= 5 and min(counts.values()) > 1
 
 
 def _column_names(header: Sequence[str]) -> list[str]:

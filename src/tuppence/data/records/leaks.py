@@ -147,8 +147,13 @@ def _windows(corpus: Iterable[str], longest: int) -> Iterator[list[str]]:
 
 @singledispatch
 def prompt_of(row: object) -> str:
-    """What a row asks: a labelled text, the turns before the last response, the prompt of a preference."""
+    """What a row asks: a labelled text, the turns before the last response, the prompt of a preference; or itself."""
     raise TypeError(f"no prompt in a {type(row).__name__}")
+
+
+@prompt_of.register
+def _(row: str) -> str:
+    return row
 
 
 @prompt_of.register
