@@ -181,6 +181,22 @@ def test_parquet_rows_are_documents(tmp_path: Path) -> None:
         pieces_of(tmp_path / "a.parquet", key="body")
 
 
+def test_bytes_in_parquet_that_are_no_text_are_a_bad_row(tmp_path: Path) -> None:
+    stored = pyarrow.array([b"one", "caf\xe9".encode("latin-1"), b"two"], pyarrow.binary())
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 3, stored.buffers())  # nobody looks at them
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="row 2: 'text' is not UTF-8"):
+        pieces_of(tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet", skip=True) == ["one", "two"]
+
+
+def test_an_array_on_one_line_is_told_how_to_become_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('[{"text": "one"}]\n')
+    with pytest.raises(InputError) as refused:
+        pieces_of(tmp_path / "a.jsonl")
+    assert "looks like a JSON array" in refused.value.hint
+
+
 def test_a_null_in_parquet_is_a_bad_row(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"text": ["one", None, "two"]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="row 2: 'text' is not a string"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -75,3 +76,31 @@ def test_a_signal_during_the_measurement_is_kept_and_the_same_job_measures(tmp_p
     again = train(toy_job(tmp_path, lambda: {"evaluation": {"accuracy": 0.5}}), RunOptions())
     assert again["evaluation"] == {"accuracy": 0.5}
     assert (again["status"], again["result"]["steps"]) == ("done", 2)
+
+
+@pytest.mark.parametrize("of", ["this run", "another run"])
+def test_the_same_command_goes_on_from_what_it_made_of_the_checkpoint_asked_for(
+    of: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def go(out: Path, steps: int, resume: str = "auto") -> str:
+        train(toy_job(out, dict, max_steps=steps, checkpoint_every=1, schedule="constant"), RunOptions(resume=resume))
+        return " ".join(capsys.readouterr().err.split())
+
+    out, first = tmp_path / "run", tmp_path / "run"
+    if of == "another run":
+        first = tmp_path / "first"
+    go(first, 4)
+    asked = first / "checkpoints" / "step-00000003"
+    assert f"continuing from {asked} (step 3)" in go(out, 6, resume=str(asked))
+    shutil.rmtree(asked, ignore_errors=True)  # pruned meanwhile
+    told = go(out, 9, resume=str(asked))
+    assert f"{out} has gone on from {asked} before, and goes on" in told
+    assert "(step 6)" in told
+
+
+def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = train(toy_job(tmp_path / "run", dict), RunOptions(budget=1e-9, rate=Rate(3600.0, "a dollar a second")))
+    assert (summary["status"], summary["result"]["steps"]) == ("done", 0)
+    assert "before the first step: " in " ".join(capsys.readouterr().err.split())

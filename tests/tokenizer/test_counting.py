@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -120,6 +123,31 @@ def test_a_killed_worker_is_reported_and_does_not_hang(monkeypatch: pytest.Monke
     monkeypatch.setattr(counting, "count_block", die)
     with pytest.raises(TuppenceError, match="was killed"):
         count_words(["some words " * 100], GPT2, workers=2)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    code = (
+        "import itertools; from tuppence.tokenizer import counting; from tuppence.tokenizer.patterns import GPT2\n"
+        "counting.BLOCK_BYTES = 100\n"
+        "counting.count_words(itertools.repeat('some words ' * 100), GPT2, workers=2)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while len(workers := children.read_text().split()) < 2:
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    while any(alive(worker) for worker in workers):
+        time.sleep(0.05)
+
+
+def alive(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_an_error_of_the_texts_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:

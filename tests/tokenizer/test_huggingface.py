@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,29 @@ def test_without_an_end_of_text_the_config_names_none(tmp_path: Path) -> None:
     train_tokenizer(["abc"], 257, special_tokens=("<s>",)).save(tmp_path)
     assert "eos_token" not in json.loads((tmp_path / "tokenizer_config.json").read_text())
     assert AutoTokenizer.from_pretrained(tmp_path).eos_token is None
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tokenizer_config.json", {"eos_token": "</s>"}),
+        ("tokenizer_config.json", {"eos_token": {"content": "</s>", "lstrip": False}}),
+        ("config.json", {"eos_token_id": 256}),
+        ("generation_config.json", {"eos_token_id": [7, 256]}),
+    ],
+)
+def test_the_end_of_text_is_the_token_that_the_files_name(file: str, content: dict[str, Any], tmp_path: Path) -> None:
+    trained = train_tokenizer(["abc"], 257, special_tokens=("</s>",))
+    trained.save(tmp_path)
+    assert trained.stop_ids == []
+    (tmp_path / file).write_text(json.dumps(content))
+    read = Tokenizer.load(tmp_path)
+    assert (read.end_of_text, read.stop_ids) == (trained.special_tokens["</s>"], [trained.special_tokens["</s>"]])
+    read.save(tmp_path / "again")
+    assert Tokenizer.load(tmp_path / "again").end_of_text_name == "</s>"
+    assert AutoTokenizer.from_pretrained(tmp_path / "again").eos_token == "</s>"
+    with pytest.raises(InputError, match=re.escape("no <|endoftext|> token")):  # which our chat template writes
+        read.with_chat_template()
 
 
 def write(folder: Path, document: Any) -> Path:

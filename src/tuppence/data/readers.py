@@ -12,7 +12,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.data.inputs import OnBytes, Source, read_chunks
@@ -25,6 +25,7 @@ PIECE_CHARACTERS = 2**20
 ROW_LIMIT_BYTES = 64 * 2**20
 _SEPARATOR_SLACK = len("\r\n" + SEPARATOR)
 
+_ARRAY_HINT = "it looks like a JSON array: write one JSON object a line (jq -c '.[]' FILE > FILE.jsonl)"
 _ROW_HINT = "fix the row, or pass --skip-bad-rows to leave such rows out"
 
 
@@ -218,12 +219,12 @@ def _row_text(source: Source, number: int, line: bytes, text_key: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 (byte {error.start:,} of the row)", _ROW_HINT) from error
     except (ValueError, RecursionError) as error:
-        hint = _ROW_HINT
-        if line.lstrip().startswith(b"["):
-            hint = "it looks like a JSON array: write one JSON object a line (jq -c '.[]' FILE > FILE.jsonl)"
+        hint = _ARRAY_HINT if line.lstrip().startswith(b"[") else _ROW_HINT
         raise InputError(f"{where}: not valid JSON ({error})", hint) from error
     if not isinstance(row, dict):
-        raise InputError(f"{where}: not a JSON object but {json_kind(row)}", _ROW_HINT)
+        rows = isinstance(row, list) and row and isinstance(row[0], dict)
+        hint = _ARRAY_HINT if rows else _ROW_HINT
+        raise InputError(f"{where}: not a JSON object but {json_kind(row)}", hint)
     if text_key not in row:
         keys = ", ".join(map(str, list(row)[:8])) or "nothing"
         raise InputError(
@@ -236,6 +237,15 @@ def json_kind(value: object) -> str:
     """What a value is in JSON's words: they stand in the person's file, ours do not."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def _parquet_text(where: str, value: Any, text_key: str) -> str:
+    """The text of an Arrow scalar; nobody looked at its bytes when the file was written."""
+    try:
+        text = value.as_py()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: '{text_key}' is not UTF-8 (byte {error.start:,} of the text)", _ROW_HINT) from error
+    return _checked_text(where, text, text_key)
 
 
 def _checked_text(where: str, text: object, text_key: str) -> str:
@@ -270,10 +280,10 @@ def _parquet_pieces(
                 batches = table.iter_batches(batch_size=256, columns=[text_key], use_threads=False)
                 with contextlib.closing(batches):
                     for batch in batches:
-                        for value in batch.column(0).to_pylist():
+                        for value in batch.column(0):
                             number += 1
                             row = (f"{source.path}, row {number:,}", value, text_key)
-                            text = _unless_bad(skip_bad_rows, report, _checked_text, *row)
+                            text = _unless_bad(skip_bad_rows, report, _parquet_text, *row)
                             if text is not None:
                                 yield from cut_document(source.path, number, text)
                         if on_bytes is not None:

@@ -51,6 +51,10 @@ _FIXED = {
 }
 
 
+_SAME = {"activation_function": "gelu_pytorch_tanh"}
+"""Another name of the same thing."""
+
+
 def is_transposed(name: str) -> bool:
     """Whether the tensor of this (our) name is stored (in, out) by Hugging Face."""
     return name.endswith(_TRANSPOSED)
@@ -204,7 +208,7 @@ def config_from_hugging_face(values: Any) -> ModelConfig:
         found = values.get("model_type") if isinstance(values, dict) else type(values).__name__
         raise InputError(f"config.json: model_type is {found!r}, not 'gpt2'", hint)
     for key, only in _FIXED.items():
-        if values.get(key, only) != only:
+        if values.get(key, only) not in (only, _SAME.get(key)):
             raise InputError(f"config.json: {key} is {values[key]!r}; only {only!r} is implemented", hint)
     if "quantization_config" in values:
         raise InputError("config.json: quantization_config: quantized weights cannot be read", hint)

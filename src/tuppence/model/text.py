@@ -15,7 +15,6 @@ from tuppence.core.errors import InputError
 from tuppence.model.generate import FinishReason, Seed, generate
 from tuppence.model.gpt import GPT
 from tuppence.tokenizer import Tokenizer
-from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,9 @@ def generate_text(
     Raises:
         InputError: as `generate`, or a stop string is empty.
     """
-    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
     if encoded is None:
         encoded = [tokenizer.encode(prompt) for prompt in prompts]
-    if end_of_text is not None:
-        encoded = [ids or [end_of_text] for ids in encoded]
+    encoded = [ids or tokenizer.stop_ids for ids in encoded]
     streams = [TextStream(tokenizer.decode_bytes, stop) for _ in prompts]
     texts = [""] * len(prompts)
 
@@ -157,7 +154,7 @@ def generate_text(
         top_k=top_k,
         top_p=top_p,
         seed=seed,
-        stop_ids=[] if end_of_text is None else [end_of_text],
+        stop_ids=tokenizer.stop_ids,
         on_token=on_token,
         vocab_size=tokenizer.vocab_size,
     )

@@ -34,7 +34,6 @@ from tuppence.model.hugging_face import (
 from tuppence.model.lora import merged_state
 from tuppence.model.tensor_files import WEIGHTS, check_names, read_tensor, read_tensors, shapes, tensor_files
 from tuppence.tokenizer import Tokenizer
-from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 __all__ = [
     "fingerprint",
@@ -191,7 +190,7 @@ def save_model(
         OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
     """
     dtype = dtype or model.token_embedding.weight.dtype
-    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT) if tokenizer else None
+    end_of_text = next(iter(tokenizer.stop_ids), None) if tokenizer else None
     state = {name: tensor.detach().to("cpu", dtype) for name, tensor in merged_state(model).items()}
     config = config_to_hugging_face(model.config, dtype=dtype, end_of_text=end_of_text)
     ends = {"bos_token_id": end_of_text, "eos_token_id": end_of_text}
@@ -214,7 +213,7 @@ def save_scorer(
     Raises:
         OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
     """
-    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT) if tokenizer else None
+    end_of_text = next(iter(tokenizer.stop_ids), None) if tokenizer else None
     state = {name: tensor.detach().to("cpu") for name, tensor in merged_state(model.gpt).items()}
     tensors = {**to_hugging_face(state), _SCORE: model.score.weight.detach().to("cpu")}
     dtype = model.score.weight.dtype

@@ -32,7 +32,7 @@ from tuppence.tasks.record import (
     result_of,
     summary_of,
 )
-from tuppence.training.checkpoint import verify_checkpoint
+from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
 from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import compute_deterministically
@@ -57,8 +57,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     """
     run, config = RunDir(job.out), job.train
     check_tracker(options.track)
-    resume = Path(options.resume) if options.resume not in ("auto", "never") else None
-    origin: RunDir | None = None
+    resume, origin = _resume_from(run, options), None
     if resume is not None:
         verify_checkpoint(resume)
         origin = check_origin(resume, job)
@@ -127,6 +126,8 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
             because = loop.run()
             measured = _measured(job, loop.deadline.seconds_left()) if world.leads else {}
         status = "done"
+        if loop.state.step == 0 and world.leads:
+            warn(f"{because} before the first step: {job.out / 'model'} is not trained")
     except Interrupted as error:
         interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
@@ -146,6 +147,22 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         loop.loss.release()
         leave_world()
     return summary_of(run.read_record()) | measured if world.leads else {}
+
+
+def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
+    """The checkpoint that was asked for; None for the run's own newest one.
+
+    That one it is, too, where the run has gone on from the one asked for before: the same command was given again.
+    """
+    if options.resume in ("auto", "never"):
+        return None
+    asked = Path(options.resume)
+    if not run.exists() or run.read_record().get("resumed_from") != str(asked.resolve()):
+        return asked
+    if newest_good_checkpoint(run.checkpoints) is None:
+        return asked
+    note(f"{run.path} has gone on from {asked} before, and goes on; to begin there again, give another --out")
+    return None
 
 
 def _measured(job: Job, seconds: float = float("inf")) -> dict[str, Any]:

@@ -13,8 +13,10 @@ pruned to half of that when it is full, and some 30 times `BLOCK_BYTES` for each
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -157,7 +159,7 @@ def _count_blocks(
         return
     # fork starts at once and needs no guarded __main__; a child touches nothing but numpy and the pattern
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
         running: deque[tuple[int, Future[dict[bytes, int]]]] = deque()
 
         def finish() -> tuple[int, dict[bytes, int]]:
@@ -182,9 +184,18 @@ def _count_blocks(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the group; the parent alone answers it."""
+def _follow_parent() -> None:
+    """What a worker does first. Ctrl-C reaches every process of the group, and the parent alone answers it; where the
+    parent is killed, its workers end, too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_it() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=end_with_it, daemon=True).start()
 
 
 def count_block(block: bytes, pattern_name: str) -> dict[bytes, int]:

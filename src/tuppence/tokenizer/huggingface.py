@@ -22,6 +22,7 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Merge, Vocabulary, check_
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
+MODEL_FILE, GENERATION_FILE = "config.json", "generation_config.json"
 TEMPLATE_FILE = "chat_template.jinja"
 """Where newer versions of transformers write the chat template; the key in `CONFIG_FILE` all of them read."""
 
@@ -36,21 +37,32 @@ _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 # ---- writing ---------------------------------------------------------------------------------------------------
 
 
-def write(vocabulary: Vocabulary, folder: Path, chat_template: str | None = None, *, pads: bool = False) -> None:
+def write(
+    vocabulary: Vocabulary,
+    folder: Path,
+    chat_template: str | None = None,
+    *,
+    end: str | None = END_OF_TEXT,
+    pads: bool = False,
+) -> None:
     """Writes both files into `folder`, `tokenizer.json` last.
 
     A `chat_template.jinja` of the tokenizer that stood there before is removed: it would hide the new one's template.
     """
     template = {} if chat_template is None else {"chat_template": chat_template}
-    files.write_json(folder / CONFIG_FILE, config_document(vocabulary, pads=pads) | template)
+    files.write_json(folder / CONFIG_FILE, config_document(vocabulary, end=end, pads=pads) | template)
     (folder / TEMPLATE_FILE).unlink(missing_ok=True)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 
-def config_document(vocabulary: Vocabulary, *, pads: bool = False) -> dict[str, Any]:
-    """The content of `tokenizer_config.json`; without `pads` it has no padding token: who pads may choose."""
+def config_document(vocabulary: Vocabulary, *, end: str | None, pads: bool = False) -> dict[str, Any]:
+    """The content of `tokenizer_config.json`; without `pads` it has no padding token: who pads may choose.
+
+    Args:
+        end: the special token that ends a text.
+    """
     roles = ["bos_token", "eos_token", *(["pad_token"] if pads else [])]
-    ends = dict.fromkeys(roles, END_OF_TEXT) if END_OF_TEXT in vocabulary.special_tokens else {}
+    ends = dict.fromkeys(roles, end) if end in vocabulary.special_tokens else {}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "add_prefix_space": False,
@@ -147,6 +159,25 @@ def read_chat_template(path: Path) -> str | None:
         named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
         template = named[0].get("template") if named else None
     return template if isinstance(template, str) else None
+
+
+def read_end_of_text(path: Path, vocabulary: Vocabulary) -> str | None:
+    """The special token that ends a text: the one that a model's files beside the tokenizer name, else `<|endoftext|>`.
+
+    Looks where transformers' `generate` does: at `eos_token_id` in `generation_config.json` and `config.json`, then at
+    `eos_token` in `tokenizer_config.json`. What is no special token ends nothing.
+    """
+    by_id = {identity: name for name, identity in vocabulary.special_tokens.items()}
+    for file, key in ((GENERATION_FILE, "eos_token_id"), (MODEL_FILE, "eos_token_id"), (CONFIG_FILE, "eos_token")):
+        place = path / file
+        values = files.read_json(place, limit=2**26) if path.is_dir() and place.exists() else None
+        named = values.get(key) if isinstance(values, dict) else None
+        for one in named if isinstance(named, list) else [named]:
+            token = one.get("content") if isinstance(one, dict) else one
+            name = by_id.get(token) if isinstance(token, int) else token
+            if isinstance(name, str) and name in vocabulary.special_tokens:
+                return name
+    return END_OF_TEXT if END_OF_TEXT in vocabulary.special_tokens else None
 
 
 def read_tokenizer_json(path: Path) -> Vocabulary:

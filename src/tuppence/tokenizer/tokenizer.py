@@ -41,11 +41,16 @@ class Tokenizer:
     Attributes:
         vocabulary: what determines the ids.
         chat_template: the Jinja source that stands in the folder's files, kept as text; None in base models.
+        end_of_text_name: the special token that stands between documents and ends an answer: `<|endoftext|>`, or what
+            the folder's files call so; None where there is none.
     """
 
-    def __init__(self, vocabulary: Vocabulary, chat_template: str | None = None) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, chat_template: str | None = None, end_of_text_name: str | None = END_OF_TEXT
+    ) -> None:
         self.vocabulary = vocabulary
         self.chat_template = chat_template
+        self.end_of_text_name = end_of_text_name if end_of_text_name in vocabulary.special_tokens else None
 
     # ---- files -------------------------------------------------------------------------------------------------
 
@@ -56,7 +61,9 @@ class Tokenizer:
         Raises:
             InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
         """
-        return cls(huggingface.read(Path(path)), huggingface.read_chat_template(Path(path)))
+        vocabulary = huggingface.read(Path(path))
+        template = huggingface.read_chat_template(Path(path))
+        return cls(vocabulary, template, huggingface.read_end_of_text(Path(path), vocabulary))
 
     def save(self, folder: Path, *, pads: bool = False) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too.
@@ -64,10 +71,16 @@ class Tokenizer:
         Args:
             pads: note the end of text as the padding token, as a classifier wants it; transformers then fills batches.
         """
-        huggingface.write(self.vocabulary, Path(folder), self.chat_template, pads=pads)
+        huggingface.write(self.vocabulary, Path(folder), self.chat_template, end=self.end_of_text_name, pads=pads)
 
     def with_chat_template(self) -> Tokenizer:
-        """The same tokenizer with our chat template, as instruction models have it; it is saved with the files."""
+        """The same tokenizer with our chat template, as instruction models have it; it is saved with the files.
+
+        Raises:
+            InputError: this vocabulary has no `<|endoftext|>`, which the template writes.
+        """
+        if END_OF_TEXT not in self.vocabulary.special_tokens:
+            raise InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
         return Tokenizer(self.vocabulary, CHAT_TEMPLATE)
 
     # ---- facts -------------------------------------------------------------------------------------------------
@@ -89,14 +102,19 @@ class Tokenizer:
 
     @property
     def end_of_text(self) -> int:
-        """The id of `<|endoftext|>`, which stands between documents.
+        """The id of the end of text, which stands between documents.
 
         Raises:
             InputError: this vocabulary has none.
         """
-        if END_OF_TEXT not in self.vocabulary.special_tokens:
+        if self.end_of_text_name is None:
             raise InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
-        return self.vocabulary.special_tokens[END_OF_TEXT]
+        return self.vocabulary.special_tokens[self.end_of_text_name]
+
+    @property
+    def stop_ids(self) -> list[int]:
+        """The end of text, if there is one: what ends a continuation."""
+        return [] if self.end_of_text_name is None else [self.end_of_text]
 
     @property
     def fingerprint(self) -> str:
@@ -201,7 +219,8 @@ class Tokenizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # what is built on first use is built again in the process that unpickles
-        return {"vocabulary": self.vocabulary, "chat_template": self.chat_template}
+        kept = ("vocabulary", "chat_template", "end_of_text_name")
+        return {name: getattr(self, name) for name in kept}
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.vocab_size:,} tokens, {self.pattern.name}, {self.fingerprint[:12]})"

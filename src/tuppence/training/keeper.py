@@ -125,8 +125,10 @@ class Keeper:
         remove_leftovers(self._run.checkpoints)
 
     def set_aside_after(self, step: int) -> None:
-        """Puts the checkpoints of a future that was given up out of the way."""
+        """Puts the checkpoints of a future that was given up out of the way; what is left comes from `resume`."""
         set_aside_after(self._run.checkpoints, step)
+        if self._resume is not None:
+            self._run.update_record(resumed_from=str(self._resume.resolve()))
 
     def take_best_weights(self, state: State) -> None:
         """Puts the weights of the lowest validation loss into the model; keeps the last ones where there was none."""
