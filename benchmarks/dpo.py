@@ -69,8 +69,7 @@ def batches(options: argparse.Namespace) -> list[list[EncodedPair]]:
             import json
 
             path = Path(folder) / "preferences.jsonl"
-            rows = (json.dumps(vars(row)) + "\n" for row in iter_preferences(1000, 0))
-            path.write_text("".join(rows))
+            path.write_text("".join(json.dumps(vars(row)) + "\n" for row in iter_preferences(1000, 0)))
         texts = [text for row in read_preferences(str(path)).rows for text in (row.prompt[0].content, row.chosen)]
         tokenizer = train_tokenizer(texts, 4096)
         read = {"context_length": 256, "val_fraction": 0.1, "seed": 0, "with_end": True}
@@ -102,7 +101,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     model.train()
     optimizers, scaler = Optimizers(model.named_parameters(), TrainConfig(), "cpu"), gradient_scaler("cpu", "bf16")
     chosen = batches(options)
-    pairs = Pairs([row for batch in chosen for row in batch], [], [])
+    pairs = Pairs([row for batch in chosen for row in batch], [], [], [])
     numbers = {id(row): number for number, row in enumerate(pairs.train)}
     objective = Preferences(pairs, [], None, DPOConfig(), reference=None, precompute=precomputed)  # type: ignore[arg-type]
     tensors = []
