@@ -62,10 +62,10 @@ INSTRUCT = InstructConfig(
         warmup_steps=20,
         weight_decay=0.0,
         beta2=0.99,
-        eval_every=250,
+        eval_every=300,
         sample_tokens=30,
         log_every=10,
-        max_steps=850,
+        max_steps=1200,
     ),
 )
 """configs/quickstart-instruct.yaml
