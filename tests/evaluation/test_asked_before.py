@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,6 @@ def test_rows_of_the_run_and_of_those_it_comes_from_are_counted(
 
 
 def test_questions_with_choices_and_passages_are_looked_for_too(world: Any, tmp_path: Path) -> None:
-    import shutil
-
     place = tmp_path / "run"
     shutil.copytree(world.run, place)
     write_trained_rows(
