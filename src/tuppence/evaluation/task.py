@@ -62,8 +62,8 @@ class Scores:
     """One metric unit by unit, so that two subjects can be compared on the same units: Σ values / Σ weights.
 
     Attributes:
-        values: (N,) a row's 0 or 1; the bits of a block of text.
-        weights: (N,) 1 for a row, 0 for one that was left out; the bytes of a block.
+        values: (N,) a row's 0 or 1; the bits of a window of text.
+        weights: (N,) 1 for a row, 0 for one that was left out; the bytes of a window.
         unit: what a unit is, in the plural.
         data: sha256 or another name of what was scored; only scores of the same data are compared.
     """

@@ -80,7 +80,7 @@ class Tokenizer:
             InputError: this vocabulary has no `<|endoftext|>`, which the template writes.
         """
         if END_OF_TEXT not in self.vocabulary.special_tokens:
-            raise InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
+            raise _without_end_of_text()
         return Tokenizer(self.vocabulary, CHAT_TEMPLATE)
 
     # ---- facts -------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Tokenizer:
             InputError: this vocabulary has none.
         """
         if self.end_of_text_name is None:
-            raise InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
+            raise _without_end_of_text()
         return self.vocabulary.special_tokens[self.end_of_text_name]
 
     @property
@@ -224,6 +224,10 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.vocab_size:,} tokens, {self.pattern.name}, {self.fingerprint[:12]})"
+
+
+def _without_end_of_text() -> InputError:
+    return InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
 
 
 def _has_long_white_space(text: str) -> bool:
