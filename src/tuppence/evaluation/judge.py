@@ -50,7 +50,7 @@ REPLY_TOKENS = 256
 JUDGED_AT_ONCE = 4
 
 _SCALE = re.compile(r"\b0\s*(?:-|–|to)\s*100\b|/\s*100\b|\bout of 100\b", re.IGNORECASE)
-_OTHER_SCALE = re.compile(r"-?\d[\d.]*\s*(?:/|\bout of\b)\s*\d[\d.]*", re.IGNORECASE)
+_OTHER_SCALE = re.compile(r"(?<![\d.])-?\d[\d.]*\s*(?:/|\bout of\b)\s*\d[\d.]*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(?<!\d,)-?\d+(?:\.\d+)?(?!\w|,\d)")
 _NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)?)(?!\w|,\d)", re.IGNORECASE)
 
