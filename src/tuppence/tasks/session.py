@@ -8,6 +8,7 @@ it, and writes down how it ended. The same job again continues the run. What is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,63 +56,39 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         InputError: inputs, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    run, config = RunDir(job.out), job.train
+    run = RunDir(job.out)
     check_tracker(options.track)
     resume, origin = _resume_from(run, options), None
     if resume is not None:
         verify_checkpoint(resume)
         origin = check_origin(resume, job)
     record = check_against_record(run, job, options)
-    whole = (job.out / "model" / "config.json").is_file()
-    if record.get("status") == "done" and whole and record.get("limits") == limits_asked(config, options):
+    if _is_done(job, options, record):
         note(f"{job.out} is done already: it {record['ended_because']}")
         return summary_of(record) | _measured(job)
 
-    device = choose_device(config.device)
-    world = join_world(device)
-    if device == "cuda":
-        device = f"cuda:{world.local_rank}"
-        torch.cuda.set_device(device)
-    tokens_per_step = job.tokens_per_step * world.size
-    limits = _limits(config, options, job.default_steps(world.size))
-
-    chosen = record.get("machine") or {}
-    if chosen.get("ranks", world.size) != world.size:
-        leave_world()
-        raise InputError(
-            f"{job.out} was started on {counted(chosen['ranks'], 'rank')}, and now there are {world.size}",
-            "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
-        )
-    precision = choose_precision(device, chosen.get("precision", config.precision))
-    if chosen:  # continued: the reason is the one it was chosen for
-        precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
-    peak = device_peak(device, precision.name)
-    compiles = chosen.get("compile")
-    if compiles is None:
-        wanted = config.compile if job.compile or config.compile != "auto" else False
-        compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
-    machine = Machine(device, precision.name, bool(compiles), world)
-
+    machine, precision, limits = _choose_machine(job, options, record)
     compute_deterministically()
-    torch.manual_seed(config.seed)
-    objective, model = job.build(device)
+    torch.manual_seed(job.train.seed)
+    objective, model = job.build(machine.device)
     let_go = _nothing
-    if world.leads:
+    if machine.world.leads:
         run.create()
         let_go = run.claim()
         run.update_record(**new_record(run, job, options, machine, precision), **model_sizes(model))
         if job.rows:
             write_trained_rows(job.out, job.rows, origin=None if origin is None else origin.path)
-        _announce(model, limits, tokens_per_step, machine)
-    world.wait()
-    ledger = Ledger(run.ledger_file if world.leads else None, options.rate, options.budget, began=options.began)
+        _announce(model, limits, job.tokens_per_step, machine)
+    machine.world.wait()
+    ledger_file = run.ledger_file if machine.world.leads else None
+    ledger = Ledger(ledger_file, options.rate, options.budget, began=options.began)
     loop = Loop(
         objective=objective,
         model=model,
-        config=config,
+        config=job.train,
         limits=limits,
         machine=machine,
-        meter=Meter(job.flops_per_token, peak, world.size),
+        meter=Meter(job.flops_per_token, device_peak(machine.device, machine.precision), machine.world.size),
         run=run,
         ledger=ledger,
         open_trackers=lambda step: open_trackers(run, options.track, step),
@@ -119,34 +96,78 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         resume=resume,
         closing=job.closing,
     )
+    try:
+        return _carry_out(loop, job, run)
+    finally:
+        let_go()
+        loop.loss.release()
+        leave_world()
+
+
+def _choose_machine(job: Job, options: RunOptions, record: Mapping[str, Any]) -> tuple[Machine, Precision, Limits]:
+    """Device, ranks, precision with its reason, whether to compile, and the limits; a continued run keeps its own.
+
+    Raises:
+        InputError: the run was started on another number of ranks.
+    """
+    config, chosen = job.train, record.get("machine") or {}
+    device = choose_device(config.device)
+    world = join_world(device)
+    if device == "cuda":
+        device = f"cuda:{world.local_rank}"
+        torch.cuda.set_device(device)
+    if chosen.get("ranks", world.size) != world.size:
+        leave_world()
+        raise InputError(
+            f"{job.out} was started on {counted(chosen['ranks'], 'rank')}, and now there are {world.size}",
+            "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
+        )
+    precision = choose_precision(device, chosen.get("precision", config.precision))
+    if chosen:  # the reason is the one it was chosen for
+        precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
+    limits = _limits(config, options, job.default_steps(world.size))
+    compiles = chosen.get("compile")
+    if compiles is None:
+        wanted = config.compile if job.compile or config.compile != "auto" else False
+        flops_per_step, peak = job.flops_per_token * job.tokens_per_step, device_peak(device, precision.name)
+        compiles = worth_compiling(wanted, limits, flops_per_step, peak, device)
+    return Machine(device, precision.name, bool(compiles), world), precision, limits
+
+
+def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
+    """Runs the loop, measures the result, and writes down how it ended, however that was."""
+    ledger, leads = loop.ledger, loop.world.leads
     status, because = "failed", "a defect"
     interruption: Interrupted | None = None
     try:
         with ledger.ticking():
             because = loop.run()
-            measured = _measured(job, loop.deadline.seconds_left()) if world.leads else {}
+            measured = _measured(job, loop.deadline.seconds_left()) if leads else {}
         status = "done"
-        if loop.state.step == 0 and world.leads:
+        if loop.state.step == 0 and leads:
             warn(f"{because} before the first step: {job.out / 'model'} is not trained")
     except Interrupted as error:
         interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
-        if world.leads:
+        if leads:
             note(f"{job.out}: {because} at step {loop.state.step:,}, saved; the same command goes on from there")
         raise
     except TuppenceError as error:
         because = error.message
         raise
     finally:
-        if world.leads:
+        if leads:
             ledger.end(because)
             run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
             if interruption is not None:
                 interruption.summary = summary_of(run.read_record())
-        let_go()
-        loop.loss.release()
-        leave_world()
-    return summary_of(run.read_record()) | measured if world.leads else {}
+    return summary_of(run.read_record()) | measured if leads else {}
+
+
+def _is_done(job: Job, options: RunOptions, record: Mapping[str, Any]) -> bool:
+    """Whether the run has ended by these limits before, and its model stands."""
+    whole = (job.out / "model" / "config.json").is_file()
+    return whole and record.get("status") == "done" and record.get("limits") == limits_asked(job.train, options)
 
 
 def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
@@ -193,9 +214,9 @@ def _limits(train: TrainConfig, options: RunOptions, default_steps: int) -> Limi
     )
 
 
-def _announce(model: nn.Module, limits: Limits, tokens_per_step: int, machine: Machine) -> None:
+def _announce(model: nn.Module, limits: Limits, rank_tokens: int, machine: Machine) -> None:
     """What is about to happen and what it can cost, before it starts."""
-    sizes = model_sizes(model)
+    sizes, tokens_per_step = model_sizes(model), rank_tokens * machine.world.size
     trained = f" ({sizes['trained_parameters']:,} trained)" if "trained_parameters" in sizes else ""
     parts = [f"{sizes['parameters']:,} parameters{trained}", f"{tokens_per_step:,} tokens a step"]
     if limits.max_steps is not None:
