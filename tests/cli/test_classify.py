@@ -108,9 +108,13 @@ def test_texts_come_from_lines_on_stdin_or_from_a_column(
 ) -> None:
     stdin(monkeypatch, "été\n\nWIN\n".encode())
     assert call("classify", "run")[1] == "ham\t1.0000\tété\nspam\t1.0000\tWIN\n"
+    for words in (["-"], ["--file", "-"]):
+        stdin(monkeypatch, b"WIN\n", tty=True)
+        assert call("classify", "run", *words)[1] == "spam\t1.0000\tWIN\n"
+    classifier.asked.clear()
     (tmp_path / "mails.csv").write_text("text,body\none,see you\ntwo,WIN\n")
     call("classify", "run", "--file", tmp_path / "mails.csv", "--text-column", "body")
-    assert classifier.asked == ["été", "WIN", "see you", "WIN"]
+    assert classifier.asked == ["see you", "WIN"]
 
 
 def test_no_text_at_all_is_an_empty_list_from_a_pipe_and_an_error_at_a_terminal(

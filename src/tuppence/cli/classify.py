@@ -93,7 +93,8 @@ def classify(
     ],
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="What to classify.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="One text a line; or a .csv, .tsv, .json or .jsonl with a text column.")
+        Path | None,
+        typer.Option(help="One text a line ('-': stdin); or a .csv, .tsv, .json or .jsonl with a text column."),
     ] = None,
     text_column: TextColumn = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
@@ -133,12 +134,13 @@ def _texts(texts: list[str] | None, file: Path | None, text_column: str | None) 
     from tuppence.core.errors import InputError
     from tuppence.data.records.unlabelled import iter_lines, iter_unlabelled
 
-    if texts:
-        return texts
-    if file is not None:
-        return iter_unlabelled(str(file), text_column=text_column)
-    if sys.stdin.isatty():
-        raise InputError("there is no text to classify", "give texts, --file FILE, or lines on stdin")
+    if texts != ["-"] and file != Path("-"):
+        if texts:
+            return texts
+        if file is not None:
+            return iter_unlabelled(str(file), text_column=text_column)
+        if sys.stdin.isatty():
+            raise InputError("there is no text to classify", "give texts, --file FILE, or lines on stdin")
     return iter_lines(sys.stdin.buffer, "stdin")
 
 
