@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.training.toy import Bigram, Toy
 
 from tuppence.core.errors import Interrupted
 from tuppence.cost.ledger import Rate
+from tuppence.tasks import session
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import _limits, train
 from tuppence.training.config import TrainConfig
@@ -104,3 +106,12 @@ def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
     summary = train(toy_job(tmp_path / "run", dict), RunOptions(budget=1e-9, rate=Rate(3600.0, "a dollar a second")))
     assert (summary["status"], summary["result"]["steps"]) == ("done", 0)
     assert "before the first step: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_peak_is_measured_once_and_before_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(session, "device_peak", lambda *of: told.append("peak"))
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: told.append("seed"))
+    train(toy_job(tmp_path / "run", dict), RunOptions())
+    assert told[:2] == ["peak", "seed"]
+    assert told.count("peak") == 1

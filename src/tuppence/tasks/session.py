@@ -67,7 +67,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         note(f"{job.out} is done already: it {record['ended_because']}")
         return summary_of(record) | _measured(job)
 
-    machine, precision, limits = _choose_machine(job, options, record)
+    machine, precision, limits, meter = _choose_machine(job, options, record)
     compute_deterministically()
     torch.manual_seed(job.train.seed)
     objective, model = job.build(machine.device)
@@ -88,7 +88,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         config=job.train,
         limits=limits,
         machine=machine,
-        meter=Meter(job.flops_per_token, device_peak(machine.device, machine.precision), machine.world.size),
+        meter=meter,
         run=run,
         ledger=ledger,
         open_trackers=lambda step: open_trackers(run, options.track, step),
@@ -104,8 +104,12 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         leave_world()
 
 
-def _choose_machine(job: Job, options: RunOptions, record: Mapping[str, Any]) -> tuple[Machine, Precision, Limits]:
+def _choose_machine(
+    job: Job, options: RunOptions, record: Mapping[str, Any]
+) -> tuple[Machine, Precision, Limits, Meter]:
     """Device, ranks, precision with its reason, whether to compile, and the limits; a continued run keeps its own.
+
+    The device's peak is measured here, once, before anything is seeded: it takes a moment, and draws numbers.
 
     Raises:
         InputError: the run was started on another number of ranks.
@@ -126,12 +130,13 @@ def _choose_machine(job: Job, options: RunOptions, record: Mapping[str, Any]) ->
     if chosen:  # the reason is the one it was chosen for
         precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
     limits = _limits(config, options, job.default_steps(world.size))
+    peak = device_peak(device, precision.name)
     compiles = chosen.get("compile")
     if compiles is None:
         wanted = config.compile if job.compile or config.compile != "auto" else False
-        flops_per_step, peak = job.flops_per_token * job.tokens_per_step, device_peak(device, precision.name)
-        compiles = worth_compiling(wanted, limits, flops_per_step, peak, device)
-    return Machine(device, precision.name, bool(compiles), world), precision, limits
+        compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
+    meter = Meter(job.flops_per_token, peak, world.size)
+    return Machine(device, precision.name, bool(compiles), world), precision, limits, meter
 
 
 def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
