@@ -93,6 +93,7 @@ VALID = config_to_hugging_face(PRESETS["nano"])
         ({"activation_function": "gelu"}, "activation_function is 'gelu'"),
         ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ({"scale_attn_weights": False}, "scale_attn_weights"),
+        ({"scale_attn_weights": None}, "scale_attn_weights is None"),
         ({"add_cross_attention": True}, "add_cross_attention"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
         ({"n_inner": 100}, "n_inner is 100"),

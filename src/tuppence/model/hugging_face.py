@@ -42,17 +42,14 @@ _OTHER_NAMES = {
     "num_hidden_layers": "n_layer",
 }
 
-# Options that change the logits, and the only value we compute. transformers' defaults, where a config omits them.
-_FIXED = {
-    "activation_function": "gelu_new",
-    "scale_attn_weights": True,
-    "scale_attn_by_inverse_layer_idx": False,
-    "add_cross_attention": False,
+# Options that change the logits, and what we compute, by all its names; the first is transformers' default, where a
+# config omits it, and the one we write.
+_FIXED: dict[str, tuple[Any, ...]] = {
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "add_cross_attention": (False,),
 }
-
-
-_SAME = {"activation_function": "gelu_pytorch_tanh"}
-"""Another name of the same thing."""
 
 
 def is_transposed(name: str) -> bool:
@@ -158,7 +155,7 @@ def config_to_hugging_face(
         "resid_pdrop": config.dropout,
         "layer_norm_epsilon": config.layer_norm_epsilon,
         "initializer_range": 0.02,
-        **_FIXED,
+        **{key: names[0] for key, names in _FIXED.items()},
         "tie_word_embeddings": True,
         "use_cache": True,
         "bos_token_id": end_of_text,
@@ -207,9 +204,9 @@ def config_from_hugging_face(values: Any) -> ModelConfig:
     if not isinstance(values, dict) or values.get("model_type") != "gpt2":
         found = values.get("model_type") if isinstance(values, dict) else type(values).__name__
         raise InputError(f"config.json: model_type is {found!r}, not 'gpt2'", hint)
-    for key, only in _FIXED.items():
-        if values.get(key, only) not in (only, _SAME.get(key)):
-            raise InputError(f"config.json: {key} is {values[key]!r}; only {only!r} is implemented", hint)
+    for key, names in _FIXED.items():
+        if values.get(key, names[0]) not in names:
+            raise InputError(f"config.json: {key} is {values[key]!r}; only {names[0]!r} is implemented", hint)
     if "quantization_config" in values:
         raise InputError("config.json: quantization_config: quantized weights cannot be read", hint)
 
