@@ -190,7 +190,7 @@ def save_model(
         OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
     """
     dtype = dtype or model.token_embedding.weight.dtype
-    end_of_text = next(iter(tokenizer.stop_ids), None) if tokenizer else None
+    end_of_text = _end_of_text(tokenizer)
     state = {name: tensor.detach().to("cpu", dtype) for name, tensor in merged_state(model).items()}
     config = config_to_hugging_face(model.config, dtype=dtype, end_of_text=end_of_text)
     ends = {"bos_token_id": end_of_text, "eos_token_id": end_of_text}
@@ -213,12 +213,17 @@ def save_scorer(
     Raises:
         OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
     """
-    end_of_text = next(iter(tokenizer.stop_ids), None) if tokenizer else None
+    end_of_text = _end_of_text(tokenizer)
     state = {name: tensor.detach().to("cpu") for name, tensor in merged_state(model.gpt).items()}
     tensors = {**to_hugging_face(state), _SCORE: model.score.weight.detach().to("cpu")}
     dtype = model.score.weight.dtype
     config = classifier_config(config_to_hugging_face(model.gpt.config, dtype=dtype, end_of_text=end_of_text), labels)
     _write_folder(Path(folder), tensors, {"config.json": config}, tokenizer, pads=True)
+
+
+def _end_of_text(tokenizer: Tokenizer | None) -> int | None:
+    """For the configs; None without a tokenizer, and where it has none."""
+    return next(iter(tokenizer.stop_ids), None) if tokenizer else None
 
 
 def _write_folder(
