@@ -91,15 +91,15 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     from tuppence.tasks.dpo import DPOConfig, Preferences
     from tuppence.tasks.pairs import Pairs
     from tuppence.training.config import TrainConfig
-    from tuppence.training.determinism import compute_deterministically
+    from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast, gradient_scaler
+    from tuppence.training.precision import autocast
 
     compute_deterministically()
     model = GPT(PRESETS[options.model])
     add_lora(model, LoRA(RANK, ALPHA))
     model.train()
-    optimizers, scaler = Optimizers(model.named_parameters(), TrainConfig(), "cpu"), gradient_scaler("cpu", "bf16")
+    optimizers = Optimizers(model.named_parameters(), TrainConfig(), "cpu")
     chosen = batches(options)
     pairs = Pairs([row for batch in chosen for row in batch], [], [], [])
     numbers = {id(row): number for number, row in enumerate(pairs.train)}
@@ -114,11 +114,12 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
 
     def step() -> float:
         batch = next(supply)
-        with autocast("cpu", "bf16"):
-            loss = objective.loss(model, *batch)[0] / len(batch[0])
-        loss.backward()
+        with ordered_kernels():
+            with autocast("cpu", "bf16"):
+                loss = objective.loss(model, *batch)[0] / len(batch[0])
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizers.parameters(), 1.0)
-        optimizers.step(scaler)
+        optimizers.step()
         optimizers.zero_grad()
         return float(loss.detach())
 

@@ -86,27 +86,28 @@ def build_ours(options: argparse.Namespace) -> Step:
     from tuppence.model.lora import LoRA, add_lora
     from tuppence.tasks.instruct import response_loss
     from tuppence.training.config import TrainConfig
-    from tuppence.training.determinism import compute_deterministically
+    from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.objective import IGNORED_TARGET
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast, gradient_scaler
+    from tuppence.training.precision import autocast
 
     compute_deterministically()
     model = GPT(PRESETS[options.model])
     add_lora(model, LoRA(RANK, ALPHA))
     model.train()
-    optimizers, scaler = Optimizers(model.named_parameters(), TrainConfig(), "cpu"), gradient_scaler("cpu", "bf16")
+    optimizers = Optimizers(model.named_parameters(), TrainConfig(), "cpu")
     supply = itertools.cycle(
         [(torch.from_numpy(tokens), torch.from_numpy(targets)) for tokens, targets in batches(options)]
     )
 
     def step() -> float:
         tokens_BT, targets_BT = next(supply)
-        with autocast("cpu", "bf16"):
-            loss = response_loss(model, tokens_BT, targets_BT) / (targets_BT != IGNORED_TARGET).sum()
-        loss.backward()
+        with ordered_kernels():
+            with autocast("cpu", "bf16"):
+                loss = response_loss(model, tokens_BT, targets_BT) / (targets_BT != IGNORED_TARGET).sum()
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizers.parameters(), 1.0)
-        optimizers.step(scaler)
+        optimizers.step()
         optimizers.zero_grad()
         return float(loss.detach())
 

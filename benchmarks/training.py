@@ -106,24 +106,24 @@ def build_ours(sizes: tuple[int, ...], device: str, inputs: Any, targets: Any, *
     from tuppence.model.config import ModelConfig
     from tuppence.model.gpt import GPT
     from tuppence.training.config import TrainConfig
-    from tuppence.training.determinism import compute_deterministically
+    from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast, gradient_scaler
+    from tuppence.training.precision import autocast
 
     compute_deterministically()
     layers, heads, width, context, vocabulary, _ = sizes
     config = ModelConfig(n_layers=layers, n_heads=heads, d_model=width, context_length=context, vocab_size=vocabulary)
     model = GPT(config).to(device)
     optimizers = Optimizers(model.named_parameters(), TrainConfig(optimizer="muon" if muon else "adamw"), device)
-    scaler = gradient_scaler(device, "bf16")
     loss_of = torch.compile(model.loss)
 
     def step() -> float:
-        with autocast(device, "bf16"):
-            loss = loss_of(inputs, targets) / targets.numel()
-        loss.backward()
+        with ordered_kernels():
+            with autocast(device, "bf16"):
+                loss = loss_of(inputs, targets) / targets.numel()
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizers.parameters(), 1.0)
-        optimizers.step(scaler)
+        optimizers.step()
         optimizers.zero_grad()
         return float(loss.detach())
 

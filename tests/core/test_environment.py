@@ -138,6 +138,14 @@ def test_a_precision_asked_for_is_taken_where_the_device_can_train_in_it() -> No
         choose_precision("cpu", "half")
 
 
+def test_a_gpu_that_does_not_multiply_bf16_is_not_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu(monkeypatch, "Tesla T4", (7, 5))
+    with pytest.raises(InputError, match=r"Tesla T4 has 7\.5"):
+        choose_precision("cuda:0", "bf16")
+    gpu(monkeypatch, "NVIDIA A100", (8, 0))
+    assert choose_precision("cuda:0", "bf16").name == "bf16"
+
+
 def test_cpu_facts_are_read_from_cpuinfo(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu sse2 amx_bf16\n\n")

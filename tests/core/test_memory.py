@@ -1,4 +1,4 @@
-"""The allocator settings take hold: freed blocks stay with the process."""
+"""Memory that ran out is said as such; the allocator settings take hold: freed blocks stay with the process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,48 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from tuppence.core.errors import OutOfMemoryError
+from tuppence.core.memory import explaining_memory, out_of_memory
+
+CPU = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity …"),
+            "the GPU has not enough memory (2.50 GiB more were asked for)",
+        ),
+        (RuntimeError(CPU), "this machine has not enough memory (4096.00 GiB more were asked for)"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling …"), "the GPU has not enough memory"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: …)"), "the GPU has not enough memory"),
+        (MemoryError(), "this machine has not enough memory"),
+        (OSError(12, "Cannot allocate memory"), "this machine has not enough memory"),
+    ],
+)
+def test_memory_that_ran_out_is_told_in_one_line(error: Exception, message: str) -> None:
+    with pytest.raises(OutOfMemoryError) as caught, explaining_memory("use less"):
+        raise error
+    assert (caught.value.message, caught.value.hint, caught.value.exit_code) == (message, "use less", 2)
+
+
+def test_torch_s_own_error_is_recognised() -> None:
+    with pytest.raises(OutOfMemoryError, match="not enough memory"), explaining_memory(""):
+        torch.empty(2**50)
+
+
+@pytest.mark.parametrize("error", [ValueError("out of memory is a film"), RuntimeError("shapes do not fit")])
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    assert out_of_memory(error, "") is None
+    with pytest.raises(type(error), match=str(error)), explaining_memory(""):
+        raise error
+
 
 PROGRAM = """
 import resource, sys

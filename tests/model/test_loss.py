@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 
 from tuppence.model import loss as loss_module
 from tuppence.model.loss import (
+    padded_rows,
     summed_cross_entropy,
     token_log_probabilities,
     token_log_probabilities_and_entropies,
@@ -194,3 +197,75 @@ def test_no_more_logits_than_allowed_are_held(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(loss_module.F, "linear", counting)
     summed_cross_entropy(*example()).backward()
     assert largest == 29 * 8
+
+
+@pytest.fixture
+def padded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The head is padded as on a GPU; the rows of the heads that are multiplied with from now on."""
+    monkeypatch.setitem(loss_module.HEAD_MULTIPLE, "cpu", 64)
+    rows: list[int] = []
+    linear = F.linear
+
+    def counting(*arguments: Tensor) -> Tensor:
+        rows.append(len(arguments[1]))
+        return linear(*arguments)
+
+    monkeypatch.setattr(loss_module.F, "linear", counting)
+    return rows
+
+
+@pytest.mark.parametrize("precision", [None, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("logits_at_once", [29 * 8, 2**25])
+def test_a_padded_head_gives_the_same_losses_scores_and_gradients(
+    precision: torch.dtype | None,
+    logits_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", logits_at_once)
+    hidden_ND, head_VD, targets_N = example()
+    given_N = torch.arange(37) % 29
+
+    def everything() -> list[Tensor]:
+        with torch.autocast("cpu", precision or torch.bfloat16, enabled=precision is not None):
+            loss = summed_cross_entropy(hidden_ND, head_VD, targets_N)
+            with torch.no_grad():
+                evaluated = summed_cross_entropy(hidden_ND, head_VD, targets_N)
+                scores_N, best_N = token_scores(hidden_ND, head_VD, given_N)
+            each_N, entropies_N = token_log_probabilities_and_entropies(hidden_ND, head_VD, given_N)
+        gradients = [
+            *torch.autograd.grad(loss / 3, (hidden_ND, head_VD)),
+            *torch.autograd.grad(each_N, (hidden_ND, head_VD), torch.linspace(-1, 1, 37)),
+        ]
+        return [loss.detach(), evaluated, scores_N, best_N, each_N.detach(), entropies_N, *gradients]
+
+    plain_ones = everything()
+    rows = request.getfixturevalue("padded")
+    padded_ones = everything()
+    assert set(rows) == {64}
+    rounding = 1e-5 if precision is None else 1e-2  # other sums in 16 bits
+    for one, other in zip(plain_ones, padded_ones, strict=True):
+        assert one.shape == other.shape
+        assert (one.float() - other.float()).norm() <= rounding * one.float().norm()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_padded_head_compiles_to_the_same_loss_and_gradients(padded: list[int]) -> None:
+    hidden_ND, head_VD, targets_N = example()
+    compiled = torch.compile(summed_cross_entropy, fullgraph=True)
+    loss, expected = compiled(hidden_ND, head_VD, targets_N), plain(hidden_ND, head_VD, targets_N)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, (hidden_ND, head_VD)), torch.autograd.grad(expected, (hidden_ND, head_VD))
+    )
+
+
+def test_the_logits_of_a_large_card_are_made_in_few_equal_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cuda", 2**28)
+    cuda = SimpleNamespace(device=SimpleNamespace(type="cuda"), shape=(16 * 1024, 768))
+    head = SimpleNamespace(shape=(50257, 768))
+    piece = loss_module._piece(cuda, head)  # type: ignore[arg-type]
+    assert piece % 128 == 0
+    assert piece * padded_rows(50257, "cuda") <= 2**28
+    assert [min(piece, 16 * 1024 - start) for start in range(0, 16 * 1024, piece)] == [4096] * 4

@@ -129,3 +129,27 @@ def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: RunDir) -> None
     other = dataclasses.replace(job(run.path), inputs={"base": {"path": "runs/second", "fingerprint": "second"}})
     with pytest.raises(InputError, match="is of a run with another base, runs/first"):
         check_origin(run.checkpoints / "step-00000004", other)
+
+
+def record_of(run: RunDir, of: Job, leave_out: str = "") -> None:
+    """A run that was started with this job, by a version that did not know the key to leave out."""
+    train = {key: value for key, value in of.train.model_dump(mode="json").items() if key != leave_out}
+    run.create()
+    run.update_record(verb="toy", data={"fingerprint": "rows"}, config={"train": train, "finetune": {"epochs": 1.0}})
+
+
+def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    record_of(run, job(tmp_path, batch_size=8, accumulation_steps=2))
+    smaller = job(tmp_path, batch_size=4, accumulation_steps=4, activation_checkpointing=True)
+    check_against_record(run, smaller, RunOptions())
+    with pytest.raises(InputError, match="batch_size"):
+        check_against_record(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
+
+
+def test_a_key_that_an_older_version_did_not_know_had_its_default(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    record_of(run, job(tmp_path), leave_out="beta2")
+    check_against_record(run, job(tmp_path), RunOptions())
+    with pytest.raises(InputError, match=r"beta2=0\.95"):
+        check_against_record(run, job(tmp_path, beta2=0.9), RunOptions())

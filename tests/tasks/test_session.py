@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -14,7 +15,8 @@ import pytest
 import torch
 from tests.training.toy import Bigram, Toy
 
-from tuppence.core.errors import Interrupted
+from tuppence.core.errors import InputError, Interrupted, OutOfMemoryError
+from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Rate
 from tuppence.tasks import session
 from tuppence.tasks.job import Job, RunOptions
@@ -115,3 +117,43 @@ def test_the_peak_is_measured_once_and_before_the_seed(tmp_path: Path, monkeypat
     train(toy_job(tmp_path / "run", dict), RunOptions())
     assert told[:2] == ["peak", "seed"]
     assert told.count("peak") == 1
+
+
+class Hungry(Toy):
+    """Needs more memory than there is, from some step on."""
+
+    def loss(self, model: torch.nn.Module, *batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if self.current == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total …")
+        return super().loss(model, *batch)
+
+
+def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Path) -> None:
+    settings = {"max_steps": 5, "checkpoint_every": 2, "batch_size": 8}
+    hungry = dataclasses.replace(
+        toy_job(tmp_path, dict, **settings), build=lambda device: (Hungry(), Bigram()), measure=None
+    )
+    with pytest.raises(OutOfMemoryError, match=r"2\.00 GiB") as caught:
+        train(hungry, RunOptions())
+    assert "train.batch_size=4 --set train.accumulation_steps=2" in caught.value.hint
+    record = RunDir(tmp_path).read_record()
+    assert (record["status"], record["ended_because"]) == ("failed", caught.value.message)
+    lower = {**settings, "batch_size": 4, "accumulation_steps": 2}
+    summary = train(dataclasses.replace(toy_job(tmp_path, dict, **lower), measure=None), RunOptions())
+    assert (summary["status"], summary["result"]["steps"], summary["result"]["attempts"]) == ("done", 5, 2)
+
+
+def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -> None:
+    job = dataclasses.replace(toy_job(tmp_path / "run", dict), measure=None)
+    train(job, RunOptions())
+    RunDir(tmp_path / "run").update_record(
+        machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped"
+    )
+    with pytest.raises(InputError, match="begun in fp16") as caught:
+        train(job, RunOptions())
+    checkpoint = caught.value.hint.split("--resume ")[1].split(",")[0]
+    assert Path(checkpoint).is_dir()
+    assert "train.precision=auto" in caught.value.hint
+    follow = toy_job(tmp_path / "new", dict, max_steps=4, precision="auto")
+    summary = train(dataclasses.replace(follow, measure=None), RunOptions(resume=checkpoint))
+    assert summary["result"]["steps"] == 4

@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from tuppence.training.determinism import step_seed
+from tuppence.core.errors import InputError
+from tuppence.training.determinism import ordered_kernels, step_seed
 
 PROGRAM = """
 import hashlib, torch
-from tuppence.training.determinism import compute_deterministically
+from tuppence.training.determinism import compute_deterministically, ordered_kernels
 compute_deterministically()
 torch.manual_seed(0)
 table = torch.nn.Embedding(50, 64)
@@ -23,7 +25,8 @@ loss = torch.compile(lambda: (table(tokens) * weights).sin().sum())
 digests = set()
 for _ in range(20):
     table.weight.grad = None
-    loss().backward()
+    with ordered_kernels():
+        loss().backward()
     digests.add(hashlib.sha256(table.weight.grad.numpy().tobytes()).hexdigest())
 print(len(digests))
 """
@@ -38,7 +41,6 @@ def test_a_compiled_scatter_adds_in_one_order() -> None:
 
 FIRST_STEPS = """
 import collections, os, torch
-import torch._inductor.config  # what compute_deterministically imports: once, not 200 times
 from tuppence.training.determinism import compute_deterministically
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -77,3 +79,39 @@ def test_step_seeds_are_distinct_and_fit_torch() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
     ones = sum(seed.bit_count() for seed in seeds) / len(seeds)
     assert 31 < ones < 32  # neighbours differ in half of their 63 bits
+
+
+def test_seeds_of_usual_size_are_those_of_earlier_versions() -> None:
+    # runs that were begun before must go on in the same bits
+    assert [step_seed(1, 0, 0), step_seed(2**23 - 1, 2**32 - 1, 255), step_seed(42, 1000, 3)] == [
+        1843376036126940498,
+        3811431516645549711,
+        8719783003641136159,
+    ]
+
+
+@pytest.mark.parametrize(
+    "large", [(1 + 2**24, 0, 0), (1, 2**32, 0), (1, 0, 256), (1, 0, 2**31), (2**31 - 1, 2**40, 999)]
+)
+def test_arguments_that_do_not_fit_into_64_bits_together_have_seeds_of_their_own(large: tuple[int, int, int]) -> None:
+    seed, step, rank = large
+    cut = seed % 2**24, step % 2**32, rank % 2**8
+    neighbours = [cut, (1, 1, 0), (seed, step + 1, rank), (seed, step, rank + 1), (seed + 2**24, step, rank)]
+    assert step_seed(*large) not in {step_seed(*other) for other in neighbours}
+    assert 0 <= step_seed(*large) < 2**63
+
+
+def test_strict_mode_ends_with_its_block() -> None:
+    with ordered_kernels():
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
+    with ordered_kernels(False):
+        assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_an_operation_without_an_ordered_version_is_named_with_a_setting_that_helps() -> None:
+    with pytest.raises(InputError, match="put_") as caught, ordered_kernels():
+        torch.zeros(3).put_(torch.tensor([0]), torch.tensor([1.0]))
+    assert "train.deterministic=false" in caught.value.hint
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tuppence.core.errors import InputError
 from tuppence.training.distributed import World, join_world, leave_world
 
 
 def test_without_torchrun_there_is_one_rank_that_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    world = join_world("cpu")
-    assert world == World(0, 1, 0)
+    world, device = join_world("cpu")
+    assert (world, device) == (World(0, 1, 0), "cpu")
     assert world.leads
     assert world.sum([1.5, 2.0], "cpu") == [1.5, 2.0]
     assert world.broadcast(3.0, "cpu") == 3.0
@@ -35,7 +36,7 @@ def threads():
     return [name for name in (open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task"))
             if "gloo" in name]
 
-world = join_world("cpu")
+world, _ = join_world("cpu")
 assert world.sum([1.0, 2.0], "cpu") == [2.0, 4.0]
 assert world.broadcast(float(world.rank), "cpu") == 0.0
 loss = ParallelLoss(toy := Toy(), Bigram(), Machine("cpu", "float32", False, world))
@@ -68,3 +69,30 @@ def test_no_thread_of_the_process_group_outlives_it() -> None:
     for rank in ranks:
         _, errors = rank.communicate(timeout=120)
         assert rank.returncode == 0, errors
+
+
+@pytest.mark.parametrize(
+    ("environment", "device", "gpus", "message"),
+    [
+        ({"WORLD_SIZE": "2"}, "cpu", 0, "no RANK"),
+        ({"WORLD_SIZE": "two"}, "cpu", 0, "WORLD_SIZE=two"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}, "cuda", 1, "has no GPU"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}, "cuda:0", 2, "train.device=cuda:0"),
+    ],
+)
+def test_processes_that_cannot_have_a_device_each_are_refused(
+    environment: dict[str, str], device: str, gpus: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} if "RANK" in environment else {}
+    for name, value in {**environment, **address}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    with pytest.raises(InputError, match=message):
+        join_world(device)
+
+
+def test_an_empty_world_size_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert join_world("cpu") == (World(), "cpu")

@@ -165,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoints(tmp_
 def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path)
     with torch.no_grad():
-        loop.model.inner.weight[0, 0] = math.nan  # type: ignore[index,union-attr,operator]
+        loop.model.head.weight[0, 0] = math.nan  # type: ignore[index,union-attr,operator]
     with pytest.raises(NonFiniteError, match="weight"):
         loop.save()
     assert list_checkpoints(tmp_path / "checkpoints") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tuppence.training import muon
 from tuppence.training.muon import Muon, orthogonalize
 
 SHAPES = [(24, 8), (24, 8), (8, 24), (16, 16), (24, 8)]
@@ -36,6 +37,22 @@ def test_singular_values_come_close_to_one() -> None:
     values = torch.linalg.svdvals(orthogonalize(stack).float())
     assert values.min() > 0.5
     assert values.max() < 1.3
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((6, 0), torch.float32)])
+def test_gpus_without_bf16_iterate_in_what_they_have(
+    capability: tuple[int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert muon.iteration_dtype(torch.device("cuda")) == dtype
+    monkeypatch.setattr(muon, "iteration_dtype", lambda device: dtype)
+    torch.manual_seed(0)
+    for scale in (1e-6, 1.0, 1e4):  # of gradients; the iteration begins with a division by the norm
+        found = orthogonalize(scale * torch.randn(3, 32, 64))
+        assert found.dtype == dtype
+        values = torch.linalg.svdvals(found.float())
+        assert values.min() > 0.5
+        assert values.max() < 1.3
 
 
 def test_each_matrix_of_a_stack_is_treated_as_if_it_were_alone() -> None:

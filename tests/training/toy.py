@@ -26,12 +26,12 @@ class Bigram(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCAB, WIDTH)
-        self.inner = nn.Linear(WIDTH, WIDTH)
+        self.blocks = nn.ModuleList([nn.Linear(WIDTH, WIDTH)])
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(WIDTH, VOCAB)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.dropout(torch.tanh(self.inner(self.embedding(tokens)))))
+        return self.head(self.dropout(torch.tanh(self.blocks[0](self.embedding(tokens)))))
 
 
 class Toy(Objective):

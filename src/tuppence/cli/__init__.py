@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from tuppence.cli import options
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
+from tuppence.core.memory import out_of_memory
 
 LIFE = (
     *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
@@ -117,6 +118,9 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
+        short = out_of_memory(error, "end other programs, or use a smaller model, a smaller batch or shorter texts")
+        if short is not None:
+            return _complain(short.message, short.hint, short.exit_code)
         hint = "this is a defect of ours: run again with --debug and report what it prints"
         return _complain(f"{type(error).__name__}: {error}", hint, 1)
 

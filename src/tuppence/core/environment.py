@@ -127,6 +127,15 @@ def choose_precision(device: str, requested: str = "auto") -> Precision:
             f"precision fp16 needs an NVIDIA GPU, and the device is {kind}",
             "use precision auto, which is the fastest here",
         )
+    if requested == "bf16" and kind == "cuda":
+        torch = _torch()
+        major, minor = torch.cuda.get_device_capability(device)
+        if major < 8:
+            raise InputError(
+                f"precision bf16 needs a GPU of compute capability 8.0 or higher, and "
+                f"{torch.cuda.get_device_name(device)} has {major}.{minor}",
+                "use precision auto, which is the fastest here",
+            )
     return Precision(requested, "asked for")
 
 

@@ -52,6 +52,10 @@ class OutOfSpaceError(TuppenceError):
     """The disk is full; everything written before is intact."""
 
 
+class OutOfMemoryError(TuppenceError):
+    """The memory of the device or of the machine is not enough; what was saved before is intact."""
+
+
 class NonFiniteError(TuppenceError):
     """A loss or a weight is NaN or infinite; the last good checkpoint is untouched."""
 

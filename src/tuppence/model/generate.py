@@ -20,8 +20,9 @@ from torch import Tensor
 
 from tuppence.core.errors import InputError
 from tuppence.model.cache import KVCache
-from tuppence.model.decode_step import DecodeStep, compiled_step
+from tuppence.model.decode_step import compiled_step
 from tuppence.model.gpt import GPT
+from tuppence.model.graph_step import graph_step
 from tuppence.model.sampling import Sampling, choose
 
 FinishReason = Literal["stop", "length"]
@@ -127,7 +128,8 @@ class Decoder:
         self._rows: list[int] = []
         """Which prompt each row of the cache belongs to."""
         self._cache: KVCache | None = None
-        self._compiled: DecodeStep | None = None
+        self._quick_step: Callable[[list[int]], Tensor] | None = None
+        """From every row's newest token to the logits of its next, where there is something faster than the model."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         while not all(self._reasons):
@@ -173,10 +175,11 @@ class Decoder:
         try:
             if self._cache is None or self._cache.is_full:
                 tokens_BT = self._open_windows()
-            elif self._compiled is not None:
-                return self._compiled(self.sequences[self._rows[0]][-1])
             else:
-                tokens_BT = self._tensor([[self.sequences[index][-1]] for index in self._rows])
+                newest = [self.sequences[index][-1] for index in self._rows]
+                if self._quick_step is not None:
+                    return self._quick_step(newest)
+                tokens_BT = self._tensor([[token] for token in newest])
             return self.model.head(self.model.hidden(tokens_BT, self._cache)[:, -1])
         finally:
             if training:
@@ -196,7 +199,7 @@ class Decoder:
             dtype=weight.dtype,
             device=weight.device,
         )
-        self._compiled = compiled_step(self.model, self._cache, wanted)
+        self._quick_step = _quick_step(self.model, self._cache, wanted)
         return self._tensor([[0] * (longest - len(window)) + window for window in windows])
 
     def _window(self, index: int) -> list[int]:
@@ -212,6 +215,14 @@ class Decoder:
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:
         return torch.tensor(rows, device=self.model.token_embedding.weight.device)
+
+
+def _quick_step(model: GPT, cache: KVCache, tokens: int) -> Callable[[list[int]], Tensor] | None:
+    """The compiled step of a CPU or the captured one of a GPU, or None where neither can be had."""
+    compiled = compiled_step(model, cache, tokens)
+    if compiled is not None:
+        return lambda newest: compiled(newest[0])
+    return graph_step(model, cache, tokens)
 
 
 def _check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:

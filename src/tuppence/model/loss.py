@@ -27,7 +27,15 @@ IGNORED = -100
 """A target with this value is no target: it adds nothing to the loss."""
 
 LOGITS_AT_ONCE = {"cpu": 2**25, "cuda": 2**28}
-"""Logits that are held at a time: 128 MiB in float32 on a CPU. A GPU wants larger matrices, and has the room."""
+"""Logits that are held at a time: 128 MiB in float32 on a CPU. A GPU wants larger matrices; see `allow_logits`."""
+
+BYTES_PER_LOGIT = 8
+"""While the gradient is worked out: the logit and its gradient in 16 bits, the softmax in float32."""
+
+HEAD_MULTIPLE = {"cuda": 64}
+"""The head gets rows of zeros up to a multiple of this where its matrix products are made, and nowhere else. Tensor
+cores want rows of logits that begin at aligned addresses: with the 50,257 tokens of GPT-2 as they are a whole training
+step on an H100 takes 1.47 times as long. On a CPU it makes no difference (benchmarks/LOG.md)."""
 
 
 def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
@@ -48,7 +56,7 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
         >>> round(loss.item() / 4, 4), round(float(torch.log(torch.tensor(8.0))), 4)
         (2.0794, 2.0794)
     """
-    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    piece = _piece(hidden_ND, head_VD)
     if torch.is_grad_enabled() and (hidden_ND.requires_grad or head_VD.requires_grad):
         fused = _GradientInForward.apply
         loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece, head_VD.requires_grad)  # type: ignore[no-untyped-call]
@@ -58,8 +66,9 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
         kept_N = targets_N != IGNORED
         hidden_ND, targets_N = hidden_ND[kept_N], targets_N[kept_N]
     loss = torch.zeros((), device=hidden_ND.device)
+    head_PD = _padded(head_VD)
     for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
-        logits_nV = F.linear(hidden_nD, head_VD).float()
+        logits_nV = _logits(hidden_nD, head_PD, len(head_VD)).float()
         loss = loss + F.cross_entropy(logits_nV, targets_n, reduction="sum", ignore_index=IGNORED)
     return loss
 
@@ -91,7 +100,7 @@ def token_log_probabilities_and_entropies(
         >>> torch.isclose(entropies, torch.tensor(8.0).log())
         tensor([True])
     """
-    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    piece = _piece(hidden_ND, head_VD)
     needs = [torch.is_grad_enabled() and tensor.requires_grad for tensor in (hidden_ND, head_VD)]
     scored: tuple[Tensor, Tensor] = _LogProbabilities.apply(  # type: ignore[no-untyped-call]
         hidden_ND, head_VD, targets_N, piece, *needs
@@ -105,13 +114,57 @@ def token_scores(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> tuple
 
     Of equally likely tokens the first counts as the most likely, as in `argmax`.
     """
-    piece = max(1, LOGITS_AT_ONCE.get(hidden_ND.device.type, 2**26) // head_VD.shape[0])
+    piece, head_PD = _piece(hidden_ND, head_VD), _padded(head_VD)
     log_probabilities, best = [], []
     for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
-        logits_nV = F.linear(hidden_nD, head_VD).float()
+        logits_nV = _logits(hidden_nD, head_PD, len(head_VD)).float()
         log_probabilities.append(-F.cross_entropy(logits_nV, targets_n, reduction="none"))
         best.append(logits_nV.argmax(dim=-1) == targets_n)
     return torch.cat(log_probabilities), torch.cat(best)
+
+
+def allow_logits(device: str) -> None:
+    """Lets the logits take an eighth of a GPU's memory at a time. Before training begins: it decides on shapes."""
+    if device.startswith("cuda"):
+        memory = torch.cuda.get_device_properties(device).total_memory
+        LOGITS_AT_ONCE["cuda"] = max(2**26, memory // (8 * BYTES_PER_LOGIT))
+
+
+def padded_rows(vocabulary: int, device_type: str) -> int:
+    """How many rows the head has where its matrix products are made.
+
+    Example:
+        >>> padded_rows(50257, "cuda"), padded_rows(50257, "cpu")
+        (50304, 50257)
+    """
+    multiple = HEAD_MULTIPLE.get(device_type, 1)
+    return -(-vocabulary // multiple) * multiple
+
+
+def _padded(head_VD: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """The head as it is multiplied: in `dtype`, with rows of zeros up to `padded_rows`."""
+    head_VD = head_VD if dtype is None else head_VD.to(dtype)
+    missing = padded_rows(len(head_VD), head_VD.device.type) - len(head_VD)
+    return F.pad(head_VD, (0, 0, 0, missing)) if missing else head_VD
+
+
+def _logits(hidden_nD: Tensor, head_PD: Tensor, vocabulary: int) -> Tensor:
+    """hidden · headᵀ, (n, P); the columns from `vocabulary` on have the lowest number there is: probability zero."""
+    logits_nP = F.linear(hidden_nD, head_PD)
+    if vocabulary < len(head_PD):
+        # finite, because an entropy multiplies it by zero
+        logits_nP[:, vocabulary:] = torch.finfo(logits_nP.dtype).min
+    return logits_nP
+
+
+def _piece(hidden_ND: Tensor, head_VD: Tensor) -> int:
+    """How many tokens to take at a time: equal pieces, as few as `LOGITS_AT_ONCE` allows."""
+    rows, device = hidden_ND.shape[0], hidden_ND.device.type
+    most = max(1, LOGITS_AT_ONCE.get(device, 2**26) // padded_rows(head_VD.shape[0], device))
+    if device != "cuda" or rows <= most:
+        return most
+    equal = -(-rows // -(-rows // most))
+    return min(most, -(-equal // 128) * 128)
 
 
 def _pieces(hidden_ND: Tensor, targets_N: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -133,19 +186,21 @@ class _GradientInForward(torch.autograd.Function):
     ) -> Tensor:
         device, dtype = hidden_ND.device, _computed_dtype(hidden_ND)
         with torch.autocast(device.type, enabled=False):
-            head = head_VD.to(dtype)
+            head, vocabulary = _padded(head_VD, dtype), head_VD.shape[0]
             loss = torch.zeros((), device=device)
             head_grad = torch.zeros((), device=device)
             hidden_grads = []
             for hidden, targets in _pieces(hidden_ND.to(dtype), targets_N, piece):
                 valid_n1 = (targets != IGNORED)[:, None]
-                logits_nV = F.linear(hidden, head)
+                logits_nV = _logits(hidden, head, vocabulary)
                 losses_n1, gradient_nV = _losses_and_gradient(logits_nV, targets.clamp(min=0))
                 loss = loss + (losses_n1 * valid_n1).sum()
                 logits_grad_nV = gradient_nV.to(dtype) * valid_n1
                 hidden_grads.append(logits_grad_nV @ head)
                 if head_is_trained:
                     head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
+            if head_is_trained:
+                head_grad = head_grad[:vocabulary]
         ctx.save_for_backward(torch.cat(hidden_grads), head_grad)
         ctx.dtypes = hidden_ND.dtype, head_VD.dtype
         ctx.head_is_trained = head_is_trained
@@ -161,7 +216,8 @@ class _GradientInForward(torch.autograd.Function):
 
 
 def _losses_and_gradient(logits_nV: Tensor, targets_n: Tensor) -> tuple[Tensor, Tensor]:
-    """-log softmax[target], (n, 1), and its gradient in the logits, softmax - one_hot(target), (n, V); in float32."""
+    """-log softmax[target], (n, 1), and its gradient in the logits, softmax - one_hot(target), (n, V); in float32.
+    Padded columns, as `_logits` makes them, have the gradient zero."""
     targets_n1 = targets_n[:, None]
     if torch.compiler.is_compiling():  # a formula that becomes one kernel, from the logits to their gradient
         logits_nV = logits_nV.float()
@@ -198,9 +254,9 @@ class _LogProbabilities(torch.autograd.Function):
         given, dtype = hidden_ND.dtype, _computed_dtype(hidden_ND)
         log_probabilities, entropies, normalisers, hidden_grads = [], [], [], []
         with torch.autocast(hidden_ND.device.type, enabled=False):
-            hidden_ND, head = hidden_ND.to(dtype), head_VD.to(dtype)
+            hidden_ND, head, vocabulary = hidden_ND.to(dtype), _padded(head_VD, dtype), head_VD.shape[0]
             for hidden, targets in _pieces(hidden_ND, targets_N, piece):
-                logits_nV = F.linear(hidden, head).float()
+                logits_nV = _logits(hidden, head, vocabulary).float()
                 normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
                 log_probabilities.append((logits_nV.gather(1, targets[:, None]) - normaliser_n1)[:, 0])
                 softmax_nV = torch.exp(logits_nV - normaliser_n1)
@@ -226,13 +282,13 @@ class _LogProbabilities(torch.autograd.Function):
         if hidden_grad_ND is not None:
             to_hidden = (upstream_N[:, None] * hidden_grad_ND).to(hidden_dtype)
         if head_VD is not None:
-            to_head = torch.zeros(head_VD.shape, device=head_VD.device)
-            head = head_VD.to(dtype)
+            head, vocabulary = _padded(head_VD, dtype), head_VD.shape[0]
+            to_head = torch.zeros(head.shape, device=head.device)
             for start in range(0, len(targets_N), ctx.piece):
                 rows = slice(start, start + ctx.piece)
                 hidden = hidden_ND[rows]
-                softmax_nV = torch.exp(F.linear(hidden, head).float() - normalisers_N1[rows])
+                softmax_nV = torch.exp(_logits(hidden, head, vocabulary).float() - normalisers_N1[rows])
                 logits_grad_nV = _minus_one_hot(softmax_nV, targets_N[rows]) * -upstream_N[rows, None]
                 to_head += (logits_grad_nV.to(dtype).t() @ hidden).float()
-            to_head = to_head.to(head_dtype)
+            to_head = to_head[:vocabulary].to(head_dtype)
         return to_hidden, to_head, None, None, None, None

@@ -5,6 +5,7 @@ Called by `session`, which alone decides when. `describe_result` says the same t
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from pathlib import Path
@@ -28,10 +29,15 @@ from tuppence.training.trained import trained_parameters
 
 FREE_TO_CHANGE = frozenset(
     {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
+    | {"deterministic", "activation_checkpointing"}
     | {"sample_every", "sample_prompts", "sample_tokens"}
     | {"checkpoint_every", "checkpoint_minutes", "keep_checkpoints"}
 )
-"""Keys of `train` that may differ when a run is continued: they change no update, or are meant to be extended."""
+"""Keys of `train` that may differ when a run is continued: they change no update but for rounding, or are meant to be
+extended."""
+
+SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
+"""They may differ where their product does not: the same sequences in other pieces, as the memory of a device asks."""
 
 
 def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str, Any]:
@@ -53,12 +59,26 @@ def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str
             given = f" than {value['path']}" if "path" in value else ""
             raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
     before = record.get("config") or {}
+    same_step = _sequences(before.get("train") or {}) == _sequences(_settings(job)["train"])
     for section, values in _settings(job).items():
         for key, value in values.items():
-            was = (before.get(section) or {}).get(key)
-            if was != value and not (section == "train" and key in FREE_TO_CHANGE):
+            was = (before.get(section) or {}).get(key, _default_of(job.train, section, key))
+            free = section == "train" and (key in FREE_TO_CHANGE or (same_step and key in SPLIT_OF_A_STEP))
+            if was != value and not free:
                 raise InputError(f"{run.path} was started with {section}.{key}={was}, and now it is {value}", elsewhere)
     return record
+
+
+def _sequences(train: dict[str, Any]) -> int | None:
+    """Sequences of a step on one rank, as a recipe has them."""
+    sizes = [size for size in map(train.get, SPLIT_OF_A_STEP) if isinstance(size, int)]
+    return math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
+
+
+def _default_of(train: TrainConfig, section: str, key: str) -> Any:
+    """What a run did that was started before this key was there."""
+    field = type(train).model_fields.get(key) if section == "train" else None
+    return None if field is None else field.get_default()
 
 
 def check_origin(checkpoint: Path, job: Job) -> RunDir:

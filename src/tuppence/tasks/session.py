@@ -18,6 +18,7 @@ from torch import nn
 from tuppence.core.console import counted, note, warn
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
+from tuppence.core.memory import explaining_memory
 from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
@@ -33,7 +34,7 @@ from tuppence.tasks.record import (
     result_of,
     summary_of,
 )
-from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
+from tuppence.training.checkpoint import list_checkpoints, newest_good_checkpoint, verify_checkpoint
 from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import compute_deterministically
@@ -70,7 +71,8 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     machine, precision, limits, meter = _choose_machine(job, options, record)
     compute_deterministically()
     torch.manual_seed(job.train.seed)
-    objective, model = job.build(machine.device)
+    with explaining_memory(_memory_hint(job.train)):
+        objective, model = job.build(machine.device)
     let_go = _nothing
     if machine.world.leads:
         run.create()
@@ -115,18 +117,14 @@ def _choose_machine(
         InputError: the run was started on another number of ranks.
     """
     config, chosen = job.train, record.get("machine") or {}
-    device = choose_device(config.device)
-    world = join_world(device)
-    if device == "cuda":
-        device = f"cuda:{world.local_rank}"
-        torch.cuda.set_device(device)
+    world, device = join_world(choose_device(config.device))
     if chosen.get("ranks", world.size) != world.size:
         leave_world()
         raise InputError(
             f"{job.out} was started on {counted(chosen['ranks'], 'rank')}, and now there are {world.size}",
             "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
         )
-    precision = choose_precision(device, chosen.get("precision", config.precision))
+    precision = _choose_precision(job, device, chosen.get("precision"))
     if chosen:  # the reason is the one it was chosen for
         precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
     limits = _limits(config, options, job.default_steps(world.size))
@@ -139,13 +137,32 @@ def _choose_machine(
     return Machine(device, precision.name, bool(compiles), world), precision, limits, meter
 
 
+def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
+    """The precision of the run: the one that it began in, else what the recipe says.
+
+    Raises:
+        InputError: the device cannot train in it.
+    """
+    try:
+        return choose_precision(device, before or job.train.precision)
+    except InputError as error:
+        saved = list_checkpoints(job.out / "checkpoints") if before else []
+        if not saved:
+            raise
+        raise InputError(
+            f"{job.out} was begun in {before}: {error.message}",
+            f"go on in a new run: the same command with --resume {saved[-1]}, another --out and "
+            "--set train.precision=auto",
+        ) from error
+
+
 def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
     """Runs the loop, measures the result, and writes down how it ended, however that was."""
     ledger, leads = loop.ledger, loop.world.leads
     status, because = "failed", "a defect"
     interruption: Interrupted | None = None
     try:
-        with ledger.ticking():
+        with ledger.ticking(), explaining_memory(_memory_hint(job.train)):
             because = loop.run()
             measured = _measured(job, loop.deadline.seconds_left()) if leads else {}
         status = "done"
@@ -201,6 +218,20 @@ def _measured(job: Job, seconds: float = float("inf")) -> dict[str, Any]:
     except DeadlinePassed:
         warn(f"the run's limits leave no time to measure its result; {job.out / 'model'} stands")
         return {}
+
+
+def _memory_hint(train: TrainConfig) -> str:
+    """What to lower where a step does not fit into memory, so that the run goes on from its last checkpoint."""
+    ways = []
+    if train.batch_size > 1:
+        size, steps = train.batch_size // 2, train.accumulation_steps * 2
+        if train.batch_size % 2 == 0:
+            ways.append(f"--set train.batch_size={size} --set train.accumulation_steps={steps} (the same gradients)")
+        else:
+            ways.append(f"--set train.batch_size=1 --set train.accumulation_steps={train.batch_size * steps // 2}")
+    if not train.activation_checkpointing:
+        ways.append("--set train.activation_checkpointing=true")
+    return "the same command with " + ", or ".join(ways) if ways else "use a smaller model or a shorter context"
 
 
 def _nothing() -> None:

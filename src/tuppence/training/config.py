@@ -34,6 +34,9 @@ class TrainConfig(Section):
     precision: Literal["auto", "bf16", "fp16", "float32"] = "auto"
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     compile: bool | Literal["auto"] = Field("auto", description="torch.compile; auto: where the run is long enough")
+    deterministic: bool = Field(
+        True, description="kernels that add up in a fixed order: a resumed run has the same bits"
+    )
     activation_checkpointing: bool = Field(False, description="trade a second forward pass for memory")
     log_every: int = Field(10, ge=1)
     eval_every: int = Field(200, ge=0, description="0: only at the end")

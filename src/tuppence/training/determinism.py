@@ -1,8 +1,15 @@
 """The same bits every time: what exact resume rests on, beside seeds that are functions of the step.
 
 Some kernels add up floats in whatever order their threads arrive: compiled scatter-additions (the gradient of an
-embedding), flash attention's backward pass on GPUs. torch has an ordered version of each, and is told to take it. What
-it costs is in benchmarks/LOG.md. Where torch knows no ordered version it warns, and exact resume is not promised.
+embedding), flash and memory-efficient attention's backward pass on GPUs. torch has an ordered version of each. It takes
+the ordered backward pass of attention in its strict mode alone, where it raises for an operation without an ordered
+version. So strict mode is on around forward and backward of a training step and nowhere else: sampling uses
+operations that strict mode refuses on a GPU (`cumsum`), and it updates no weight.
+
+What a test has shown: on a CPU, a compiled scatter-addition and whole interrupted runs give the same bits
+(tests/training/test_determinism.py, tests/integration/test_resume.py). On CUDA the same is shown by
+`make gpu-check`, which compares interrupted with uninterrupted runs on the GPU that it runs on. Nothing was tested on
+Apple's GPUs. What the mode costs is in benchmarks/LOG.md.
 
 On Intel and AMD processors torch hands exp, log and their like to oneMKL's vector mathematics. That chooses its kernel
 for the processor when it is first called, and two threads that call it first at once race: until one of them has
@@ -13,18 +20,63 @@ for.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
+from tuppence.core.errors import InputError
+
+_MASK = 2**64 - 1
+
 
 def compute_deterministically() -> None:
-    """Asks torch for kernels whose result does not depend on timing. For the whole process, before it computes."""
+    """Prepares the process for `ordered_kernels`. Before anything is computed."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product is made on a GPU
-    torch.use_deterministic_algorithms(True, warn_only=True)
     # off: it would overwrite every fresh tensor, and we read none before writing it
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _settle_vector_mathematics()
+
+
+@contextlib.contextmanager
+def ordered_kernels(wanted: bool = True) -> Iterator[None]:
+    """Kernels whose result does not depend on timing, inside the block; torch raises where it has none.
+
+    Where this torch has `torch._inductor.config.deterministic`, it is set too: compiled code then chooses its kernels
+    without timing them.
+
+    Args:
+        wanted: False leaves everything as it is.
+
+    Raises:
+        InputError: an operation inside has no ordered version on this device.
+    """
+    if not wanted:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    _use_deterministic_algorithms(True, warn_only=False)
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        what = str(error).partition(", but")[0].splitlines()[0]
+        raise InputError(
+            f"a step cannot be added up in the same order every time: {what}",
+            "give --set train.deterministic=false: a resumed run may then differ in the last bits",
+        ) from error
+    finally:
+        _use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def _use_deterministic_algorithms(mode: bool, *, warn_only: bool) -> None:
+    torch.use_deterministic_algorithms(mode, warn_only=warn_only)
+    import torch._inductor.config as inductor  # a newer torch has set it above
+
+    if hasattr(inductor, "deterministic"):
+        inductor.deterministic = mode
 
 
 def _settle_vector_mathematics() -> None:
@@ -36,14 +88,20 @@ def _settle_vector_mathematics() -> None:
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """A seed of 63 bits for (seed, step, rank) by two rounds of splitmix64: neighbours have nothing in common.
+    """A seed of 63 bits for (seed, step, rank) by rounds of splitmix64: neighbours have nothing in common.
 
-    Steele, Lea and Flood 2014, https://doi.org/10.1145/2714064.2660195.
+    Steele, Lea and Flood 2014, https://doi.org/10.1145/2714064.2660195. Different arguments enter as different
+    numbers for seeds below 2**32, steps below 2**64 and ranks below 2**32.
     """
-    value = (seed << 40) ^ (step << 8) ^ rank
-    for _ in range(2):
-        value = (value + 0x9E3779B97F4A7C15) & (2**64 - 1)
-        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-        value ^= value >> 31
-    return value >> 1
+    low = (seed & 0xFFFFFF) << 40 | (step & 0xFFFFFFFF) << 8 | rank & 0xFF
+    high = (seed >> 24) << 56 | (step >> 32) << 24 | rank >> 8
+    if high:  # arguments too large for 64 bits together; the others keep the seeds they have always had
+        low ^= _splitmix(_splitmix(high))
+    return _splitmix(_splitmix(low)) >> 1
+
+
+def _splitmix(value: int) -> int:
+    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)

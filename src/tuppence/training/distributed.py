@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn  # before there is a group: see `leave_world`
+
+from tuppence.core.console import counted
+from tuppence.core.errors import InputError
+
+LONGEST_WAIT = timedelta(hours=2)
+"""How long a rank waits for another. Rank 0 alone saves, writes samples and measures, on a slow disk for many minutes;
+the default for GPUs is 10 minutes."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +64,64 @@ class World:
             dist.barrier()
 
 
-def join_world(device: str) -> World:
+def join_world(device: str) -> tuple[World, str]:
     """Joins the process group that torchrun's environment describes; a world of one without it.
 
     Args:
-        device: "cpu" (gloo) or "cuda" (nccl).
+        device: as the person chose it: "cpu" (gloo), "cuda" (nccl, each rank on its own GPU; gloo for what is on the
+            CPU), "cuda:N" or "mps" (without torchrun only).
+
+    Returns:
+        This rank's place, and its device.
+
+    Raises:
+        InputError: torchrun's environment is incomplete, there are more ranks than GPUs, or all ranks would share one.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _from_environment("WORLD_SIZE", 1)
     if size == 1:
-        return World()
+        device = "cuda:0" if device == "cuda" else device
+        if device.startswith("cuda"):
+            torch.cuda.set_device(device)
+        return World(), device
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        if not os.environ.get(name):
+            raise InputError(
+                f"the environment has WORLD_SIZE={size} and no {name}",
+                "start several processes with torchrun, or unset WORLD_SIZE",
+            )
+    local_rank = _from_environment("LOCAL_RANK", 0)
+    device = _device_of(device, local_rank)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return World(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+        gpu = None if device == "cpu" else torch.device(device)
+        if gpu is not None:
+            torch.cuda.set_device(gpu)  # before there is a group: each rank has its context on its own GPU alone
+        dist.init_process_group("gloo" if gpu is None else "cpu:gloo,cuda:nccl", device_id=gpu, timeout=LONGEST_WAIT)
+    return World(dist.get_rank(), size, local_rank), device
+
+
+def _device_of(device: str, local_rank: int) -> str:
+    """The device of a rank among several on this machine."""
+    if device == "cpu":
+        return device
+    if device != "cuda":
+        raise InputError(
+            f"train.device={device} gives every process started by torchrun the same device",
+            "leave train.device to auto: each process takes the GPU of its LOCAL_RANK",
+        )
+    count = torch.cuda.device_count()
+    if local_rank >= count:
+        raise InputError(
+            f"process {local_rank} of this machine has no GPU: there are {counted(count, 'GPU')}, counted from 0",
+            f"start torchrun with --nproc-per-node {count}",
+        )
+    return f"cuda:{local_rank}"
+
+
+def _from_environment(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) >= default):
+        raise InputError(f"{name}={text} in the environment is not a number of processes", f"unset {name}")
+    return int(text)
 
 
 def leave_world() -> None:

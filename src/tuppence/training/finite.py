@@ -1,4 +1,4 @@
-"""A run stops where its numbers stop being numbers, before they reach a checkpoint."""
+"""Stop on NaN or inf in loss, gradient norm or weights, before they reach a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from torch import Tensor
 from tuppence.core.errors import NonFiniteError
 
 STANDS = "the run stops, and what it saved before stands"
+MOST_SKIPPED = 20
+"""Steps in a row that fp16 may skip: from 65,536 the loss scale has then fallen below 1."""
 
 
 def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) -> None:
-    """Refuses to update weights with such numbers.
+    """Refuses a step with such numbers; its update was not applied.
 
     Args:
         loss, norm: of the step's loss and of its gradient.
-        scaled: with fp16, an infinite gradient is the scaler's business: it skips the step and lowers the scale.
+        scaled: with fp16, an infinite gradient is no error: the step is skipped and the loss scale lowered.
 
     Raises:
         NonFiniteError: one of them is not finite.
@@ -29,6 +31,26 @@ def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) ->
     raise NonFiniteError(
         f"{what} at step {step}; {STANDS}",
         "lower train.learning_rate, or lengthen train.warmup_steps, and start again",
+    )
+
+
+def require_usable_scale(scale: float, skipped_in_a_row: int, *, step: int) -> None:
+    """Refuses to skip steps for ever: a gradient that overflows at every loss scale is not finite for another reason.
+
+    Args:
+        scale: the factor of the loss in fp16.
+        skipped_in_a_row: steps skipped, up to this one.
+
+    Raises:
+        NonFiniteError: the scale is below 1, or `MOST_SKIPPED` steps in a row were skipped.
+    """
+    if scale >= 1 and skipped_in_a_row < MOST_SKIPPED:
+        return
+    raise NonFiniteError(
+        f"fp16: the gradient is not finite at step {step}, {skipped_in_a_row} steps in a row, down to a loss scale of "
+        f"{scale:g}; {STANDS}",
+        "train in a new run with train.precision=float32 (or bf16 where the device has it), or lower "
+        "train.learning_rate",
     )
 
 

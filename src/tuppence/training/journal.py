@@ -38,6 +38,7 @@ class Journal:
         self.run, self.ledger, self.limits, self.meter = run, ledger, limits, meter
         self._open_trackers, self._log_every, self._leads = open_trackers, log_every, leads
         self._trackers: list[Tracker] = []
+        self._loss = 0.0
         self.line = ProgressLine(silent=not leads)
 
     def open(self, step: int, marks: dict[str, int]) -> None:
@@ -52,7 +53,9 @@ class Journal:
 
     def step(self, state: State, elapsed: float, **latest: float) -> None:
         """Shows the newest step, and writes every `log_every`-th: its loss is the mean since the row before."""
-        loss = state.window_loss / max(state.window_targets, 1)
+        if state.window_targets:  # else no step since the row before has told its loss yet
+            self._loss = state.window_loss / state.window_targets
+        loss = self._loss
         to_go = self.seconds_to_go(state.step, elapsed)
         rate = self.limits.dollars_per_hour
         self.line.show(

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from tuppence.core.console import warn
@@ -28,6 +27,7 @@ from tuppence.training.checkpoint import (
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective
 from tuppence.training.optim import Optimizers
+from tuppence.training.precision import LossScale
 from tuppence.training.state import State
 from tuppence.training.trained import load_trained, trained_parameters
 
@@ -49,7 +49,7 @@ class Keeper:
         run: RunDir,
         model: nn.Module,
         optimizers: Optimizers,
-        scaler: torch.amp.GradScaler,
+        scaler: LossScale,
         objective: Objective,
         config: TrainConfig,
         resume: Path | None,

@@ -1,7 +1,7 @@
 """The one loop: every objective that is trained by gradients goes through it.
 
 A task hands it an `Objective` (batches, loss, evaluation, samples); the loop owns accumulation, precision, clipping,
-the schedule, logging, limits, signals and checkpoints. Read `Loop.run`, then `Loop.training_step`: the rest is detail.
+the schedule, logging, limits, signals and checkpoints. Read `Loop.run`, then `step`: the rest is detail.
 
 Covered: data-parallel training on CPU or GPU, exact resume. Not covered: what a batch or a loss is (`tasks`), what a
 checkpoint holds (`keeper`), when a run must end (`deadline`).
@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from tuppence.core.console import counted
@@ -24,17 +23,17 @@ from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.training.config import TrainConfig
 from tuppence.training.deadline import Deadline
-from tuppence.training.determinism import step_seed
-from tuppence.training.finite import require_finite_step, require_finite_validation, require_finite_weights
+from tuppence.training.finite import require_finite_validation, require_finite_weights
 from tuppence.training.journal import Journal
 from tuppence.training.keeper import Keeper
-from tuppence.training.objective import Objective, Sample, Sums, count_targets
+from tuppence.training.objective import Objective, Sample
 from tuppence.training.optim import Optimizers
-from tuppence.training.parallel import Machine, ParallelLoss
-from tuppence.training.precision import autocast, gradient_scaler
+from tuppence.training.parallel import Machine
+from tuppence.training.precision import gradient_scaler
 from tuppence.training.schedule import learning_rate_factor
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.state import State
+from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
 from tuppence.training.tracking import Tracker
 from tuppence.training.validation import validate
@@ -70,7 +69,15 @@ class Loop:
         self.ledger, self.write_result = ledger, write_result
         self.optimizers = Optimizers(model.named_parameters(), config, machine.device)
         self.scaler = gradient_scaler(machine.device, machine.precision)
-        self.loss = ParallelLoss(objective, model, machine)
+        self.step = Step(
+            objective=objective,
+            model=model,
+            config=config,
+            machine=machine,
+            optimizers=self.optimizers,
+            scale=self.scaler,
+        )
+        self.loss = self.step.loss
         self.deadline = Deadline(limits, ledger, meter, closing, objective.evaluation_tokens() if limits.timed else 0)
         self.signals = StopSignals()
         self.keeper = Keeper(
@@ -127,36 +134,32 @@ class Loop:
 
     def training_step(self, progress: float) -> None:
         """Accumulates gradients over the micro-batches, divides once by the *global* number of targets, updates."""
-        step, started, machine = self.state.step, time.monotonic(), self.machine
-        torch.manual_seed(step_seed(self.config.seed, step, self.world.rank))  # dropout; stateless: resume is exact
+        step, started = self.state.step, time.monotonic()
         rate = self.optimizers.set_rate(learning_rate_factor(self.config, step, progress))
         alone = self.world.size == 1  # a rank that leaves alone would keep the others waiting
         seconds = self.deadline.seconds_left() if alone else math.inf
         with self.signals.abandoning(on_signal=self.first_step and alone, seconds=seconds):
-            with autocast(machine.device, machine.precision):
-                self.objective.prepare(step, self.model)
-            batches = self.objective.batches(step, self.world.rank, self.world.size)
-            counts = [float(sum(map(count, batches))) for count in (count_targets, self.objective.tokens)]
-            targets, tokens = machine.sum(counts)
-            sums = Sums(self.objective.metrics, machine.device)
-            for index, batch in enumerate(batches):
-                with self.loss.exchanging(last=index == len(batches) - 1):
-                    with autocast(machine.device, machine.precision):
-                        loss, metrics = self.loss(machine.take(batch))
-                    # DistributedDataParallel averages over ranks; we want the sum
-                    scaled = self.scaler.scale(loss * (self.world.size / max(targets, 1.0)))
-                    torch.autograd.backward(scaled)
-                sums.add(loss, metrics)
-            self.optimizers.unscale(self.scaler)
-            norm = float(nn.utils.clip_grad_norm_(self.optimizers.parameters(), self.config.gradient_clip or math.inf))
-            totals = dict(zip(sums.names, machine.sum(sums.as_floats()), strict=True))
-            require_finite_step(totals["loss"], norm, step=step, scaled=self.scaler.is_enabled())
+            gradients = self.step.accumulate(step)
+        self.step.update(gradients)
+        self.state.count_step(gradients.tokens)
+        self.latest = {**self.latest, "learning_rate": rate, **self.objective.gauges()}
+        self.look(at_all=self.first_step or self.state.step % self.config.log_every == 0)
+        self._account_for(time.monotonic() - started, gradients.tokens)
 
-        self.optimizers.step(self.scaler)
-        self.optimizers.zero_grad()
-        self.state.count_step(int(tokens), int(targets), totals)
-        self._account_for(time.monotonic() - started, int(tokens))
-        self.latest = {"learning_rate": rate, "grad_norm": norm, **self.objective.gauges()}
+    def look(self, *, at_all: bool) -> None:
+        """Takes in what the steps came to, as far as the device has told it.
+
+        Args:
+            at_all: wait for the device, and take in every step.
+
+        Raises:
+            NonFiniteError: a step was not finite; no such step has changed a weight.
+        """
+        for outcome in self.step.outcomes(all_of_them=at_all):
+            self.state.count_sums(outcome.targets, outcome.sums)
+            self.latest["grad_norm"] = outcome.norm
+            if outcome.loss_scale is not None:
+                self.latest |= {"loss_scale": outcome.loss_scale, "skipped_steps": self.scaler.skipped}
 
     def finish(self, ending: str) -> str:
         """Saves, evaluates once more unless interrupted, and writes the result from the best weights."""
@@ -241,6 +244,9 @@ class Loop:
 
     def save(self) -> None:
         """Keeps the present state; weights that are not finite never replace good ones."""
+        waited = time.monotonic()
+        self.look(at_all=True)
+        self.state.clock.train += time.monotonic() - waited
         before = self.state.clock.checkpoint
         with self.state.clock.time("checkpoint"):
             require_finite_weights(self.optimizers.parameters(), step=self.state.step)

@@ -21,6 +21,17 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of x ↦ ax + bx³ + cx⁵, chosen for the steepest slope at zero (Jordan et al. 2024)."""
 
 
+def iteration_dtype(device: torch.device) -> torch.dtype:
+    """What the iteration is computed in: bfloat16; on NVIDIA GPUs before Ampere, which do not multiply it, float16
+    where they have tensor cores (Volta, Turing), else float32."""
+    if device.type != "cuda":
+        return torch.bfloat16
+    major, _ = torch.cuda.get_device_capability(device)
+    if major >= 8:
+        return torch.bfloat16
+    return torch.float16 if major == 7 else torch.float32
+
+
 def orthogonalize(stack_NRC: Tensor, steps: int = 5) -> Tensor:
     """Brings each matrix of a stack close to U Vᵀ of its singular value decomposition.
 
@@ -29,10 +40,13 @@ def orthogonalize(stack_NRC: Tensor, steps: int = 5) -> Tensor:
         steps: Newton–Schulz iterations; 5 bring every singular value into about 0.7 to 1.2.
 
     Returns:
-        (N, rows, columns) in bfloat16, as the iteration tolerates it.
+        (N, rows, columns) in `iteration_dtype`, as the iteration tolerates it.
     """
     a, b, c = NEWTON_SCHULZ
-    X = stack_NRC.bfloat16()
+    dtype = iteration_dtype(stack_NRC.device)
+    if dtype == torch.float16:  # gradients may lie outside of its range
+        stack_NRC = stack_NRC / stack_NRC.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
+    X = stack_NRC.to(dtype)
     tall = X.size(-2) > X.size(-1)
     if tall:  # the Gram matrix is then the smaller one; products of rows that lie apart take twice as long
         X = X.mT.contiguous()
@@ -56,6 +70,9 @@ class Muon(torch.optim.Optimizer):
         momentum: of Nesterov's kind.
         weight_decay: decoupled.
 
+    Attributes:
+        found_inf: as in torch's fused optimizers: a float scalar on the device; where it is 1, `step` changes nothing.
+
     Raises:
         ValueError: a parameter is not a matrix.
     """
@@ -64,6 +81,7 @@ class Muon(torch.optim.Optimizer):
         self, params: Iterable[Tensor], lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.1
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.found_inf: Tensor | None = None
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.ndim != 2:
@@ -83,16 +101,24 @@ class Muon(torch.optim.Optimizer):
                 self._update(parameters, group["lr"], group["momentum"], group["weight_decay"])
 
     def _update(self, parameters: list[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        gradients_NRC = torch.stack([parameter.grad for parameter in parameters if parameter.grad is not None])
         buffers = []
         for parameter in parameters:
             state = self.state[parameter]
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = torch.zeros_like(parameter)
             buffers.append(state["momentum_buffer"])
-        torch._foreach_lerp_(buffers, gradients, 1 - momentum)
-        nesterov = torch._foreach_lerp(gradients, buffers, momentum)
+        before_NRC = torch.stack(buffers)
+        after_NRC = before_NRC.lerp(gradients_NRC, 1 - momentum)
+        updates_NRC = orthogonalize(gradients_NRC.lerp(after_NRC, momentum)).float()
+        kept = 1 - lr * weight_decay
+        decay: Tensor | float = kept
+        if self.found_inf is not None:  # decided on the device: nothing of this is known here
+            finite = self.found_inf == 0
+            after_NRC = torch.where(finite, after_NRC, before_NRC)
+            updates_NRC = torch.where(finite, updates_NRC, 0.0)
+            decay = torch.where(finite, torch.full_like(self.found_inf, kept), 1.0)
+        torch._foreach_copy_(buffers, list(after_NRC.unbind()))
+        torch._foreach_mul_(parameters, decay)
         rows, columns = parameters[0].shape
-        updates = orthogonalize(torch.stack(nesterov)).float()
-        torch._foreach_mul_(parameters, 1 - lr * weight_decay)
-        torch._foreach_add_(parameters, list(updates.unbind()), alpha=-lr * 0.2 * max(rows, columns) ** 0.5)
+        torch._foreach_add_(parameters, list(updates_NRC.unbind()), alpha=-lr * 0.2 * max(rows, columns) ** 0.5)

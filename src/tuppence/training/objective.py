@@ -108,6 +108,10 @@ class Sums:
         for name, value in {"loss": loss, **metrics}.items():
             self._values[name] = self._values[name] + value.detach()
 
+    def as_tensor(self) -> Tensor:
+        """The sums, in the order of `names`, on the device."""
+        return torch.stack([value.float() for value in self._values.values()])
+
     def as_floats(self) -> list[float]:
-        """The sums, in the order of `names`."""
+        """The sums, in the order of `names`; waits for the device."""
         return [float(value) for value in self._values.values()]

@@ -44,6 +44,7 @@ class Optimizers:
                 "weight_decay": decay,
             },
         ]
+        self._decides_on_host = device.startswith("mps")  # not tried there
         self._names: dict[Tensor, str] = {parameter: name for name, parameter in trained}
         self._all: list[torch.optim.Optimizer] = []
         groups = [group for group in groups if group["params"]]
@@ -80,17 +81,19 @@ class Optimizers:
             group["lr"] = group["peak"] * factor  # type: ignore[operator]
         return float(self._groups()[0]["lr"])  # type: ignore[arg-type]
 
-    def step(self, scaler: torch.amp.GradScaler) -> None:
-        """One update; gradients must be unscaled (the scaler then skips the step where one is infinite)."""
-        for optimizer in self._all:
-            scaler.step(optimizer)
-        scaler.update()
+    def step(self, finite: Tensor | None = None) -> None:
+        """One update of everything, or of nothing.
 
-    def unscale(self, scaler: torch.amp.GradScaler) -> None:
-        """Takes the loss scale out of the gradients."""
-        if scaler.is_enabled():
-            for optimizer in self._all:
-                scaler.unscale_(optimizer)
+        Args:
+            finite: bool scalar on the device, which nothing waits for: where it is False, weights, moments and counts
+                of steps stay as they are, whatever the gradients hold.
+        """
+        if finite is not None and self._decides_on_host and not bool(finite):
+            return
+        for optimizer in self._all:
+            # torch's fused optimizers take the decision of torch.amp.GradScaler by this name; so does our Muon
+            optimizer.found_inf = None if finite is None else (~finite).float()  # type: ignore[attr-defined]
+            optimizer.step()
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""
@@ -126,14 +129,26 @@ class Optimizers:
             place = parameter.device if tensor.ndim or parameter.is_cuda else "cpu"
             owner[parameter].state[parameter][key] = tensor.clone().to(place)
         for parameter, name in self._names.items():
-            kept = set(owner[parameter].state[parameter])
+            state = owner[parameter].state[parameter]
+            if "momentum_buffer" in state and self._is_new_to_adamw(name):
+                state.clear()
+            kept = set(state)
             if kept and kept != _STATE_KEYS[type(owner[parameter])]:
                 raise ValueError(f"{name} has the state of another optimizer ({', '.join(sorted(kept))})")
+
+    def _is_new_to_adamw(self, name: str) -> bool:
+        """Whether an earlier version had Muon train this matrix (the heads of classifiers, rewards and values)."""
+        return any(isinstance(optimizer, Muon) for optimizer in self._all) and not _is_in_a_block(name)
 
 
 def _is_embedding(name: str) -> bool:
     return "embedding" in name
 
 
+def _is_in_a_block(name: str) -> bool:
+    return "blocks" in name.split(".")
+
+
 def _is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.ndim == 2 and not _is_embedding(name)
+    """Whether Muon may train it. Embeddings and heads (`score`, `value`) stand outside the blocks."""
+    return parameter.ndim == 2 and _is_in_a_block(name)

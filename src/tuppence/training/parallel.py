@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -27,18 +28,40 @@ class Machine:
     world: World = field(default_factory=World)
 
     def sum(self, values: list[float]) -> list[float]:
-        """A few numbers, added up over all ranks."""
-        return self.world.sum(values, self.device)
+        """A few numbers of the host, added up over all ranks; no GPU is waited for."""
+        return self.world.sum(values, "cpu")
 
     def agree(self, value: float) -> float:
         """Rank 0's number, on every rank."""
-        return self.world.broadcast(value, self.device)
+        return self.world.broadcast(value, "cpu")
 
     def take(self, batch: Batch) -> Batch:
-        """A batch, on the device."""
+        """A batch, on the device. The copy to a GPU goes through pinned memory, and nothing waits for it."""
         if self.device == "cpu":
             return batch
-        return tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
+        pins = self.device.startswith("cuda")
+        return tuple(
+            (tensor.pin_memory() if pins and tensor.device.type == "cpu" else tensor).to(self.device, non_blocking=True)
+            for tensor in batch
+        )
+
+    def sum_on_device(self, values: Tensor) -> Tensor:
+        """Numbers on the device, added up over all ranks there; in float64 where the device has it."""
+        if self.world.size == 1:
+            return values
+        total = values if self.device.startswith("mps") else values.double()
+        dist.all_reduce(total)
+        return total
+
+    def fetch(self, values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+        """Numbers on their way to the host, and what to synchronize with before they are read; None: at once."""
+        if not self.device.startswith("cuda"):
+            return values, None
+        host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        host.copy_(values, non_blocking=True)
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+        return host, arrived
 
 
 class ParallelLoss:

@@ -47,15 +47,22 @@ class State:
         """Over the whole run, without evaluation, checkpoints and start-up."""
         return self.timed_tokens / self.clock.train if self.clock.train else None
 
-    def count_step(self, tokens: int, targets: int, sums: dict[str, float]) -> None:
+    def count_step(self, tokens: int) -> None:
         """One optimizer step more.
 
         Args:
-            tokens, targets: of all ranks and accumulation steps.
-            sums: the loss and the metrics, summed over the targets.
+            tokens: of all ranks and accumulation steps.
         """
         self.step += 1
         self.tokens += tokens
+
+    def count_sums(self, targets: int, sums: dict[str, float]) -> None:
+        """What a step came to; it may be known after later steps were begun.
+
+        Args:
+            targets: of all ranks and accumulation steps.
+            sums: the loss and the metrics, summed over the targets.
+        """
         self.window_targets += targets
         for name, value in sums.items():
             if name == "loss":
