@@ -1,18 +1,26 @@
-# Everything a person does with the project. `make quickstart` and `make test` need nothing but Python 3.10 or newer.
+# Everything a person does with the project. `make quickstart` and `make test` need nothing but Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+CORE := .venv/.installed-core
 INSTALLED := .venv/.installed
 
 .PHONY: setup quickstart test test-fast check format bench docs clean
 
 setup: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt
+# what the quickstart needs
+$(CORE): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) '.[files,plot]'
 	touch $@
 
-quickstart: setup
+# that, and the tools of development
+$(INSTALLED): $(CORE)
+	$(PIP) '.[dev]'
+	touch $@
+
+quickstart: $(CORE)
 	$(BIN)/tuppence quickstart
 
 test: setup

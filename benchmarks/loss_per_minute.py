@@ -4,7 +4,7 @@ First nanoGPT's own model and optimizer are trained as its train.py does (random
 of warm-up, cosine to a tenth; compiled, bf16), and timed. Then `tuppence pretrain` gets half of that time by the clock,
 its own compilation, evaluations and checkpoints included. Both are scored on the same held-out windows in float32.
 
-    python benchmarks/loss_per_minute.py --nanogpt PATH --data DATA [--config configs/tiny.yaml] [--steps 744]
+    python benchmarks/loss_per_minute.py --nanogpt PATH --data DATA [--config tiny] [--steps 744]
 
 DATA is what `tuppence data prepare` wrote, with a validation split.
 """
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nanogpt", type=Path, required=True, help="a checkout of karpathy/nanoGPT")
     parser.add_argument("--data", type=Path, required=True, help="a folder of tuppence data prepare")
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "tiny.yaml")
+    parser.add_argument("--config", default="tiny")
     parser.add_argument("--steps", type=int, default=744, help="of nanoGPT's recipe")
     parser.add_argument("--share", type=float, default=0.5, help="of nanoGPT's time that we get")
     options = parser.parse_args()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,6 @@ def test_the_worst_line_is_the_verdict() -> None:
 
 
 def test_every_extra_of_the_project_is_examined() -> None:
-    if sys.version_info < (3, 11):
-        pytest.skip("tomllib is in Python 3.11")
-    import tomllib
-
     project = Path(checkup.__file__).parents[3] / "pyproject.toml"
     extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
     assert set(checkup.EXTRAS) == set(extras) - {"dev"}

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Base = Annotated[Path, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
 Out = Annotated[Path, typer.Option(help="The run folder; the same command again continues it.")]
-Recipe = Annotated[Path | None, typer.Option("--config", help="A recipe in YAML, as in configs/.")]
+Recipe = Annotated[
+    str | None, typer.Option("--config", metavar="RECIPE", help="A YAML file, or a recipe by name, such as gpt2-124m.")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE on top of the recipe; repeatable.")]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use, and count them.")]
 Epochs = Annotated[float | None, typer.Option(help="How often to see the rows, where nothing else ends the run.")]

@@ -35,7 +35,7 @@ def pretrain(
 
     \b
     Examples:
-      tuppence pretrain --data DATA --out RUN --config configs/tiny.yaml --max-minutes 10
+      tuppence pretrain --data DATA --out RUN --config tiny --max-minutes 10
       tuppence pretrain --data DATA --out RUN --budget 5 --rate 0.7364 --set train.learning_rate=3e-4
     """
     from tuppence.core.memory import keep_freed_memory

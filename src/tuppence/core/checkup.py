@@ -106,7 +106,7 @@ def _survive(name: str, step: Callable[[], Check]) -> Check:
 
 
 def _python() -> Check:
-    # older than 3.10 never gets here: pip refuses to install tuppence there
+    # older than 3.11 never gets here: pip refuses to install tuppence there
     return Check("python", "ok", f"{platform.python_version()} ({platform.system()} {platform.machine()})")
 
 

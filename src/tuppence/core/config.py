@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tuppence.core.errors import InputError
+from tuppence.core.recipes import find_recipe
 
 CONFIG_LIMIT_BYTES = 2**20
 VALUES_LIMIT = 100_000
@@ -34,15 +35,16 @@ class Section(BaseModel):
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
-def load_config(schema: type[Schema], path: Path | None = None, overrides: Sequence[str] = ()) -> Schema:
-    """Builds a `schema` from its defaults, then a YAML file, then `key.subkey=value` overrides.
+def load_config(schema: type[Schema], recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Schema:
+    """Builds a `schema` from its defaults, then a recipe, then `key.subkey=value` overrides.
 
     Args:
-        path: a YAML file that holds a mapping; None for the defaults alone.
+        recipe: a YAML file that holds a mapping, or the name of a recipe of the package; None for the defaults alone.
         overrides: such as `train.learning_rate=3e-4`; the value is read as YAML.
 
     Raises:
-        InputError: the file cannot be read, a key is unknown (the nearest known one is named), or a value does not fit.
+        InputError: there is no such recipe, the file cannot be read, a key is unknown (the nearest known one is named),
+            or a value does not fit.
 
     Example:
         >>> class Train(Section):
@@ -52,6 +54,7 @@ def load_config(schema: type[Schema], path: Path | None = None, overrides: Seque
         >>> load_config(Config, overrides=["train.learning_rate=3e-4"]).train.learning_rate
         0.0003
     """
+    path = None if recipe is None else find_recipe(recipe)
     values = _spelled_out(schema, read_yaml(path), path) if path is not None else {}
     for override in overrides:
         _set(schema, values, override)
@@ -90,11 +93,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = " ".join(str(error).split())
-        raise InputError(f"{path} is not valid YAML: {line}", "see configs/ for examples") from error
+        raise InputError(f"{path} is not valid YAML: {line}", "mend the file, or make it again") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"{path} does not hold a mapping of keys to values", "see configs/ for examples")
+        raise InputError(f"{path} does not hold a mapping of keys to values", "write 'key: value' lines")
     return values
 
 
