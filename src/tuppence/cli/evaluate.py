@@ -28,6 +28,21 @@ def evaluate(
             " exact_match, judge. What fits the model if absent."
         ),
     ] = None,
+    lm_eval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK,...", help="Tasks, groups or tags of lm-eval, or patterns with *; needs tuppence[eval]."
+        ),
+    ] = None,
+    num_fewshot: Annotated[
+        int | None, typer.Option(min=0, help="lm-eval: examples before each question; the task's number if absent.")
+    ] = None,
+    task_path: Annotated[
+        Path | None, typer.Option(help="lm-eval: a folder of task files, beside lm-eval's own.")
+    ] = None,
+    apply_chat_template: Annotated[
+        bool, typer.Option("--apply-chat-template", help="lm-eval: prompts are turns of a conversation.")
+    ] = False,
     data: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +89,7 @@ def evaluate(
     Perplexity scores every token of a text once, in windows that slide over it; a smaller stride gives each token
     more context and takes longer. Bits per byte compares models of different tokenizers. The other tasks read a file
     of rows each, and score rows that an earlier evaluation of the same model has not. The report finds the numbers in
-    RUN/evaluation.json.
+    RUN/evaluation.json. --lm-eval runs tasks of EleutherAI's lm-evaluation-harness on the model, with its numbers.
 
     \b
     Examples:
@@ -83,12 +98,17 @@ def evaluate(
       tuppence evaluate runs/tiny --tasks perplexity,lambada --task-data lambada=lambada_test.jsonl
       tuppence evaluate runs/base runs/dpo --tasks hellaswag --limit 500
       tuppence evaluate runs/instruct --tasks exact_match --data held-out.json --json
+      tuppence evaluate runs/tiny --lm-eval arc_easy,piqa --num-fewshot 5 --limit 200
     """
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
     from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
 
+    of_lm_eval = {"--num-fewshot": num_fewshot, "--task-path": task_path, "--apply-chat-template": apply_chat_template}
+    given = [option for option, value in of_lm_eval.items() if value not in (None, False)]
+    if lm_eval is None and given:
+        raise InputError(f"{given[0]} is for tasks of lm-eval", "name them with --lm-eval TASK,...")
     settings = Settings(
         data=data,
         task_data=dict(_pair(one) for one in task_data or []),
@@ -102,8 +122,11 @@ def evaluate(
         judge_url=judge_url,
         judge_model=judge_model,
         judge_key_env=judge_key_env,
+        num_fewshot=num_fewshot,
+        task_path=None if task_path is None else str(task_path),
+        apply_chat_template=apply_chat_template,
     )
-    names = None if tasks is None else [name.strip() for name in tasks.split(",") if name.strip()]
+    names = _names(tasks, lm_eval)
     if len(runs) > 1:
         results = evaluate_several(runs, names, settings, device=device, precision=precision, out=out)
         if not json:
@@ -113,6 +136,16 @@ def evaluate(
         results = evaluate(runs[0], names, settings, device=device, precision=precision, out=out, on_result=on_result)
     if json:
         console.emit_json(results)
+
+
+def _names(tasks: str | None, lm_eval: str | None) -> list[str] | None:
+    """Our own tasks, then those of lm-eval; None where neither option was given."""
+    from tuppence.evaluation.lm_eval_tasks import PREFIX
+
+    if tasks is None and lm_eval is None:
+        return None
+    ours, theirs = ([name.strip() for name in (text or "").split(",") if name.strip()] for text in (tasks, lm_eval))
+    return [*ours, *(PREFIX + name for name in theirs)]
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core import console, files
+from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
 from tuppence.data.records.tables import BAD_ROW_HINT
@@ -25,6 +26,7 @@ from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.compare import compare
 from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
+from tuppence.evaluation.lm_eval_tasks import PREFIX, lm_eval_tasks
 from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.reward import reward
 from tuppence.evaluation.rows import bad_row, find_file
@@ -59,22 +61,23 @@ ROWS_FOLDER = "evaluation"
 
 
 def evaluate(
-    folder: Path,
+    folder: str | Path,
     tasks: Sequence[str] | None = None,
     settings: Settings | None = None,
     *,
     device: str = "auto",
     precision: str = "auto",
-    out: Path | None = None,
+    out: str | Path | None = None,
     on_result: Callable[[str, Numbers], None] | None = None,
 ) -> dict[str, Numbers]:
     """Runs the tasks and, where `folder` is a run or `out` is given, keeps their numbers and rows.
 
     Args:
         folder: a run, or a Hugging Face GPT-2 folder with its tokenizer.
-        tasks: names from `TASKS`; what fits the kind of model by default.
+        tasks: names from `TASKS`, or of lm-eval's tasks with `lm_eval:` before them; what fits the kind of model by
+            default.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
-        precision: `auto`, `bf16`, `fp16` or `float32`.
+        precision: `auto`, `bf16`, `fp16` or `float32`. For tasks of lm-eval `auto` is float32, as in its `hf` backend.
         out: the folder for evaluation.json and the row logs; the run itself by default, none for other folders.
         on_result: told the numbers of each task when it is done, before the next one begins.
 
@@ -84,18 +87,19 @@ def evaluate(
     Raises:
         InputError: an unknown task, no model, no data, or settings that do not fit.
     """
-    outcomes = _outcomes(folder, tasks, settings or Settings(), device, precision, out, on_result)
+    place = None if out is None else Path(out)
+    outcomes = _outcomes(Path(folder), tasks, settings or Settings(), device, precision, place, on_result)
     return {task: outcome.numbers for task, outcome in outcomes.items()}
 
 
 def evaluate_several(
-    folders: Sequence[Path],
+    folders: Sequence[str | Path],
     tasks: Sequence[str] | None = None,
     settings: Settings | None = None,
     *,
     device: str = "auto",
     precision: str = "auto",
-    out: Path | None = None,
+    out: str | Path | None = None,
 ) -> dict[str, Any]:
     """Evaluates several runs on the same tasks, one after the other, and compares each with the first.
 
@@ -106,15 +110,16 @@ def evaluate_several(
     Raises:
         InputError: as in `evaluate`, or the same run twice.
     """
-    names = names_of(folders)
-    kinds = {name: kind_of(folder) for name, folder in zip(names, folders, strict=True)}
+    places, out = [Path(folder) for folder in folders], None if out is None else Path(out)
+    names = names_of(places)
+    kinds = {name: kind_of(folder) for name, folder in zip(names, places, strict=True)}
     other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
     if other is not None:
         raise InputError(
             f"{names[0]} is a {kinds[names[0]]} and {other} a {kinds[other]}", "compare models of one kind"
         )
     outcomes: dict[str, dict[str, Outcome]] = {}
-    for name, folder in zip(names, folders, strict=True):
+    for name, folder in zip(names, places, strict=True):
         place = out / "-".join(Path(name).parts).lstrip("/-.") if out else None
         outcomes[name] = _outcomes(folder, tasks, settings or Settings(), device, precision, place)
     results = {
@@ -148,7 +153,7 @@ def check_tasks(tasks: Sequence[str]) -> None:
     if not tasks:
         raise InputError("no task was named", f"known tasks: {', '.join(TASKS)}")
     for task in tasks:
-        if task not in TASKS:
+        if task not in TASKS and not task.startswith(PREFIX):
             near = difflib.get_close_matches(task, TASKS, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]}?" if near else f"known tasks: {', '.join(TASKS)}"
             raise InputError(f"unknown task {task!r}", hint)
@@ -169,21 +174,23 @@ def _outcomes(
     kind = kind_of(folder)
     if kind not in LOADERS:
         raise InputError(f"{folder} is a {kind}, not a language model", "name a language model")
-    tasks = DEFAULT_TASKS[kind] if tasks is None else tasks
-    for task in tasks:
-        if TASKS[task].kind != kind:
-            raise InputError(f"{folder} is a {kind}; {task} is for a {TASKS[task].kind}", "leave --tasks away")
-    settings = _with_files(tasks, settings)
+    chosen = _tasks_named(DEFAULT_TASKS[kind] if tasks is None else tasks, settings)
+    for task, one in chosen.items():
+        if one.kind != kind:
+            raise InputError(f"{folder} is a {kind}; {task} is for a {one.kind}", "leave --tasks away")
+    settings = _with_files(chosen, settings)
     subject = LOADERS[kind](folder, device, precision)
+    in_float32 = dataclasses.replace(subject, precision=Precision("float32", "as lm-eval's hf backend"))
     if out is None and RunDir(folder).exists():
         if os.access(folder, os.W_OK):
             out = folder
         else:
             console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
     outcomes = {}
-    for task in tasks:
+    for task, one in chosen.items():
+        asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else subject
         try:
-            outcomes[task] = TASKS[task].run(subject, settings, out / ROWS_FOLDER if out else None)
+            outcomes[task] = one.run(asked, settings, out / ROWS_FOLDER if out else None)
         except InputError as error:
             if error.hint == BAD_ROW_HINT:  # no row is skipped here: all models answer the same questions
                 raise bad_row(error.message) from error
@@ -195,12 +202,20 @@ def _outcomes(
     return outcomes
 
 
-def _with_files(tasks: Sequence[str], settings: Settings) -> Settings:
+def _tasks_named(names: Sequence[str], settings: Settings) -> dict[str, Task]:
+    """Tasks by name, in the order given; a pattern of lm-eval's names becomes every name that it matches."""
+    found: dict[str, Task] = {}
+    for name in names:
+        found |= lm_eval_tasks([name], settings) if name.startswith(PREFIX) else {name: TASKS[name]}
+    return found
+
+
+def _with_files(tasks: Mapping[str, Task], settings: Settings) -> Settings:
     """The settings with the file of every task that reads rows: a missing one is noticed before hours of work."""
     unknown = [task for task in settings.task_data if task not in TASKS]
     if unknown:
         raise InputError(f"--task-data names {unknown[0]!r}, which is no task", f"known tasks: {', '.join(TASKS)}")
-    readers = [task for task in tasks if TASKS[task].reads_rows]
+    readers = [name for name, task in tasks.items() if task.reads_rows]
     named = dict(settings.task_data)
     data = settings.data
     if data is not None and readers == list(tasks):

@@ -1,35 +1,26 @@
-"""Our models as a backend of lm-eval (EleutherAI's lm-evaluation-harness), with all of its tasks.
+"""Our models as an `LM` of lm-eval (EleutherAI's lm-evaluation-harness).
 
-    lm-eval run --model tuppence --model_args pretrained=RUN --tasks hellaswag
-
-finds it through `lm_eval_hook`; in Python, importing this file registers it too.
-
-Numbers are those of lm-eval's `hf` backend on RUN/model, in float32 unless `precision=` says otherwise; the endings of
-a question share their context here, so it takes less time. Arguments: `pretrained`, `device`, `precision`,
-`max_gen_toks`; `--batch_size` is the number of prompts that are continued at once (texts are scored by tokens).
+`lm_eval_tasks` hands it to `lm_eval.simple_evaluate`. Its numbers are those of lm-eval's `hf` backend on RUN/model in
+the same precision. Endings of the same context are scored together, so that the context is read once.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from tuppence.core import console
 from tuppence.core.errors import InputError, MissingExtraError
 from tuppence.evaluation.answers import ANSWERS_AT_ONCE
 from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
-from tuppence.evaluation.subject import load_subject
+from tuppence.evaluation.subject import Subject
 from tuppence.model.generate import generate
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, as_text, render
 from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 try:
     from lm_eval.api.model import TemplateLM
-    from lm_eval.api.registry import register_model
     from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 except ImportError as error:
@@ -40,35 +31,20 @@ _SAMPLING = ("temperature", "top_k", "top_p")
 Pair = tuple[list[int], list[int]]
 
 
-@register_model("tuppence")
 class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
-    """A run, or a Hugging Face GPT-2 folder, as lm-eval asks it.
+    """A loaded language model that answers lm-eval's requests.
 
     Args:
-        pretrained: the folder.
-        batch_size: prompts that are continued at once; lm-eval's 1 and "auto" leave it to us.
-        max_batch_size: for lm-eval's sake; unused.
-        device: as in `tuppence evaluate`.
-        precision: as in `tuppence evaluate`, float32 by default.
-        max_gen_toks: the longest continuation where a task does not say.
-
-    Raises:
-        InputError: no such model.
+        subject: the model, its tokenizer, the device and the precision of likelihoods.
+        prompts_at_once: prompts that are continued together; `ANSWERS_AT_ONCE` if None.
+        max_gen_toks: the longest continuation, in tokens, where a task names none.
     """
 
-    def __init__(
-        self,
-        pretrained: str,
-        batch_size: int | str | None = None,
-        max_batch_size: int | None = None,
-        device: str | None = None,
-        precision: str = "float32",
-        max_gen_toks: int = 256,
-    ) -> None:
+    def __init__(self, subject: Subject, prompts_at_once: int | None = None, max_gen_toks: int = 256) -> None:
         super().__init__()
-        self.subject = load_subject(Path(pretrained), _device(device), precision)
-        self.prompts_at_once = _prompts_at_once(batch_size)
-        self.max_gen_toks = int(max_gen_toks)
+        self.subject = subject
+        self.prompts_at_once = prompts_at_once or ANSWERS_AT_ONCE
+        self.max_gen_toks = max_gen_toks
 
     # ---- text and tokens ---------------------------------------------------------------------------------------
 
@@ -222,20 +198,3 @@ class _Continuation:
     def how(self) -> str:
         """Equal for requests that can be continued together."""
         return repr((self.stops, self.max_tokens, self.temperature, self.top_k, self.top_p))
-
-
-def _device(asked: str | None) -> str:
-    """lm-eval asks for cuda:0 where nobody chose; without a GPU that means what there is, as for its own backends."""
-    if asked and asked.startswith("cuda") and not torch.cuda.is_available():
-        console.note(f"no {asked} here: the best device there is")
-        return "auto"
-    return asked or "auto"
-
-
-def _prompts_at_once(batch_size: int | str | None) -> int:
-    number = str(batch_size or 1)
-    if number.partition(":")[0] == "auto" or number == "1":
-        return ANSWERS_AT_ONCE
-    if not number.isdecimal():
-        raise InputError(f"batch size {batch_size!r} is no number", "give a whole number, or auto")
-    return int(number)

@@ -37,6 +37,9 @@ class Settings:
         answer_tokens: the longest answer, in tokens.
         judge_url, judge_model: the OpenAI-compatible endpoint that scores answers, and the model it should use.
         judge_key_env: the environment variable that holds its key.
+        num_fewshot: examples before each question of an lm-eval task, where the task does not fix them.
+        task_path: a folder of lm-eval task files, beside lm-eval's own.
+        apply_chat_template: lm-eval's prompts become turns of a conversation.
     """
 
     data: str | None = None
@@ -51,6 +54,9 @@ class Settings:
     judge_url: str | None = None
     judge_model: str | None = None
     judge_key_env: str | None = None
+    num_fewshot: int | None = None
+    task_path: str | None = None
+    apply_chat_template: bool = False
 
     def data_of(self, task: str) -> str | None:
         """The data that was named for a task."""
