@@ -77,7 +77,7 @@ def _finite(value: Any) -> Any:
 
 @contextlib.contextmanager
 def progress(unit: str = "", *, transient: bool = True) -> Iterator[Progress]:
-    """A progress bar with amount, speed and time to go; silent where stderr is not a terminal.
+    """A progress bar with amount, speed and time to go; silent where stderr is no terminal and no notebook.
 
     Args:
         unit: "bytes" shows sizes and rates in bytes; anything else is counted and shown by that name.
@@ -112,5 +112,11 @@ def progress(unit: str = "", *, transient: bool = True) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=console(), transient=transient, disable=not sys.stderr.isatty()) as bar:
+    if console().is_jupyter:
+        from tuppence.core.notebook import NotebookProgress
+
+        shown: Progress = NotebookProgress(*columns)
+    else:
+        shown = Progress(*columns, console=console(), transient=transient, disable=not sys.stderr.isatty())
+    with shown as bar:
         yield bar

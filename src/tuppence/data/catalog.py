@@ -75,12 +75,13 @@ def find_set(name: str) -> PublicSet:
     return sets[name]
 
 
-def get(public: PublicSet, out: Path, on_progress: OnProgress | None = None) -> Download:
+def get(public: PublicSet, out: str | Path, on_progress: OnProgress | None = None) -> Download:
     """Downloads a set into the file `out`, resumed and verified (see `download`).
 
     Raises:
         InputError, CorruptFileError, OutOfSpaceError: as `download` does.
     """
+    out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder", f"name a file: --out {out / public.file}")
     limit = public.bytes if public.bytes and not public.member else DEFAULT_LIMIT_BYTES

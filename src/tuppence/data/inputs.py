@@ -10,7 +10,8 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.storage import Entry, Store, open_store, split_url
@@ -25,6 +26,9 @@ CHUNK_BYTES = 2**20
 _PACKED_BYTES = 2**14  # a zstd block of a few bytes may unpack to 128 KiB: small reads bound what one read becomes
 
 OnBytes = Callable[[int], object]
+
+Inputs: TypeAlias = str | Path | Sequence[str | Path] | Sequence[str]
+"""One or several files, folders or globs."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,17 @@ class Source:
         return [self.path, self.entry.size, self.entry.version]
 
 
-def find_sources(inputs: Sequence[str]) -> list[Source]:
+def input_names(inputs: Inputs) -> tuple[str, ...]:
+    """The inputs as a person wrote them, one or several.
+
+    Example:
+        >>> input_names("novels.txt"), input_names([Path("a.txt"), "b*.txt"])
+        (('novels.txt',), ('a.txt', 'b*.txt'))
+    """
+    return (str(inputs),) if isinstance(inputs, str | Path) else tuple(map(str, inputs))
+
+
+def find_sources(inputs: Inputs) -> list[Source]:
     """The files behind `inputs`, in the order given; those of a folder or a glob sorted by name.
 
     In a folder, files of other kinds, empty ones and plain .json (metadata, rather than rows) are passed over.
@@ -61,7 +75,7 @@ def find_sources(inputs: Sequence[str]) -> list[Source]:
     Raises:
         InputError: no such file, a glob or folder without readable files, an unknown suffix, an empty file.
     """
-    sources = [source for one in inputs for source in _find(str(one))]
+    sources = [source for one in input_names(inputs) for source in _find(one)]
     if not sources:
         raise InputError("no input was given", f"name files, folders or globs of {READABLE}")
     return sources

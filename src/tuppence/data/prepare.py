@@ -25,7 +25,7 @@ from tuppence.core.console import counted, note, progress, warn
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.data import selection
-from tuppence.data.inputs import find_sources
+from tuppence.data.inputs import Inputs, find_sources, input_names
 from tuppence.data.packs import PACK_CHARACTERS, encode_packs, pack_pieces
 from tuppence.data.readers import Piece, ReadReport
 from tuppence.data.shards import (
@@ -96,11 +96,11 @@ class _Request:
 
 
 def prepare(
-    inputs: Sequence[str],
+    inputs: Inputs,
     tokenizer: Tokenizer,
-    out: Path,
+    out: str | Path,
     *,
-    val_inputs: Sequence[str] = (),
+    val_inputs: Inputs = (),
     val_fraction: float = 0.0,
     deduplicate: bool = False,
     skip_bad_rows: bool = False,
@@ -130,8 +130,8 @@ def prepare(
         InputError: unusable inputs, an `out` that holds something else, or a split left without text.
     """
     request = _Request(
-        tuple(map(str, inputs)),
-        tuple(map(str, val_inputs)),
+        input_names(inputs),
+        input_names(val_inputs),
         val_fraction,
         deduplicate,
         skip_bad_rows,

@@ -90,19 +90,19 @@ def on_disk(dtype: str) -> np.dtype[Any]:
     return np.dtype(dtype).newbyteorder("<")
 
 
-def tokenizer_folder(data: Path) -> Path:
+def tokenizer_folder(data: str | Path) -> Path:
     """Where a shard folder keeps its tokenizer: a Hugging Face tokenizer folder."""
-    return data / "tokenizer"
+    return Path(data) / "tokenizer"
 
 
-def read_index(folder: Path) -> ShardIndex:
+def read_index(folder: str | Path) -> ShardIndex:
     """Reads and checks index.json.
 
     Raises:
         InputError: no finished shard folder, or one of a format version that we do not know.
         CorruptFileError: the index lacks something or has a value of the wrong kind.
     """
-    path = folder / INDEX_NAME
+    path = Path(folder) / INDEX_NAME
     if not path.exists():
         hint = "'tuppence data prepare INPUT... --tokenizer TOK --out DATA' makes one"
         raise InputError(f"{folder} is not a finished folder of token shards: it has no {INDEX_NAME}", hint)

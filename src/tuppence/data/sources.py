@@ -7,12 +7,12 @@ characters is held. A row of a .jsonl or .parquet file is a document; a .txt or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
-from tuppence.data.inputs import OnBytes, find_sources
+from tuppence.data.inputs import Inputs, OnBytes, find_sources, input_names
 from tuppence.data.readers import Piece, ReadReport, read_pieces
 
 
@@ -30,7 +30,7 @@ class Document:
 
 
 def iter_pieces(
-    inputs: Sequence[str],
+    inputs: Inputs,
     *,
     text_key: str = "text",
     skip_bad_rows: bool = False,
@@ -40,7 +40,7 @@ def iter_pieces(
     """The pieces of all documents of `inputs`, in order.
 
     Args:
-        inputs: files, folders (recursive, sorted) and globs of .txt .md .jsonl .parquet, also .gz and .zst.
+        inputs: one or several files, folders (recursive, sorted) or globs of .txt .md .jsonl .parquet, also .gz .zst.
         text_key: the key or column that holds the text of a row.
         skip_bad_rows: leave out rows without usable text instead of refusing them; `report` counts them.
         on_bytes: called with the bytes just read, as they lie in the files, for a progress bar.
@@ -54,11 +54,11 @@ def iter_pieces(
     for source in find_sources(inputs):
         yield from read_pieces(source, text_key=text_key, skip_bad_rows=skip_bad_rows, report=report, on_bytes=on_bytes)
     if report.documents == before:
-        raise InputError(f"no text in {', '.join(map(str, inputs))}", "name files that hold text")
+        raise InputError(f"no text in {', '.join(input_names(inputs))}", "name files that hold text")
 
 
 def iter_texts(
-    inputs: Sequence[str], *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
+    inputs: Inputs, *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
 ) -> Iterator[str]:
     """Blocks of text of at most about 4 MiB, never across two documents, cut where no token lies across the cut.
 
@@ -79,7 +79,7 @@ def iter_texts(
 
 
 def iter_documents(
-    inputs: Sequence[str], *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
+    inputs: Inputs, *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
 ) -> Iterator[Document]:
     """The documents of `inputs`, each with its text as a stream of blocks (see `iter_pieces`).
 
@@ -101,6 +101,6 @@ def _blocks(first: Piece, pieces: Iterator[Piece]) -> Iterator[str]:
         yield piece.text
 
 
-def total_bytes(inputs: Sequence[str]) -> int:
+def total_bytes(inputs: Inputs) -> int:
     """The size of all files of `inputs` as they lie there: the total that `on_bytes` counts towards."""
     return sum(source.entry.size for source in find_sources(inputs))

@@ -114,7 +114,7 @@ class Classifier(Subject):
             before += len(chunk)
 
 
-def load_classifier(folder: Path, device: str = "auto", precision: str = "auto") -> Classifier:
+def load_classifier(folder: str | Path, device: str = "auto", precision: str = "auto") -> Classifier:
     """Loads the classifier of a run, or of a `GPT2ForSequenceClassification` folder with its tokenizer.
 
     Args:
@@ -123,7 +123,7 @@ def load_classifier(folder: Path, device: str = "auto", precision: str = "auto")
     Raises:
         InputError: there is no classifier or tokenizer, one is damaged, or they do not belong together.
     """
-    device = choose_device(device)
+    folder, device = Path(folder), choose_device(device)
     source = model_folder(folder)
     if is_adapter(folder):
         raise InputError(f"{folder} is an adapter without its classifier's labels", "give the run it belongs to")

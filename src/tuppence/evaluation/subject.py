@@ -65,7 +65,7 @@ class Subject:
         return digest.hexdigest()
 
 
-def kind_of(folder: Path) -> str:
+def kind_of(folder: str | Path) -> str:
     """What the model of a folder is, as its config.json says: `LANGUAGE_MODEL`, `CLASSIFIER` or `REWARD_MODEL`, a
     classifier with one score.
 
@@ -81,7 +81,7 @@ def kind_of(folder: Path) -> str:
     return REWARD_MODEL if isinstance(labels, dict) and len(labels) == 1 else CLASSIFIER
 
 
-def load_subject(folder: Path, device: str = "auto", precision: str = "auto") -> Subject:
+def load_subject(folder: str | Path, device: str = "auto", precision: str = "auto") -> Subject:
     """Loads the model of a run folder, or of a Hugging Face folder.
 
     Raises:
@@ -96,7 +96,7 @@ def load_subject(folder: Path, device: str = "auto", precision: str = "auto") ->
             f"the tokenizer in {source} has {tokenizer.vocab_size:,} ids, the model only {model.config.vocab_size:,}",
             "put the tokenizer beside the model that it was trained with",
         )
-    return Subject(folder, model, tokenizer, device, choose_precision(device, precision))
+    return Subject(Path(folder), model, tokenizer, device, choose_precision(device, precision))
 
 
 def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:

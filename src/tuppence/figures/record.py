@@ -61,12 +61,13 @@ class RunRecord:
         return finite(self.get(*keys))
 
 
-def read_run(folder: Path) -> RunRecord:
+def read_run(folder: str | Path) -> RunRecord:
     """Reads a run folder.
 
     Raises:
         InputError: there is no such folder, or it is not a run's.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}", "name a run: the --out of a training verb")
     if not any((folder / name).is_file() for name in ("run.yaml", "metrics.jsonl")):

@@ -31,7 +31,7 @@ SHOWN_SAMPLES = 24
 _STATUS_CLASSES = ("done", "running", "stopped", "failed")
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: str | Path) -> Path:
     """Writes RUN/report.html and returns its path.
 
     Raises:
@@ -39,7 +39,7 @@ def write_report(run: Path) -> Path:
         MissingExtraError: matplotlib is not installed.
     """
     record = read_run(run)
-    target = run / REPORT_NAME
+    target = record.folder / REPORT_NAME
     files.write_text(target, render(record))
     return target
 

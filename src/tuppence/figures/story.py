@@ -23,13 +23,14 @@ from tuppence.figures.story_record import Story, number_at, read_story
 from tuppence.figures.style import dollars_label
 
 
-def write_story(root: Path) -> Path:
+def write_story(root: str | Path) -> Path:
     """Writes ROOT/report.html and returns its path.
 
     Raises:
         InputError: no quickstart was begun there.
         MissingExtraError: matplotlib is not installed.
     """
+    root = Path(root)
     stages = read_story(root)
     if not stages:
         raise InputError(f"{root} holds no quickstart that has done anything", "name the --out of a quickstart")

@@ -64,11 +64,11 @@ class Story:
         return sum(float(stage["seconds"]) for name, stage in self.stages.items() if name != "report")
 
 
-def read_story(root: Path) -> dict[str, dict[str, Any]]:
+def read_story(root: str | Path) -> dict[str, dict[str, Any]]:
     """The stages in ROOT/story.json; none where there is no such file, or it is damaged."""
     content: Any = {}
     with contextlib.suppress(TuppenceError):
-        content = files.read_json(root / RECORD_NAME)
+        content = files.read_json(Path(root) / RECORD_NAME)
     stages = content.get("stages") if isinstance(content, dict) else None
     found = stages if isinstance(stages, dict) else {}
     return {

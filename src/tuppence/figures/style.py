@@ -95,10 +95,10 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(title: str, size: tuple[float, float] = SMALL) -> tuple[Figure, Axes]:
-    """A figure with one titled pair of axes. Call inside `styled()`."""
-    from matplotlib.figure import Figure
+    """A figure with one titled pair of axes, which a notebook shows. Call inside `styled()`."""
+    from tuppence.figures.notebook import NotebookFigure
 
-    figure = Figure(figsize=size)
+    figure = NotebookFigure(figsize=size)
     axes = figure.add_subplot()
     if title:
         axes.set_title(title, pad=8)

@@ -93,18 +93,18 @@ class LabelledFiles:
         skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
     """
 
-    data: Path
-    val: Path | None = None
-    test: Path | None = None
+    data: str | Path
+    val: str | Path | None = None
+    test: str | Path | None = None
     text_column: str | None = None
     label_column: str | None = None
     skip_bad_rows: bool = False
 
     @property
     def paths(self) -> list[Path]:
-        return [path for path in (self.data, self.val, self.test) if path is not None]
+        return [Path(path) for path in (self.data, self.val, self.test) if path is not None]
 
-    def read(self, path: Path) -> list[LabelledText]:
+    def read(self, path: str | Path) -> list[LabelledText]:
         """The rows of one of the files."""
         found = read_labelled(
             str(path),
@@ -112,7 +112,7 @@ class LabelledFiles:
             label_column=self.label_column,
             skip_bad_rows=self.skip_bad_rows,
         )
-        say_skipped(path, found.skipped_rows)
+        say_skipped(Path(path), found.skipped_rows)
         return found.rows
 
 
@@ -176,7 +176,7 @@ class Classes(RowObjective[EncodedLabelled]):
 
 
 def run_classify(
-    base: Path, given: LabelledFiles, out: Path, config: ClassifyConfig, options: RunOptions
+    base: str | Path, given: LabelledFiles, out: str | Path, config: ClassifyConfig, options: RunOptions
 ) -> dict[str, Any]:
     """Trains a classifier, or continues to, and measures it on its test split.
 
@@ -191,6 +191,7 @@ def run_classify(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    base, out = Path(base), Path(out)
     start = open_base(base)
     splits = _split(given, config)
     rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())

@@ -192,13 +192,13 @@ class Preferences(PairObjective):
 
 
 def run_dpo(
-    base: Path,
-    data: Path,
-    out: Path,
+    base: str | Path,
+    data: str | Path,
+    out: str | Path,
     config: DPOConfig,
     options: RunOptions,
     *,
-    val: Path | None = None,
+    val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Aligns a model with preferences, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
@@ -213,6 +213,8 @@ def run_dpo(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    base, data, out = Path(base), Path(data), Path(out)
+    val = None if val is None else Path(val)
     given = open_alignment(base, data, val, config, with_end=True, skip_bad_rows=skip_bad_rows)
     start, tokenizer, pairs, lora, choice = given.base, given.tokenizer, given.pairs, given.lora, config.align
     prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.sizes.context_length)

@@ -116,13 +116,13 @@ def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
 
 
 def run_instruct(
-    base: Path,
-    data: Path,
-    out: Path,
+    base: str | Path,
+    data: str | Path,
+    out: str | Path,
     config: InstructConfig,
     options: RunOptions,
     *,
-    val: Path | None = None,
+    val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Finetunes on instructions, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
@@ -137,6 +137,8 @@ def run_instruct(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    base, data, out = Path(base), Path(data), Path(out)
+    val = None if val is None else Path(val)
     start = open_base(base)
 
     def read(path: Path) -> list[Conversation]:

@@ -127,13 +127,14 @@ class NextToken(Objective):
         ]
 
 
-def run_pretraining(data: Path, out: Path, config: PretrainConfig, options: RunOptions) -> dict[str, Any]:
+def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, options: RunOptions) -> dict[str, Any]:
     """Trains a model on prepared text, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
     Raises:
         InputError: data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    data, out = Path(data), Path(out)
     shards, val, tokenizer = _open_data(data)
     sizes = config.model.resolve(shards.vocab_size)
     tokens_per_step = config.train.batch_size * config.train.accumulation_steps * sizes.context_length

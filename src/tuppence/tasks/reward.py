@@ -75,13 +75,13 @@ class Comparisons(PairObjective):
 
 
 def run_reward(
-    base: Path,
-    data: Path,
-    out: Path,
+    base: str | Path,
+    data: str | Path,
+    out: str | Path,
     config: RewardConfig,
     options: RunOptions,
     *,
-    val: Path | None = None,
+    val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Trains a reward model, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
@@ -96,6 +96,8 @@ def run_reward(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    base, data, out = Path(base), Path(data), Path(out)
+    val = None if val is None else Path(val)
     given = open_alignment(base, data, val, config, with_end=False, skip_bad_rows=skip_bad_rows)
     start, pairs, lora = given.base, given.pairs, given.lora
 

@@ -21,7 +21,7 @@ _PATTERN_BY_NAME = {"r50k": GPT2, "p50k": GPT2, "gpt2": GPT2, "cl100k": GPT4, "g
 _PATTERN_BY_SIZE = {50_256: GPT2, 100_256: GPT4}
 
 
-def import_tokenizer(paths: Sequence[Path], pattern: str | None = None) -> Tokenizer:
+def import_tokenizer(paths: str | Path | Sequence[str | Path], pattern: str | None = None) -> Tokenizer:
     """A tokenizer from one `tokenizer.json`, `*.tiktoken` or folder, or from a vocabulary and its merges.
 
     Args:
@@ -32,17 +32,18 @@ def import_tokenizer(paths: Sequence[Path], pattern: str | None = None) -> Token
     Raises:
         InputError: the files cannot be read, or are not a byte-level BPE we can use.
     """
-    if len(paths) == 2:
-        by_suffix = {path.suffix: path for path in paths}
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if len(given) == 2:
+        by_suffix = {path.suffix: path for path in given}
         merges = by_suffix.get(".bpe", by_suffix.get(".txt"))
         if ".json" in by_suffix and merges is not None:
             return _with_pattern(huggingface.read_vocab_and_merges(by_suffix[".json"], merges), pattern)
-    if len(paths) != 1:
+    if len(given) != 1:
         raise InputError(
-            f"cannot tell what {', '.join(path.name for path in paths)} are together",
+            f"cannot tell what {', '.join(path.name for path in given)} are together",
             _WE_READ,
         )
-    path = paths[0]
+    path = given[0]
     if path.suffix == ".tiktoken":
         return Tokenizer(read_tiktoken(path, find_pattern(pattern) if pattern else None))
     if path.is_file() and path.suffix != ".json":

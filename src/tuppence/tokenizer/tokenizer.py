@@ -65,7 +65,7 @@ class Tokenizer:
         template = huggingface.read_chat_template(Path(path))
         return cls(vocabulary, template, huggingface.read_end_of_text(Path(path), vocabulary))
 
-    def save(self, folder: Path, *, pads: bool = False) -> None:
+    def save(self, folder: str | Path, *, pads: bool = False) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too.
 
         Args:

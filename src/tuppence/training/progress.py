@@ -1,4 +1,7 @@
-"""The live line of a run: step, loss, speed, time and dollars to go. Plain lines where stderr is not a terminal."""
+"""The live line of a run: step, loss, speed, time and dollars to go.
+
+One line that changes in a terminal and in a notebook; elsewhere a line every ten seconds.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tuppence.core.console import console, note
+from tuppence.core.notebook import UpdatingText
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -64,6 +68,7 @@ class ProgressLine:
         self._silent = silent
         self._terminal = sys.stderr.isatty() and not silent
         self._live = Live(console=console(), refresh_per_second=4, transient=True) if self._terminal else None
+        self._cell = UpdatingText() if console().is_jupyter and not silent else None
         self._last_plain = 0.0
 
     def __enter__(self) -> ProgressLine:
@@ -78,10 +83,12 @@ class ProgressLine:
             self._live.stop()
 
     def show(self, row: Mapping[str, Any]) -> None:
-        """Replaces the live line; without a terminal prints it every ten seconds."""
+        """Replaces the live line; without a terminal or a notebook prints it every ten seconds."""
         if self._silent:
             return
-        if self._live:
+        if self._cell:
+            self._cell.show(describe(row))
+        elif self._live:
             self._live.update(Text(describe(row)))
         elif time.monotonic() - self._last_plain >= PLAIN_EVERY_SECONDS:
             self._last_plain = time.monotonic()

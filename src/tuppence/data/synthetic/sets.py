@@ -79,7 +79,9 @@ def find_set(name: str) -> SyntheticSet:
     )
 
 
-def write_set(one: SyntheticSet, out: Path, count: int, seed: int, on_item: Callable[[], object] = lambda: None) -> int:
+def write_set(
+    one: SyntheticSet, out: str | Path, count: int, seed: int, on_item: Callable[[], object] = lambda: None
+) -> int:
     """Writes a set to one file, complete or absent, and returns its size in bytes.
 
     Args:
@@ -92,6 +94,7 @@ def write_set(one: SyntheticSet, out: Path, count: int, seed: int, on_item: Call
     Raises:
         InputError: a suffix that this set is not written in, or a negative count or seed.
     """
+    out = Path(out)
     check_suffix(out, one.suffixes, one.name)
     if one.name == "stories":
         return write_documents(out, iter_stories(count, seed), on_item)

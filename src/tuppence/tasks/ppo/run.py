@@ -28,14 +28,14 @@ from tuppence.training.objective import Objective
 
 
 def run_ppo(
-    base: Path,
-    reward: Path,
-    data: Path,
-    out: Path,
+    base: str | Path,
+    reward: str | Path,
+    data: str | Path,
+    out: str | Path,
     config: PPOConfig,
     options: RunOptions,
     *,
-    val: Path | None = None,
+    val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
     """Trains a policy on a reward model's scores, or continues to; returns run.yaml's `result`, `status` and
@@ -53,6 +53,8 @@ def run_ppo(
         NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint stands.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    base, reward, data, out = Path(base), Path(reward), Path(data), Path(out)
+    val = None if val is None else Path(val)
     start, choice = open_base(base), config.align
     scorer = _open_reward(reward, start)
     if config.lora.dropout and not choice.full:

@@ -1,0 +1,29 @@
+"""A matplotlib Figure that shows itself as the last expression of a notebook's cell.
+
+matplotlib's own figures do so only after pyplot has been imported, which `style` avoids. Called by `style.new_figure`.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tuppence.figures.style import styled
+
+PIXELS_PER_INCH = 100
+
+
+class NotebookFigure(Figure):
+    """A figure with IPython's rich display as PNG, on white, for notebooks with a light or a dark theme."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        """The picture in twice the resolution, and the size in pixels at which it is shown."""
+        page = io.BytesIO()
+        with styled(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            self.savefig(page, format="png", dpi=2 * PIXELS_PER_INCH, facecolor="white")
+        width, height = (round(inches * PIXELS_PER_INCH) for inches in self.get_size_inches())
+        return page.getvalue(), {"width": width, "height": height}
