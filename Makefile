@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CORE := .venv/.installed-core
 INSTALLED := .venv/.installed
 
-.PHONY: setup quickstart test test-fast check format bench docs clean
+.PHONY: setup quickstart test test-fast check format bench gpu-check docs clean
 
 setup: $(INSTALLED)
 
@@ -43,6 +43,9 @@ bench: setup
 	$(BIN)/python benchmarks/tokenizer.py
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/training.py
+
+gpu-check: setup
+	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
 
 docs: setup
 	$(BIN)/mkdocs build --strict

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 Step = Callable[[], object]
 Requests = Mapping[str, Callable[[], float]]
@@ -39,9 +40,15 @@ class Contender:
         self.process.communicate("quit\n")
 
 
-def take_turns(names: list[str], rounds: int, steps: int) -> tuple[dict[str, list[float]], dict[str, Contender]]:
-    """The median seconds of a step, for each contender and round; and the contenders, to be closed."""
-    contenders = {name: Contender(name) for name in names}
+def take_turns(
+    names: list[str], rounds: int, steps: int, make: Mapping[str, Callable[[str], Any]] | None = None
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """The median seconds of a step, for each contender and round; and the contenders, to be closed.
+
+    Args:
+        make: how to start those that are no process of the benchmark's own.
+    """
+    contenders = {name: (make or {}).get(name, Contender)(name) for name in names}
     for name, contender in contenders.items():
         print(f"{name}: warming up … ", end="", flush=True)
         print(f"{contender.ask('warm'):.0f} s", flush=True)
@@ -65,17 +72,27 @@ def serve(step: Step, requests: Requests | None = None) -> None:
         if request == "quit":
             return
         if request == "warm":
-            answer = _timed(lambda: [step() for _ in range(3)])
+            answer = 3 * _timed(step, 3)
         elif request == "memory":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MiB, on Linux
         elif request in own:
             answer = own[request]()
         else:
-            answer = statistics.median(_timed(step) for _ in range(int(rest[0])))
+            answer = _timed(step, int(rest[0]))
         print(f"answer {answer}", flush=True)
 
 
-def _timed(work: Step) -> float:
+def _timed(step: Step, times: int) -> float:
+    """Mean seconds of a step until its work is done, on a GPU too, which is waited for once."""
+    _wait_for_gpu()
     started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    for _ in range(times):
+        step()
+    _wait_for_gpu()
+    return (time.perf_counter() - started) / times
+
+
+def _wait_for_gpu() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.synchronize()

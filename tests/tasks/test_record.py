@@ -52,7 +52,7 @@ def job(out: Path, **train: Any) -> Job:
         tokens_per_step=1,
         default_steps=lambda ranks: 1,
         flops_per_token=1.0,
-        build=lambda device: (Toy(), Bigram()),
+        build=lambda device: (Toy(), Bigram().to(device)),
         write_result=lambda model: None,
     )
 

@@ -41,7 +41,7 @@ def toy_job(out: Path, measure: Callable[[], dict[str, Any]], **settings: Any) -
         tokens_per_step=48,
         default_steps=lambda ranks: 2,
         flops_per_token=1.0,
-        build=lambda device: (Toy(), Bigram()),
+        build=lambda device: (Toy(), Bigram().to(device)),
         write_result=lambda model: (out / "model").mkdir(exist_ok=True),
         measure=measure,
     )
@@ -131,7 +131,7 @@ class Hungry(Toy):
 def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Path) -> None:
     settings = {"max_steps": 5, "checkpoint_every": 2, "batch_size": 8}
     hungry = dataclasses.replace(
-        toy_job(tmp_path, dict, **settings), build=lambda device: (Hungry(), Bigram()), measure=None
+        toy_job(tmp_path, dict, **settings), build=lambda device: (Hungry(), Bigram().to(device)), measure=None
     )
     with pytest.raises(OutOfMemoryError, match=r"2\.00 GiB") as caught:
         train(hungry, RunOptions())

@@ -199,10 +199,8 @@ class _GradientInForward(torch.autograd.Function):
                 hidden_grads.append(logits_grad_nV @ head)
                 if head_is_trained:
                     head_grad = head_grad + (logits_grad_nV.t() @ hidden).float()
-            if head_is_trained:
-                head_grad = head_grad[:vocabulary]
         ctx.save_for_backward(torch.cat(hidden_grads), head_grad)
-        ctx.dtypes = hidden_ND.dtype, head_VD.dtype
+        ctx.dtypes, ctx.vocabulary = (hidden_ND.dtype, head_VD.dtype), vocabulary
         ctx.head_is_trained = head_is_trained
         return loss
 
@@ -211,7 +209,7 @@ class _GradientInForward(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden_grad, head_grad = ctx.saved_tensors
         hidden_dtype, head_dtype = ctx.dtypes
-        to_head = (upstream * head_grad).to(head_dtype) if ctx.head_is_trained else None
+        to_head = (upstream * head_grad[: ctx.vocabulary]).to(head_dtype) if ctx.head_is_trained else None
         return (upstream * hidden_grad).to(hidden_dtype), to_head, None, None, None
 
 

@@ -128,7 +128,12 @@ def new_record(run: RunDir, job: Job, options: RunOptions, machine: Machine, pre
         "seed": job.train.seed,
         "config": _settings(job),
         "limits": limits_asked(job.train, options),
-        "machine": {"precision": machine.precision, "compile": machine.compile, "ranks": machine.world.size},
+        "machine": {
+            "precision": machine.precision,
+            "compile": machine.compile,
+            "ranks": machine.world.size,
+            "batches_at_once": machine.batches_at_once,
+        },
         "environment": describe(machine.device, precision),
         "versions": {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)},
         "git_commit": git_commit(),

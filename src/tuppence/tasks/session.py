@@ -8,6 +8,7 @@ it, and writes down how it ended. The same job again continues the run. What is 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,14 @@ from tuppence.tasks.record import (
     result_of,
     summary_of,
 )
+from tuppence.training.batch_size import batches_at_once
 from tuppence.training.checkpoint import list_checkpoints, newest_good_checkpoint, verify_checkpoint
 from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.distributed import join_world, leave_world
 from tuppence.training.loop import Loop
+from tuppence.training.objective import Objective
 from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
@@ -73,6 +76,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     torch.manual_seed(job.train.seed)
     with explaining_memory(_memory_hint(job.train)):
         objective, model = job.build(machine.device)
+        machine = _with_batches(machine, objective, model, job, record)
     let_go = _nothing
     if machine.world.leads:
         run.create()
@@ -218,6 +222,17 @@ def _measured(job: Job, seconds: float = float("inf")) -> dict[str, Any]:
     except DeadlinePassed:
         warn(f"the run's limits leave no time to measure its result; {job.out / 'model'} stands")
         return {}
+
+
+def _with_batches(
+    machine: Machine, objective: Objective, model: nn.Module, job: Job, record: Mapping[str, Any]
+) -> Machine:
+    """The machine with how many batches it computes at once; a continued run keeps its own number."""
+    chosen = (record.get("machine") or {}).get("batches_at_once")
+    if chosen is None:
+        chosen = batches_at_once(objective, model, machine, job.train) if job.compile else 1
+        chosen = int(machine.agree(float(chosen)))
+    return dataclasses.replace(machine, batches_at_once=int(chosen))
 
 
 def _memory_hint(train: TrainConfig) -> str:

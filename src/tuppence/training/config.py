@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,8 +13,17 @@ from tuppence.core.config import Section
 class TrainConfig(Section):
     """How to train. Sizes in sequences, times in steps unless the name says otherwise."""
 
-    batch_size: int = Field(8, ge=1, le=65_536, description="sequences per rank and accumulation step")
+    batch_size: int = Field(
+        8,
+        ge=1,
+        le=65_536,
+        description="sequences per rank and accumulation step; auto: as many as fit, and accumulation_steps gives the "
+        "sequences of a step",
+    )
     accumulation_steps: int = Field(1, ge=1, le=65_536, description="batches added up before one optimizer step")
+    batches_at_once: int | Literal["auto"] = Field(
+        1, description="batches of equal shape computed as one; auto: as many as fit; set by batch_size=auto"
+    )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="the peak; also called lr")
     final_learning_rate: float = Field(0.1, ge=0, le=1, description="at the end, as a share of the peak")
     warmup_steps: int = Field(100, ge=0, description="linear from zero to the peak")
@@ -52,8 +61,25 @@ class TrainConfig(Section):
 
     short_names: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split_a_step(cls, values: Any) -> Any:
+        """`batch_size: auto` as small batches that are computed together."""
+        if not isinstance(values, Mapping) or values.get("batch_size") != "auto":
+            return values
+        sequences = values.get("accumulation_steps")
+        if not isinstance(sequences, int) or sequences < 1:
+            raise ValueError(
+                "train.batch_size=auto needs train.accumulation_steps: the sequences of a step on one rank"
+            )
+        size = next(size for size in (8, 4, 2, 1) if sequences % size == 0)
+        split = {"batch_size": size, "accumulation_steps": sequences // size, "batches_at_once": "auto"}
+        return {**values, **split}
+
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
+        if self.batches_at_once != "auto" and self.batches_at_once < 1:
+            raise ValueError("train.batches_at_once is 1 or more, or auto")
         if self.optimizer != "muon" and self.muon_learning_rate is not None:
             raise ValueError("train.muon_learning_rate needs train.optimizer=muon")
         return self

@@ -26,6 +26,7 @@ class Machine:
     precision: str
     compile: bool
     world: World = field(default_factory=World)
+    batches_at_once: int = 1
 
     def sum(self, values: list[float]) -> list[float]:
         """A few numbers of the host, added up over all ranks; no GPU is waited for."""

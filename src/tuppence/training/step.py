@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tuppence.model.loss import allow_logits
+from tuppence.training.batch_size import join
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import ordered_kernels, step_seed
 from tuppence.training.finite import require_finite_step
@@ -107,6 +108,7 @@ class Step:
         counts = [float(sum(map(count, batches))) for count in (count_targets, self._objective.tokens)]
         targets, tokens = machine.sum(counts)
         sums = Sums(self._objective.metrics, machine.device)
+        batches = join(batches, machine.batches_at_once)
         for index, batch in enumerate(batches):
             with ordered_kernels(config.deterministic), self.loss.exchanging(last=index == len(batches) - 1):
                 with autocast(machine.device, machine.precision):

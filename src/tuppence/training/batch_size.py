@@ -1,0 +1,87 @@
+"""`train.batch_size: auto`: micro-batches are computed together, as many at once as the memory of the GPU allows.
+
+A GPU is fastest with large matrices, and how large they may be depends on its memory, while the sequences of an
+optimizer step belong to the recipe. So a recipe gives the sequences of a step, the objective deals them out in small
+batches of equal shape, and `step` joins some of them into one. The gradients are the same up to rounding.
+
+Used by `session`, which keeps the number in run.yaml, so that a continued run computes the same bits.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import Batch, Objective
+from tuppence.training.parallel import Machine
+from tuppence.training.precision import autocast
+from tuppence.training.trained import trained_parameters
+
+USABLE = 0.85
+"""Share of a GPU's memory that is planned with; the rest is for fragments, kernels' workspaces and other programs."""
+
+
+def join(batches: list[Batch], count: int) -> list[Batch]:
+    """Every `count` consecutive batches of equal shapes as one; others stay as they are.
+
+    Example:
+        >>> batches = [(torch.tensor([[number]]),) for number in range(5)]
+        >>> [batch[0].flatten().tolist() for batch in join(batches, 2)]
+        [[0, 1], [2, 3], [4]]
+    """
+    joined: list[Batch] = []
+    for start in range(0, len(batches), count):
+        group = batches[start : start + count]
+        if len({tuple(tensor.shape for tensor in batch) for batch in group}) == 1:
+            joined.append(tuple(torch.cat(parts) for parts in zip(*group, strict=True)) if len(group) > 1 else group[0])
+        else:
+            joined += group
+    return joined
+
+
+def batches_at_once(objective: Objective, model: nn.Module, machine: Machine, config: TrainConfig) -> int:
+    """How many micro-batches of a step to compute at once: what fits, and divides their number.
+
+    It measures what one and what two take, forward and backward, and draws a line through both. Not compiled, which
+    takes more memory than compiled, if anything. 1 on a CPU, where larger batches are not faster.
+    """
+    if config.batches_at_once != "auto":
+        return config.batches_at_once
+    if not machine.device.startswith("cuda") or config.accumulation_steps == 1:
+        return 1
+    one, two = (_peak_bytes(objective, model, machine, count) for count in (1, 2))
+    total = torch.cuda.get_device_properties(machine.device).total_memory
+    state = 12 * sum(parameter.numel() for parameter in trained_parameters(model).values())  # gradient and two moments
+    room = USABLE * total - torch.cuda.memory_allocated(machine.device) - state
+    return fitting(one, two, room, config.accumulation_steps)
+
+
+def fitting(one: float, two: float, room: float, steps: int) -> int:
+    """The largest divisor of `steps` whose memory fits.
+
+    Args:
+        one, two: bytes that one batch and two batches at once take.
+        room: bytes that there are.
+
+    Example:
+        >>> fitting(one=3.0, two=5.0, room=20.0, steps=12)
+        6
+    """
+    each = max(two - one, 1.0)
+    most = max(1, int((room - one) / each) + 1)
+    return max(divisor for divisor in range(1, steps + 1) if steps % divisor == 0 and divisor <= most)
+
+
+def _peak_bytes(objective: Objective, model: nn.Module, machine: Machine, count: int) -> float:
+    """The most memory that forward and backward of so many batches take, above what is held already."""
+    (batch,) = join(objective.batches(0, machine.world.rank, machine.world.size)[:count], count)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated(machine.device)
+    torch.cuda.reset_peak_memory_stats(machine.device)
+    with autocast(machine.device, machine.precision):
+        loss, _ = objective.loss(model, *machine.take(batch))
+    loss.backward()  # type: ignore[no-untyped-call]
+    model.zero_grad(set_to_none=True)
+    del loss
+    return float(torch.cuda.max_memory_allocated(machine.device) - before)
