@@ -157,57 +157,102 @@ def test_the_checksum_is_sha256_whatever_the_size(size: int, tmp_path: Path) -> 
     assert files.sha256_file(tmp_path / "f") == hashlib.sha256(content).hexdigest()
 
 
-def folder_of(path: Path, content: str) -> Path:
-    path.mkdir()
-    (path / "a.txt").write_text(content)
-    return path
+def test_an_output_that_is_a_link_is_written_through_only_where_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "target.txt").write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to("target.txt")
+    with files.atomic_file(link, follow_link=True) as out:
+        out.write(b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "target.txt").read_text() == "new"
+    files.write_text(link, "ours")
+    assert not link.is_symlink()
+    assert (link.read_text(), (tmp_path / "target.txt").read_text()) == ("ours", "new")
+    assert names(tmp_path) == {"link.txt", "target.txt"}
 
 
-def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    old = folder_of(tmp_path / "model", "old")
-    (old / "only-in-old.txt").write_text("x")
-    files.commit_folder(folder_of(tmp_path / ".model.tmp", "new"), tmp_path / "model")
-    assert names(tmp_path) == {"model"}
-    assert names(tmp_path / "model") == {"a.txt"}
-    assert (tmp_path / "model" / "a.txt").read_text() == "new"
+def test_a_dead_link_is_written_through_and_a_circle_of_links_refused(tmp_path: Path) -> None:
+    (tmp_path / "dead").symlink_to(tmp_path / "absent")
+    with files.atomic_file(tmp_path / "dead", follow_link=True) as out:
+        out.write(b"x")
+    assert (tmp_path / "absent").read_bytes() == b"x"
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with (
+        pytest.raises(InputError, match="cannot write"),
+        files.atomic_file(tmp_path / "a", follow_link=True) as out,
+    ):
+        out.write(b"x")
 
 
-def test_a_full_disk_while_committing_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder_of(tmp_path / "model", "old")
-    temporary = folder_of(tmp_path / ".model.tmp", "new")
-
-    def full(path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(files, "fsync_file", full)
-    with pytest.raises(OutOfSpaceError):
-        files.commit_folder(temporary, tmp_path / "model")
-    assert (tmp_path / "model" / "a.txt").read_text() == "old"
+def test_a_link_laid_at_the_hidden_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / f".out.txt.{os.getpid()}.tmp").symlink_to("victim")
+    files.write_text(tmp_path / "out.txt", "ours")
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert not (tmp_path / "out.txt").is_symlink()
+    assert names(tmp_path) == {"out.txt", "victim"}
 
 
-def test_a_kill_between_the_two_renames_loses_neither_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder_of(tmp_path / "model", "old")
-    temporary = folder_of(tmp_path / ".model.tmp", "new")
-    rename: Callable[[Path, Path], Path] = Path.replace
-
-    def die_at_the_second(source: Path, target: Path) -> Path:
-        if source == temporary:
-            raise KeyboardInterrupt
-        return rename(source, target)
-
-    monkeypatch.setattr(Path, "replace", die_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
-        files.commit_folder(temporary, tmp_path / "model")
-    found = {(folder / "a.txt").read_text() for folder in tmp_path.iterdir()}
-    assert found == {"old", "new"}
+def test_the_longest_name_that_a_disk_takes_can_be_written(tmp_path: Path) -> None:
+    files.write_text(tmp_path / ("n" * 255), "x")
+    assert names(tmp_path) == {"n" * 255}
 
 
-def test_a_finished_folder_s_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        (tmp_path / "new").mkdir()
-        (tmp_path / "new" / "weights").touch(mode=0o600)
-        files.commit_folder(tmp_path / "new", tmp_path / "final")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "final" / "weights").stat().st_mode & 0o777 == 0o640
+def failing(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS])
+def test_a_disk_without_fsync_is_written_all_the_same(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", failing(number))
+    files.write_text(tmp_path / "a.txt", "x")
+    files.fsync_file(tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text() == "x"
+
+
+def test_a_disk_that_fails_while_it_flushes_is_an_error_and_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(InputError, match=r"cannot write .*a\.txt: Input/output error"):
+        files.write_text(tmp_path / "a.txt", "x")
+    assert names(tmp_path) == set()
+
+
+def test_a_folder_that_may_be_written_and_not_listed_takes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = os.open
+
+    def refuse(path: Path, flags: int, *more: object, **named: object) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opening(path, flags, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    files.write_text(tmp_path / "a.txt", "x")
+
+
+def test_an_input_that_cannot_be_read_is_not_blamed_on_the_output(tmp_path: Path) -> None:
+    def write() -> None:
+        with files.atomic_file(tmp_path / "out.txt"):
+            (tmp_path / "absent.txt").read_text()
+
+    with pytest.raises(FileNotFoundError, match=r"absent\.txt"):
+        write()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "permissions"), (errno.ENOENT, "path"), (errno.ENAMETOOLONG, "shorter"), (errno.EIO, "disk")],
+)
+def test_an_error_of_the_system_is_told_with_its_words_and_a_hint(number: int, words: str) -> None:
+    told = files.explain_os_error(OSError(number, os.strerror(number), "some/file"))
+    assert told.message == f"cannot read some/file: {os.strerror(number)}"
+    assert words in told.hint

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.permissions import permissions_count
 
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, append_json, git_commit, read_json_lines
@@ -88,3 +89,36 @@ def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
     run.record_file.write_text("")
     with pytest.raises(InputError, match="record is lost"):
         run.read_record()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="numbers of processes cannot be asked there")
+def test_who_claims_a_run_cleans_up_after_the_killed(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.update_record(verb="pretrain")
+    (tmp_path / ".model.1.old").mkdir()  # number 1 is alive in any case, and does not hold the lock
+    (tmp_path / ".model.1.old" / "config.json").touch()
+    for name in (".model.1.tmp", ".adapter.1.tmp"):
+        (tmp_path / name).mkdir()
+    run.claim()()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "run.yaml"]
+    assert (run.model / "config.json").exists()
+
+
+def test_a_run_that_was_killed_before_its_record_can_be_started_again(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".run.yaml.1.tmp").touch()
+    RunDir(tmp_path).create()
+    RunDir(tmp_path).claim()()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_record_names_in_a_closed_folder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "closed" / "base").mkdir(parents=True)
+    run = RunDir(tmp_path / "run")
+    assert run.find(str(tmp_path / "closed" / "base")) is not None
+    (tmp_path / "closed").chmod(0)
+    try:
+        with permissions_count():
+            assert run.find(str(tmp_path / "closed" / "base")) is None
+    finally:
+        (tmp_path / "closed").chmod(0o700)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.model import adapters
 from tuppence.model.adapters import CONFIG, WEIGHTS, load_adapter, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -221,3 +223,48 @@ def test_torn_poisoned_and_foreign_files_are_refused(base: Path, tmp_path: Path)
     (folder / WEIGHTS).rename(folder / "adapter_model.bin")
     with pytest.raises(InputError, match="pickle"):
         load_adapter(load_model(base), folder)
+
+
+SHAPES: list[Any] = [
+    *(None, True, False, 0, -1, 3, 1.5, 10**400, float("nan"), float("inf"), "", "x", "\ud800", "a\x00b"),
+    *([], [[]], [["c_attn"]], [{}], [None], ["c_attn", 3], {}, {"x": []}, {"c_attn": 4}),
+]
+
+
+@pytest.fixture
+def adapter_config(base: Path, tmp_path: Path) -> dict[str, Any]:
+    saved(base, tmp_path / "adapter", LoRA(rank=4, alpha=8.0))
+    config: dict[str, Any] = json.loads((tmp_path / "adapter" / CONFIG).read_text())
+    return config
+
+
+def test_any_value_of_any_type_under_any_key_is_refused_or_read(
+    base: Path, tmp_path: Path, adapter_config: dict[str, Any]
+) -> None:
+    keys = {*adapter_config, *adapters._PLAIN, "layers_to_transform", "exclude_modules", "layers_pattern", "unknown"}
+    model, refused = load_model(base), 0
+    for key in sorted(keys):
+        for value in SHAPES:
+            (tmp_path / "adapter" / CONFIG).write_text(json.dumps({**adapter_config, key: value}))
+            for read in (
+                lambda: load_adapter(copy.deepcopy(model), tmp_path / "adapter"),
+                lambda: adapters.base_of(tmp_path / "adapter"),
+            ):
+                try:
+                    read()
+                except InputError:
+                    refused += 1
+    assert refused > len(keys) * 3
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"x"', "{", ""])
+@pytest.mark.parametrize("name", [CONFIG, adapters.BASE])
+def test_a_config_that_is_no_object_is_refused_or_passed_over(
+    base: Path, tmp_path: Path, adapter_config: dict[str, Any], name: str, content: str
+) -> None:
+    (tmp_path / "adapter" / name).write_text(content)
+    if name == CONFIG or content in ("{", ""):
+        with pytest.raises(InputError):
+            load_adapter(load_model(base), tmp_path / "adapter")
+    else:
+        load_adapter(load_model(base), tmp_path / "adapter")

@@ -1,7 +1,10 @@
 """Files that are complete or absent.
 
-Every file a run leaves goes through here: written to a hidden sibling, flushed to the disk, then renamed. A
-kill or a full disk at any moment leaves the old file, or none; never half of one.
+Every file of a run is written to a hidden sibling, flushed to the disk and then renamed, so that a kill or a full disk
+at any moment leaves the old file or none, never half of one. `core.folders` does the same for whole folders.
+
+Not every disk supports every call: where `fsync` or `chmod` is missing (CIFS, FUSE, some cloud drives), the write goes
+on without it.
 """
 
 from __future__ import annotations
@@ -11,24 +14,60 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
+from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError, TuppenceError
+from tuppence.core.temporary import is_temporary, remove_litter, temporary_sibling
 
 JSON_LIMIT_BYTES = 64 * 2**20
 """No JSON file that we read is larger than this: tokenizer.json of a 100k vocabulary has about 8 MB."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
-_NO_SUCH_PLACE = (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)  # /proc/new, a name of 300 letters, links in a circle
+_UNSUPPORTED = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a disk answers to a call that it does not have. EBADF: a read-only descriptor, as every folder's is."""
+
+_HINTS = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: check the path",
+    errno.EISDIR: "this is a folder: give a file",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "check the path: a link there leads back to itself",
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+    errno.ENFILE: "allow more open files: ulimit -n 4096",
+    errno.EACCES: "check the permissions of the file and of the folders above it",
+    errno.EPERM: "check the permissions of the file and of the folders above it",
+}
+
+
+def explain_os_error(error: OSError, path: Path | str | None = None, *, writing: bool = False) -> TuppenceError:
+    """The error for a person behind an `OSError`.
+
+    Args:
+        path: of what could not be used; the error's own file by default.
+        writing: whether it was to be written.
+
+    Returns:
+        `OutOfSpaceError` for a full disk or quota, else `InputError`.
+    """
+    if path is None:
+        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    if error.errno in _FULL:
+        return OutOfSpaceError(
+            f"no space left on the disk while writing {path}",
+            "free some space and run the same command again: everything written before is intact",
+        )
+    words = error.strerror or str(error) or type(error).__name__
+    hint = "choose a place that can be written" if writing else _HINTS.get(error.errno or 0, "check the disk it is on")
+    return InputError(f"cannot {'write' if writing else 'read'} {path}: {words}", hint)
 
 
 @contextlib.contextmanager
 def explain_disk_errors(path: Path) -> Iterator[None]:
-    """Turns "no space left" and "permission denied" into errors a person can act on.
+    """Turns the errors of writing `path` into errors a person can act on.
+
+    An error of another file, such as an input that is read meanwhile, passes unchanged.
 
     Raises:
         OutOfSpaceError: the disk or the quota is full.
@@ -36,20 +75,35 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except ConnectionError:  # a reader of our output has left; not a matter of this file
+        raise
     except OSError as error:
-        if error.errno in _FULL:
-            raise OutOfSpaceError(
-                f"no space left on the disk while writing {path}",
-                "free some space and run the same command again: everything written before is intact",
-            ) from error
-        if error.errno in _UNWRITABLE + _NO_SUCH_PLACE:
-            raise InputError(f"cannot write {path}: {error.strerror}", "choose a place that can be written") from error
+        if _concerns(error, path):
+            raise explain_os_error(error, path, writing=True) from error
         raise
 
 
+def _concerns(error: OSError, path: Path) -> bool:
+    """Whether an error is one of `path`, of a folder above it, or of a sibling from which it is made."""
+    if not isinstance(error.filename, str | bytes):
+        return True
+    place, about = path.absolute(), Path(os.fsdecode(error.filename)).absolute()
+    beside = about.parent == place.parent and about.name.startswith((".", place.name))  # .NAME.PID.tmp, NAME.part
+    return beside or about.is_relative_to(place) or place.is_relative_to(about) or _inside_temporary(about, place)
+
+
+def _inside_temporary(about: Path, place: Path) -> bool:
+    return any(above.parent == place.parent and is_temporary(above) for above in about.parents)
+
+
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, follow_link: bool = False) -> Iterator[IO[bytes]]:
     """Opens a hidden sibling for writing and renames it to `path` when the block ends well.
+
+    Args:
+        follow_link: where `path` is a link, write the file it points to and keep the link, as `cp` does: right for
+            a file that a person names. Otherwise the link is replaced and its target is left alone: nobody can lay a
+            link in a run folder through which we overwrite a file elsewhere.
 
     Example:
         >>> import tempfile
@@ -61,17 +115,31 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as out:
+        target = _end_of_link(path) if follow_link and path.is_symlink() else path
+        remove_litter(target.parent, target.name)
+        with temporary_sibling(target) as temporary:
+            with open_new(temporary) as out:
                 yield out
                 out.flush()
-                os.fsync(out.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        fsync_folder(path.parent)
+                flush_to_disk(out.fileno())
+            temporary.replace(target)
+        fsync_folder(target.parent)
+
+
+def _end_of_link(link: Path) -> Path:
+    """The path that a link points to at last, whether something is there or not.
+
+    Raises:
+        OSError: the link leads back to itself.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        link.stat()
+    return Path(os.path.realpath(link))
+
+
+def open_new(path: Path) -> IO[bytes]:
+    """Opens a file for writing that must not exist yet: a link that others laid there is never followed."""
+    return path.open("xb")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -87,7 +155,23 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, complete or absent. NaN is refused: it is not JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_bytes(path, encode_json(value, indent=2) + b"\n")
+
+
+def encode_json(value: Any, indent: int | None = None) -> bytes:
+    """JSON as UTF-8; in ASCII where a text holds half a character, which UTF-8 cannot write.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+
+    Example:
+        >>> encode_json(["naïve"]) == '["naïve"]'.encode(), encode_json(["\\ud83d"])
+        (True, b'["\\\\ud83d"]')
+    """
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
 def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
@@ -103,18 +187,34 @@ def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
             raise InputError(f"{path} has {size:,} bytes, more than the {limit:,} we read", "is it the right file?")
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
+        raise explain_os_error(error, path) from error
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path} is not valid JSON: {error}", "restore the file or make it again") from error
 
 
-def fsync_folder(folder: Path) -> None:
-    """Makes a rename inside `folder` durable (POSIX; Windows has no such call and needs none)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush_to_disk(descriptor: int) -> None:
+    """`os.fsync`, where the disk has it.
+
+    Raises:
+        OSError: the disk has it, and it failed.
+    """
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes a rename inside `folder` durable, as far as the disk can (Windows has no such call and needs none)."""
+    if os.name != "posix":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one may write into a folder that one may not list
+        return
+    try:
+        flush_to_disk(descriptor)
     finally:
         os.close(descriptor)
 
@@ -122,7 +222,16 @@ def fsync_folder(folder: Path) -> None:
 def fsync_file(path: Path) -> None:
     """Flushes a file that another library wrote to the disk."""
     with path.open("rb") as handle:
-        os.fsync(handle.fileno())
+        flush_to_disk(handle.fileno())
+
+
+def set_permissions(path: Path, permissions: int) -> None:
+    """`chmod`, where the disk has permissions and lets us set them."""
+    try:
+        path.chmod(permissions)
+    except OSError as error:
+        if error.errno not in (*_UNSUPPORTED, errno.EPERM):
+            raise
 
 
 def sha256_file(path: Path) -> str:
@@ -132,25 +241,3 @@ def sha256_file(path: Path) -> str:
         while block := handle.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def commit_folder(temporary: Path, final: Path) -> None:
-    """Renames a finished temporary folder to its final name, replacing what stood there.
-
-    The replaced folder is moved aside first and removed last, so that a kill in between loses neither. Its files get
-    the permissions that files get here (umask); safetensors makes its own for the owner alone.
-    """
-    with explain_disk_errors(final):
-        permissions = temporary.stat().st_mode & 0o666  # a new folder's are the umask's
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                path.chmod(permissions)
-                fsync_file(path)
-        fsync_folder(temporary)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        aside = final.with_name(f".{final.name}.{os.getpid()}.old")
-        if final.exists():
-            final.replace(aside)
-        temporary.replace(final)
-        fsync_folder(final.parent)
-        shutil.rmtree(aside, ignore_errors=True)

@@ -9,6 +9,7 @@
       checkpoints/     step-00000400/ …
       model/           the result, as a plain Hugging Face folder
       report.html      made by `tuppence report`
+      .lock            while a process trains, or was killed
 
 Logs are appended line by line; `mark` and `rewind` cut them back to where a checkpoint was taken, so that a resumed
 run's log reads like an uninterrupted one.
@@ -16,6 +17,7 @@ run's log reads like an uninterrupted one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -26,9 +28,14 @@ from typing import Any
 
 from tuppence.core.config import dump_yaml, read_yaml
 from tuppence.core.errors import InputError
-from tuppence.core.files import explain_disk_errors, write_text
+from tuppence.core.files import encode_json, explain_disk_errors, fsync_file, write_text
+from tuppence.core.locks import NAME as LOCK
+from tuppence.core.locks import lock_folder
+from tuppence.core.temporary import is_temporary, remove_litter
 
 LOGS = ("metrics.jsonl", "samples.jsonl")
+LOCKED_NAMES = ("run.yaml", "model", "adapter")
+"""What the holder of the lock alone writes anew."""
 
 
 @dataclass(frozen=True)
@@ -71,35 +78,29 @@ class RunDir:
         Raises:
             InputError: the place holds something that is not a run.
         """
-        if self.path.is_dir() and not self.exists() and any(self.path.iterdir()):
+        if self.path.is_dir() and not self.exists():
+            others = [path for path in self.path.iterdir() if path.name != LOCK and not is_temporary(path)]
+        else:
+            others = []
+        if others:  # the rest is what a process leaves that was killed before it wrote run.yaml
             raise InputError(f"{self.path} is not empty and holds no run", "choose another --out")
         with explain_disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
 
     def claim(self) -> Callable[[], None]:
-        """Keeps a second process from training into this folder; returns what lets go of it again.
+        """Keeps a second process from training into this folder, and cleans up what a killed one left half-written.
 
-        The system lets go by itself when we die, however that happens. Without a file: the folder itself is locked
-        (POSIX; elsewhere, and on disks that know no locks, nothing is).
+        Returns:
+            A function that releases the folder; the system does it too when the process dies.
 
         Raises:
             InputError: another process holds it.
         """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return lambda: None
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(folder)
-            raise InputError(
-                f"another process is training {self.path}", "wait for it, or choose another --out"
-            ) from error
-        except OSError:
-            pass  # a network disk without locks
-        return lambda: os.close(folder)
+        release = lock_folder(self.path, "training")
+        for name in LOCKED_NAMES:
+            remove_litter(self.path, name, locked=True)
+        remove_litter(self.path)
+        return release
 
     def read_record(self) -> dict[str, Any]:
         """run.yaml as a dictionary.
@@ -128,8 +129,9 @@ class RunDir:
         """A file or folder that the record names, wherever we are: as it stands there, or as seen from a folder above
         the run. None where it is gone."""
         for place in (Path(), *self.path.resolve().parents):
-            if (place / named).exists():
-                return place / named
+            with contextlib.suppress(OSError):  # in a folder that others have closed
+                if (place / named).exists():
+                    return place / named
         return None
 
     def mark(self) -> dict[str, int]:
@@ -139,8 +141,7 @@ class RunDir:
             log = self.path / name
             sizes[name] = log.stat().st_size if log.exists() else 0
             if log.exists():
-                with log.open("rb") as handle:
-                    os.fsync(handle.fileno())
+                fsync_file(log)
         return sizes
 
     def rewind(self, sizes: dict[str, int]) -> None:
@@ -154,7 +155,7 @@ class RunDir:
 def append_json(path: Path, row: dict[str, Any]) -> None:
     """Appends one JSON line in a single write."""
     with explain_disk_errors(path), path.open("ab") as log:
-        log.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        log.write(encode_json(row) + b"\n")
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:

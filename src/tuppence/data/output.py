@@ -42,7 +42,7 @@ def write_documents(out: Path, texts: Iterable[str], on_document: Callable[[], o
         InputError: another suffix, or a text for .txt that holds the separator itself.
     """
     check_suffix(out, DOCUMENT_SUFFIXES)
-    with atomic_file(out) as file:
+    with atomic_file(out, follow_link=True) as file:
         for number, text in enumerate(texts):
             if out.suffix == ".jsonl":
                 file.write(_json_line({"text": text}))
@@ -70,7 +70,7 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, str]], on_row: Callable[[]
         InputError: another suffix, or a value for .tsv that holds a tab or the end of a line.
     """
     check_suffix(out, ROW_SUFFIXES)
-    with atomic_file(out) as file:
+    with atomic_file(out, follow_link=True) as file:
         if out.suffix == ".json":
             file.write(b"[\n")
         for number, row in enumerate(rows):

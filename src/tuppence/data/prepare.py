@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from tuppence.core.console import counted, note, progress, warn
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
+from tuppence.core.locks import lock_folder
 from tuppence.data import selection
 from tuppence.data.inputs import Inputs, find_sources, input_names
 from tuppence.data.packs import PACK_CHARACTERS, encode_packs, pack_pieces
@@ -217,24 +218,14 @@ def _hidden(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Keeps a second process out of the folder; the system lets go of the lock when we die."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
+    """Keeps a second process out of the folder."""
     with explain_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    lock = out / ".lock"
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"another process is writing {out}", "wait for it, or choose another --out") from error
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    release = lock_folder(out, "writing")
+    try:
+        yield
+    finally:
+        release()
 
 
 def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:

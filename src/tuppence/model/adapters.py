@@ -8,9 +8,7 @@ sha256 of the base is noted in `base.json`, so that an adapter is not laid over 
 from __future__ import annotations
 
 import math
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 
 from tuppence.core import files
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.folders import atomic_folder
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
@@ -31,6 +30,8 @@ BASE = "base.json"
 """Ours alone. In the metadata of the weights it would stand in another order each time, and in the config `peft` would
 complain."""
 _PREFIX = "base_model.model."
+_LARGEST = 2**20
+"""Of a rank or an alpha: far above what anybody trains, and far below what would overflow."""
 _THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"), strict=True))
 _THEIR_NAMES = frozenset({*_THEIR_TARGETS.values(), "attn.c_attn", "c_proj", "mlp.c_fc"})
 """What `target_modules` may call the matrices of every block."""
@@ -78,17 +79,10 @@ def save_adapter(
             tensors[f"{stem}.{part}.weight"] = getattr(layer, part).detach().float().cpu().contiguous()
     if score is not None:
         tensors[f"{_PREFIX}score.weight"] = score.weight.detach().float().cpu().contiguous()
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with files.explain_disk_errors(folder):
-            temporary.mkdir(parents=True)
-            save_file(tensors, temporary / WEIGHTS, {"format": "pt"})
+    with atomic_folder(folder) as temporary:
+        save_file(tensors, temporary / WEIGHTS, {"format": "pt"})
         files.write_json(temporary / BASE, {"sha256": base_sha256})
         files.write_json(temporary / CONFIG, _config(lora, base, scores=score is not None))
-        files.commit_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _config(lora: LoRA, base: Path, *, scores: bool) -> dict[str, Any]:
@@ -145,7 +139,7 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
         raise InputError(f"{folder} is the adapter of a classifier", "give the run's own folder, or its model/")
     for key, plain in _PLAIN.items():
         if key in config and config[key] not in plain:
-            raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r}", f"only {plain[0]!r} is implemented")
+            raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r:.80}", f"only {plain[0]!r} is implemented")
     tensors, noted = _read_tensors(folder / WEIGHTS), _noted_base(folder)
     if noted is not None and base_sha256 is not None and noted != base_sha256:
         raise InputError(
@@ -176,7 +170,11 @@ def _layers(folder: Path, config: Mapping[str, Any], placed: Mapping[tuple[str, 
     """
     names = {name for name, _ in placed}
     modules, chosen = config.get("target_modules"), config.get("layers_to_transform")
-    if isinstance(modules, list) and set(modules) <= _THEIR_NAMES and not config.get("exclude_modules"):
+    if (
+        isinstance(modules, list)
+        and all(isinstance(name, str) and name in _THEIR_NAMES for name in modules)
+        and not config.get("exclude_modules")
+    ):
         numbers = range(blocks) if chosen is None else chosen if isinstance(chosen, list) else [chosen]
         for target in TARGETS:
             of_target = {f"blocks.{number}.{target}" for number in numbers}
@@ -224,7 +222,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _number(folder: Path, config: Mapping[str, Any], key: str, kind: type) -> Any:
     value = config.get(key)
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
-        raise InputError(f"{folder / CONFIG}: {key} is {value!r}, not a number", "restore the file")
+        raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}, not a number", "restore the file")
+    if not -_LARGEST <= value <= _LARGEST:  # NaN, too
+        raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}, which no adapter has", "restore the file")
     return kind(value)
 
 
@@ -242,6 +242,8 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
     if not path.is_file():
         raise InputError(f"{path} is missing", "give a complete adapter folder")
+    with path.open("rb"):  # safetensors reports every failure to open as a missing file
+        pass
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  not a dict

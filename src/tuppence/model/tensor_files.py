@@ -69,6 +69,8 @@ def _header(path: Path) -> list[str]:
     """Names of a file's tensors. safetensors checks the header: sizes, overlaps, and the length of the file."""
     if not path.is_file():
         raise InputError(f"{path} is missing", "give a complete Hugging Face GPT-2 folder")
+    with path.open("rb"):  # safetensors reports every failure to open as a missing file
+        pass
     try:
         with safe_open(path, framework="pt") as opened:
             return list(opened.keys())

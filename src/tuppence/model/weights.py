@@ -6,8 +6,6 @@ A folder is looked through before it is believed (`tensor_files`); names of tens
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tuppence.core import files
-from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
+from tuppence.core.errors import InputError, OutOfSpaceError
+from tuppence.core.folders import atomic_folder, standing
 from tuppence.model import adapters
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -55,8 +54,8 @@ def model_folder(folder: Path | str) -> Path:
     Raises:
         InputError: there is neither.
     """
-    folder = Path(folder)
-    for place in (folder, folder / "model"):
+    folder = standing(Path(folder))
+    for place in (folder, standing(folder / "model")):
         if (place / "config.json").is_file():
             return place
     if adapters.is_adapter(folder):
@@ -94,6 +93,7 @@ def load_model(
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
         CorruptFileError: a file is torn or not what it says.
     """
+    folder = standing(Path(folder))
     place = model_folder(folder)
     config, values = _read_config(place, dropout)
     stored = tensor_files(place)
@@ -102,8 +102,8 @@ def load_model(
     with torch.device("meta"):
         model = GPT(config)
     _fill(model, stored, place, dtype or torch.float32)
-    if adapters.is_adapter(Path(folder)):
-        adapters.load_adapter(model, Path(folder), base_sha256=fingerprint(place))
+    if adapters.is_adapter(folder):
+        adapters.load_adapter(model, folder, base_sha256=fingerprint(place))
         merged = merged_state(model)
         with torch.device("meta"):
             model = GPT(config)
@@ -144,10 +144,11 @@ def load_scorer(
 def fingerprint(folder: Path | str) -> str:
     """The sha256 of a model's weights as they lie in its folder (of the files' sha256s, where there are several). Of an
     adapter's folder, over the base's and the adapter's."""
+    folder = standing(Path(folder))
     place = model_folder(folder)
     paths = sorted(set(tensor_files(place).values()))
-    if adapters.is_adapter(Path(folder)):
-        paths += [Path(folder) / adapters.CONFIG, Path(folder) / adapters.WEIGHTS]
+    if adapters.is_adapter(folder):
+        paths += [folder / adapters.CONFIG, folder / adapters.WEIGHTS]
     digests = [files.sha256_file(path) for path in paths]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -155,11 +156,9 @@ def fingerprint(folder: Path | str) -> str:
 def _read_config(place: Path, dropout: float | None) -> tuple[ModelConfig, dict[str, Any]]:
     """The sizes in a folder's config.json, and all else it says."""
     path = place / "config.json"
+    values = files.read_json(path)
     try:
-        values = files.read_json(path)
         config = config_from_hugging_face(values)
-    except CorruptFileError:
-        raise
     except InputError as error:
         raise InputError(error.message.replace("config.json", str(path), 1), error.hint) from error
     return config if dropout is None else config.model_copy(update={"dropout": dropout}), values
@@ -234,19 +233,12 @@ def _write_folder(
     *,
     pads: bool = False,
 ) -> None:
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with files.explain_disk_errors(folder):
-            temporary.mkdir(parents=True)
+    with atomic_folder(folder) as temporary:
         _save_tensors(tensors, temporary / WEIGHTS)
         for name, values in configs.items():
             files.write_json(temporary / name, values)
         if tokenizer is not None:
             tokenizer.save(temporary, pads=pads)
-        files.commit_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

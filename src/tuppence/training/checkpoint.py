@@ -14,10 +14,8 @@ never are. safetensors and JSON only: nothing that could run code.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,9 @@ from torch import Tensor
 
 from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
-from tuppence.core.files import commit_folder, explain_disk_errors, read_json, sha256_file, write_json
+from tuppence.core.files import read_json, sha256_file, write_json
+from tuppence.core.folders import atomic_folder
+from tuppence.core.temporary import remove_litter
 
 FILES = ("model.safetensors", "optimizer.safetensors", "objective.safetensors", "state.json")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -63,23 +63,16 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         OutOfSpaceError: the disk is full; everything before is intact, and nothing half-written is left.
     """
     final = checkpoint_path(folder, checkpoint.state["step"])
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with explain_disk_errors(final):
-            temporary.mkdir(parents=True)
-            _save_tensors(temporary / "model.safetensors", checkpoint.model)
-            _save_tensors(temporary / "optimizer.safetensors", checkpoint.optimizer)
-            _save_tensors(temporary / "objective.safetensors", checkpoint.objective)
-            write_json(temporary / "state.json", checkpoint.state)
-            manifest = {
-                name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
-                for name in FILES
-            }
-            write_json(temporary / "MANIFEST.json", manifest)
-            commit_folder(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with atomic_folder(final) as temporary:
+        _save_tensors(temporary / "model.safetensors", checkpoint.model)
+        _save_tensors(temporary / "optimizer.safetensors", checkpoint.optimizer)
+        _save_tensors(temporary / "objective.safetensors", checkpoint.objective)
+        write_json(temporary / "state.json", checkpoint.state)
+        manifest = {
+            name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
+            for name in FILES
+        }
+        write_json(temporary / "MANIFEST.json", manifest)
     verify_checkpoint(final)
     return final
 
@@ -166,14 +159,8 @@ def set_aside_after(folder: Path, step: int) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what a kill left half-written."""
-    for path in _leftovers(folder):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _leftovers(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from folder.glob(".step-*")
+    """Removes what a kill left half-written, and puts back what it left moved aside. The run's lock must be held."""
+    remove_litter(folder, locked=True)
 
 
 def _save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
