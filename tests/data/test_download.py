@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import http.client
 import json
 import random
 import re
+import ssl
 import threading
+import urllib.error
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -238,3 +242,77 @@ def test_a_redirect_away_from_https_is_not_followed(server: Server, fetch: Any, 
     server.redirect = target
     with pytest.raises(InputError, match=r"is not https|HTTP 302"):
         fetch()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError(errno.ENETDOWN, "Network is down"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        TimeoutError("timed out"),
+        ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed"),
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        http.client.IncompleteRead(b"half"),
+    ],
+    ids=repr,
+)
+def test_a_network_that_goes_in_mid_body_is_tried_again(
+    broken: Exception, fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = http.client.HTTPResponse.read, iter(range(1000))
+
+    def fail_once(response: http.client.HTTPResponse, amount: int | None = None) -> bytes:
+        if next(calls) == 3:
+            raise broken
+        return read(response, amount)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", fail_once)
+    assert fetch(attempts=2).path.read_bytes() == CONTENT
+    calls = iter([3] * 10)
+    (tmp_path / "out.bin").unlink()
+    with pytest.raises(InputError, match="cannot download") as caught:
+        fetch(attempts=2)
+    assert "check the network" in caught.value.hint
+
+
+def test_a_certificate_that_cannot_be_verified_is_told_at_once(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def refuse(*_: Any, **__: Any) -> None:
+        calls.append(1)
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_message = "certificate has expired"
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr(downloading._OPENER, "open", refuse)
+    with pytest.raises(InputError, match="certificate cannot be verified: certificate has expired") as caught:
+        fetch()
+    assert len(calls) == 1
+    assert "clock" in caught.value.hint
+
+
+def test_a_disk_that_fails_is_not_taken_for_the_network(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(downloading, "_open_part", fail)
+    with pytest.raises(InputError, match=r"cannot write .*out\.bin: Input/output error"):
+        fetch()
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(
+    fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(downloading, "fsync_file", lambda path: flushed.extend([path.name, *left_in(tmp_path)]))
+    fetch()
+    assert flushed == ["out.bin.part", "out.bin.part", "out.bin.part.json"]
+
+
+def test_a_link_laid_at_the_part_is_not_followed(fetch: Any, tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "out.bin.part").symlink_to("victim")
+    with pytest.raises(InputError, match="cannot write"):
+        fetch()
+    assert (tmp_path / "victim").read_text() == "precious"

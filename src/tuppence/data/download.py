@@ -8,8 +8,10 @@ the right length and sha256 gets its final name. Called by `tuppence data get`.
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -17,11 +19,11 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tuppence.core.console import note
 from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
-from tuppence.core.files import explain_disk_errors, fsync_folder, read_json, sha256_file, write_json
+from tuppence.core.files import explain_disk_errors, fsync_file, fsync_folder, read_json, sha256_file, write_json
 
 BLOCK_BYTES = 2**16
 DEFAULT_LIMIT_BYTES = 64 * 2**30
@@ -117,6 +119,7 @@ def _accept(url: str, part: Path, out: Path, sha256: str | None) -> Download:
             f"what {url} sent has sha256 {found}, not {sha256}", "it was removed; try again, or ask the origin"
         )
     size = _size_of(part)
+    fsync_file(part)
     part.replace(out)
     fsync_folder(out.parent)
     _forget(part)
@@ -130,16 +133,26 @@ def _fetch(url: str, part: Path, limit_bytes: int, on_progress: OnProgress | Non
     if have:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag)
+    with _answer(url, part, request) as response:
+        if response.status != 206 or not _continues(response, have):
+            have = 0  # the server sends the whole file: it ignores ranges, or the file has changed
+        total = _total(response, have)
+        _require_room(url, part, have, total, limit_bytes)
+        if not have:
+            _open_part(part, os.O_TRUNC).close()  # first: old bytes must never stand beside a new tag
+            write_json(_facts(part), {"url": url, "tag": _tag(response)})
+        _append(response, part, have, total, limit_bytes, on_progress)
+
+
+def _answer(url: str, part: Path, request: urllib.request.Request) -> Any:
+    """The server's answer, whose body is still to be read.
+
+    Raises:
+        _TransientError: another attempt may get one.
+        InputError: none will.
+    """
     try:
-        with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as response:
-            if response.status != 206 or not _continues(response, have):
-                have = 0  # the server sends the whole file: it ignores ranges, or the file has changed
-            total = _total(response, have)
-            _require_room(url, part, have, total, limit_bytes)
-            if not have:
-                part.write_bytes(b"")  # first: old bytes must never stand beside a new tag
-                write_json(_facts(part), {"url": url, "tag": _tag(response)})
-            _append(response, part, have, total, limit_bytes, on_progress)
+        return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # the part is as long as the file, or longer: begin again
             _forget(part)
@@ -149,15 +162,47 @@ def _fetch(url: str, part: Path, limit_bytes: int, on_progress: OnProgress | Non
         raise InputError(
             f"cannot download {url}: HTTP {error.code} {error.reason}", "the origin may have moved; see its page"
         ) from error
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _TransientError(str(getattr(error, "reason", "") or error) or type(error).__name__) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise InputError(
+                f"cannot download {url}: its certificate cannot be verified: {reason.verify_message}",
+                "check this machine's clock and its certificates (ca-certificates), and whether a proxy is in between",
+            ) from error
+        raise _TransientError(_words(error)) from error
+
+
+def _read(response: Any) -> bytes:
+    """The next block of a body; empty at its end. What fails here is the network, never the disk.
+
+    Raises:
+        _TransientError: the connection broke.
+    """
+    try:
+        block: bytes = response.read(BLOCK_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise _TransientError(_words(error)) from error
+    return block
+
+
+def _words(error: Exception) -> str:
+    """What a network error says, in one line: OSErrors have their words in one place, URLErrors in another."""
+    reason = getattr(error, "reason", None) or error
+    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return f"TLS: {words}" if isinstance(reason, ssl.SSLError) else str(words)
+
+
+def _open_part(part: Path, more: int = 0) -> IO[bytes]:
+    """Opens the collected bytes for more; a link that others laid there is not followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | more
+    return os.fdopen(os.open(part, flags, 0o666), "ab")
 
 
 def _append(
     response: Any, part: Path, have: int, total: int | None, limit_bytes: int, on_progress: OnProgress | None
 ) -> None:
-    with part.open("ab") as out:
-        while block := response.read(BLOCK_BYTES):
+    with _open_part(part) as out:
+        while block := _read(response):
             have += len(block)
             if have > limit_bytes:
                 raise InputError(f"the file is larger than the {limit_bytes:,} bytes we accept", "is it the right one?")
