@@ -103,6 +103,16 @@ def test_a_text_is_one_line_for_people_and_whole_for_programs(call: Call, classi
     ]
 
 
+def test_a_label_with_tabs_and_lines_in_it_keeps_one_row_a_line(call: Call, intercept: Intercept) -> None:
+    class Odd(Shouting):
+        def classify(self, texts: Iterable[str]) -> Iterator[Classified]:
+            for text in texts:
+                yield Classified(text, "not\tspam\r\n", {"not\tspam\r\n": 1.0})
+
+    intercept("tuppence.evaluation.classifier", "load_classifier", Odd())
+    assert call("classify", "run", "see you\x1b[31m")[1] == "not\\tspam\\r\\n\t1.0000\tsee you\x1b[31m\n"
+
+
 def test_texts_come_from_lines_on_stdin_or_from_a_column(
     call: Call, classifier: Shouting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

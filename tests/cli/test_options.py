@@ -10,7 +10,7 @@ from tests.cli.conftest import SUMMARY
 from tuppence.cli import options
 from tuppence.cli.options import begin, overrides, run_options, train_and_tell
 from tuppence.core.config import load_config
-from tuppence.core.errors import Interrupted
+from tuppence.core.errors import InputError, Interrupted
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPOConfig
 from tuppence.tasks.job import RunOptions
@@ -76,3 +76,13 @@ def test_a_program_learns_of_a_run_that_a_signal_ended(capsys: pytest.CaptureFix
         out, errors = capsys.readouterr()
         assert (json.loads(out)["status"] if as_json else out) == ("stopped" if as_json else "")
         assert errors == ""
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), -float("inf")])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_limit_or_a_rate_that_is_no_number_is_refused(number: float, place: int) -> None:
+    given = [None, None, 1.0]
+    given[place] = number
+    flag = ["--max-minutes", "--budget", "--rate"][place]
+    with pytest.raises(InputError, match=flag):
+        run_options(*given, "auto", "none")

@@ -128,3 +128,12 @@ def test_every_extra_of_the_project_is_examined() -> None:
     project = Path(checkup.__file__).parents[3] / "pyproject.toml"
     extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
     assert set(checkup.EXTRAS) == set(extras) - {"dev"}
+
+
+def test_a_user_without_a_home_folder_can_be_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    aws = next(check for check in checkup.examine(tmp_path) if check.name == "aws")
+    assert "could not be examined" not in aws.value

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -42,3 +43,30 @@ def test_progress_is_silent_where_stderr_is_no_terminal(unit: str, capsys: pytes
     printed = capsys.readouterr()
     console.console.cache_clear()
     assert (printed.out, printed.err) == ("", "")
+
+
+def test_control_characters_are_escapes_on_a_terminal_and_bytes_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clipboard = "tell\tme\n\x1b]52;c;ZXZpbA==\x07\x1b[2K\r\x9b31m"
+    console.out(clipboard)
+    assert capsys.readouterr().out == clipboard + "\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    console.out(clipboard)
+    assert capsys.readouterr().out == "tell\tme\n\\x1b]52;c;ZXZpbA==\\x07\\x1b[2K\\r\\x9b31m\n"
+    console.emit_json({"text": clipboard})
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"text": clipboard}
+    assert "\x9b" not in printed
+
+
+def test_notes_and_warnings_hold_no_control_character_and_no_forged_line(capsys: pytest.CaptureFixture[str]) -> None:
+    console.console.cache_clear()
+    name = "file\nerror: forged\x1b[31m\u202egpj.exe\u2028"
+    console.note(f"read {name}")
+    console.warn(f"skipped {name}")
+    console.note("a text\nof two lines\x1b[31m", lines=True)
+    printed = capsys.readouterr().err
+    console.console.cache_clear()
+    shown = "file\\nerror: forged\\x1b[31m\\u202egpj.exe\\u2028"
+    assert printed == f"read {shown}\nwarning: skipped {shown}\na text\nof two lines\\x1b[31m\n"

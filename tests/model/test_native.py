@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,20 @@ def test_a_person_can_turn_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUPPENCE_NATIVE", "0")
     monkeypatch.setattr(native, "_load", lambda path: pytest.fail("loaded"))
     assert native.library(build=True) is None
+
+
+def test_a_user_without_a_home_folder_has_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")  # what pathlib says of docker run -u 12345
+
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert native.library(build=True) is None
+
+
+def test_the_source_is_read_as_utf_8_in_every_locale() -> None:
+    line = "from tuppence.model import native; print(native._fingerprint())"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    answer = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == native._fingerprint()

@@ -8,6 +8,7 @@ import pytest
 
 from tuppence.core.errors import InputError
 from tuppence.storage import open_store
+from tuppence.storage.local import LocalStore
 
 
 @pytest.fixture
@@ -64,3 +65,11 @@ def test_a_missing_name_is_none_to_describe_and_an_error_to_open(store_folder: P
         store.open("nothing.txt")
     with pytest.raises(InputError, match="does not exist"):
         list(open_store(str(store_folder / "nowhere")).list())
+
+
+def test_a_name_that_begins_with_a_tilde_and_is_no_user_s_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~draft-of-nobody").mkdir()
+    assert LocalStore(Path("~draft-of-nobody")).root == Path("~draft-of-nobody")

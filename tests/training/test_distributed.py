@@ -25,6 +25,17 @@ def test_without_torchrun_there_is_one_rank_that_leads(monkeypatch: pytest.Monke
     leave_world()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("RANK", "2"), ("RANK", "one"), ("MASTER_PORT", "http"), ("MASTER_PORT", "0")]
+)
+def test_numbers_of_torchrun_that_cannot_be_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for key, number in {**whole, name: value}.items():
+        monkeypatch.setenv(key, number)
+    with pytest.raises(InputError, match=f"{name}={value}"):
+        join_world("cpu")
+
+
 RANK = """
 import os
 import torch

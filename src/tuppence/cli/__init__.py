@@ -1,8 +1,8 @@
 """The command line: one file per group of verbs; each parses, calls and prints, and holds no logic.
 
-`main` is the one place where errors become exit codes: 0 done, 2 the input is wrong, 130/143 interrupted with
-a checkpoint saved, 1 a defect of ours. Heavy imports (torch, numpy, pydantic) happen inside the verbs, so that
-`tuppence --help` answers at once.
+`main` is the one place where errors become exit codes (`endings` says how): 0 done, 2 the input is wrong, 130/143
+interrupted with a checkpoint saved, 1 a defect of ours. Heavy imports (torch, numpy, pydantic) happen inside the verbs,
+so that `tuppence --help` answers at once.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tuppence.cli import options
+from tuppence.cli import endings, options
+from tuppence.core import console
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import out_of_memory
+from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
 
 LIFE = (
     *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
@@ -78,32 +80,39 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
     """
+    prepare_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    sys.exit(_run(arguments, debug))
+    code = _run(arguments, debug)
+    unwritten = finish_streams()
+    if unwritten is not None and code == 0:
+        error = endings.unwritable_stdout(unwritten)
+        code = endings.complain(error.message, error.hint, error.exit_code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     options.begin()
     _register_verbs()
     try:
+        endings.refuse_undecodable(arguments)
         _refuse_remote_folders(arguments)
         result: Any = app(arguments, standalone_mode=False, prog_name="tuppence")
         return result if isinstance(result, int) else 0
     except SystemExit as ended:  # the command-line library's own answer to a broken pipe is exit 1
         if isinstance(ended.__context__, BrokenPipeError):
             return 0
-        raise
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except typer.Exit as finished:
         return finished.exit_code
     except _UsageError as error:
         if error.ctx is not None and type(error).__name__ == "NoArgsIsHelpError":
-            sys.stderr.write(error.ctx.get_help() + "\n")
+            Messages().write(error.ctx.get_help() + "\n")
             return 2
         verb = error.ctx.command_path if error.ctx else "tuppence"
-        return _complain(" ".join(error.format_message().split()), f"try '{verb} --help'", 2)
+        return endings.complain(" ".join(error.format_message().split()), f"try '{verb} --help'", 2)
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except Interrupted as interruption:
@@ -111,18 +120,25 @@ def _run(arguments: list[str], debug: bool) -> int:
     except TuppenceError as error:
         if debug:
             raise
-        return _complain(error.message, error.hint, error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # `tuppence … | head`: the reader left, and there is nobody to tell
+        return endings.complain(error.message, error.hint, error.exit_code)
+    except BrokenPipeError:  # `tuppence … | head`: the reader left, and there is nobody to tell
+        discard(sys.stdout)
         return 0
     except Exception as error:
         if debug:
             raise
         short = out_of_memory(error, "end other programs, or use a smaller model, a smaller batch or shorter texts")
         if short is not None:
-            return _complain(short.message, short.hint, short.exit_code)
+            return endings.complain(short.message, short.hint, short.exit_code)
+        rank = endings.lost_rank(error)
+        if rank is not None:
+            console.note(f"rank {rank} stops: another rank has ended, and says why")
+            return 1
+        situation = endings.explain(error, arguments)
+        if situation is not None:
+            return endings.complain(situation.message, situation.hint, situation.exit_code)
         hint = "this is a defect of ours: run again with --debug and report what it prints"
-        return _complain(f"{type(error).__name__}: {error}", hint, 1)
+        return endings.complain(f"{type(error).__name__}: {error}", hint, 1)
 
 
 def _refuse_remote_folders(arguments: list[str]) -> None:
@@ -131,10 +147,3 @@ def _refuse_remote_folders(arguments: list[str]) -> None:
         flag, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
         if value.startswith("s3://") and flag in ("--out", "--base", "--tokenizer", "--reward"):
             raise InputError(f"{flag} {value}: folders on s3:// cannot be used yet", "give a local folder")
-
-
-def _complain(message: str, hint: str, code: int) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    if hint:
-        sys.stderr.write(f"  hint: {hint}\n")
-    return code

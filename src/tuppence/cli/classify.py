@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,8 +102,9 @@ def classify(
 ) -> None:
     """Name the class of texts: those given, those of a file, or one a line from stdin.
 
-    One line a text on stdout: label, its probability, the text. Blank lines are left out; of a text longer than the
-    model's context the beginning counts.
+    One line a text on stdout: label, its probability, the text, with a tab between; a tab or the end of a line inside a
+    label is written as an escape. Blank lines are left out; of a text longer than the model's context the beginning
+    counts.
 
     \b
     Examples:
@@ -126,8 +126,8 @@ def classify(
         _write_list(results)
     else:
         for one in results:
-            sys.stdout.write(f"{one.label}\t{one.probabilities[one.label]:.4f}\t{' '.join(one.text.split())}\n")
-    sys.stdout.flush()
+            label, text = _cell(one.label), _cell(" ".join(one.text.split()))
+            console.out(f"{label}\t{one.probabilities[one.label]:.4f}\t{text}")
 
 
 def _texts(texts: list[str] | None, file: Path | None, text_column: str | None) -> Iterable[str]:
@@ -149,9 +149,15 @@ def _write_list(results: Iterator[Classified]) -> None:
     before = "["
     for one in results:
         row = {"text": one.text, "label": one.label, "probabilities": one.probabilities}
-        sys.stdout.write(f"{before}\n  {json_format.dumps(row, ensure_ascii=False)}")
+        sys.stdout.write(f"{before}\n  {console.as_json(row)}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+    sys.stdout.flush()
+
+
+def _cell(text: str) -> str:
+    """A label or text as a cell of a table: what would end the cell or the row is an escape."""
+    return text.translate({ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"})
 
 
 def _tell_test(numbers: dict[str, Any]) -> None:

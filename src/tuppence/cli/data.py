@@ -42,9 +42,9 @@ def list_sets(json: Json = False) -> None:
     for one in sets:
         size = "size not known" if one.bytes is None else _size(one.bytes)
         checked = "sha256 known" if one.sha256 else "sha256 not known"
-        typer.echo(f"{one.name}  ({one.kind}, {size}, {checked})\n    {one.title}")
-        typer.echo(f"    licence: {one.licence}; {one.origin}" + (f"; {one.note}" if one.note else ""))
-        typer.echo(f"    {one.use.format(file=one.file)}")
+        console.out(f"{one.name}  ({one.kind}, {size}, {checked})\n    {one.title}")
+        console.out(f"    licence: {one.licence}; {one.origin}" + (f"; {one.note}" if one.note else ""))
+        console.out(f"    {one.use.format(file=one.file)}")
 
 
 def get(
@@ -72,7 +72,7 @@ def get(
         console.emit_json({"name": public.name, "licence": public.licence, **asdict(done), "path": str(done.path)})
         return
     checked = "sha256 verified" if done.verified else f"sha256 {done.sha256}, not verified"
-    typer.echo(f"{done.path}: {_size(done.bytes)}, {checked}; licence {public.licence}")
+    console.out(f"{done.path}: {_size(done.bytes)}, {checked}; licence {public.licence}")
     console.note(f"next: {public.use.format(file=done.path)}")
 
 
@@ -115,7 +115,7 @@ def synth(
     if json:
         console.emit_json({"out": str(out), "documents": count, "bytes": written, "seed": seed})
         return
-    typer.echo(f"{out}: {count:,} {made.items}, {_size(written)}")
+    console.out(f"{out}: {count:,} {made.items}, {_size(written)}")
     console.note(f"next: {made.use.format(file=out)}")
 
 
@@ -171,12 +171,12 @@ def prepare(
         console.emit_json(asdict(summary) | ({"leaks": leaks} if leaks else {}))
         return
     for name, split in summary.splits.items():
-        typer.echo(
+        console.out(
             f"{name}: {split['tokens']:,} tokens of {console.counted(split['documents'], 'document')},"
             f" {_size(split['bytes'])}, {split['bytes'] / max(split['tokens'], 1):.2f} bytes per token"
         )
     if deduplicate:
-        typer.echo(f"dropped {console.counted(summary.duplicates, 'duplicate')}")
+        console.out(f"dropped {console.counted(summary.duplicates, 'duplicate')}")
     if summary.seconds:
         read = sum(split["bytes"] for split in summary.splits.values())
         speed = "" if summary.resumed_shards else f", {_size(round(read / summary.seconds))}/s"

@@ -41,7 +41,7 @@ def doctor(
             typer.secho(
                 f"{check.status:<4}", nl=False, fg={"ok": "green", "warn": "yellow", "fail": "red"}[check.status]
             )
-            typer.echo(f"  {check.name:<{width}}  {check.value}")
+            console.out(f"  {check.name:<{width}}  {check.value}")
             if check.hint:
-                typer.echo(f"{'':<{width + 8}}→ {check.hint}")
+                console.out(f"{'':<{width + 8}}→ {check.hint}")
     raise typer.Exit(2 if status == "fail" else 0)

@@ -156,13 +156,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _show(task: str, numbers: dict[str, Any]) -> None:
-    typer.echo(task)
+    console.out(task)
     width = max(16, 1 + max(map(len, numbers)))
     intervals = numbers.get("intervals", {})
     for name, value in numbers.items():
         if value is not None and not isinstance(value, dict | list):  # tables are for --json and the report
             around = "  [{:.4f}, {:.4f}]".format(*intervals[name]) if intervals.get(name) else ""
-            typer.echo(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
+            console.out(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
 
 
 def _show_several(results: dict[str, Any]) -> None:
@@ -171,16 +171,16 @@ def _show_several(results: dict[str, Any]) -> None:
     comparison = results["comparison"]
     widths = {name: max(14, len(name)) for name in runs}
     for task, numbers in runs[comparison["reference"]].items():
-        typer.echo(f"{task:<24}" + "".join(f"  {name:>{widths[name]}}" for name in runs))
+        console.out(f"{task:<24}" + "".join(f"  {name:>{widths[name]}}" for name in runs))
         for key, value in numbers.items():
             if isinstance(value, float) and key != "seconds":
                 cells = (f"  {_shown(runs[name][task].get(key, '')):>{widths[name]}}" for name in runs)
-                typer.echo(f"  {key.replace('_', ' '):<22}" + "".join(cells))
+                console.out(f"  {key.replace('_', ' '):<22}" + "".join(cells))
         for metric, others in comparison["tasks"].get(task, {}).items():
             for name, found in others.items():
                 against = f"  {metric.replace('_', ' ')}: {name} - {comparison['reference']}"
-                typer.echo(f"{against}  {_difference(found)}")
-    typer.echo(f"differences with 95 % intervals: {comparison['method']}")
+                console.out(f"{against}  {_difference(found)}")
+    console.out(f"differences with 95 % intervals: {comparison['method']}")
 
 
 def _difference(found: dict[str, Any] | None) -> str:

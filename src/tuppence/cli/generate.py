@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,7 +145,8 @@ def _talk(conversation: Conversation) -> None:
                     return
                 _answer(conversation, line)
             except KeyboardInterrupt:
-                console.note("\nstopped; /exit or Ctrl-D leaves")
+                console.note("")
+                console.note("stopped; /exit or Ctrl-D leaves")
 
 
 def _answer(conversation: Conversation, line: str) -> None:
@@ -181,5 +181,4 @@ def _warn_if_long(text: str, model: GPT, tokenizer: Tokenizer, max_tokens: int) 
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    console.out(text, end="")

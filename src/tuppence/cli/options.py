@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuppence.core import console
-from tuppence.core.errors import Interrupted
+from tuppence.core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from tuppence.tasks.job import RunOptions
@@ -52,6 +53,9 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
     from tuppence.cost.ledger import Rate
     from tuppence.tasks.job import RunOptions
 
+    for flag, value in (("--max-minutes", max_minutes), ("--budget", budget), ("--rate", rate)):
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"{flag} {value} is no limit", f"give a number, or leave {flag} out")
     price = Rate(rate, "given by --rate") if rate else Rate()
     return RunOptions(
         max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track, began=_command_began
@@ -77,5 +81,5 @@ def train_and_tell(train: Callable[[], dict[str, Any]], out: Path, json: bool, e
     if summary and json:
         console.emit_json(summary)
     elif summary:
-        console.note(describe_result(out, summary, example))
+        console.note(describe_result(out, summary, example), lines=True)
     return summary

@@ -55,4 +55,4 @@ def quickstart(
     if json:
         console.emit_json(results)
     elif "pretrain" in results:
-        typer.echo(results["pretrain"]["sample"])
+        console.out(results["pretrain"]["sample"])

@@ -38,7 +38,7 @@ def report(
     if json:
         console.emit_json({"report": str(path)})
     else:
-        typer.echo(path)
+        console.out(str(path))
     if show:
         import webbrowser
 

@@ -106,7 +106,7 @@ def train(
     if json:
         console.emit_json({"path": str(out), "seconds": seconds, **vars(statistics)})
         return
-    typer.echo(f"{out}: {tokenizer.vocab_size:,} tokens, learned in {seconds:.1f} s")
+    console.out(f"{out}: {tokenizer.vocab_size:,} tokens, learned in {seconds:.1f} s")
     _print_vocabulary(statistics)
     console.note(f"next: tuppence data prepare INPUT... --tokenizer {out} --out DATA")
 
@@ -151,7 +151,7 @@ def import_(
     if json:
         console.emit_json({"path": str(out), **vars(statistics)})
         return
-    typer.echo(f"{out}: {tokenizer.vocab_size:,} tokens")
+    console.out(f"{out}: {tokenizer.vocab_size:,} tokens")
     _print_vocabulary(statistics)
 
 
@@ -186,14 +186,14 @@ def show(
 
 def _print_vocabulary(statistics: VocabularyStatistics) -> None:
     specials = ", ".join(f"{name} = {identity}" for name, identity in statistics.special_tokens.items())
-    typer.echo(f"  pattern      {statistics.pattern}")
-    typer.echo(f"  tokens       {statistics.vocab_size:,}: 256 bytes, {statistics.merges:,} merges")
-    typer.echo(f"  special      {specials or 'none'}")
-    typer.echo(f"  with space   {statistics.starting_with_space:,} begin with a space")
-    typer.echo(f"  incomplete   {statistics.incomplete:,} are parts of characters")
-    typer.echo(f"  longest      {' '.join(repr(token[:24]) for token in statistics.longest[:5])}")
-    typer.echo(f"  fingerprint  {statistics.fingerprint}")
-    typer.echo(f"  bytes per token, {statistics.mean_bytes:.2f} on average over the vocabulary:")
+    console.out(f"  pattern      {statistics.pattern}")
+    console.out(f"  tokens       {statistics.vocab_size:,}: 256 bytes, {statistics.merges:,} merges")
+    console.out(f"  special      {specials or 'none'}")
+    console.out(f"  with space   {statistics.starting_with_space:,} begin with a space")
+    console.out(f"  incomplete   {statistics.incomplete:,} are parts of characters")
+    console.out(f"  longest      {' '.join(repr(token[:24]) for token in statistics.longest[:5])}")
+    console.out(f"  fingerprint  {statistics.fingerprint}")
+    console.out(f"  bytes per token, {statistics.mean_bytes:.2f} on average over the vocabulary:")
     most = max(statistics.tokens_by_bytes.values())
     shown = {size: count for size, count in statistics.tokens_by_bytes.items() if size <= 16}
     longer = sum(statistics.tokens_by_bytes.values()) - sum(shown.values())
@@ -201,7 +201,7 @@ def _print_vocabulary(statistics: VocabularyStatistics) -> None:
         *((str(size), count) for size, count in shown.items()),
         *([(">16", longer)] if longer else []),
     ]:
-        typer.echo(f"  {label:>5} {count:>8,} {'█' * max(1, round(40 * count / most))}")
+        console.out(f"  {label:>5} {count:>8,} {'█' * max(1, round(40 * count / most))}")
 
 
 def _print_cut(cut: TextStatistics) -> None:
@@ -211,12 +211,12 @@ def _print_cut(cut: TextStatistics) -> None:
     if sys.stdout.isatty():
         colours = ["blue", "magenta", "cyan", "green", "yellow"]
         for place, token in enumerate(cut.tokens):
-            typer.secho(token, nl=False, bg=colours[place % len(colours)], fg="black")
-        typer.echo()
+            typer.secho(console.one_line(token), nl=False, bg=colours[place % len(colours)], fg="black")
+        console.out()
     else:
-        typer.echo("|".join(cut.tokens))
-    typer.echo(" ".join(map(str, cut.ids)))
-    typer.echo(
+        console.out("|".join(cut.tokens))
+    console.out(" ".join(map(str, cut.ids)))
+    console.out(
         f"{len(cut.ids):,} tokens, {cut.characters:,} characters, {cut.bytes:,} bytes:"
         f" {cut.bytes_per_token:.2f} bytes per token"
     )

@@ -63,7 +63,7 @@ def examine(folder: Path) -> list[Check]:
         ("memory", _memory),
         ("disk", lambda: _disk(folder)),
         ("place", lambda: Check("place", "ok", environment.where())),
-        ("aws", lambda: aws_credentials(os.environ, Path.home())),
+        ("aws", lambda: aws_credentials(os.environ, _home())),
         *((f"extra {name}", lambda name=name: _extra(name)) for name in EXTRAS),
     ]
     return [_survive(name, step) for name, step in steps]
@@ -103,6 +103,14 @@ def _survive(name: str, step: Callable[[], Check]) -> Check:
         return step()
     except Exception as error:
         return Check(name, "warn", f"could not be examined: {type(error).__name__}: {error}")
+
+
+def _home() -> Path:
+    """The user's home folder; the root folder, where nothing is found, for a user who has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def _python() -> Check:

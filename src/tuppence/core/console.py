@@ -1,22 +1,32 @@
 """What a person sees: progress and notes go to stderr, results to stdout.
 
 A program reading stdout (`--json`, or the text of `generate`) never meets a progress bar there.
+
+Texts of models, labels and names of files come from others, and a terminal obeys control characters: a text could
+rewrite the line above or the clipboard. So control characters are shown as escapes (`\\x1b`) on a terminal, and in
+notes, warnings and errors everywhere. What goes to a file or a pipe through `out` stays as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuppence.core.errors import InputError
+from tuppence.core.streams import Messages
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @lru_cache(maxsize=1)
@@ -24,17 +34,52 @@ def console() -> Console:
     """The console on stderr. `rich` is imported on first use: `--help` need not pay for it."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(file=Messages(), highlight=False, soft_wrap=True)  # type: ignore[arg-type]  # it asks for IO[str]
 
 
-def note(message: str) -> None:
-    """One line for a person, on stderr."""
-    console().print(message, markup=False)
+def note(message: str, *, lines: bool = False) -> None:
+    """One line for a person, on stderr.
+
+    Args:
+        lines: the message is a text of several lines.
+    """
+    console().print(visible(message) if lines else one_line(message), markup=False)
 
 
 def warn(message: str) -> None:
     """One line that a person should not miss, on stderr."""
-    console().print(f"warning: {message}", style="yellow", markup=False)
+    console().print(f"warning: {one_line(message)}", style="yellow", markup=False)
+
+
+def out(text: str = "", end: str = "\n") -> None:
+    """A result, on stdout at once: as it is, or with visible control characters where stdout is a terminal."""
+    text += end
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+def visible(text: str) -> str:
+    """A text with its control characters as escapes, except the ends of lines and tabs.
+
+    Example:
+        >>> visible("two\\nlines, \\x1b[31mred")
+        'two\\nlines, \\\\x1b[31mred'
+    """
+    return _CONTROL.sub(_escape, text)
+
+
+def one_line(text: str) -> str:
+    """A text on one line: ends of lines, tabs, and marks that turn the direction of writing are escapes as well.
+
+    Example:
+        >>> one_line("no-such\\nerror: forged")
+        'no-such\\\\nerror: forged'
+    """
+    return _NOT_IN_A_LINE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def counted(count: int, noun: str) -> str:
@@ -57,12 +102,25 @@ def read_stdin() -> str:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
+    except OSError as error:  # a folder, or a terminal that has gone
+        raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
 
 
 def emit_json(value: Any) -> None:
     """One JSON document on stdout. Non-finite numbers are written as null: NaN is not JSON."""
-    sys.stdout.write(json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(value, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """`value` as JSON for stdout: in ASCII where stdout could not write, or a terminal should not see, a character."""
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+        plain = not sys.stdout.isatty() or visible(text) == text
+    except UnicodeEncodeError:
+        plain = False
+    return text if plain else json.dumps(_finite(value), indent=indent)
 
 
 def _finite(value: Any) -> Any:

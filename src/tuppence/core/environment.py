@@ -165,7 +165,7 @@ def _automatic_precision(device: str, kind: str) -> Precision:
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     """The instruction sets the CPU names (Linux on x86; empty elsewhere)."""
     try:
-        match = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+        match = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         return frozenset()
     return frozenset(match[1].split()) if match else frozenset()
@@ -174,7 +174,7 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The CPU's model name, or the architecture where the system does not say."""
     try:
-        match = re.search(r"^model name\s*:(.*)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+        match = re.search(r"^model name\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         match = None
     return match[1].strip() if match else (platform.processor() or platform.machine() or "unknown")
@@ -260,6 +260,6 @@ def _any_set(environ: Mapping[str, str], *names: str) -> bool:
 
 def _first_line(path: Path) -> str:
     try:
-        return path.read_text(errors="replace").partition("\n")[0].strip()
+        return path.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
     except OSError:
         return ""

@@ -13,6 +13,8 @@ import select
 import signal
 import sys
 
+from tuppence.core.errors import InputError
+
 
 class Keyboard:
     """stdin, line by line; the prompt is shown to people only, on stderr."""
@@ -40,13 +42,20 @@ class Keyboard:
 
         Raises:
             KeyboardInterrupt: Ctrl-C, at any moment of it.
+            InputError: stdin cannot be read, or is no text in this locale.
         """
         if self._prompts:
             sys.stderr.write(prompt)
             sys.stderr.flush()
         if self._waits:
             self._wait()
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+            line.encode()  # some locales hand on bytes that are no text
+        except UnicodeError as error:
+            raise InputError("a line of stdin is not UTF-8", "type it in UTF-8") from error
+        except OSError as error:
+            raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
         return line.rstrip("\r\n") if line else None
 
     def _wait(self) -> None:

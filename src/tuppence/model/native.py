@@ -46,7 +46,7 @@ def library(build: bool) -> ctypes.CDLL | None:
     if os.environ.get("TUPPENCE_NATIVE") == "0" or os.name != "posix":
         return None
     path = library_path()
-    if path in _failed:
+    if path is None or path in _failed:
         return None
     try:
         if not path.exists() and not (build and _build(path)):
@@ -57,22 +57,25 @@ def library(build: bool) -> ctypes.CDLL | None:
         return None
 
 
-def library_path() -> Path:
-    """Where the library for this source and this processor is, or would be."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+def library_path() -> Path | None:
+    """Where the library for this source and this processor is, or would be; None for a user without a home folder."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # HOME is unset, and the system does not know the user: docker run -u 12345
+        return None
     return cache / "tuppence" / f"decode_step-{_fingerprint()}.so"
 
 
 @lru_cache(maxsize=1)
 def _fingerprint() -> str:
-    parts = (SOURCE.read_text(), *FLAGS, platform.system(), platform.machine(), _processor())
+    parts = (SOURCE.read_text(encoding="utf-8"), *FLAGS, platform.system(), platform.machine(), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _processor() -> str:
     """What `-march=native` depends on: the processor's features on Linux, its name elsewhere."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.lower().startswith(("flags", "features")):
                 return line
     return platform.processor()

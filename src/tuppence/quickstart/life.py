@@ -43,7 +43,8 @@ def quickstart(plan: Plan) -> dict[str, Any]:
     _announce(plan, [one for one in stages if one.name not in left_out and not _stands(plan, one, record, set())])
     anew: set[str] = set()
     for number, stage in enumerate(stages, start=1):
-        note(f"\n[{number}/{len(stages)}] {stage.title}")
+        note("")
+        note(f"[{number}/{len(stages)}] {stage.title}")
         if stage.name in left_out:
             note(f"      {left_out[stage.name]}")
         elif _stands(plan, stage, record, anew):
@@ -53,14 +54,15 @@ def quickstart(plan: Plan) -> dict[str, Any]:
             anew.add(stage.name)
             files.write_json(plan.root / RECORD_NAME, {"version": 1, "stages": record})
     seconds = sum(one["seconds"] for one in record.values())
-    note(f"\nthe whole took {duration(seconds)}{_price(plan, seconds)}")
+    note("")
+    note(f"the whole took {duration(seconds)}{_price(plan, seconds)}")
     found = {name: record[name]["numbers"] for name in STAGES if name in record}
     return {"out": str(plan.root), **found, "seconds": seconds}
 
 
 def _do(plan: Plan, stage: Stage) -> dict[str, Any]:
     """Does a stage; returns what the record says of it."""
-    note("      $ " + stage.command.replace("\n", "\n      $ "))
+    note("      $ " + stage.command.replace("\n", "\n      $ "), lines=True)
     started = time.monotonic()
     numbers = stage.do()
     seconds = time.monotonic() - started

@@ -166,7 +166,7 @@ def _make_stories(plan: Plan) -> Numbers:
     path = plan.place("stories.txt")
     size = write_set(SETS["stories"], path, plan.stories, SEED)
     sample = next(iter_stories(1, SEED))
-    note(_indented(sample))
+    note(_indented(sample), lines=True)
     return {"stories": plan.stories, "bytes": size, "sample": sample}
 
 
@@ -197,7 +197,7 @@ def _pretrain(plan: Plan) -> Numbers:
     (completion,) = generate_text(
         model, tokenizer, [PROMPT], max_tokens=180, temperature=STORY["temperature"], seed=int(STORY["seed"])
     )
-    note(_indented(PROMPT + completion.text))
+    note(_indented(PROMPT + completion.text), lines=True)
     return {**summary, "prompt": PROMPT, "sample": PROMPT + completion.text}
 
 

@@ -16,7 +16,10 @@ class LocalStore:
     """A folder on this machine. See `Store` for what each method promises."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser()
+        try:
+            self.root = root.expanduser()
+        except RuntimeError:  # a name that begins with ~ and is no user's, or a user without a home folder
+            self.root = root
         self.url = str(self.root)
 
     def describe(self, name: str) -> Entry | None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from tuppence import __version__
-from tuppence.core.console import counted, warn
+from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, git_commit
@@ -173,7 +173,7 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     """The end of a run in a few lines for people: why, how well, the receipt, and what to type next."""
     result = summary["result"]
     steps = counted(result["steps"], "step")
-    lines = [f"{out}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
+    lines = [f"{one_line(str(out))}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
     if result["best_val_loss"] is not None:
         lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")
     metrics = [f"{name} {value:.4f}" for name, value in result.get("best_val_metrics", {}).items()]

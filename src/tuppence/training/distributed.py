@@ -89,6 +89,9 @@ def join_world(device: str) -> tuple[World, str]:
                 f"the environment has WORLD_SIZE={size} and no {name}",
                 "start several processes with torchrun, or unset WORLD_SIZE",
             )
+    if (rank := _from_environment("RANK", 0)) >= size:
+        raise InputError(f"RANK={rank} in the environment, of WORLD_SIZE={size}", "start the processes with torchrun")
+    _from_environment("MASTER_PORT", 1)
     local_rank = _from_environment("LOCAL_RANK", 0)
     device = _device_of(device, local_rank)
     if not dist.is_initialized():
@@ -120,7 +123,7 @@ def _device_of(device: str, local_rank: int) -> str:
 def _from_environment(name: str, default: int) -> int:
     text = os.environ.get(name, "").strip() or str(default)
     if not (text.isascii() and text.isdigit() and int(text) >= default):
-        raise InputError(f"{name}={text} in the environment is not a number of processes", f"unset {name}")
+        raise InputError(f"{name}={text} in the environment is no number that torchrun gives", f"unset {name}")
     return int(text)
 
 

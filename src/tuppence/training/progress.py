@@ -95,6 +95,6 @@ class ProgressLine:
             note(describe(row))
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """A line, or a text of several, that stays."""
         if not self._silent:
-            note(message)
+            note(message, lines=True)
