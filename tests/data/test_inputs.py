@@ -1,26 +1,18 @@
-"""Files, folders and globs are found; packed files are unpacked, and damaged ones refused by name."""
+"""Files, folders and globs are found, and what is passed over on the way is named."""
 
 from __future__ import annotations
 
-import gzip
-import random
+import os
 from pathlib import Path
 
 import pytest
-import zstandard
 
-from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.data.inputs import find_sources, read_chunks
-
-TEXT = "".join(random.Random(1).choices("abcdefgh \n", k=3_000_000)).encode()
+from tuppence.core.errors import InputError
+from tuppence.data.inputs import find_sources, warn_of_passed_over
 
 
 def names(*inputs: str) -> list[str]:
     return [source.path for source in find_sources(inputs)]
-
-
-def content(path: Path) -> bytes:
-    return b"".join(read_chunks(find_sources([str(path)])[0]))
 
 
 @pytest.fixture
@@ -74,6 +66,9 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
     [
         ("nothing.txt", "does not exist"),
         ("*.csv", "no file matches"),
+        ("*.png", "matches files of other kinds only"),
+        ("emp*", "are empty"),
+        ("{a,b}.txt", "does not exist"),
         ("[z-a].txt", "is no pattern"),
         ("picture.png", "do not read files of this kind"),
         ("empty.txt", "is empty"),
@@ -90,49 +85,58 @@ def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_text("x")
     with pytest.raises(InputError, match="holds no file that we can read"):
         names(str(tmp_path))
+    (tmp_path / "out.parquet").mkdir()
+    with pytest.raises(InputError, match="only folders without a file match"):
+        names(f"{tmp_path}/*.parquet")
+    with pytest.raises(InputError, match="cannot be read from stdin"):
+        names("-")
+    with pytest.raises(InputError, match="an input is an empty name"):
+        names("")
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
-def test_unpacking_gives_the_bytes_back_and_counts_the_packed_ones(tmp_path: Path, suffix: str) -> None:
-    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
-    path = tmp_path / f"a.txt{suffix}"
-    path.write_bytes(pack(TEXT))
-    counted: list[int] = []
-    chunks = list(read_chunks(find_sources([str(path)])[0], counted.append))
-    assert b"".join(chunks) == TEXT
-    assert sum(counted) == path.stat().st_size
-    assert max(map(len, chunks)) <= 2 * 2**20
+def test_what_exists_under_the_literal_name_of_a_folder_is_meant(tmp_path: Path) -> None:
+    for name in ("corpus [v2]", "what?", "brk["):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text("x")
+        assert names(f"{tmp_path}/{name}") == names(f"{tmp_path}/{name}/") == [f"{tmp_path}/{name}/a.txt"]
 
 
-def test_several_gzip_members_and_zstd_frames_are_one_text(tmp_path: Path) -> None:
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one, ") + gzip.compress(b"two") + b"\0" * 512)
-    (tmp_path / "a.txt.zst").write_bytes(zstandard.compress(b"one, ") + zstandard.compress(b"two"))
-    assert content(tmp_path / "a.txt.gz") == content(tmp_path / "a.txt.zst") == b"one, two"
+def test_a_glob_reads_the_folders_that_match_as_if_they_were_named(corpus: Path) -> None:
+    assert names(f"{corpus}/d*") == names(f"{corpus}/deep")
+    assert names(f"{corpus}/*") == names(f"{corpus}/**") == names(f"{corpus}//**//*") == names(str(corpus))
+    assert names(f"{corpus}/**.jsonl") == [f"{corpus}/deep/c.jsonl"]
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
-def test_half_a_packed_file_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
-    packed = {".gz": gzip.compress, ".zst": zstandard.compress}[suffix](TEXT)
-    path = tmp_path / f"a.txt{suffix}"
-    path.write_bytes(packed[: int(len(packed) * share)])
-    with pytest.raises(CorruptFileError, match="ends too early"):
-        content(path)
+def test_a_glob_passes_over_other_kinds_unless_nothing_else_matches(corpus: Path) -> None:
+    (corpus / "info.json").write_text("{}")
+    assert names(f"{corpus}/[eip]*") == [f"{corpus}/e.txt.gz"]
+    assert names(f"{corpus}/i*.json") == [f"{corpus}/info.json"]
 
 
-def test_flipped_bits_in_a_packed_file_are_found(tmp_path: Path) -> None:
-    packed = bytearray(gzip.compress(TEXT))
-    packed[-6] ^= 1  # in the checksum at the end
-    (tmp_path / "a.txt.gz").write_bytes(packed)
-    with pytest.raises(CorruptFileError, match="not a sound"):
-        content(tmp_path / "a.txt.gz")
+def test_a_glob_does_not_look_into_folders_that_cannot_match(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looked.append(str(folder)) or scandir(folder))
+    names(f"{corpus}/*.txt")
+    assert looked == [str(corpus)]
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_a_packed_suffix_on_plain_text_is_refused(tmp_path: Path, suffix: str) -> None:
-    (tmp_path / f"a.txt{suffix}").write_text("plain text, whatever its name says")
-    with pytest.raises(CorruptFileError, match="not a sound"):
-        content(tmp_path / f"a.txt{suffix}")
+def test_what_is_passed_over_is_said_once_with_a_count(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (corpus / "deep" / "lost.txt").symlink_to("/gone/blob")
+    assert f"{corpus}/deep/lost.txt" not in names(str(corpus))
+    warn_of_passed_over([str(corpus)])
+    said = capsys.readouterr().err
+    assert f"passed over 1 file of other kinds ({corpus}/picture.png)" in said
+    assert f"passed over 1 empty file ({corpus}/empty.txt)" in said
+    assert "passed over 1 file that cannot be read; the first:" in said
+    assert "deep/lost.txt is a link to /gone/blob" in said
+
+
+def test_a_folder_of_links_to_nothing_says_so(tmp_path: Path) -> None:
+    (tmp_path / "lost.txt").symlink_to("/gone/blob")
+    for one in (str(tmp_path), f"{tmp_path}/*", f"{tmp_path}/lost.txt"):
+        with pytest.raises(InputError, match="is a link to /gone/blob, which does not exist"):
+            names(one)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/a.txt", "s3://bucket/*.txt", "https://example.org/a.txt?x=1"])

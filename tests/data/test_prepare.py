@@ -133,6 +133,35 @@ def test_the_only_document_gives_its_tail(
     assert "one document only: its last 10.0% is the validation split" in capsys.readouterr().err
 
 
+def test_copies_of_one_text_are_held_out_of_nothing_unless_they_become_one(
+    tmp_path: Path, run: Prepare, tokenizer: Tokenizer
+) -> None:
+    text = "\n".join(made_up(20))
+    inputs = write(tmp_path / "a.txt", [text] * 5)
+    with pytest.raises(InputError, match="all 5 documents are the same text") as caught:
+        run(inputs, val_fraction=0.2)
+    assert "--deduplicate" in caught.value.hint
+    run(inputs, val_fraction=0.2, deduplicate=True)
+    (train,), (val,) = (documents_of(tmp_path / "out", split, tokenizer) for split in ("train", "val"))
+    assert train + val == text
+
+
+def test_what_is_left_out_is_said_with_its_reason(
+    tmp_path: Path, run: Prepare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"text": "one"}\n{"body": "two"}\n{"text": 3}\n')
+    (folder / "notes.csv").write_text("a,b\n")
+    (folder / "page.txt").write_text("<!DOCTYPE html><title>404 Not Found</title>")
+    run([str(folder)], skip_bad_rows=True)
+    said = capsys.readouterr().err
+    assert "skipped 2 bad rows; the first:" in said
+    assert "rows.jsonl, row 2: no key 'text' (it has body)" in said
+    assert said.count("passed over 1 file of other kinds") == 1
+    assert "page.txt looks like a web page" in said
+
+
 def test_duplicates_are_dropped_and_so_is_training_text_that_is_held_out(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer
 ) -> None:

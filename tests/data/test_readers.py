@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.data import inputs, readers
+from tuppence.data import readers, unpacking
 from tuppence.data.inputs import find_sources
 from tuppence.data.readers import PIECE_CHARACTERS, SEPARATOR, Piece, ReadReport, read_pieces
 
@@ -67,7 +67,7 @@ def test_documents_do_not_depend_on_where_chunks_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str], size: int
 ) -> None:
     path = write(tmp_path / "a.txt", f"\n{SEPARATOR}\n".join(texts))
-    monkeypatch.setattr(inputs, "CHUNK_BYTES", size)
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", size)
     monkeypatch.setattr(readers, "PIECE_CHARACTERS", 8)
     found = pieces_of(path)
     assert documents_of(path) == texts
@@ -101,7 +101,7 @@ def test_a_text_without_any_safe_place_is_cut_at_the_limit(tmp_path: Path) -> No
 def test_a_byte_that_is_not_utf8_is_named_with_offset_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(inputs, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", chunk)
     path = write(tmp_path / "a.txt", b"first\nsecond caf\xe9 au lait\n")
     with pytest.raises(InputError, match=r"not UTF-8: byte 0xe9 at offset 16 \(line 2\)"):
         pieces_of(path)
@@ -166,6 +166,95 @@ def test_a_row_longer_than_the_limit_is_refused_instead_of_held(
     monkeypatch.setattr(readers, "ROW_LIMIT_BYTES", 2**20)
     with pytest.raises(InputError, match="row 1: longer than 1 MiB"):
         pieces_of(write(tmp_path / "a.jsonl", '{"text": "' + "a" * 3 * 2**20))
+
+
+def test_a_row_longer_than_the_limit_is_skipped_like_any_bad_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "ROW_LIMIT_BYTES", 2**20)
+    long = '{"text": "' + "a" * 3 * 2**20 + '"}'
+    path = write(tmp_path / "a.jsonl", f'{{"text": "one"}}\n{long}\n\n{{"text": "two"}}\n{long}')
+    with pytest.raises(InputError, match="row 2: longer than 1 MiB") as caught:
+        pieces_of(path)
+    assert "--skip-bad-rows" in caught.value.hint
+    report = ReadReport()
+    assert documents_of(path, skip=True, report=report) == ["one", "two"]
+    assert report.skipped_rows == 2
+
+
+@given(rows=st.lists(st.text(alphabet="ab\n ", max_size=6), max_size=6), size=st.integers(1, 5))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_rows_do_not_depend_on_where_chunks_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[str], size: int
+) -> None:
+    texts = [f"x{row}" for row in rows]
+    path = write(tmp_path / "a.jsonl", "".join(json.dumps({"text": text}) + "\n\n" for text in texts) + " \n")
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", size)
+    if texts:
+        assert documents_of(path) == texts
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_utf_16_is_named_whatever_is_read(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"a{suffix}", '{"text": "one"}\n'.encode("utf-16"))
+    for skip in (False, True):
+        with pytest.raises(InputError, match="is UTF-16, not UTF-8") as caught:
+            pieces_of(path, skip=skip)
+        assert caught.value.hint == f"convert it: iconv -f UTF-16 -t UTF-8 {path} > new{suffix}"
+
+
+def test_a_file_of_which_every_row_is_skipped_says_why(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"content": "one"}\n{"content": "two"}\n')
+    with pytest.raises(
+        InputError, match=r"all 2 rows of .*a\.jsonl were skipped; the first: .*no key 'text'"
+    ) as caught:
+        pieces_of(path, skip=True)
+    assert caught.value.hint == "name the key with --text-key"
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ('{"data": [\n{"text": "one"}\n]}\n', "jq -c '.data[]'"),
+        ('{\n "text": "one"\n}\n', "jq -c ."),
+        ('{"text": "one"},\n{"text": "two"},\n', "remove the comma"),
+    ],
+)
+def test_json_that_is_not_one_row_a_line_gets_a_hint_that_repairs_it(tmp_path: Path, content: str, hint: str) -> None:
+    with pytest.raises(InputError, match="row 1: not valid JSON") as caught:
+        pieces_of(write(tmp_path / "a.json", content))
+    assert hint in caught.value.hint
+
+
+def test_a_nested_key_is_named_with_a_dot(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"meta": {"text": "one"}}\n{"meta.text": "two"}\n')
+    assert documents_of(path, key="meta.text") == ["one", "two"]
+    with pytest.raises(InputError, match=r"row 1: no key 'meta\.body' \(it has meta\)"):
+        pieces_of(path, key="meta.body")
+    table = pyarrow.table({"meta": [{"text": "one", "n": 1}, {"text": "two", "n": 2}], "n": [1, 2]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet", key="meta.text") == ["one", "two"]
+    with pytest.raises(InputError, match=r"no column 'meta\.body'"):
+        pieces_of(tmp_path / "a.parquet", key="meta.body")
+
+
+@pytest.mark.parametrize(
+    "kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary(), "dictionary"]
+)
+def test_text_in_parquet_is_read_however_it_is_stored(tmp_path: Path, kind: object) -> None:
+    texts = pyarrow.array(["one", "zwölf"], pyarrow.string())
+    column = texts.dictionary_encode() if kind == "dictionary" else texts.cast(kind)
+    pyarrow.parquet.write_table(pyarrow.table({"text": column}), tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet") == ["one", "zwölf"]
+
+
+@pytest.mark.parametrize(("values", "name"), [([1, 2], "int64"), ([["a"], ["b"]], "list"), ([{"a": "b"}], "struct")])
+def test_a_parquet_column_without_text_is_refused_as_a_column(tmp_path: Path, values: list[object], name: str) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "a.parquet")
+    for skip in (False, True):
+        with pytest.raises(InputError, match=f"column 'text' holds {name}, not text") as caught:
+            pieces_of(tmp_path / "a.parquet", skip=skip)
+        assert "--text-key" in caught.value.hint
 
 
 def test_another_key_can_hold_the_text(tmp_path: Path) -> None:

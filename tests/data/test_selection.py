@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tuppence.data.readers import Piece
 from tuppence.data.selection import (
     Deduplicator,
+    OneText,
     assign_by_hash,
     assign_splits,
-    only_document_characters,
+    only_text,
     split_tail,
 )
 
@@ -84,11 +85,13 @@ def test_the_pieces_of_a_document_stay_in_one_split() -> None:
     assert len({next(iter(splits)) for splits in seen.values()}) == 2
 
 
-def test_only_one_document_is_measured_and_a_second_one_ends_the_search() -> None:
-    assert only_document_characters(pieces(["four", "more"])) == 8
+def test_one_text_is_measured_with_its_copies_and_another_one_ends_the_search() -> None:
+    assert only_text(pieces(["four", "more"])) == OneText(characters=8, copies=1)
+    assert only_text(pieces(["four", "more"], ["fourmo", "re"])) == OneText(characters=8, copies=2)
     drawn = pieces(["one"], ["two"], ["three"])
-    assert only_document_characters(drawn) is None
+    assert only_text(drawn) is None
     assert next(drawn).text == "three"
+    assert only_text(pieces()) is None
 
 
 @given(

@@ -54,6 +54,14 @@ def test_the_sha256_is_of_the_file_as_it_lies_there_however_few_rows_are_read(tm
     assert first.sha256 == sha256_of(first.path) == hashlib.sha256(packed).hexdigest()
 
 
+def test_text_that_parquet_holds_as_bytes_is_text(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table({"text": ["zwölf".encode()], "image": [b"\xff\xd8"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (row,) = read_rows(str(tmp_path / "a.parquet")).rows
+    assert row.values == {"text": "zwölf", "image": b"\xff\xd8"}
+
+
 def test_a_damaged_parquet_file_is_told_from_a_missing_and_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with pytest.raises(InputError, match=r"a\.parquet"):

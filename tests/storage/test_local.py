@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,44 @@ def test_listing_is_sorted_recursive_and_without_hidden_files(store_folder: Path
     assert names == ["a.txt", "b.txt", "deep/c.txt", "deep/er/d.txt"]
 
 
-def test_listing_stays_in_the_folder_when_asked(store_folder: Path) -> None:
+def test_listing_enters_the_folders_that_are_asked_for(store_folder: Path) -> None:
     store = open_store(str(store_folder))
-    assert [entry.name for entry in store.list(recursive=False)] == ["a.txt", "b.txt"]
+    assert [entry.name for entry in store.list(enter=lambda name: False)] == ["a.txt", "b.txt"]
+    assert [entry.name for entry in store.list(enter=lambda name: name == "deep")] == ["a.txt", "b.txt", "deep/c.txt"]
     assert [entry.name for entry in store.list("deep")] == ["deep/c.txt", "deep/er/d.txt"]
+
+
+def test_linked_folders_are_listed_and_links_in_a_circle_end(store_folder: Path) -> None:
+    store = open_store(str(store_folder / "deep"))
+    (store_folder / "deep" / "linked").symlink_to(store_folder / "deep" / "er")
+    (store_folder / "deep" / "er" / "up").symlink_to(store_folder / "deep")
+    assert [entry.name for entry in store.list()] == ["c.txt", "er/d.txt", "linked/d.txt"]
+
+
+def test_a_link_to_nothing_and_a_pipe_are_named_for_what_they_are(store_folder: Path) -> None:
+    (store_folder / "lost.txt").symlink_to("/gone/blob")
+    os.mkfifo(store_folder / "pipe.txt")
+    store = open_store(str(store_folder))
+    with pytest.raises(InputError, match="is a link to /gone/blob, which does not exist"):
+        store.describe("lost.txt")
+    with pytest.raises(InputError, match="is a pipe, not a file"):
+        store.describe("pipe.txt")
+    unusable: list[str] = []
+    names = [entry.name for entry in store.list(on_unusable=lambda name, error: unusable.append(name))]
+    assert names == ["a.txt", "b.txt", "deep/c.txt", "deep/er/d.txt"]
+    assert unusable == ["lost.txt", "pipe.txt"]
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name_unless_it_is_a_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("~old/a.txt", "home/b.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("x")
+    assert [entry.name for entry in open_store("~old").list()] == ["a.txt"]
+    assert [entry.name for entry in open_store("~").list()] == ["b.txt"]
 
 
 def test_a_range_is_the_same_bytes_as_a_slice_of_the_whole(store_folder: Path) -> None:

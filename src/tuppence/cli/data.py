@@ -150,7 +150,7 @@ def prepare(
     from tuppence.data.records.tables import read_table
     from tuppence.tokenizer import Tokenizer
 
-    tables = [read_table(path) for path in evaluation or ()]
+    tables = [read_table(path, skip_bad_rows=skip_bad_rows) for path in evaluation or ()]
     summary = preparing.prepare(
         inputs,
         Tokenizer.load(tokenizer),
@@ -164,8 +164,6 @@ def prepare(
         shard_tokens=shard_tokens or preparing.SHARD_TOKENS,
         seed=seed,
     )
-    if summary.skipped_rows:
-        console.warn(f"skipped {console.counted(summary.skipped_rows, 'bad row')}")
     leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows) for table in tables}
     if json:
         console.emit_json(asdict(summary) | ({"leaks": leaks} if leaks else {}))
@@ -186,9 +184,10 @@ def prepare(
 def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:
     """How many rows of an evaluation file stand in the text; said aloud where there are any."""
     from tuppence.data.records.leaks import count_rows_in_corpus
-    from tuppence.data.sources import iter_texts
+    from tuppence.data.sources import iter_pieces
 
-    leak = count_rows_in_corpus(iter_texts(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows), table)
+    pieces = iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows)  # silent: preparing said it all
+    leak = count_rows_in_corpus((piece.text for piece in pieces), table)
     if leak.count:
         rows = console.counted(leak.compared, "row")
         console.warn(f"{leak.count:,} of {rows} of {table.path} stand in the text: a score on them would mean nothing")

@@ -24,6 +24,9 @@ from tuppence.core.temporary import is_temporary, remove_litter, temporary_sibli
 JSON_LIMIT_BYTES = 64 * 2**20
 """No JSON file that we read is larger than this: tokenizer.json of a 100k vocabulary has about 8 MB."""
 
+GIT_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the small text file begins that a clone without git-lfs has in the place of a large one."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNSUPPORTED = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What a disk answers to a call that it does not have. EBADF: a read-only descriptor, as every folder's is."""
@@ -174,6 +177,25 @@ def encode_json(value: Any, indent: int | None = None) -> bytes:
         return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
+def git_lfs_pointer(path: Path | str) -> InputError:
+    """The error for a file that begins with `GIT_LFS_POINTER`."""
+    return InputError(
+        f"{path} is a Git LFS pointer, not the file itself",
+        "get the file: git lfs install, then git lfs pull in its repository; or download it again",
+    )
+
+
+def refuse_git_lfs_pointer(path: Path) -> None:
+    """Looks at a file's first bytes; a file that cannot be opened is left to its reader.
+
+    Raises:
+        InputError: it is a Git LFS pointer.
+    """
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        if stream.read(len(GIT_LFS_POINTER)) == GIT_LFS_POINTER:
+            raise git_lfs_pointer(path)
+
+
 def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
     """Reads a JSON file of at most `limit` bytes.
 
@@ -185,9 +207,13 @@ def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
         size = path.stat().st_size
         if size > limit:
             raise InputError(f"{path} has {size:,} bytes, more than the {limit:,} we read", "is it the right file?")
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise explain_os_error(error, path) from error
+    if content.startswith(GIT_LFS_POINTER):
+        raise git_lfs_pointer(path)
+    try:
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path} is not valid JSON: {error}", "restore the file or make it again") from error
 

@@ -1,19 +1,19 @@
-"""Finds the files that a person's inputs mean, and opens them as plain bytes.
+"""Finds the files that a person's inputs mean.
 
-An input is a file, a folder (read recursively, in sorted order, files of kinds we know), or a glob. `.gz` and
-`.zst` are unpacked on the way. What the bytes hold is the business of `readers`.
+An input is a file, a folder (read recursively, in sorted order, files of kinds we know), or a glob. What exists under
+an input's literal name is meant before any pattern. `unpacking` opens the files, `readers` reads what they hold.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TypeAlias
 
-from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
+from tuppence.core.console import counted, note, warn
+from tuppence.core.errors import InputError
 from tuppence.storage import Entry, Store, open_store, split_url
 
 KINDS = {".txt": "text", ".md": "text", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl"}
@@ -21,11 +21,6 @@ KINDS |= {".parquet": "parquet"}
 COMPRESSIONS = (".gz", ".zst")
 _ONLY_IF_NAMED = (".json", ".json.gz", ".json.zst")  # in a folder they are rather metadata than rows
 READABLE = ".txt .md .jsonl .parquet, and .gz or .zst of the text ones"
-
-CHUNK_BYTES = 2**20
-_PACKED_BYTES = 2**14  # a zstd block of a few bytes may unpack to 128 KiB: small reads bound what one read becomes
-
-OnBytes = Callable[[int], object]
 
 Inputs: TypeAlias = str | Path | Sequence[str | Path] | Sequence[str]
 """One or several files, folders or globs."""
@@ -57,6 +52,41 @@ class Source:
         return [self.path, self.entry.size, self.entry.version]
 
 
+@dataclass
+class _Found:
+    """What lies in a folder or matches a glob.
+
+    Attributes:
+        sources: the files to read.
+        other: names of files that are not read: another kind, or a .json file.
+        empty: names of empty files.
+        unusable: why each file of a kind we know cannot be opened: a link to nothing, a pipe.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unusable: list[InputError] = field(default_factory=list)
+
+    def add(self, store: Store, entry: Entry, path: str, *, json: bool = False) -> None:
+        """Sorts a file in.
+
+        Args:
+            json: whether .json files are read.
+        """
+        if _kind_of(entry.name) is None or (entry.name.lower().endswith(_ONLY_IF_NAMED) and not json):
+            self.other.append(path)
+        elif entry.size == 0:
+            self.empty.append(path)
+        else:
+            self.sources.append(_source(store, entry, path, named=False))
+
+    def add_unusable(self, name: str, error: InputError) -> None:
+        """Keeps why a file cannot be opened, where we would read it."""
+        if _kind_of(name):
+            self.unusable.append(error)
+
+
 def input_names(inputs: Inputs) -> tuple[str, ...]:
     """The inputs as a person wrote them, one or several.
 
@@ -70,55 +100,128 @@ def input_names(inputs: Inputs) -> tuple[str, ...]:
 def find_sources(inputs: Inputs) -> list[Source]:
     """The files behind `inputs`, in the order given; those of a folder or a glob sorted by name.
 
-    In a folder, files of other kinds, empty ones and plain .json (metadata, rather than rows) are passed over.
+    In a folder, files of other kinds, empty ones, links to nothing and plain .json (metadata, rather than rows) are
+    passed over: `warn_of_passed_over` names them.
 
     Raises:
-        InputError: no such file, a glob or folder without readable files, an unknown suffix, an empty file.
+        InputError: no such file, a pipe, a glob or folder without readable files, an unknown suffix, an empty file.
     """
-    sources = [source for one in input_names(inputs) for source in _find(one)]
+    sources = [source for one in input_names(inputs) for source in _find(one).sources]
     if not sources:
         raise InputError("no input was given", f"name files, folders or globs of {READABLE}")
     return sources
 
 
-def _find(one: str) -> list[Source]:
-    if re.search(r"[*?\[]", one):
-        return _find_glob(one)
-    inside = open_store(one)
+def warn_of_passed_over(inputs: Inputs) -> None:
+    """Says once what `find_sources` passes over: how many files of each input, and the first of them by name."""
+    for one in input_names(inputs):
+        found = _find(one)
+        if found.other:
+            note(f"{one}: passed over {counted(len(found.other), 'file')} of other kinds ({_listed(found.other)})")
+        if found.empty:
+            note(f"{one}: passed over {counted(len(found.empty), 'empty file')} ({_listed(found.empty)})")
+        if found.unusable:
+            count = counted(len(found.unusable), "file")
+            warn(f"{one}: passed over {count} that cannot be read; the first: {found.unusable[0].message}")
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join([*paths[:3], *([f"and {len(paths) - 3:,} more"] if len(paths) > 3 else [])])
+
+
+def _find(one: str) -> _Found:
+    if not one:
+        raise InputError("an input is an empty name", f"name files, folders or globs of {READABLE}")
+    inside = open_store(one)  # complains of a storage that we cannot read, by its whole name
     folder, name = split_url(one)
     store = open_store(folder)
     entry = store.describe(name) if name else None
     if entry is not None:
         if entry.size == 0:
             raise InputError(f"{one} is empty", "name a file that holds text")
-        return [_source(store, entry, one, named=True)]
-    found = [
-        _source(inside, entry, f"{one.rstrip('/')}/{entry.name}", named=False)
-        for entry in inside.list()
-        if _kind_of(entry.name) and entry.size and not entry.name.lower().endswith(_ONLY_IF_NAMED)
-    ]
-    if not found:
+        return _Found([_source(store, entry, one, named=True)])
+    if inside.is_folder():
+        return _in_folder(inside, one)
+    if re.search(r"[*?\[]", one):
+        return _find_glob(one)
+    raise _missing(one)
+
+
+def _in_folder(store: Store, one: str) -> _Found:
+    found = _Found()
+    for entry in store.list(on_unusable=found.add_unusable):
+        found.add(store, entry, f"{one.rstrip('/')}/{entry.name}")
+    if not found.sources:
+        if found.unusable:
+            raise found.unusable[0]
         raise InputError(f"{one} holds no file that we can read", f"we read {READABLE}")
     return found
 
 
-def _find_glob(pattern: str) -> list[Source]:
-    """Expands `*`, `?`, `[...]` inside a name and `**` across folders; a file of exactly that name comes first."""
-    open_store(pattern)  # complains of a storage that we cannot read, by its whole name
-    folder, name = split_url(pattern)
-    literal = open_store(folder).describe(name)
-    if literal is not None:
-        return [_source(open_store(folder), literal, pattern, named=True)]
+def _missing(one: str) -> InputError:
+    if one == "-":
+        return InputError(
+            "text cannot be read from stdin (-) here: it may be read more than once",
+            "write it to a file, and name that",
+        )
+    if "{" in one and "}" in one:
+        return InputError(
+            f"{one} does not exist", "only the shell expands {a,b}: leave the braces out of the quotes, or name each"
+        )
+    return InputError(f"{one} does not exist", "check the path")
+
+
+def _find_glob(pattern: str) -> _Found:
+    """Expands `*`, `?`, `[...]` inside a name and `**` across folders. A folder that matches is read like one that is
+    named."""
+    pattern = re.sub(r"(?<!:)/{2,}", "/", pattern).rstrip("/")
     cut = pattern.rfind("/", 0, re.search(r"[*?\[]", pattern).start())  # type: ignore[union-attr]
-    root = pattern[:cut] or "/" if cut >= 0 else "."
-    wanted = _glob_regex(pattern[cut + 1 :])
-    store = open_store(root)
-    matches = [entry for entry in store.list(recursive="/" in pattern[cut + 1 :]) if wanted.fullmatch(entry.name)]
-    prefix = pattern[: cut + 1]
-    sources = [_source(store, entry, prefix + entry.name, named=False) for entry in matches if entry.size]
-    if not sources:
-        raise InputError(f"no file matches {pattern}", "check the pattern, and quote it for the shell")
-    return sources
+    prefix, rest = pattern[: cut + 1], pattern[cut + 1 :]
+    parts = rest.split("/")
+    any_depth = next((place for place, part in enumerate(parts) if "**" in part), len(parts))
+    known = [_glob_regex(part) for part in parts[:any_depth]]
+    wanted, json = _glob_regex(rest), ".json" in parts[-1].lower()
+
+    folders: list[str] = []  # that match
+
+    def enter(folder: str) -> bool:
+        if wanted.fullmatch(folder):
+            folders.append(folder)
+        return all(part.fullmatch(name) for part, name in zip(known, folder.split("/"), strict=False))
+
+    def matches(name: str) -> bool:
+        above = [name[: place.start()] for place in re.finditer("/", name)]
+        return any(wanted.fullmatch(one) for one in (name, *above))
+
+    found = _Found()
+    store = open_store(prefix or ".")
+    for entry in store.list(
+        enter=enter, on_unusable=lambda name, error: found.add_unusable(name, error) if matches(name) else None
+    ):
+        if matches(entry.name):
+            found.add(store, entry, prefix + entry.name, json=json and wanted.fullmatch(entry.name) is not None)
+    if not found.sources:
+        raise _no_match(pattern, found, [prefix + folder for folder in folders])
+    return found
+
+
+def _no_match(pattern: str, found: _Found, folders: Sequence[str]) -> InputError:
+    """The error for a glob that finds nothing to read.
+
+    Args:
+        folders: those that match.
+    """
+    if found.unusable:
+        return found.unusable[0]
+    if found.empty:
+        return InputError(f"all files that match {pattern} are empty", "name files that hold text")
+    if found.other:
+        return InputError(
+            f"{pattern} matches files of other kinds only ({_listed(found.other)})", f"we read {READABLE}"
+        )
+    if folders:
+        return InputError(f"only folders without a file match {pattern} ({_listed(folders)})", f"we read {READABLE}")
+    return InputError(f"no file matches {pattern}", "check the pattern, and quote it for the shell")
 
 
 def _glob_regex(pattern: str) -> re.Pattern[str]:
@@ -138,7 +241,7 @@ def _glob_regex(pattern: str) -> re.Pattern[str]:
         return piece.replace("[!", "[^", 1) if is_set else re.escape(piece)
 
     try:
-        return re.compile("".join(map(translate, pieces)))
+        return re.compile("".join(map(translate, pieces)), re.DOTALL)
     except re.error as error:
         raise InputError(f"{pattern} is no pattern: {error.msg}", "a set is written as in [abc] or [a-z]") from error
 
@@ -157,66 +260,9 @@ def _kind_of(name: str) -> tuple[str, str] | None:
 def _source(store: Store, entry: Entry, path: str, *, named: bool) -> Source:
     known = _kind_of(entry.name)
     if known is None:
-        raise InputError(f"{path}: we do not read files of this kind", f"we read {READABLE}")
+        raise _other_kind(path)
     return Source(store, entry, path, known[0], known[1], named)
 
 
-def read_chunks(source: Source, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
-    """The unpacked bytes of a file in chunks of about 1 MiB.
-
-    Args:
-        source: the file.
-        on_bytes: called with the number of bytes just read from the file as it lies there (packed).
-
-    Raises:
-        CorruptFileError: a `.gz` or `.zst` that is damaged or ends too early.
-    """
-    with source.store.open(source.entry.name) as stream:
-        if not source.compression:
-            yield from _raw_chunks(stream, CHUNK_BYTES, on_bytes)
-            return
-        raw = _raw_chunks(stream, _PACKED_BYTES, on_bytes)
-        small: list[bytes] = []
-        for chunk in _unpacked(raw, source):
-            small.append(chunk)
-            if sum(map(len, small)) >= CHUNK_BYTES:
-                yield b"".join(small)
-                small.clear()
-        yield b"".join(small)
-
-
-def _raw_chunks(stream: BinaryIO, size: int, on_bytes: OnBytes | None) -> Iterator[bytes]:
-    while chunk := stream.read(size):
-        if on_bytes is not None:
-            on_bytes(len(chunk))
-        yield chunk
-
-
-def _unpacked(chunks: Iterator[bytes], source: Source) -> Iterator[bytes]:
-    """Unpacks one or more gzip members or zstd frames, one after the other."""
-    new_engine, errors = _engine_of(source)
-    engine: Any = None
-    for chunk in chunks:
-        while chunk:
-            engine = engine or new_engine()
-            try:
-                yield engine.decompress(chunk)
-            except errors as error:
-                raise CorruptFileError(
-                    f"{source.path} is not a sound {source.compression} file: {error}", "get the file again"
-                ) from error
-            if not engine.eof:
-                break
-            chunk, engine = engine.unused_data.lstrip(b"\0"), None  # gzip allows zeros as padding
-    if engine is not None:
-        raise CorruptFileError(f"{source.path} ends too early: half a {source.compression} file", "get the file again")
-
-
-def _engine_of(source: Source) -> tuple[Callable[[], Any], type[Exception]]:
-    if source.compression == ".gz":
-        return lambda: zlib.decompressobj(wbits=31), zlib.error
-    try:
-        import zstandard
-    except ImportError as error:
-        raise MissingExtraError("zstandard", "files", f"reading {source.path}") from error
-    return lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError
+def _other_kind(path: str) -> InputError:
+    return InputError(f"{path}: we do not read files of this kind", f"we read {READABLE}")

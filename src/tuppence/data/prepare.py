@@ -26,7 +26,7 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.core.locks import lock_folder
 from tuppence.data import selection
-from tuppence.data.inputs import Inputs, find_sources, input_names
+from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
 from tuppence.data.packs import PACK_CHARACTERS, encode_packs, pack_pieces
 from tuppence.data.readers import Piece, ReadReport
 from tuppence.data.shards import (
@@ -147,6 +147,7 @@ def prepare(
     done = _already_prepared(out, digest, tokenizer)
     if done is not None:
         return done
+    warn_of_passed_over([*request.val_inputs, *request.inputs])
     with _locked(out):
         state = _resume(out, digest, tokenizer)
         resumed = len(state.finished)
@@ -156,6 +157,7 @@ def prepare(
         _check_splits(request, index)
         write_json(out / INDEX_NAME, index.to_json())
         state.path.unlink()
+    report.warn()
     return _summary(out, index, resumed, time.monotonic() - started)
 
 
@@ -294,15 +296,20 @@ def _selected(
     if not request.val_fraction:
         yield from selection.assign_splits(stream(request.inputs), selection.assign_all("train"))
         return
-    only = selection.only_document_characters(
+    only = selection.only_text(
         iter_pieces(request.inputs, text_key=request.text_key, skip_bad_rows=request.skip_bad_rows)
     )
+    if only is not None and only.copies > 1 and not request.deduplicate:
+        raise InputError(
+            f"all {only.copies:,} documents are the same text: none can be held out of the others",
+            "pass --deduplicate to cut the one text in two, or hold out a file with --val FILE",
+        )
     if only is None:
         by_hash = selection.assign_by_hash(request.val_fraction, request.seed)
         yield from selection.assign_splits(stream(request.inputs), by_hash)
         return
     note(f"there is one document only: its last {request.val_fraction:.1%} is the validation split")
-    train_characters = min(round(only * (1 - request.val_fraction)), only - 1)
+    train_characters = min(round(only.characters * (1 - request.val_fraction)), only.characters - 1)
     yield from selection.split_tail(stream(request.inputs), train_characters)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -112,14 +113,34 @@ def assign_splits(pieces: Iterator[Piece], assign: Assign) -> Iterator[tuple[str
                 yield split, piece
 
 
-def only_document_characters(pieces: Iterator[Piece]) -> int | None:
-    """The length of the only document there is, in characters; None as soon as a second one begins."""
-    characters = 0
+@dataclass(frozen=True)
+class OneText:
+    """Inputs that hold one text only.
+
+    Attributes:
+        characters: of the text.
+        copies: how many documents there are, all of this text.
+    """
+
+    characters: int
+    copies: int
+
+
+def only_text(pieces: Iterator[Piece]) -> OneText | None:
+    """The only text there is; None as soon as a document of another text ends."""
+    known: tuple[bytes, int] | None = None  # its digest and length
+    copies = characters = 0
+    digest = hashlib.blake2b(digest_size=16)
     for piece in pieces:
+        digest.update(piece.text.encode())
         characters += len(piece.text)
         if piece.last:
-            return characters if next(pieces, None) is None else None
-    return characters
+            found = digest.digest(), characters
+            if known not in (None, found):
+                return None
+            known, copies = found, copies + 1
+            digest, characters = hashlib.blake2b(digest_size=16), 0
+    return OneText(known[1], copies) if known else None
 
 
 def split_tail(pieces: Iterator[Piece], train_characters: int) -> Iterator[tuple[str, Piece]]:

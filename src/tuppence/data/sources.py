@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tuppence.core.console import counted, warn
-from tuppence.core.errors import InputError
-from tuppence.data.inputs import Inputs, OnBytes, find_sources, input_names
-from tuppence.data.readers import Piece, ReadReport, read_pieces
+from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
+from tuppence.data.readers import Piece, ReadReport, no_text, read_pieces
+from tuppence.data.unpacking import OnBytes
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ def iter_pieces(
         InputError: missing, empty, binary, damaged or wrongly encoded files, bad rows, no text at all.
     """
     report = ReadReport() if report is None else report
-    before = report.documents
+    before, skipped_before = report.documents, report.skipped_rows
     for source in find_sources(inputs):
         yield from read_pieces(source, text_key=text_key, skip_bad_rows=skip_bad_rows, report=report, on_bytes=on_bytes)
     if report.documents == before:
-        raise InputError(f"no text in {', '.join(input_names(inputs))}", "name files that hold text")
+        raise no_text(", ".join(input_names(inputs)), report.skipped_rows - skipped_before, report.first_skipped)
 
 
 def iter_texts(
@@ -62,7 +61,8 @@ def iter_texts(
 ) -> Iterator[str]:
     """Blocks of text of at most about 4 MiB, never across two documents, cut where no token lies across the cut.
 
-    Made for counting words (tokenizer training). Arguments and errors are those of `iter_pieces`.
+    Made for counting words (tokenizer training). Arguments and errors are those of `iter_pieces`. Says at the end what
+    was left out.
 
     Example:
         >>> import tempfile, pathlib
@@ -74,8 +74,8 @@ def iter_texts(
     report = ReadReport()
     for piece in iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes, report=report):
         yield piece.text
-    if report.skipped_rows:
-        warn(f"skipped {counted(report.skipped_rows, 'bad row')}")
+    warn_of_passed_over(inputs)
+    report.warn()
 
 
 def iter_documents(

@@ -15,6 +15,7 @@ from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
 from tuppence.data.records.tables import Row, read_table
+from tuppence.data.unpacking import refuse_other_content
 from tuppence.storage import open_store, split_url
 
 TABLE_LIMIT_BYTES = 2**28
@@ -100,13 +101,22 @@ def _parquet_rows(path: str) -> Iterator[Row]:
         raise MissingExtraError("pyarrow", "files", f"reading {path}") from error
     (source,) = _one_source(path)
     with source.store.open(source.entry.name) as stream:
+        refuse_other_content(source, stream)
         try:
             values = parquet.read_table(stream).to_pylist()
         except (arrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CorruptFileError(f"{path} is not a sound parquet file: {reason}", "get the file again") from error
     for number, row in enumerate(values, start=1):
-        yield Row(f"{path}, row {number:,}", row)
+        yield Row(f"{path}, row {number:,}", {name: _text_of_bytes(value) for name, value in row.items()})
+
+
+def _text_of_bytes(value: object) -> object:
+    """A cell of a column without the note that its bytes are UTF-8 as text; what is none stays as it is."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
 
 
 def _one_source(path: str) -> list[Source]:

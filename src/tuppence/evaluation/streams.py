@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tuppence.data.inputs import find_sources
+from tuppence.data.inputs import find_sources, warn_of_passed_over
 from tuppence.data.shards import INDEX_NAME, TokenShards
 from tuppence.data.sources import iter_documents
 from tuppence.evaluation.windows import Tokens
@@ -49,6 +49,7 @@ def open_stream(data: str, tokenizer: Tokenizer) -> TokenStream:
         shards.require_tokenizer(tokenizer)
         return TokenStream(shard_tokens(shards), shards.num_bytes)
     sources = find_sources([data])
+    warn_of_passed_over([data])
     plain = all(source.kind == "text" and not source.compression for source in sources)
     return TokenStream(text_tokens(data, tokenizer), sum(source.entry.size for source in sources) if plain else None)
 

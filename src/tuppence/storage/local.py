@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,32 +16,55 @@ from tuppence.storage.store import Entry
 class LocalStore:
     """A folder on this machine. See `Store` for what each method promises."""
 
-    def __init__(self, root: Path) -> None:
-        try:
-            self.root = root.expanduser()
-        except RuntimeError:  # a name that begins with ~ and is no user's, or a user without a home folder
-            self.root = root
+    def __init__(self, root: str | Path) -> None:
+        # Path.expanduser() raises where `~name` is a file's name and no user's
+        self.root = Path(os.path.expanduser(root))  # noqa: PTH111
         self.url = str(self.root)
 
     def describe(self, name: str) -> Entry | None:
+        path = self._path(name)
         try:
-            facts = self._path(name).stat()
-        except (FileNotFoundError, NotADirectoryError):
+            facts = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if path.is_symlink():
+                raise _dead_link(path) from error
             return None
         except OSError as error:
-            raise _unreadable(self._path(name), error) from error
-        if not self._path(name).is_file():
+            raise _unreadable(path, error) from error
+        if stat.S_ISDIR(facts.st_mode):
             return None
+        if not stat.S_ISREG(facts.st_mode):
+            raise InputError(f"{path} is {_special_kind(facts.st_mode)}, not a file", _PIPE_HINT)
         return Entry(name, facts.st_size, str(facts.st_mtime_ns))
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[Entry]:
+    def is_folder(self, name: str = "") -> bool:
+        try:
+            return stat.S_ISDIR(self._path(name).stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _unreadable(self._path(name), error) from error
+
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        enter: Callable[[str], bool] | None = None,
+        on_unusable: Callable[[str, InputError], object] | None = None,
+    ) -> Iterator[Entry]:
         top = self._path(prefix)
         try:
-            found = sorted(_names_below(top, recursive))
+            found = sorted(_names_below(top, enter))
         except OSError as error:
-            raise _unreadable(top, error) from error
+            raise _unreadable(Path(error.filename or top), error) from error
         for name in found:
-            entry = self.describe(f"{prefix}/{name}" if prefix else name)
+            try:
+                entry = self.describe(f"{prefix}/{name}" if prefix else name)
+            except InputError as error:
+                if on_unusable is None:
+                    raise
+                on_unusable(name, error)
+                continue
             if entry is not None:
                 yield entry
 
@@ -73,18 +97,50 @@ class LocalStore:
         return self.root / name
 
 
-def _names_below(top: Path, recursive: bool) -> Iterator[str]:
-    """Names relative to `top`, with `/`; folders that cannot be read raise instead of hiding what they hold."""
+_PIPE_HINT = "write the text to a file first; .gz and .zst files are read as they are"
 
-    def complain(error: OSError) -> None:
-        raise error
 
-    for folder, subfolders, files in os.walk(top, onerror=complain):
-        subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
-        inside = Path(folder).relative_to(top)
-        for name in files:
-            if not name.startswith("."):
-                yield (inside / name).as_posix()
+def _names_below(top: Path, enter: Callable[[str], bool] | None) -> Iterator[str]:
+    """Names of files relative to `top`, with `/`; folders that cannot be read raise instead of hiding what they hold.
+
+    Links to folders are followed, except one that leads back to a folder above it: it would never end.
+    """
+
+    def walk(folder: Path, inside: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        facts = folder.stat()
+        identity = (facts.st_dev, facts.st_ino)
+        if identity in above:
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = inside + entry.name
+                if entry.name.startswith("."):
+                    continue
+                if not _leads_to_a_folder(entry):
+                    yield name
+                elif enter is None or enter(name):
+                    yield from walk(folder / entry.name, name + "/", (*above, identity))
+
+    yield from walk(top, "", ())
+
+
+def _leads_to_a_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle: what they are, `describe` says
+        return False
+
+
+def _special_kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
+def _dead_link(path: Path) -> InputError:
+    return InputError(
+        f"{path} is a link to {path.readlink()}, which does not exist", "restore that file, or remove the link"
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

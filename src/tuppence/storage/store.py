@@ -5,10 +5,11 @@ A store is a folder (or a bucket with a prefix); names inside it are relative, w
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tuppence.core.errors import InputError
@@ -37,10 +38,28 @@ class Store(Protocol):
     url: str
 
     def describe(self, name: str) -> Entry | None:
-        """Size and version of one file; None where there is no such file."""
+        """Size and version of one file; None where there is no such file.
 
-    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[Entry]:
-        """The files below the folder `prefix`, sorted by name; hidden ones are left out."""
+        Raises:
+            InputError: there is something else that cannot be read: a link to nothing, a pipe, a device.
+        """
+
+    def is_folder(self, name: str = "") -> bool:
+        """Whether there is a folder of that name; without a name, the store's own."""
+
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        enter: Callable[[str], bool] | None = None,
+        on_unusable: Callable[[str, InputError], object] | None = None,
+    ) -> Iterator[Entry]:
+        """The files below the folder `prefix`, sorted by name; hidden ones are left out, links are followed.
+
+        Args:
+            enter: called with the name of each folder below `prefix`, relative to it; False skips the folder.
+            on_unusable: called with each name that `describe` refuses and the error; without it, the error is raised.
+        """
 
     def open(self, name: str) -> BinaryIO:
         """A seekable stream of the file's bytes."""
@@ -70,9 +89,9 @@ def open_store(url: str) -> Store:
 
     scheme = _SCHEME.match(url)
     if scheme is None:
-        return LocalStore(Path(url))
+        return LocalStore(url)
     if scheme[1] == "file":
-        return LocalStore(Path(url.removeprefix("file://")))
+        return LocalStore(url.removeprefix("file://"))
     hint = "copy the data to a local folder first"
     if scheme[1] == "s3":
         raise InputError(f"{url}: this build cannot read s3:// yet", hint)
@@ -89,8 +108,10 @@ def split_url(url: str) -> tuple[str, str]:
         ('s3://bucket/texts', 'a.txt')
         >>> split_url("a.txt")
         ('.', 'a.txt')
+        >>> split_url("./~draft.txt")
+        ('.', '~draft.txt')
     """
     scheme = _SCHEME.match(url)
     root = scheme[0] if scheme else ""
-    path = PurePosixPath(url.removeprefix(root)) if root else Path(url)
-    return (root + str(path.parent) if root else str(path.parent)), path.name
+    folder, name = os.path.split(url.removeprefix(root).rstrip("/"))  # not Path: it drops the "./" of "./~draft.txt"
+    return root + (folder or "."), name

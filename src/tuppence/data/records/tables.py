@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.data.inputs import COMPRESSIONS, Source, read_chunks
+from tuppence.data.inputs import COMPRESSIONS, Source
 from tuppence.data.readers import decoded_text, json_kind
 from tuppence.data.records.columns import read_columns, stem_of
 from tuppence.storage import open_store, split_url
@@ -181,14 +181,13 @@ def open_file(path: str) -> Source:
     folder, name = split_url(path)
     entry = open_store(folder).describe(name) if name else None
     if entry is None:
+        if open_store(path).is_folder():
+            raise InputError(f"{path} is a folder", "name one file of it")
         raise InputError(f"{path}: there is no such file", "check the path; name one file, not a folder")
     if entry.size == 0:
         raise InputError(f"{path} is empty", "name a file that holds rows")
     compression = next((suffix for suffix in COMPRESSIONS if name.lower().endswith(suffix)), "")
-    source = Source(open_store(folder), entry, path, "text", compression, named=True)
-    if next(read_chunks(source), b"").startswith((b"PAR1", b"PK\x03\x04")):
-        raise InputError(f"{path} is a parquet or Excel file", "save it as .csv or .jsonl")
-    return source
+    return Source(open_store(folder), entry, path, "text", compression, named=True)
 
 
 def _read_text(path: str) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from tuppence.core.errors import InputError
-from tuppence.data.inputs import read_chunks
 from tuppence.data.records.columns import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
 from tuppence.data.records.tables import Row, iter_rows, open_file
+from tuppence.data.unpacking import read_chunks
 
 LINE_LIMIT_BYTES = 16 * 2**20
 
