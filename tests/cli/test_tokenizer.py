@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.tokenizer import Tokenizer
+from tuppence.tokenizer import Tokenizer, train_tokenizer
+from tuppence.tokenizer.huggingface import tokenizer_document
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -78,7 +80,7 @@ def test_training_reads_rows_by_the_key_and_past_the_bad_ones(tmp_path: Path, tu
     assert "row 2" in refused.stderr
     done = tuppence(*train, "--text-key", "body", "--skip-bad-rows")
     assert done.returncode == 0, done.stderr
-    assert "skipped 1 bad row\n" in done.stderr
+    assert "skipped 1 bad row; the first: " in done.stderr
 
 
 def test_show_gives_the_statistics(tok: Path, tuppence: Run) -> None:
@@ -116,6 +118,52 @@ def test_import_reads_what_training_wrote(tok: Path, tmp_path: Path, tuppence: R
     done = tuppence("tokenizer", "import", tok / "tokenizer.json", "--out", tmp_path / "copy", "--json")
     assert json.loads(done.stdout)["fingerprint"] == Tokenizer.load(tmp_path / "copy").fingerprint
     assert Tokenizer.load(tmp_path / "copy").fingerprint == Tokenizer.load(tok).fingerprint
+
+
+def test_import_leaves_another_tokenizer_alone_unless_told_to_overwrite(
+    tok: Path, corpus: Path, tmp_path: Path, tuppence: Run
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    train_tokenizer(["abc"], 258, special_tokens=("<|endoftext|>", "<|im_end|>")).save(model)
+    (model / "chat_template.jinja").write_text("theirs")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    refused = tuppence("tokenizer", "import", tok, "--out", model)
+    assert refused.returncode == 2
+    assert f"{model} holds another tokenizer" in refused.stderr
+    assert "--overwrite" in refused.stderr
+    itself = tuppence("tokenizer", "import", model, "--out", model)
+    assert itself.returncode == 0, itself.stderr
+    assert "holds this tokenizer already" in itself.stderr
+    other_end = tuppence("tokenizer", "import", model, "--end-of-text", "<|im_end|>", "--out", model)
+    assert other_end.returncode == 2
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    done = tuppence("tokenizer", "import", tok, "--out", model, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert Tokenizer.load(model).fingerprint == Tokenizer.load(tok).fingerprint
+    assert not (model / "chat_template.jinja").exists()
+
+
+def test_training_leaves_a_tokenizer_in_an_older_layout_alone(corpus: Path, tmp_path: Path, tuppence: Run) -> None:
+    model = tokenizer_document(train_tokenizer(["abc"], 257).vocabulary)["model"]
+    (tmp_path / "vocab.json").write_text(json.dumps(model["vocab"]))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    refused = tuppence("tokenizer", "train", corpus, "--vocab-size", 258, "--out", tmp_path)
+    assert refused.returncode == 2
+    assert "holds another tokenizer" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merges.txt", "vocab.json"]
+
+
+def test_the_hint_for_a_tokenizer_without_an_end_of_text_can_be_followed(tmp_path: Path, tuppence: Run) -> None:
+    train_tokenizer(["abc"], 257, special_tokens=("<s>",)).save(tmp_path / "none")
+    (tmp_path / "a.txt").write_text("abc")
+    prepare = ("data", "prepare", "a.txt", "--out", "data", "--tokenizer")
+    refused = tuppence(*prepare, "none", cwd=tmp_path)
+    assert refused.returncode == 2
+    hint = refused.stderr.split("give it one: tuppence ")[1].split("\n")[0]
+    words = shlex.split(hint.replace("FOLDER", "none").replace("TOK", "tok"))
+    assert tuppence(*words, cwd=tmp_path).returncode == 0
+    assert tuppence(*prepare, "tok", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from transformers import AutoTokenizer, GPT2Config, PreTrainedTokenizerFast
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.tokenizer import Tokenizer, huggingface, train_tokenizer
+from tuppence.tokenizer.folders import read_folder
 
 # Hugging Face's engine has an older Unicode than ours: texts of characters that Python's own knows
 TEXT = st.one_of(
@@ -86,7 +86,7 @@ def test_both_files_are_written_and_nothing_else(saved: Path) -> None:
 
 def test_gpt2s_own_files_give_one_vocabulary(shared_data: Path) -> None:
     folder = shared_data / "tokenizer" / "gpt2"
-    whole = huggingface.read(folder)
+    whole = read_folder(folder).vocabulary
     parts = huggingface.read_vocab_and_merges(folder / "encoder.json", folder / "vocab.bpe")
     assert whole == parts
     assert whole.size == 50_257
@@ -136,29 +136,6 @@ def test_without_an_end_of_text_the_config_names_none(tmp_path: Path) -> None:
     assert AutoTokenizer.from_pretrained(tmp_path).eos_token is None
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("tokenizer_config.json", {"eos_token": "</s>"}),
-        ("tokenizer_config.json", {"eos_token": {"content": "</s>", "lstrip": False}}),
-        ("config.json", {"eos_token_id": 256}),
-        ("generation_config.json", {"eos_token_id": [7, 256]}),
-    ],
-)
-def test_the_end_of_text_is_the_token_that_the_files_name(file: str, content: dict[str, Any], tmp_path: Path) -> None:
-    trained = train_tokenizer(["abc"], 257, special_tokens=("</s>",))
-    trained.save(tmp_path)
-    assert trained.stop_ids == []
-    (tmp_path / file).write_text(json.dumps(content))
-    read = Tokenizer.load(tmp_path)
-    assert (read.end_of_text, read.stop_ids) == (trained.special_tokens["</s>"], [trained.special_tokens["</s>"]])
-    read.save(tmp_path / "again")
-    assert Tokenizer.load(tmp_path / "again").end_of_text_name == "</s>"
-    assert AutoTokenizer.from_pretrained(tmp_path / "again").eos_token == "</s>"
-    with pytest.raises(InputError, match=re.escape("no <|endoftext|> token")):  # which our chat template writes
-        read.with_chat_template()
-
-
 def write(folder: Path, document: Any) -> Path:
     path = folder / "tokenizer.json"
     path.write_text(json.dumps(document), encoding="utf-8")
@@ -204,6 +181,8 @@ def split_by(expression: str) -> dict[str, Any]:
         (put("model", "merges", 0, value="字 b"), "entry 0: .*'字', which stands for no byte"),
         (put("model", "merges", value="a b"), "model.merges is missing or malformed"),
         (put("normalizer", value={"type": "NFC"}), r"it has a normalizer \(NFC\)"),
+        (put("normalizer", value={"type": "Sequence", "normalizers": [{"type": "NFC"}]}), "it has a normalizer"),
+        (put("normalizer", value={"type": "Strip", "strip_left": True, "strip_right": False}), "it has a normalizer"),
         (put("pre_tokenizer", value=None), "its pre_tokenizer ends in None, not ByteLevel"),
         (put("pre_tokenizer", value={"type": "Whitespace"}), "its pre_tokenizer ends in 'Whitespace'"),
         (put("pre_tokenizer", "add_prefix_space", value=True), "puts a space before every text"),
@@ -259,6 +238,39 @@ def test_no_damaged_file_gets_past_as_another_error(sound: dict[str, Any], data:
     except InputError:
         return
     assert Tokenizer(vocabulary).decode(Tokenizer(vocabulary).encode("the hat")) == "the hat"
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        {"type": "Sequence", "normalizers": []},
+        {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": False, "strip_right": False}]},
+        {"type": "Strip", "strip_left": False, "strip_right": False},
+    ],
+)
+def test_a_normalizer_that_changes_nothing_is_accepted(
+    sound: dict[str, Any], normalizer: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write(tmp_path, sound | {"normalizer": normalizer})
+    assert Tokenizer.load(path).encode("the hat") == HuggingFaceTokenizer.from_file(str(path)).encode("the hat").ids
+
+
+def test_a_git_lfs_pointer_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    for names in (["tokenizer.json"], ["vocab.json", "merges.txt"]):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(pointer)
+        with pytest.raises(InputError, match="is a Git LFS pointer"):
+            Tokenizer.load(folder)
+
+
+def test_a_byte_order_mark_in_merges_is_dropped(sound: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "vocab.json").write_text("\ufeff" + json.dumps(sound["model"]["vocab"]), encoding="utf-8")
+    merges = "\ufeff#version: 0.2\n" + "\n".join(sound["model"]["merges"])
+    (tmp_path / "merges.txt").write_text(merges, encoding="utf-8")
+    assert Tokenizer.load(tmp_path).vocab_size == 262
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import Tokenizer, train_tokenizer
@@ -79,6 +80,18 @@ def test_a_folder_of_openais_files_is_read(tmp_path: Path) -> None:
     (tmp_path / "encoder.json").write_text(json.dumps(model["vocab"]))
     (tmp_path / "vocab.bpe").write_text("#version: 0.2\n" + "\n".join(model["merges"]), encoding="utf-8")
     assert import_tokenizer([tmp_path]).fingerprint == tokenizer.fingerprint
+
+
+@pytest.mark.parametrize("beside", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_import_keeps_the_end_of_text_and_the_template(beside: str, tmp_path: Path) -> None:
+    train_tokenizer(["the cat"], 260, special_tokens=("<|endoftext|>", "<|im_end|>")).save(tmp_path)
+    (tmp_path / beside).write_text(json.dumps({"eos_token": "<|im_end|>"}))
+    (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
+    for path in (tmp_path, tmp_path / "tokenizer.json"):
+        import_tokenizer([path]).save(tmp_path / "again")
+        again = Tokenizer.load(tmp_path / "again")
+        assert (again.end_of_text_name, again.chat_template) == ("<|im_end|>", "{{ messages }}")
+        assert AutoTokenizer.from_pretrained(tmp_path / "again").eos_token == "<|im_end|>"
 
 
 def small_tiktoken(path: Path) -> Tokenizer:

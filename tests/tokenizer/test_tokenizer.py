@@ -165,6 +165,17 @@ def test_a_tokenizer_travels_to_another_process(trained: Tokenizer) -> None:
     assert len(pickle.dumps(copy)) < 100_000
 
 
+def test_an_end_of_text_can_be_named_or_added() -> None:
+    tokenizer = train_tokenizer(["abc"], 258, special_tokens=("<s>", "</s>"))
+    named = tokenizer.with_end_of_text("</s>")
+    assert (named.end_of_text, named.vocab_size, named.stop_ids) == (257, 258, [257])
+    added = tokenizer.with_end_of_text("<|endoftext|>")
+    assert (added.end_of_text, added.vocab_size) == (258, 259)
+    for name in ("", "a"):
+        with pytest.raises(InputError):
+            tokenizer.with_end_of_text(name)
+
+
 def test_without_an_end_of_text_token_asking_for_it_is_refused() -> None:
     with pytest.raises(InputError, match=r"has no <\|endoftext\|> token"):
         _ = train_tokenizer(["abc"], 256, special_tokens=()).end_of_text

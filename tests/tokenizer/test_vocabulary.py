@@ -167,3 +167,10 @@ def test_ranks_alone_give_the_vocabulary_they_came_from() -> None:
 def test_names_of_tokens_are_short_and_readable() -> None:
     assert name_of(b"\xff a") == r"'\\xff a'"
     assert name_of("x" * 100) == "'" + "x" * 40 + "…'"
+
+
+def test_a_special_token_is_not_named_as_files_write_a_learned_one() -> None:
+    merges = [(b" ", b"!")]
+    with pytest.raises(InputError, match="the special token 'Ġ!' is how files write the token ' !'"):
+        Vocabulary.from_merges(merges, GPT2, ["Ġ!"])
+    assert Vocabulary.from_merges(merges, GPT2, ["Ġ?", " !"]).size == 259

@@ -95,9 +95,7 @@ def train(
             on_progress=on_progress,
         )
     seconds = time.perf_counter() - started
-    if there and there.fingerprint != tokenizer.fingerprint:
-        raise _holds_another(out)
-    tokenizer.save(out)
+    _save(tokenizer, out, there)
     if tokenizer.vocab_size < vocab_size:
         console.warn(
             f"the text holds no more than {tokenizer.vocab_size:,} tokens: every word of it is one token already"
@@ -112,9 +110,41 @@ def train(
 
 
 def _tokenizer_in(folder: Path) -> Tokenizer | None:
-    from tuppence.tokenizer import Tokenizer
+    """The tokenizer that a folder holds, in whatever layout.
 
-    return Tokenizer.load(folder) if (folder / "tokenizer.json").exists() else None
+    Raises:
+        InputError: it holds one that we cannot read, and so another one than ours.
+    """
+    from tuppence.tokenizer import Tokenizer
+    from tuppence.tokenizer.folders import holds_tokenizer
+
+    if not holds_tokenizer(folder):
+        return None
+    try:
+        return Tokenizer.load(folder)
+    except InputError as error:
+        raise _holds_another(folder) from error
+
+
+def _save(tokenizer: Tokenizer, out: Path, there: Tokenizer | None) -> None:
+    """Writes a tokenizer; leaves a folder as it is that holds the same.
+
+    Args:
+        there: what `out` holds and must not lose; None where it may be replaced.
+
+    Raises:
+        InputError: that is another tokenizer, or has another end of text or chat template.
+    """
+    if there is None:
+        tokenizer.save(out)
+    elif _traits(there) != _traits(tokenizer):
+        raise _holds_another(out)
+    else:
+        console.note(f"{out} holds this tokenizer already")
+
+
+def _traits(tokenizer: Tokenizer) -> tuple[str, str | None, str | None]:
+    return tokenizer.fingerprint, tokenizer.end_of_text_name, tokenizer.chat_template
 
 
 def _holds_another(folder: Path) -> InputError:
@@ -133,20 +163,29 @@ def import_(
     pattern: Annotated[
         str, typer.Option(help="gpt2 or gpt4, for a *.tiktoken file whose name does not tell.", show_default=False)
     ] = "",
+    end_of_text: Annotated[
+        str, typer.Option(metavar="NAME", help="The special token that ends a text; added where it is a new one.")
+    ] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another tokenizer in the folder.")] = False,
     json: Json = False,
 ) -> None:
     """Bring a tokenizer of others into our layout, if it is byte-level BPE and everyone would read it alike.
+
+    Its end of text and its chat template come with it. A folder that holds another tokenizer is left alone.
 
     \b
     Examples:
       tuppence tokenizer import encoder.json vocab.bpe --out tok
       tuppence tokenizer import cl100k_base.tiktoken --out tok
+      tuppence tokenizer import ./model --end-of-text '</s>' --out tok
     """
     from tuppence.tokenizer.imports import import_tokenizer
     from tuppence.tokenizer.statistics import describe_vocabulary
 
     tokenizer = import_tokenizer(paths, pattern or None)
-    tokenizer.save(out)
+    if end_of_text:
+        tokenizer = tokenizer.with_end_of_text(end_of_text)
+    _save(tokenizer, out, None if overwrite else _tokenizer_in(out))
     statistics = describe_vocabulary(tokenizer)
     if json:
         console.emit_json({"path": str(out), **vars(statistics)})

@@ -1,5 +1,5 @@
-"""Reads and writes Hugging Face's `tokenizer.json` and `tokenizer_config.json`, and reads the older
-`vocab.json` + `merges.txt`.
+"""Reads and writes Hugging Face's `tokenizer.json`, writes `tokenizer_config.json`, and reads the older
+`vocab.json` + `merges.txt`. `folders` reads what stands beside them.
 
 What we write, `tokenizers` and `AutoTokenizer` load, and they give the same ids. What others wrote is read if it
 is byte-level BPE with a split pattern of ours and nothing that would change a text before it is cut; anything
@@ -22,9 +22,13 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Merge, Vocabulary, check_
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
-MODEL_FILE, GENERATION_FILE = "config.json", "generation_config.json"
 TEMPLATE_FILE = "chat_template.jinja"
 """Where newer versions of transformers write the chat template; the key in `CONFIG_FILE` all of them read."""
+
+AddedToken = Mapping[str, Any]
+"""A token beside the model's own vocabulary, as `tokenizer.json` describes it: `id`, `content`, `special` and flags."""
+
+_OF_THE_TOKENIZER_BEFORE = (TEMPLATE_FILE, "special_tokens_map.json", "added_tokens.json")
 
 _OTHER_SPELLINGS = {
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": GPT2,
@@ -47,11 +51,13 @@ def write(
 ) -> None:
     """Writes both files into `folder`, `tokenizer.json` last.
 
-    A `chat_template.jinja` of the tokenizer that stood there before is removed: it would hide the new one's template.
+    What the tokenizer that stood there before says in files of its own (template, special and added tokens) is removed:
+    readers would take it for the new one's.
     """
     template = {} if chat_template is None else {"chat_template": chat_template}
     files.write_json(folder / CONFIG_FILE, config_document(vocabulary, end=end, pads=pads) | template)
-    (folder / TEMPLATE_FILE).unlink(missing_ok=True)
+    for name in _OF_THE_TOKENIZER_BEFORE:
+        (folder / name).unlink(missing_ok=True)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 
@@ -123,80 +129,29 @@ def tokenizer_document(vocabulary: Vocabulary) -> dict[str, Any]:
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
-def read(path: Path) -> Vocabulary:
-    """The vocabulary of a folder, or of a `tokenizer.json`.
-
-    Raises:
-        InputError: there is none, or it cannot be used.
-    """
-    if not path.is_dir():
-        return read_tokenizer_json(path)
-    if (path / TOKENIZER_FILE).exists():
-        return read_tokenizer_json(path / TOKENIZER_FILE)
-    if (path / "vocab.json").exists() and (path / "merges.txt").exists():
-        return read_vocab_and_merges(path / "vocab.json", path / "merges.txt")
-    raise InputError(
-        f"{path} holds no {TOKENIZER_FILE}", "give the folder that `tuppence tokenizer train` wrote, or a model's"
-    )
-
-
-def read_chat_template(path: Path) -> str | None:
-    """The source of a folder's chat template, as text and no more; None where it has none.
-
-    Looks where transformers does: first at `chat_template.jinja`, then at the key in `tokenizer_config.json`; of
-    several named templates the one called "default".
-
-    Raises:
-        InputError: a file is too large, not UTF-8, or no JSON.
-    """
-    if not path.is_dir():
-        return None
-    if (path / TEMPLATE_FILE).exists():
-        return "\n".join(read_lines(path / TEMPLATE_FILE))
-    config = files.read_json(path / CONFIG_FILE) if (path / CONFIG_FILE).exists() else None
-    template = config.get("chat_template") if isinstance(config, dict) else None
-    if isinstance(template, list):
-        named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
-        template = named[0].get("template") if named else None
-    return template if isinstance(template, str) else None
-
-
-def read_end_of_text(path: Path, vocabulary: Vocabulary) -> str | None:
-    """The special token that ends a text: the one that a model's files beside the tokenizer name, else `<|endoftext|>`.
-
-    Looks where transformers' `generate` does: at `eos_token_id` in `generation_config.json` and `config.json`, then at
-    `eos_token` in `tokenizer_config.json`. What is no special token ends nothing.
-    """
-    by_id = {identity: name for name, identity in vocabulary.special_tokens.items()}
-    for file, key in ((GENERATION_FILE, "eos_token_id"), (MODEL_FILE, "eos_token_id"), (CONFIG_FILE, "eos_token")):
-        place = path / file
-        values = files.read_json(place, limit=2**26) if path.is_dir() and place.exists() else None
-        named = values.get(key) if isinstance(values, dict) else None
-        for one in named if isinstance(named, list) else [named]:
-            token = one.get("content") if isinstance(one, dict) else one
-            name = by_id.get(token) if isinstance(token, int) else token
-            if isinstance(name, str) and name in vocabulary.special_tokens:
-                return name
-    return END_OF_TEXT if END_OF_TEXT in vocabulary.special_tokens else None
-
-
-def read_tokenizer_json(path: Path) -> Vocabulary:
+def read_tokenizer_json(path: Path, added: Sequence[AddedToken] = ()) -> Vocabulary:
     """The vocabulary of a `tokenizer.json`.
+
+    Args:
+        added: tokens that other files add to it; those that it has as well are left out.
 
     Raises:
         InputError: the file is missing, malformed, or not byte-level BPE with a pattern of ours.
     """
     document = files.read_json(path)
     try:
-        return _parse_document(document)
+        return _parse_document(document, added)
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.hint) from error
 
 
-def read_vocab_and_merges(vocab_path: Path, merges_path: Path) -> Vocabulary:
+def read_vocab_and_merges(vocab_path: Path, merges_path: Path, added: Sequence[AddedToken] = ()) -> Vocabulary:
     """The vocabulary of GPT-2's `encoder.json` + `vocab.bpe`, or of `vocab.json` + `merges.txt`.
 
     Both name one content. The pattern is GPT-2's: these files have no place for another.
+
+    Args:
+        added: tokens that other files add to it.
 
     Raises:
         InputError: a file is missing, malformed, or does not belong to the other.
@@ -208,7 +163,7 @@ def read_vocab_and_merges(vocab_path: Path, merges_path: Path) -> Vocabulary:
             continue
         merges.append(_parse_merge(line, f"{merges_path}, line {number}"))
     try:
-        return _build(tokens, merges, GPT2, added={})
+        return _build(tokens, merges, GPT2, _parse_added(list(added)))
     except InputError as error:
         raise InputError(f"{vocab_path} + {merges_path.name}: {error.message}", error.hint) from error
 
@@ -222,15 +177,18 @@ def read_lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > files.JSON_LIMIT_BYTES:
             raise InputError(f"{path} has more than {files.JSON_LIMIT_BYTES:,} bytes", "is it the right file?")
+        content = path.read_bytes()
+        if content.startswith(files.GIT_LFS_POINTER):
+            raise files.git_lfs_pointer(path)
         # not splitlines(): a token may hold U+0085 or U+2028
-        return path.read_bytes().decode().replace("\r\n", "\n").split("\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start:,})", "is it the right file?") from error
 
 
-def _parse_document(document: Any) -> Vocabulary:
+def _parse_document(document: Any, added: Sequence[AddedToken] = ()) -> Vocabulary:
     model = _part(document, "model", dict)
     if model.get("type", "BPE") != "BPE":
         raise InputError(f"its model is {model['type']!r}, not BPE", "only byte-level BPE can be used")
@@ -242,7 +200,7 @@ def _parse_document(document: Any) -> Vocabulary:
     ):
         if model.get(key) not in harmless:
             raise InputError(f"model.{key} is {model[key]!r}", "only byte-level BPE without it can be used")
-    if document.get("normalizer") is not None:
+    if not _changes_nothing(document.get("normalizer")):
         raise InputError(
             f"it has a normalizer ({_type_of(document['normalizer'])}), which changes texts before they are cut",
             "only tokenizers whose text can be had back exactly can be used",
@@ -254,7 +212,38 @@ def _parse_document(document: Any) -> Vocabulary:
         _parse_merge(merge, f"model.merges, entry {row}")
         for row, merge in enumerate(_part(model, "merges", list, "model."))
     ]
-    return _build(tokens, merges, pattern, _parse_added(document.get("added_tokens") or []))
+    own = document.get("added_tokens") or []
+    return _build(tokens, merges, pattern, _parse_added([*own, *_others(own, added)] if isinstance(own, list) else own))
+
+
+def _others(own: Sequence[Any], added: Sequence[AddedToken]) -> list[AddedToken]:
+    """The added tokens that a document lacks.
+
+    Raises:
+        InputError: it has one of them under another id.
+    """
+    ids = {str(token.get("content")): token.get("id") for token in own if isinstance(token, dict)}
+    for token in added:
+        name = str(token.get("content"))
+        if ids.get(name, token["id"]) != token["id"]:
+            raise InputError(
+                f"the added token {name_of(name)} has the id {ids[name]} and, in another file of the folder,"
+                f" {token['id']}",
+                "every token needs one id: remove the wrong one",
+            )
+    return [token for token in added if str(token.get("content")) not in ids]
+
+
+def _changes_nothing(normalizer: Any) -> bool:
+    """Whether a normalizer leaves every text as it is."""
+    if normalizer is None:
+        return True
+    if not isinstance(normalizer, dict):
+        return False
+    if normalizer.get("type") == "Sequence":
+        steps = normalizer.get("normalizers")
+        return isinstance(steps, list) and all(map(_changes_nothing, steps))
+    return normalizer == {"type": "Strip", "strip_left": False, "strip_right": False}
 
 
 def _part(parent: Any, key: str, kind: type, where: str = "") -> Any:

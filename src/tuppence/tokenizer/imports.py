@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import huggingface
+from tuppence.tokenizer.folders import read_pair
 from tuppence.tokenizer.patterns import GPT2, GPT4, SplitPattern, find_pattern
 from tuppence.tokenizer.tokenizer import Tokenizer
 from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary, name_of
@@ -23,6 +24,8 @@ _PATTERN_BY_SIZE = {50_256: GPT2, 100_256: GPT4}
 
 def import_tokenizer(paths: str | Path | Sequence[str | Path], pattern: str | None = None) -> Tokenizer:
     """A tokenizer from one `tokenizer.json`, `*.tiktoken` or folder, or from a vocabulary and its merges.
+
+    Keeps what the files say about the end of text and the chat template.
 
     Args:
         paths: one path, or two: `encoder.json` + `vocab.bpe`, or `vocab.json` + `merges.txt`, in any order.
@@ -37,7 +40,7 @@ def import_tokenizer(paths: str | Path | Sequence[str | Path], pattern: str | No
         by_suffix = {path.suffix: path for path in given}
         merges = by_suffix.get(".bpe", by_suffix.get(".txt"))
         if ".json" in by_suffix and merges is not None:
-            return _with_pattern(huggingface.read_vocab_and_merges(by_suffix[".json"], merges), pattern)
+            return _with_pattern(Tokenizer.of_folder(read_pair(by_suffix[".json"], merges)), pattern)
     if len(given) != 1:
         raise InputError(
             f"cannot tell what {', '.join(path.name for path in given)} are together",
@@ -48,18 +51,15 @@ def import_tokenizer(paths: str | Path | Sequence[str | Path], pattern: str | No
         return Tokenizer(read_tiktoken(path, find_pattern(pattern) if pattern else None))
     if path.is_file() and path.suffix != ".json":
         raise InputError(f"{path} alone is no tokenizer", _WE_READ)
-    openai = path / "encoder.json", path / "vocab.bpe"
-    if all(file.exists() for file in openai) and not (path / huggingface.TOKENIZER_FILE).exists():
-        return _with_pattern(huggingface.read_vocab_and_merges(*openai), pattern)
-    return _with_pattern(huggingface.read(path), pattern)
+    return _with_pattern(Tokenizer.load(path), pattern)
 
 
-def _with_pattern(vocabulary: Vocabulary, pattern: str | None) -> Tokenizer:
-    if pattern and find_pattern(pattern) is not vocabulary.pattern:
+def _with_pattern(tokenizer: Tokenizer, pattern: str | None) -> Tokenizer:
+    if pattern and find_pattern(pattern) is not tokenizer.pattern:
         raise InputError(
-            f"these files are of the pattern {vocabulary.pattern.name}, not {pattern}", "leave --pattern out"
+            f"these files are of the pattern {tokenizer.pattern.name}, not {pattern}", "leave --pattern out"
         )
-    return Tokenizer(vocabulary)
+    return tokenizer
 
 
 def read_tiktoken(path: Path, pattern: SplitPattern | None = None) -> Vocabulary:

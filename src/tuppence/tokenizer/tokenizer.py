@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import tiktoken
 
+from tuppence.core.console import warn
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import huggingface
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
+from tuppence.tokenizer.folders import FolderContents, read_folder
 from tuppence.tokenizer.patterns import SplitPattern, without_surrogates
 from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
@@ -43,14 +46,20 @@ class Tokenizer:
         chat_template: the Jinja source that stands in the folder's files, kept as text; None in base models.
         end_of_text_name: the special token that stands between documents and ends an answer: `<|endoftext|>`, or what
             the folder's files call so; None where there is none.
+        stop_ids: what ends a continuation: the end of text, if there is one, or the ids that a model's files name.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, chat_template: str | None = None, end_of_text_name: str | None = END_OF_TEXT
+        self,
+        vocabulary: Vocabulary,
+        chat_template: str | None = None,
+        end_of_text_name: str | None = END_OF_TEXT,
+        stop_ids: Sequence[int] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.chat_template = chat_template
         self.end_of_text_name = end_of_text_name if end_of_text_name in vocabulary.special_tokens else None
+        self.stop_ids = self.start_ids if stop_ids is None else list(stop_ids)
 
     # ---- files -------------------------------------------------------------------------------------------------
 
@@ -61,9 +70,15 @@ class Tokenizer:
         Raises:
             InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
         """
-        vocabulary = huggingface.read(Path(path))
-        template = huggingface.read_chat_template(Path(path))
-        return cls(vocabulary, template, huggingface.read_end_of_text(Path(path), vocabulary))
+        return cls.of_folder(read_folder(Path(path)))
+
+    @classmethod
+    def of_folder(cls, contents: FolderContents) -> Tokenizer:
+        """The tokenizer that a folder's files describe."""
+        if contents.unknown_end is not None:
+            used = contents.end_of_text_name or "none"
+            warn(f"the tokenizer's eos_token {contents.unknown_end!r} is not in its vocabulary: {used} is used instead")
+        return cls(contents.vocabulary, contents.chat_template, contents.end_of_text_name, contents.stop_ids)
 
     def save(self, folder: str | Path, *, pads: bool = False) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too.
@@ -82,6 +97,17 @@ class Tokenizer:
         if END_OF_TEXT not in self.vocabulary.special_tokens:
             raise _without_end_of_text()
         return Tokenizer(self.vocabulary, CHAT_TEMPLATE)
+
+    def with_end_of_text(self, name: str) -> Tokenizer:
+        """The same tokenizer with another end of text; a name that it lacks becomes a new special token, the last id.
+
+        Raises:
+            InputError: the name is empty, or an ordinary token's.
+        """
+        if not name:
+            raise InputError("the end of text has no name", "call it <|something|>")
+        specials = {name: self.vocab_size, **self.vocabulary.special_tokens}
+        return Tokenizer(replace(self.vocabulary, special_tokens=specials), self.chat_template, name)
 
     # ---- facts -------------------------------------------------------------------------------------------------
 
@@ -112,8 +138,8 @@ class Tokenizer:
         return self.vocabulary.special_tokens[self.end_of_text_name]
 
     @property
-    def stop_ids(self) -> list[int]:
-        """The end of text, if there is one: what ends a continuation."""
+    def start_ids(self) -> list[int]:
+        """The end of text, if there is one: what a new text starts after."""
         return [] if self.end_of_text_name is None else [self.end_of_text]
 
     @property
@@ -219,7 +245,7 @@ class Tokenizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # what is built on first use is built again in the process that unpickles
-        kept = ("vocabulary", "chat_template", "end_of_text_name")
+        kept = ("vocabulary", "chat_template", "end_of_text_name", "stop_ids")
         return {name: getattr(self, name) for name in kept}
 
     def __repr__(self) -> str:
@@ -227,7 +253,10 @@ class Tokenizer:
 
 
 def _without_end_of_text() -> InputError:
-    return InputError(f"the tokenizer has no {END_OF_TEXT} token", "train or import it with that special token")
+    return InputError(
+        f"the tokenizer has no {END_OF_TEXT} token, nor do its files name another end of text",
+        f"give it one: tuppence tokenizer import FOLDER --end-of-text '{END_OF_TEXT}' --out TOK",
+    )
 
 
 def _has_long_white_space(text: str) -> bool:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuppence.core.errors import InputError
+from tuppence.tokenizer import byte_alphabet
 from tuppence.tokenizer.patterns import SplitPattern
 from tuppence.tokenizer.reference import recover_merges
 
@@ -52,6 +53,7 @@ class Vocabulary:
     def __post_init__(self) -> None:
         check_bytes(self.ranks)
         check_ids(self.ranks, self.special_tokens)
+        check_names(self.ranks, self.special_tokens)
         check_order(self.ranks, self.merges)
         check_merges_are_reached(self.merges)
 
@@ -135,6 +137,24 @@ def check_ids(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> 
                 if identity > expected
                 else f"the token {name_of(owner[identity])} has the id {identity}",
                 "ids must be 0, 1, 2 … without holes",
+            )
+
+
+def check_names(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
+    """No special token has the name by which a `tokenizer.json` writes another token: " !" is written "Ġ!" there.
+
+    Raises:
+        InputError: one has.
+    """
+    for name in special_tokens:
+        try:
+            token = byte_alphabet.to_bytes(name)
+        except InputError:
+            continue
+        if token in ranks:
+            raise InputError(
+                f"the special token {name_of(name)} is how files write the token {name_of(token)}",
+                "give it another name, such as <|something|>",
             )
 
 

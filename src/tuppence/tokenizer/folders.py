@@ -1,0 +1,201 @@
+"""What a Hugging Face folder says about its tokenizer beside the vocabulary: tokens that were added to it, the end of
+text, the ids that end a continuation, and the chat template.
+
+Looks where transformers 5 looks, and gives what it gives. `huggingface` reads and writes the vocabulary itself;
+`Tokenizer.load` and `imports` call `read_folder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuppence.core import files
+from tuppence.core.errors import InputError
+from tuppence.tokenizer import huggingface
+from tuppence.tokenizer.huggingface import CONFIG_FILE, TEMPLATE_FILE, TOKENIZER_FILE, AddedToken
+from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
+
+MODEL_FILE, GENERATION_FILE = "config.json", "generation_config.json"
+MAP_FILE, ADDED_FILE = "special_tokens_map.json", "added_tokens.json"
+
+ReadVocabulary = Callable[[Sequence[AddedToken]], Vocabulary]
+
+PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
+"""The older layouts: a vocabulary and its merges, as transformers and as OpenAI name them."""
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """A tokenizer as a folder describes it.
+
+    Attributes:
+        vocabulary: with the added tokens.
+        chat_template: its source, as text and no more; None where there is none.
+        end_of_text_name: the special token that ends a text; None where there is none.
+        stop_ids: the ids that end a continuation.
+        unknown_end: an end of text that the files name and the vocabulary lacks.
+    """
+
+    vocabulary: Vocabulary
+    chat_template: str | None
+    end_of_text_name: str | None
+    stop_ids: tuple[int, ...]
+    unknown_end: str | None
+
+
+def holds_tokenizer(folder: Path) -> bool:
+    """Whether a folder has a tokenizer in one of the layouts that we read."""
+    return (folder / TOKENIZER_FILE).exists() or _pair_in(folder) is not None
+
+
+def read_folder(path: Path) -> FolderContents:
+    """Reads a folder; or a `tokenizer.json`, with what stands beside it; or a file of that kind under another name.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+    """
+    if not path.is_dir():
+        beside = path.parent if path.name == TOKENIZER_FILE else None
+        return _read(beside, lambda added: huggingface.read_tokenizer_json(path, added))
+    if (path / TOKENIZER_FILE).exists():
+        return _read(path, lambda added: huggingface.read_tokenizer_json(path / TOKENIZER_FILE, added))
+    pair = _pair_in(path)
+    if pair is None:
+        raise InputError(
+            f"{path} holds no {TOKENIZER_FILE}", "give the folder that `tuppence tokenizer train` wrote, or a model's"
+        )
+    return read_pair(*pair)
+
+
+def read_pair(vocab: Path, merges: Path) -> FolderContents:
+    """Reads a vocabulary and its merges, with what stands beside them where both have their usual names.
+
+    Raises:
+        InputError: a file is missing, malformed, or does not belong to the other.
+    """
+    usual = vocab.parent == merges.parent and (vocab.name, merges.name) in PAIRS
+    return _read(
+        vocab.parent if usual else None,
+        lambda added: huggingface.read_vocab_and_merges(vocab, merges, added),
+        alone=True,
+    )
+
+
+def _pair_in(folder: Path) -> tuple[Path, Path] | None:
+    for vocab, merges in PAIRS:
+        if (folder / vocab).exists() and (folder / merges).exists():
+            return folder / vocab, folder / merges
+    return None
+
+
+def _read(
+    folder: Path | None, read: Callable[[Sequence[AddedToken]], Vocabulary], *, alone: bool = False
+) -> FolderContents:
+    """Puts the vocabulary together with what the folder says.
+
+    Args:
+        folder: None where a file stands for itself.
+        read: gives the vocabulary, with the added tokens that it is called with.
+        alone: whether the vocabulary's own files can say nothing else (vocab.json and merges.txt).
+    """
+    config = _json(folder, CONFIG_FILE)
+    _refuse_changes_of_text(folder, config, alone=alone)
+    named = config if "added_tokens_decoder" in config else config | _json(folder, MAP_FILE)
+    vocabulary = read(_added_tokens(folder, config, named))
+    end, unknown = _end_of_text(folder, named, vocabulary)
+    return FolderContents(vocabulary, _chat_template(folder, config), end, _stop_ids(folder, vocabulary, end), unknown)
+
+
+def _json(folder: Path | None, name: str) -> dict[str, Any]:
+    """What a file says; nothing where it is absent or holds something else than an object."""
+    if folder is None or not (folder / name).exists():
+        return {}
+    values = files.read_json(folder / name)
+    return values if isinstance(values, dict) else {}
+
+
+def _refuse_changes_of_text(folder: Path | None, config: Mapping[str, Any], *, alone: bool) -> None:
+    """Refuses what transformers puts before every text because the config says so."""
+    is_gpt2 = alone or str(config.get("tokenizer_class", "")).startswith("GPT2")
+    for key, applies, what in (
+        ("add_prefix_space", is_gpt2, "a space"),
+        ("add_bos_token", alone, "the beginning-of-text token"),
+    ):
+        if applies and config.get(key) is True:
+            raise InputError(
+                f"{folder}/{CONFIG_FILE}: {key} puts {what} before every text",
+                f'set "{key}": false in a copy of the folder, and put it into the texts where it is wanted',
+            )
+
+
+def _added_tokens(folder: Path | None, config: Mapping[str, Any], named: Mapping[str, Any]) -> list[AddedToken]:
+    """The tokens that were added to the vocabulary, in the form of `tokenizer.json`."""
+    decoder = config.get("added_tokens_decoder")
+    if isinstance(decoder, dict):
+        where = f"{folder}/{CONFIG_FILE}: added_tokens_decoder"
+        found = [(written, token) for written, token in decoder.items() if isinstance(token, dict)]
+        if len(found) < len(decoder) or not all(written.isdecimal() for written, _ in found):
+            raise InputError(f"{where} does not map ids to tokens", "restore the file")
+        return [{**token, "id": int(written)} for written, token in found]
+    special = set(map(_content, _flat(named.values())))
+    return [
+        {"content": name, "id": identity, "special": name in special}
+        for name, identity in _json(folder, ADDED_FILE).items()
+    ]
+
+
+def _flat(values: Any) -> list[Any]:
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+
+
+def _content(token: Any) -> str | None:
+    """The text of a token that files write as a string, or as an object with its flags."""
+    content = token.get("content") if isinstance(token, dict) else token
+    return content if isinstance(content, str) else None
+
+
+def _end_of_text(
+    folder: Path | None, named: Mapping[str, Any], vocabulary: Vocabulary
+) -> tuple[str | None, str | None]:
+    """The special token that ends a text; and, where there is none of that name, what the tokenizer's files call so.
+
+    `eos_token_id` of `generation_config.json` and `config.json` first, as transformers' `generate` does, then
+    `eos_token`, then `<|endoftext|>`. An ordinary token ends no document: a text may hold it.
+    """
+    specials = vocabulary.special_tokens
+    by_id = {identity: name for name, identity in specials.items()}
+    for file in (GENERATION_FILE, MODEL_FILE):
+        name = next((by_id[one] for one in _ids(_json(folder, file).get("eos_token_id")) if one in by_id), None)
+        if name is not None:
+            return name, None
+    name = _content(named.get("eos_token"))
+    if name in specials:
+        return name, None
+    return (END_OF_TEXT if END_OF_TEXT in specials else None), name
+
+
+def _stop_ids(folder: Path | None, vocabulary: Vocabulary, end: str | None) -> tuple[int, ...]:
+    """All ids of `eos_token_id`, special or not, as transformers' `generate` takes them; else the end of text."""
+    for file in (GENERATION_FILE, MODEL_FILE):
+        ids = tuple(one for one in _ids(_json(folder, file).get("eos_token_id")) if 0 <= one < vocabulary.size)
+        if ids:
+            return tuple(dict.fromkeys(ids))
+    return () if end is None else (vocabulary.special_tokens[end],)
+
+
+def _ids(named: Any) -> list[int]:
+    return [one for one in _flat([named]) if type(one) is int]
+
+
+def _chat_template(folder: Path | None, config: Mapping[str, Any]) -> str | None:
+    """First `chat_template.jinja`, then the key in `tokenizer_config.json`; of several the one called "default"."""
+    if folder is not None and (folder / TEMPLATE_FILE).exists():
+        return "\n".join(huggingface.read_lines(folder / TEMPLATE_FILE))
+    template = config.get("chat_template")
+    if isinstance(template, list):
+        named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
+        template = named[0].get("template") if named else None
+    return template if isinstance(template, str) else None
