@@ -52,6 +52,21 @@ def test_several_prompts_and_samples_as_json(run_folder: Path, call: Call) -> No
     assert set(results[0]) == {"prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"}
 
 
+def test_a_stop_that_holds_a_backslash_is_said(run_folder: Path, call: Call) -> None:
+    _, _, err = call("generate", run_folder, "--prompt", "the", "--max-tokens", 1, "--stop", "\\n\\n")
+    assert r"for a line break or tab write --stop $'\n\n'" in err
+    assert call("generate", run_folder, "--prompt", "the", "--max-tokens", 1, "--stop", "\n\n")[2] == ""
+
+
+def test_a_prompt_that_the_model_cannot_read_is_refused_before_it_is_shown(tmp_path: Path, call: Call) -> None:
+    tokenizer = train_tokenizer(["the cat sat"], vocab_size=262)
+    save_model(GPT(ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=8, vocab_size=100)), tmp_path / "model")
+    tokenizer.save(tmp_path / "model")
+    code, out, err = call("generate", tmp_path / "model", "--prompt", "the cat")
+    assert (code, out) == (2, "")
+    assert "the model's vocabulary has 100" in err
+
+
 def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(run_folder: Path, call: Call) -> None:
     piped = call("generate", run_folder, "--prompt", "-", "--temperature", 0, stdin="the cat\n")
     given = call("generate", run_folder, "--prompt", "the cat", "--temperature", 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 
@@ -70,3 +71,8 @@ def test_notes_and_warnings_hold_no_control_character_and_no_forged_line(capsys:
     console.console.cache_clear()
     shown = "file\\nerror: forged\\x1b[31m\\u202egpj.exe\\u2028"
     assert printed == f"read {shown}\nwarning: skipped {shown}\na text\nof two lines\\x1b[31m\n"
+
+
+def test_a_byte_order_mark_at_the_beginning_of_stdin_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeffone \ufeff two".encode())))
+    assert console.read_stdin() == "one \ufeff two"

@@ -29,7 +29,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_lines_from_a_pipe_come_without_their_ends_and_without_a_prompt(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("one\r\n\ntwo"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffone\r\n\ntwo"))
     with Keyboard() as keyboard:
         assert [keyboard.read_line() for _ in range(4)] == ["one", "", "two", None]
     assert capsys.readouterr() == ("", "")

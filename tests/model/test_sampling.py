@@ -37,6 +37,12 @@ def test_a_tiny_temperature_is_greedy_and_does_not_overflow() -> None:
     assert choose(logits(), Sampling(temperature=1e-30), [0.999] * 4) == logits().argmax(dim=-1).tolist()
 
 
+@pytest.mark.parametrize("temperature", [1e-38, 1e-45, 1e-46, 1e-300, 5e-324])
+def test_a_temperature_that_float32_cannot_divide_by_is_greedy(temperature: float) -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, -1.0, 5.5]])
+    assert choose(logits, Sampling(temperature), [0.0, 0.999]) == [1, 2]
+
+
 def test_draws_follow_the_distribution() -> None:
     chances = torch.tensor([[0.5, 0.0, 0.3, 0.2]])
     uniforms = [(i + 0.5) / 1000 for i in range(1000)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
+from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.text import TextStream, generate_text
 from tuppence.tokenizer import Tokenizer, train_tokenizer
@@ -109,6 +110,17 @@ def test_the_end_of_text_ends_the_text_and_is_not_shown(model: GPT, tokenizer: T
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.end_of_text] * 100)
     completion = generate_text(model, tokenizer, ["the cat"], max_tokens=9, temperature=0)[0]
     assert (completion.text, completion.finish_reason, completion.completion_tokens) == ("", "stop", 0)
+
+
+def test_every_stop_id_ends_the_text_and_none_is_shown(model: GPT, tokenizer: Tokenizer) -> None:
+    free = generate_text(model, tokenizer, ["the"], max_tokens=8, temperature=0)[0]
+    stop = generate(model, [tokenizer.encode("the")], max_tokens=8, temperature=0)[0].ids[2]
+    ends = Tokenizer(tokenizer.vocabulary, stop_ids=[tokenizer.end_of_text, stop])
+    cut_short = generate_text(model, ends, ["the", ""], max_tokens=8, temperature=0)
+    assert cut_short[0].finish_reason == "stop"
+    assert cut_short[0].completion_tokens < free.completion_tokens
+    assert free.text.startswith(cut_short[0].text)
+    assert cut_short[1].prompt_tokens == 1  # a new text starts after the end of another, not after all stop ids
 
 
 def test_special_tokens_in_a_prompt_are_plain_text(model: GPT, tokenizer: Tokenizer) -> None:

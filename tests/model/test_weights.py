@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import GenerationConfig
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import load_model, model_folder, save_model
+from tuppence.model.weights import load_model, model_folder, save_model, unused_generation_settings
+from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 SIZES = [
     ModelConfig(n_layers=1, n_heads=1, d_model=3, context_length=5, vocab_size=7),
@@ -134,6 +136,10 @@ def test_parameters_come_in_the_precision_asked_for(lively: Callable[..., GPT], 
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
 
 
+def _without(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {key: tensor for key, tensor in state.items() if key != name}
+
+
 VARIANTS: dict[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]] = {
     "no prefix": lambda state: {name.removeprefix("transformer."): tensor for name, tensor in state.items()},
     "explicit head": lambda state: {**state, "lm_head.weight": state["transformer.wte.weight"].clone()},
@@ -142,6 +148,10 @@ VARIANTS: dict[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
         "transformer.h.0.attn.bias": torch.ones(1, 1, 32, 32, dtype=torch.uint8),
         "transformer.h.0.attn.masked_bias": torch.tensor(-1e4),
     },
+}
+VARIANTS["the head in the place of the embedding"] = lambda state: {
+    "lm_head.weight": state["transformer.wte.weight"],
+    **_without(state, "transformer.wte.weight"),
 }
 VARIANTS["all of them"] = lambda state: VARIANTS["no prefix"](
     VARIANTS["mask buffers"](VARIANTS["explicit head"](state))
@@ -158,6 +168,44 @@ def test_variants_that_transformers_reads_are_read_alike(
     assert_same_logits(load_model(folder), theirs)
 
 
+def test_a_head_alone_is_no_embedding_where_the_config_does_not_tie_them(
+    saved: Callable[..., tuple[Any, Path]],
+) -> None:
+    _, folder = saved(SIZES[1])
+    rewrite(folder, VARIANTS["the head in the place of the embedding"])
+    reconfigure(folder, tie_word_embeddings=False)
+    with pytest.raises(InputError, match=r"tensor transformer\.wte\.weight is missing"):
+        load_model(folder)
+
+
+def test_a_git_lfs_pointer_in_the_place_of_weights_is_named(lively: Callable[..., GPT], tmp_path: Path) -> None:
+    save_model(lively(SIZES[1]), tmp_path / "model")
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / "model" / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+        with pytest.raises(InputError, match=rf"{name} is a Git LFS pointer") as caught:
+            load_model(tmp_path / "model")
+        assert "git lfs pull" in caught.value.hint
+
+
+def test_what_a_folder_says_about_drawing_and_is_not_used_is_known(lively: Callable[..., GPT], tmp_path: Path) -> None:
+    save_model(lively(SIZES[1]), tmp_path / "model")
+    assert unused_generation_settings(tmp_path / "model") == []
+    values = {"eos_token_id": 1, "temperature": 0.7, "top_k": None, "repetition_penalty": 1.2, "use_cache": True}
+    (tmp_path / "model" / "generation_config.json").write_text(json.dumps(values))
+    assert unused_generation_settings(tmp_path / "model") == ["temperature", "repetition_penalty"]
+
+
+def test_all_stop_ids_are_written_and_read_back(lively: Callable[..., GPT], tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(["abc"], 258, special_tokens=("<|endoftext|>", "<|im_end|>"))
+    several = Tokenizer(tokenizer.vocabulary, stop_ids=[256, 257])
+    config = SIZES[1].model_copy(update={"vocab_size": 258})
+    save_model(lively(config), tmp_path / "model", tokenizer=several)
+    assert Tokenizer.load(tmp_path / "model").stop_ids == [256, 257]
+    assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == [256, 257]
+    save_model(lively(config), tmp_path / "model", tokenizer=tokenizer)
+    assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == 256
+
+
 def test_sharded_models_are_read(saved: Callable[..., tuple[Any, Path]]) -> None:
     theirs, folder = saved(SIZES[1], max_shard_size="9KB")
     assert (folder / "model.safetensors.index.json").exists()
@@ -166,10 +214,6 @@ def test_sharded_models_are_read(saved: Callable[..., tuple[Any, Path]]) -> None
 
 
 QKV = "transformer.h.1.attn.c_attn.weight"
-
-
-def _without(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
-    return {key: tensor for key, tensor in state.items() if key != name}
 
 
 DAMAGE: dict[str, tuple[Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], str]] = {

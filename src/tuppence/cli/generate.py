@@ -21,7 +21,9 @@ Temperature = Annotated[float, typer.Option(help="0 is greedy, below 1 surer, ab
 TopK = Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens only.")]
 TopP = Annotated[float | None, typer.Option(help="Draw from the likeliest tokens that together reach P.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Makes it repeatable; fresh randomness if absent.")]
-Stop = Annotated[list[str] | None, typer.Option(help="A text that ends the answer; may be given again.")]
+Stop = Annotated[
+    list[str] | None, typer.Option(help="A text that ends the answer, $'\\n' a line break; may be given again.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
 Precision = Annotated[str, typer.Option(help="float32, bf16, fp16, or auto: what the device is fastest in.")]
 
@@ -62,17 +64,17 @@ def generate(
       cat chapter.txt | tuppence generate runs/tiny --prompt -
     """
     from tuppence.model.sampling import Sampling
-    from tuppence.model.text import check_stop, generate_text
+    from tuppence.model.text import generate_text
 
     Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
-    check_stop(stop or [])
+    _check_stops(stop or [])
     model, tokenizer = _load(run, device, precision)
     if "-" in prompt:
         piped = console.read_stdin().removesuffix("\n")  # `echo` and editors put a line end last
         prompt = [piped if text == "-" else text for text in prompt]
     texts = [text for text in prompt for _ in range(num_samples)]
     for text in dict.fromkeys(texts):
-        _warn_if_long(text, model, tokenizer, max_tokens)
+        _check(text, model, tokenizer)
     streaming = len(texts) == 1 and not json
     if streaming:
         _write(texts[0])
@@ -120,7 +122,10 @@ def chat(
     """
     from tuppence.model.chat import Conversation
 
+    _check_stops(stop or [])
     model, tokenizer = _load(run, device, precision)
+    if tokenizer.chat_template is not None and not tokenizer.has_chat_template:
+        console.note("the model's own chat template is not used: it continues plain text")
     conversation = Conversation(
         model,
         tokenizer,
@@ -164,20 +169,42 @@ def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
     import torch
 
     from tuppence.core.environment import choose_device, choose_precision
-    from tuppence.model.weights import load_model, model_folder
+    from tuppence.model.weights import load_model, model_folder, unused_generation_settings
     from tuppence.tokenizer import Tokenizer
 
     place = choose_device(device)
     name = choose_precision(place, precision).name
     dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
     # not the model folder: an adapter's base lacks the adapter
-    return load_model(run, dtype=dtype, device=place), Tokenizer.load(model_folder(run))
+    model, tokenizer = load_model(run, dtype=dtype, device=place), Tokenizer.load(model_folder(run))
+    unused = unused_generation_settings(run)
+    if unused:
+        console.note(f"not used of generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
+    return model, tokenizer
 
 
-def _warn_if_long(text: str, model: GPT, tokenizer: Tokenizer, max_tokens: int) -> None:
-    count, context = len(tokenizer.encode(text)), model.config.context_length
-    if count > context:
-        console.warn(f"the prompt has {count:,} tokens, the model's context {context:,}: it sees the newest part only")
+def _check(text: str, model: GPT, tokenizer: Tokenizer) -> None:
+    """Refuses a prompt that the model cannot read, before any of it is shown; says where it sees only the end."""
+    from tuppence.model.generate import check_prompts
+
+    ids, context = tokenizer.encode(text) or tokenizer.start_ids, model.config.context_length
+    check_prompts([ids], model.config.vocab_size)
+    if len(ids) > context:
+        console.warn(
+            f"the prompt has {len(ids):,} tokens, the model's context {context:,}: it sees the newest part only"
+        )
+
+
+def _check_stops(stop: list[str]) -> None:
+    """Refuses empty stops, and says where a shell handed over a backslash for the line break that was meant."""
+    from tuppence.model.text import check_stop
+
+    check_stop(stop)
+    for one in stop:
+        if "\\n" in one or "\\t" in one:
+            console.warn(
+                f"--stop '{one}' holds a backslash and a letter; for a line break or tab write --stop $'{one}'"
+            )
 
 
 def _write(text: str) -> None:

@@ -93,13 +93,13 @@ def counted(count: int, noun: str) -> str:
 
 
 def read_stdin() -> str:
-    """All of stdin as text.
+    """All of stdin as text, without a byte-order mark.
 
     Raises:
         InputError: it is not UTF-8.
     """
     try:
-        return sys.stdin.buffer.read().decode()
+        return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
     except OSError as error:  # a folder, or a terminal that has gone

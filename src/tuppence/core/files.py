@@ -186,12 +186,13 @@ def git_lfs_pointer(path: Path | str) -> InputError:
 
 
 def refuse_git_lfs_pointer(path: Path) -> None:
-    """Looks at a file's first bytes; a file that cannot be opened is left to its reader.
+    """Looks at a file's first bytes.
 
     Raises:
         InputError: it is a Git LFS pointer.
+        OSError: it cannot be opened.
     """
-    with contextlib.suppress(OSError), path.open("rb") as stream:
+    with path.open("rb") as stream:
         if stream.read(len(GIT_LFS_POINTER)) == GIT_LFS_POINTER:
             raise git_lfs_pointer(path)
 

@@ -20,6 +20,7 @@ class Keyboard:
     """stdin, line by line; the prompt is shown to people only, on stderr."""
 
     def __init__(self) -> None:
+        self._at_beginning = True
         self._prompts = sys.stdin.isatty()
         self._waits = self._prompts and os.name == "posix"
 
@@ -56,6 +57,8 @@ class Keyboard:
             raise InputError("a line of stdin is not UTF-8", "type it in UTF-8") from error
         except OSError as error:
             raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
+        if self._at_beginning:
+            line, self._at_beginning = line.removeprefix("\ufeff"), False  # a byte-order mark of a piped file
         return line.rstrip("\r\n") if line else None
 
     def _wait(self) -> None:

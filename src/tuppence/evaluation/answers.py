@@ -147,7 +147,7 @@ def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log
                 [prompts[index] for index in batch],
                 max_tokens=settings.answer_tokens,
                 temperature=0,
-                stop_ids=[subject.tokenizer.end_of_text],
+                stop_ids=subject.tokenizer.stop_ids,
                 vocab_size=subject.tokenizer.vocab_size,
             )
             for index, generation in zip(batch, generations, strict=True):

@@ -242,8 +242,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
     if not path.is_file():
         raise InputError(f"{path} is missing", "give a complete adapter folder")
-    with path.open("rb"):  # safetensors reports every failure to open as a missing file
-        pass
+    files.refuse_git_lfs_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  not a dict

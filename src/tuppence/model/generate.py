@@ -113,7 +113,7 @@ class Decoder:
     ) -> None:
         if max_tokens < 0:
             raise InputError(f"max_tokens {max_tokens} is negative", "give the number of new tokens wanted")
-        _check_prompts(prompts, model.config.vocab_size)
+        check_prompts(prompts, model.config.vocab_size)
         self.model = model
         self.max_tokens = max_tokens
         self.sampling = sampling
@@ -225,7 +225,12 @@ def _quick_step(model: GPT, cache: KVCache, tokens: int) -> Callable[[list[int]]
     return graph_step(model, cache, tokens)
 
 
-def _check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:
+def check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:
+    """Refuses what a model cannot read.
+
+    Raises:
+        InputError: a prompt is empty, or an id is not in the model's vocabulary.
+    """
     for index, prompt in enumerate(prompts):
         if not prompt:
             raise InputError(f"prompt {index} has no tokens", "start with at least one, such as the end of text")

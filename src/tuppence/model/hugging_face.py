@@ -31,6 +31,8 @@ _NAMES = {
 _OURS = {theirs: ours for ours, theirs in _NAMES.items()}
 _TRANSPOSED = ("attention.qkv.weight", "attention.projection.weight", "mlp.expand.weight", "mlp.contract.weight")
 
+TOKEN_EMBEDDING = "token_embedding.weight"
+
 # Masks that old versions of transformers saved beside the weights. They hold no knowledge.
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
 
@@ -106,7 +108,8 @@ def to_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A Hugging Face GPT-2 state as the state of a `GPT`: masks dropped, an explicit head checked and dropped.
+    """A Hugging Face GPT-2 state as the state of a `GPT`: masks dropped, an explicit head checked and dropped, or taken
+    for the token embedding where that is absent: files that keep a shared tensor once may keep it under either name.
 
     Raises:
         InputError: a tensor that GPT-2 does not have, or a head that is not the token embedding.
@@ -119,8 +122,8 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if translated is None:
             raise unexpected_tensor(name)
         ours[translated] = tensor.t().contiguous() if is_transposed(translated) else tensor
-    head, embedding = state.get("lm_head.weight"), ours.get("token_embedding.weight")
-    if head is not None and embedding is not None and not torch.equal(head, embedding):
+    head = state.get("lm_head.weight")
+    if head is not None and not torch.equal(head, ours.setdefault(TOKEN_EMBEDDING, head)):
         raise InputError(
             "lm_head.weight differs from transformer.wte.weight: the head of this model is not tied",
             "GPT-2's head is its token embedding; models with a head of their own cannot be loaded",

@@ -20,7 +20,7 @@ class Sampling:
     """How a token is chosen.
 
     Attributes:
-        temperature: logits are divided by it: below 1 surer, above 1 wilder, exactly 0 always the likeliest
+        temperature: logits are divided by it: below 1 surer, above 1 wilder, 0 (or below 1e-38) always the likeliest
             token.
         top_k: only the k likeliest tokens may be drawn (Fan et al. 2018, arXiv:1805.04833).
         top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2019,
@@ -33,6 +33,11 @@ class Sampling:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest token is always taken: also below what float32 can divide by."""
+        return self.temperature < torch.finfo(torch.float32).tiny
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -48,7 +53,7 @@ def choose(logits_BV: Tensor, sampling: Sampling, uniforms_B: list[float]) -> li
 
     Args:
         logits_BV: of the last position, any float type.
-        uniforms_B: one number in [0, 1) for each sequence; unused at temperature 0.
+        uniforms_B: one number in [0, 1) for each sequence; unused where sampling is greedy.
 
     Example:
         >>> logits = torch.tensor([[0.0, 2.0, 1.0]])
@@ -57,15 +62,15 @@ def choose(logits_BV: Tensor, sampling: Sampling, uniforms_B: list[float]) -> li
         >>> [choose(logits, Sampling(), [u])[0] for u in (0.05, 0.5, 0.95)]
         [0, 1, 2]
     """
-    if sampling.temperature == 0:
+    if sampling.is_greedy:
         ids: list[int] = logits_BV.argmax(dim=-1).tolist()
         return ids
     return draw(probabilities(logits_BV, sampling), uniforms_B)
 
 
 def probabilities(logits_BV: Tensor, sampling: Sampling) -> Tensor:
-    """What each token's chance is, (B, V) in float32: softmax of the kept logits over the temperature, which is
-    not 0."""  # the largest logit is subtracted before the division: a tiny temperature must not overflow
+    """What each token's chance is, (B, V) in float32: softmax of the kept logits over the temperature. Sampling is not
+    greedy."""  # the largest logit is subtracted before the division: a tiny temperature must not overflow
     logits_BV = logits_BV.float()
     logits_BV = (logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < logits_BV.shape[-1]:

@@ -17,7 +17,14 @@ from torch import Tensor
 from tuppence.core import files
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.gpt import GPT
-from tuppence.model.hugging_face import is_mask_buffer, is_transposed, our_name, their_name, unexpected_tensor
+from tuppence.model.hugging_face import (
+    TOKEN_EMBEDDING,
+    is_mask_buffer,
+    is_transposed,
+    our_name,
+    their_name,
+    unexpected_tensor,
+)
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -69,8 +76,7 @@ def _header(path: Path) -> list[str]:
     """Names of a file's tensors. safetensors checks the header: sizes, overlaps, and the length of the file."""
     if not path.is_file():
         raise InputError(f"{path} is missing", "give a complete Hugging Face GPT-2 folder")
-    with path.open("rb"):  # safetensors reports every failure to open as a missing file
-        pass
+    files.refuse_git_lfs_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
     try:
         with safe_open(path, framework="pt") as opened:
             return list(opened.keys())
@@ -104,6 +110,8 @@ def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
         if translated in found:
             raise InputError(f"{stored[name]}: {name} is there twice, also as {found[translated]}", "restore the file")
         found[translated] = name
+    if "lm_head.weight" in stored:
+        found.setdefault(TOKEN_EMBEDDING, "lm_head.weight")
     for name in model.state_dict():
         if name not in found:
             raise InputError(f"{place}: tensor {their_name(name)} is missing", "restore the file")
@@ -117,7 +125,7 @@ def read_tensors(
     for path in sorted(set(stored.values())):
         with safe_open(path, framework="pt") as opened:
             for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
-                wanted = shapes[our_name(name) or "token_embedding.weight"]  # lm_head is shaped like the embedding
+                wanted = shapes[our_name(name) or TOKEN_EMBEDDING]  # lm_head is shaped like the embedding
                 tensors[name] = read_tensor(opened, name, wanted, path).to(dtype)
     return tensors
 

@@ -117,7 +117,7 @@ def generate_text(
     on_text: Callable[[int, str], None] | None = None,
     encoded: Sequence[Sequence[int]] | None = None,
 ) -> list[Completion]:
-    """Continues every prompt, all of them at once; the end of text ends a continuation.
+    """Continues every prompt, all of them at once; the tokenizer's stop ids end a continuation.
 
     Special tokens written in a prompt are plain text. An empty prompt starts a new text, as after the end of
     another.
@@ -133,7 +133,7 @@ def generate_text(
     """
     if encoded is None:
         encoded = [tokenizer.encode(prompt) for prompt in prompts]
-    encoded = [ids or tokenizer.stop_ids for ids in encoded]
+    encoded = [ids or tokenizer.start_ids for ids in encoded]
     streams = [TextStream(tokenizer.decode_bytes, stop) for _ in prompts]
     texts = [""] * len(prompts)
 

@@ -23,11 +23,14 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.hugging_face import (
+    TOKEN_EMBEDDING,
     classifier_config,
     config_from_hugging_face,
     config_to_hugging_face,
     from_hugging_face,
     labels_from_config,
+    our_name,
+    their_name,
     to_hugging_face,
 )
 from tuppence.model.lora import merged_state
@@ -43,9 +46,17 @@ __all__ = [
     "save_model",
     "save_scorer",
     "to_hugging_face",
+    "unused_generation_settings",
 ]
 
 _SCORE = "score.weight"
+
+_DRAWING = (
+    *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "num_beams", "penalty_alpha"),
+    *("repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens"),
+    *("forced_bos_token_id", "forced_eos_token_id", "sequence_bias", "stop_strings"),
+    *("min_length", "min_new_tokens", "max_length", "max_new_tokens"),
+)
 
 
 def model_folder(folder: Path | str) -> Path:
@@ -77,8 +88,8 @@ def load_model(
 ) -> GPT:
     """Reads a Hugging Face GPT-2 folder, or a run's; of a PEFT adapter's folder, its base with the adapter merged in.
 
-    Accepts what `from_pretrained` accepts: sharded weights, names without `transformer.`, an explicit `lm_head`,
-    mask buffers of old versions, float16 and bfloat16 files.
+    Accepts what `from_pretrained` accepts: sharded weights, names without `transformer.`, an explicit `lm_head` beside
+    the token embedding or in its place (they are one matrix), mask buffers of old versions, float16 and bfloat16 files.
 
     Args:
         folder: config.json with model.safetensors (or its index and shards); or a RUN that has those in RUN/model.
@@ -97,8 +108,8 @@ def load_model(
     place = model_folder(folder)
     config, values = _read_config(place, dropout)
     stored = tensor_files(place)
-    if values.get("tie_word_embeddings") is False and "lm_head.weight" not in stored:
-        raise InputError(f"{place} has a head of its own, and no lm_head.weight", "give the whole model")
+    if values.get("tie_word_embeddings") is False:
+        _check_own_head(place, stored)
     with torch.device("meta"):
         model = GPT(config)
     _fill(model, stored, place, dtype or torch.float32)
@@ -153,6 +164,16 @@ def fingerprint(folder: Path | str) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+def unused_generation_settings(folder: Path | str) -> list[str]:
+    """What a folder's `generation_config.json` says about drawing tokens: `generate` does as its arguments say.
+
+    `eos_token_id` is used: it becomes the tokenizer's `stop_ids`.
+    """
+    path = model_folder(folder) / "generation_config.json"
+    values = files.read_json(path) if path.is_file() else None
+    return [key for key in _DRAWING if values.get(key) is not None] if isinstance(values, dict) else []
+
+
 def _read_config(place: Path, dropout: float | None) -> tuple[ModelConfig, dict[str, Any]]:
     """The sizes in a folder's config.json, and all else it says."""
     path = place / "config.json"
@@ -162,6 +183,14 @@ def _read_config(place: Path, dropout: float | None) -> tuple[ModelConfig, dict[
     except InputError as error:
         raise InputError(error.message.replace("config.json", str(path), 1), error.hint) from error
     return config if dropout is None else config.model_copy(update={"dropout": dropout}), values
+
+
+def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
+    """Where the config does not tie head and token embedding, both must be there; `from_hugging_face` compares them."""
+    if "lm_head.weight" not in stored:
+        raise InputError(f"{place} has a head of its own, and no lm_head.weight", "give the whole model")
+    if not any(our_name(name) == TOKEN_EMBEDDING for name in stored):
+        raise InputError(f"{place}: tensor {their_name(TOKEN_EMBEDDING)} is missing", "restore the file")
 
 
 def _fill(model: GPT, stored: Mapping[str, Path], place: Path, dtype: torch.dtype) -> None:
@@ -192,7 +221,8 @@ def save_model(
     end_of_text = _end_of_text(tokenizer)
     state = {name: tensor.detach().to("cpu", dtype) for name, tensor in merged_state(model).items()}
     config = config_to_hugging_face(model.config, dtype=dtype, end_of_text=end_of_text)
-    ends = {"bos_token_id": end_of_text, "eos_token_id": end_of_text}
+    stops = list(tokenizer.stop_ids) if tokenizer else []
+    ends = {"bos_token_id": end_of_text, "eos_token_id": stops if len(stops) > 1 else next(iter(stops), None)}
     _write_folder(
         Path(folder), to_hugging_face(state), {"config.json": config, "generation_config.json": ends}, tokenizer
     )
@@ -222,7 +252,7 @@ def save_scorer(
 
 def _end_of_text(tokenizer: Tokenizer | None) -> int | None:
     """For the configs; None without a tokenizer, and where it has none."""
-    return next(iter(tokenizer.stop_ids), None) if tokenizer else None
+    return next(iter(tokenizer.start_ids), None) if tokenizer else None
 
 
 def _write_folder(
