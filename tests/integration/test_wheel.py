@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from collections.abc import Callable
@@ -27,13 +28,22 @@ EXTRAS = ("files", "plot")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def build(target: str, source: Path, out: Path) -> Path:
+    """The file that the build backend makes of a source folder, without network."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(out)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+    (built,) = out.iterdir()
+    return built
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    (built,) = folder.glob("*.whl")
-    return built
+    """Built as for a release: from the source distribution, not from the checkout."""
+    with tarfile.open(build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))) as packed:
+        folder = tmp_path_factory.mktemp("unpacked")
+        packed.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return build("wheel", source, tmp_path_factory.mktemp("wheel"))
 
 
 def required(requirements: list[str], extras: tuple[str, ...] = ()) -> dict[str, metadata.Distribution]:
