@@ -39,11 +39,12 @@ EVALUATION = {
 
 def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.classify", "run_classify")
+    intercept("tuppence.evaluation.classification", "first_test_text", "--I'm late,\n sorry")
     files = ["--val", "val.tsv", "--test", "test.tsv", "--text-column", "body", "--label-column", 1]
     flags = [*files, "--train", "lora", "--balance", "--epochs", 0.5, "--skip-bad-rows", *RUN_FLAGS]
     code, out, errors = call(*LINE, *flags)
     assert (code, out) == (0, "")
-    assert "next: tuppence classify run " in errors
+    assert """next: tuppence classify run 'I'"'"'m late, sorry'\n""" in errors
     assert_run_flags_arrived(asked, Path("run"))
     (given,) = [value for value in asked.values() if isinstance(value, LabelledFiles)]
     assert given == LabelledFiles(Path("sms.tsv"), Path("val.tsv"), Path("test.tsv"), "body", "1", True)

@@ -24,10 +24,11 @@ LINE = ["pretrain", "--data", "data", "--out", "run"]
 
 def test_recipe_flags_and_limits_arrive(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.pretrain", "run_pretraining")
+    intercept("tuppence.tasks.pretrain", "held_out_text", "It was raining when\nthe bell rang.")
     recipe = ROOT / "configs" / "tiny.yaml"
     code, out, errors = call(*LINE, "--config", recipe, *RUN_FLAGS)
     assert (code, out) == (0, "")
-    assert "next: tuppence generate run --prompt" in errors
+    assert "next: tuppence generate run --prompt 'It was raining when'\n" in errors
     assert_run_flags_arrived(asked, Path("run"))
     assert asked["data"] == Path("data")
     keys = ["train.max_steps=7", "train.learning_rate=3e-4"]

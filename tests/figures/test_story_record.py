@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuppence.figures.record import RunRecord
-from tuppence.figures.story_record import RECORD_NAME, Story, number_at, read_story
+from tuppence.figures.story_record import RECORD_NAME, Story, number_at, read_left_out, read_shares, read_story
 
 
 def stage(seconds: Any = 10.0, numbers: Any = None) -> dict[str, Any]:
@@ -21,6 +21,20 @@ def test_what_was_kept_is_read_back_and_a_damaged_stage_costs_itself_alone(tmp_p
     damaged = {"spam": 1, "dpo": stage("long"), "report": stage(float("nan")), "evaluate": stage(numbers=[1])}
     (tmp_path / RECORD_NAME).write_text(json.dumps({"version": 1, "stages": {**whole, **damaged}}))
     assert read_story(tmp_path) == whole
+
+
+def test_sizes_and_reasons_are_read_back_and_damaged_ones_left_out(tmp_path: Path) -> None:
+    shares = {
+        "pretrain": {"amount": 400, "minutes": 2.5, "wish": {}},
+        "dpo": {"amount": None, "minutes": 1, "wish": {"minutes": 1}},
+    }
+    damaged = {"spam": 3, "instruct": {"amount": -1}, "data": {"amount": True}, "report": {"minutes": float("inf")}}
+    content = {"stages": {}, "shares": {**shares, **damaged}, "left_out": {"spam": "no time"}}
+    (tmp_path / RECORD_NAME).write_text(json.dumps(content))
+    assert read_shares(tmp_path) == shares
+    assert read_left_out(tmp_path) == {"spam": "no time"}
+    (tmp_path / RECORD_NAME).write_text('{"shares": [], "left_out": 7}')
+    assert (read_shares(tmp_path), read_left_out(tmp_path)) == ({}, {})
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{", '{"stages": [1]}', '{"stages": {"pretrain": 1}}'])

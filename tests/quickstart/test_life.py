@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from tuppence.core.errors import InputError
 from tuppence.cost.ledger import TICK_SECONDS, Rate
 from tuppence.quickstart import STAGES, life
 from tuppence.quickstart.life import quickstart
-from tuppence.quickstart.plan import RESULTS, Plan
-from tuppence.quickstart.stages import Stage, list_stages
+from tuppence.quickstart.pace import REFERENCE_STEP_SECONDS, WORK
+from tuppence.quickstart.plan import RESULTS, Plan, Share
+from tuppence.quickstart.stages import Shares, Stage
 
 TINY: dict[str, Any] = {"stories": 300, "rows": 200, "max_steps": 2}
 
@@ -30,11 +31,14 @@ class Pretended:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[str] = []
-        self.commands: dict[str, str] = {}
         self.failing = ""
+        self.step_seconds = REFERENCE_STEP_SECONDS
         monkeypatch.setattr(life, "list_stages", self.list)
+        monkeypatch.setattr(life, "seconds_of_a_step", lambda: self.step_seconds)
 
-    def list(self, plan: Plan) -> list[Stage]:
+    def list(self, plan: Plan, shares: Shares, left_out: Mapping[str, str]) -> list[Stage]:
+        self.shares = dict(shares)
+
         def do(name: str) -> dict[str, Any]:
             if name == self.failing:
                 raise InputError("no", "luck")
@@ -46,7 +50,7 @@ class Pretended:
 
         return [
             Stage(
-                name, name, self.commands.get(name, f"tuppence {name}"), 60.0, lambda name=name: do(name),
+                name, name, f"tuppence {name}", lambda name=name: do(name),
                 plan.root / name if name == "pretrain" else None,
             )
             for name in STAGES
@@ -73,7 +77,7 @@ def test_what_needs_a_stage_that_is_done_anew_is_done_anew_and_nothing_else(
     quickstart(Plan(tmp_path))
     assert pretended.done == list(STAGES)
     pretended.done.clear()
-    pretended.commands[changed] = f"tuppence {changed} --otherwise"
+    (tmp_path / RESULTS[changed]).unlink()
     quickstart(Plan(tmp_path))
     assert pretended.done == anew
 
@@ -112,8 +116,69 @@ def test_attempts_that_were_killed_count_and_are_paid_for(
     assert (kept["pretrain"]["seconds"], kept["pretrain"]["dollars"]) == (spent, spent / 1000)
     assert results["seconds"] == pytest.approx(spent, abs=1)
     said = " ".join(capsys.readouterr().err.split())
-    assert "about 9 min 0 s on two quiet cores, $0.54 at $3.60 an hour" in said
+    assert re.search(r"about 5 min \d+ s on this machine, \$0\.3\d* at \$3\.60 an hour", said)
     assert re.search(r"the whole took 13 min \d+ s, \$0\.8\d* at \$3\.60 an hour", said)
+
+
+def test_a_stage_whose_wish_has_changed_is_done_anew(pretended: Pretended, tmp_path: Path) -> None:
+    quickstart(Plan(tmp_path))
+    pretended.done.clear()
+    quickstart(Plan(tmp_path, minutes=3.0))
+    assert pretended.done == [name for name in STAGES if name not in ("stories", "tokenizer", "data")]
+    assert pretended.shares["pretrain"] == Share(None, 3.0)
+
+
+def test_a_record_of_an_earlier_version_still_stands(pretended: Pretended, tmp_path: Path) -> None:
+    quickstart(Plan(tmp_path))
+    record = json.loads((tmp_path / "story.json").read_text())
+    for stage in record["stages"].values():
+        del stage["wish"]
+    (tmp_path / "story.json").write_text(json.dumps({"version": 1, "stages": record["stages"]}))
+    pretended.done.clear()
+    quickstart(Plan(tmp_path))
+    assert pretended.done == []
+
+
+def test_on_a_slow_machine_stages_are_smaller_and_it_says_so(
+    pretended: Pretended, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretended.step_seconds *= 4.0
+    quickstart(Plan(tmp_path))
+    assert pretended.done == list(STAGES)
+    for name, work in WORK.items():
+        amount = pretended.shares[name].amount
+        assert amount is not None
+        assert work.least <= amount <= work.most
+    assert all(pretended.shares[name].amount != WORK[name].most for name in ("stories", "tokenizer", "pretrain"))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "4.0 times slower than a quiet one with two cores; stages are shorter" in said
+
+
+def test_what_does_not_fit_is_left_out_and_named_and_done_when_there_is_time(
+    pretended: Pretended, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretended.step_seconds *= 40.0
+    results = quickstart(Plan(tmp_path))
+    assert pretended.done == [name for name in STAGES if name not in ("spam", "instruct", "dpo")]
+    assert list(results["left_out"]) == ["spam", "instruct", "dpo"]
+    assert "not done: spam, instruct, dpo" in capsys.readouterr().err
+    pretended.done.clear()
+    pretended.step_seconds = REFERENCE_STEP_SECONDS
+    again = quickstart(Plan(tmp_path))
+    assert pretended.done == ["spam", "instruct", "dpo", "evaluate", "report"]
+    assert "left_out" not in again
+
+
+def test_a_stage_that_was_begun_goes_on_in_the_size_it_was_begun_in(pretended: Pretended, tmp_path: Path) -> None:
+    pretended.step_seconds *= 4.0
+    pretended.failing = "instruct"
+    with pytest.raises(InputError, match="no"):
+        quickstart(Plan(tmp_path))
+    begun = pretended.shares["instruct"]
+    pretended.failing, pretended.step_seconds = "", REFERENCE_STEP_SECONDS
+    quickstart(Plan(tmp_path))
+    assert pretended.shares["instruct"] == begun
+    assert pretended.shares["dpo"].amount == WORK["dpo"].most
 
 
 def test_an_unknown_stage_is_refused_with_the_nearest_name(pretended: Pretended, tmp_path: Path) -> None:
@@ -173,9 +238,10 @@ def test_other_data_in_the_same_folder_are_refused_before_anything_is_written(
 def test_the_page_tells_every_stage(lived: tuple[Plan, dict[str, Any]]) -> None:
     plan, _ = lived
     page = (plan.root / "report.html").read_text(encoding="utf-8")
-    for stage in list_stages(plan)[:-1]:
-        for line in stage.command.split("\n"):
-            assert line.split(" --prompt")[0] in page
+    for stage in json.loads((plan.root / "story.json").read_text())["stages"].values():
+        if stage["command"] != f"tuppence report {plan.root}":
+            for line in stage["command"].split("\n"):
+                assert line.split(" --prompt")[0] in page
     for run in ("pretrain", "spam", "instruct", "dpo"):
         assert f'href="{run}/report.html"' in page
         assert (plan.root / run / "report.html").is_file()

@@ -74,21 +74,20 @@ def said(run: Path, prompt: str) -> str:
 def little() -> Any:
     """Fewer tokens and rows, so that it takes no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "SCORED_TOKENS", 300)
+        patch.setattr(measure, "SCORED_TOKENS", 10)
         patch.setattr(measure, "ANSWER_TOKENS", 6)
-        patch.setattr(measure, "ASKED", ASKED)
         yield
 
 
 @pytest.fixture(scope="module")
 def found(root: Path, little: Any) -> dict[str, Any]:
-    return evaluate_models(root, [root / name for name in NAMES], MADE, SEED)
+    return evaluate_models(root, [root / name for name in NAMES], MADE, SEED, ASKED)
 
 
 def test_the_numbers_are_those_of_the_command_that_is_printed(
     root: Path, found: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    words = shlex.split(command(root, [root / name for name in NAMES]))
+    words = shlex.split(command(root, [root / name for name in NAMES], ASKED))
     with pytest.raises(SystemExit) as left:
         main([*words[1:], "--out", str(tmp_path), "--json"])
     assert left.value.code == 0
@@ -133,13 +132,13 @@ def test_the_first_held_out_requests_are_answered_beside_what_people_liked(root:
 
 
 def test_without_an_instruction_model_nothing_but_perplexity_is_measured(root: Path) -> None:
-    found = evaluate_models(root, [root / "pretrain"], MADE, SEED)
+    found = evaluate_models(root, [root / "pretrain"], MADE, SEED, ASKED)
     assert found.keys() == {"runs", "comparison"}
     assert found["runs"]["pretrain"].keys() == {"perplexity"}
-    assert "exact_match" not in command(root, [root / "pretrain"])
+    assert "exact_match" not in command(root, [root / "pretrain"], ASKED)
 
 
 def test_a_task_that_was_not_made_here_is_of_another_kind(root: Path) -> None:
-    found = evaluate_models(root, [root / "instruct"], 1, SEED)
+    found = evaluate_models(root, [root / "instruct"], 1, SEED, ASKED)
     (made,) = iter_instructions(1, SEED)
     assert {kind: one["rows"] for kind, one in found["kinds"].items()} == {made.kind: 1, "other": ASKED - 1}

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tuppence.cost.ledger import Rate
-from tuppence.quickstart.plan import LANGUAGE_MODELS, RESULTS, ROWS, Plan
+from tuppence.quickstart import STAGES
+from tuppence.quickstart.pace import WORK
+from tuppence.quickstart.plan import LANGUAGE_MODELS, READ_BY, RESULTS, ROWS, Plan, Share
 from tuppence.training.config import TrainConfig
 
 
@@ -38,40 +40,47 @@ def test_a_skipped_stage_whose_result_stands_takes_along_nothing(tmp_path: Path)
 
 
 def test_the_models_are_those_that_will_stand_in_the_order_in_which_they_come_from_another(tmp_path: Path) -> None:
-    assert [path.name for path in Plan(tmp_path).models] == list(LANGUAGE_MODELS)
-    plan = Plan(tmp_path, skip=frozenset({"instruct"}))
-    assert plan.models == [tmp_path / "pretrain"]
+    plan = Plan(tmp_path)
+    assert [path.name for path in plan.models({})] == list(LANGUAGE_MODELS)
+    left_out = plan.without({"instruct": "skipped, as asked"})
+    assert plan.models(left_out) == [tmp_path / "pretrain"]
     stand(tmp_path, "dpo")
-    assert plan.models == [tmp_path / "pretrain", tmp_path / "dpo"]
+    assert plan.models(left_out) == [tmp_path / "pretrain", tmp_path / "dpo"]
 
 
-def test_rows_are_a_limit_and_no_wish(tmp_path: Path) -> None:
-    assert {name: Plan(tmp_path).count(name) for name in ROWS} == ROWS
-    few, many = Plan(tmp_path, rows=5_000), Plan(tmp_path, rows=10**9)
-    assert {name: few.count(name) for name in ROWS} == {"sms": 5_000, "instructions": 5_000, "preferences": 3_000}
-    assert {name: many.count(name) for name in ROWS} == ROWS
+def test_rows_are_a_limit_and_fewer_are_made_for_a_smaller_stage() -> None:
+    def counts(plan: Plan, share: float = 1.0) -> dict[str, int]:
+        return {name: plan.count(name, Share(max(1, round(share * WORK[READ_BY[name]].most)))) for name in ROWS}
+
+    assert counts(Plan(Path("x"))) == ROWS
+    assert counts(Plan(Path("x")), 0.5) == {"sms": 4_000, "instructions": 10_000, "preferences": 1_500}
+    assert counts(Plan(Path("x")), 0.001) == dict.fromkeys(ROWS, 100)
+    assert counts(Plan(Path("x"), rows=5_000)) == {"sms": 5_000, "instructions": 5_000, "preferences": 3_000}
+    assert counts(Plan(Path("x"), rows=10**9)) == ROWS
+
+
+def test_what_was_asked_for_bounds_the_sizes() -> None:
+    assert Plan(Path("x")).works(STAGES) == WORK
+    few = Plan(Path("x"), stories=300, max_steps=2).works(STAGES)
+    assert {name: (work.least, work.most) for name, work in few.items()} == {
+        **dict.fromkeys(("stories", "tokenizer", "data"), (300, 300)),
+        **dict.fromkeys(("pretrain", "spam", "instruct", "dpo"), (2, 2)),
+        **{name: (WORK[name].least, WORK[name].most) for name in ("evaluate", "report")},
+    }
+    assert "pretrain" not in Plan(Path("x"), minutes=3.0).works(STAGES)
 
 
 @pytest.mark.parametrize(
-    ("recipe", "most", "steps", "flag"),
+    ("share", "steps", "flags"),
     [
-        (850, None, 850, ""),
-        (850, 2, 2, " --max-steps 2"),
-        (60, 100, 60, ""),
-        (None, 100, 100, " --max-steps 100"),
-        (None, None, None, ""),
+        (Share(850), 850, " --max-steps 850"),
+        (Share(60, 0.75), 60, " --max-steps 60 --max-minutes 0.75"),
+        (Share(None, 2.0), None, " --max-minutes 2"),
     ],
 )
-def test_the_lower_limit_of_steps_counts_in_the_recipe_and_in_the_command_alike(
-    recipe: int | None, most: int | None, steps: int | None, flag: str
-) -> None:
-    plan, train = Plan(Path("x"), max_steps=most), TrainConfig(max_steps=recipe, batch_size=3)
-    assert plan.train(train) == train.model_copy(update={"max_steps": steps})
-    assert plan.limits(train, 1.75) == f"{flag} --max-minutes 1.75"
-
-
-def test_a_rate_is_passed_on_and_so_are_the_minutes() -> None:
-    plan = Plan(Path("x"), rate=Rate(0.7364, "a test"))
-    assert plan.limits(TrainConfig(), 2.0) == " --max-minutes 2 --rate 0.7364"
-    options = plan.options(2.0)
-    assert (options.max_minutes, options.rate, options.budget) == (2.0, plan.rate, None)
+def test_a_share_limits_the_recipe_and_the_command_alike(share: Share, steps: int | None, flags: str) -> None:
+    plan, train = Plan(Path("x"), rate=Rate(0.7364, "a test")), TrainConfig(batch_size=3)
+    assert plan.train(train, share) == train.model_copy(update={"max_steps": steps})
+    assert plan.limits(share) == f"{flags} --rate 0.7364"
+    options = plan.options(share)
+    assert (options.max_minutes, options.rate, options.budget) == (share.minutes, plan.rate, None)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from tests.conftest import ROOT
 
 from tuppence.core.config import load_config
-from tuppence.quickstart.plan import Plan
+from tuppence.quickstart.plan import FULL, Plan
 from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, SPAM
 from tuppence.quickstart.stages import list_stages
 from tuppence.tasks.pretrain import PretrainConfig
@@ -25,7 +25,7 @@ from tuppence.tasks.pretrain import PretrainConfig
 )
 def test_a_recipe_equals_the_one_in_configs_that_the_printed_command_names(recipe: BaseModel, file: str) -> None:
     assert load_config(type(recipe), ROOT / "configs" / file) == recipe
-    assert any(f"--config configs/{file} " in stage.command for stage in list_stages(Plan(Path("x"))))
+    assert any(f"--config configs/{file} " in stage.command for stage in list_stages(Plan(Path("x")), FULL))
 
 
 @pytest.mark.parametrize(

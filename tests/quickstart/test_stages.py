@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tuppence.cli import main
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
-from tuppence.quickstart.plan import CAPS, RESULTS, Plan
+from tuppence.quickstart import stages as module
+from tuppence.quickstart.plan import FULL, RESULTS, Plan, Share
 from tuppence.quickstart.stages import list_stages
+from tuppence.tasks.job import RunOptions
+from tuppence.training.config import TrainConfig
 
 
 def test_every_stage_has_a_result_and_a_place_in_order() -> None:
-    assert [stage.name for stage in list_stages(Plan(Path("x")))] == list(STAGES) == list(RESULTS)
+    assert [stage.name for stage in list_stages(Plan(Path("x")), FULL)] == list(STAGES) == list(RESULTS)
     before: set[str] = set()
     for name, needs in STAGES.items():
         assert set(needs) <= before
@@ -21,8 +25,8 @@ def test_every_stage_has_a_result_and_a_place_in_order() -> None:
 
 
 def test_every_flag_of_a_printed_command_is_one_that_the_verb_has(capsys: pytest.CaptureFixture[str]) -> None:
-    plan = Plan(Path("x"), max_steps=2, rate=Rate(1.0, "a test"))
-    for stage in list_stages(plan):
+    plan = Plan(Path("x"), rate=Rate(1.0, "a test"))
+    for stage in list_stages(plan, {**FULL, "pretrain": Share(None, 2.0), "dpo": Share(2, 0.5)}):
         for line in stage.command.split("\n"):
             words = line.split()[1:]
             verb = words[: 2 if words[0] in ("data", "tokenizer", "finetune", "align") else 1]
@@ -34,20 +38,55 @@ def test_every_flag_of_a_printed_command_is_one_that_the_verb_has(capsys: pytest
             assert flags <= set(re.findall(r"--[a-z-]+", shown)), line
 
 
-def test_a_stage_that_trains_names_the_run_that_it_makes_and_its_limits_are_the_plan_s() -> None:
-    plan = Plan(Path("x"), minutes=3.0, stories=123, rows=77, max_steps=2)
-    stages = {stage.name: stage for stage in list_stages(plan)}
-    assert {name for name, stage in stages.items() if stage.run} == {"pretrain", "spam", "instruct", "dpo"}
+def test_a_stage_that_trains_names_the_run_that_it_makes_and_its_limits_are_its_share() -> None:
+    plan = Plan(Path("x"), rows=77)
+    limits = {
+        name: Share(number, 3.0 + number) for number, name in enumerate(("pretrain", "spam", "instruct", "dpo"), 2)
+    }
+    stages = {stage.name: stage for stage in list_stages(plan, {**FULL, **limits, "stories": Share(123)})}
+    assert {name for name, stage in stages.items() if stage.run} == set(limits)
     assert " --count 123 " in stages["stories"].command
-    for name, minutes in {"pretrain": 3.0, **CAPS}.items():
+    for name, share in limits.items():
         assert stages[name].run == Path("x") / name
-        assert f" --max-steps 2 --max-minutes {minutes:g} --out x/{name}" in stages[name].command
+        assert f" --max-steps {share.amount} --max-minutes {share.minutes:g} --out x/{name}" in stages[name].command
         assert (" --count 77 " in stages[name].command) == (name != "pretrain")
 
 
+def test_a_stage_of_half_the_size_makes_half_the_rows() -> None:
+    half = {**FULL, "spam": Share(FULL["spam"].amount // 2)}  # type: ignore[operator]
+    commands = {stage.name: stage.command for stage in list_stages(Plan(Path("x")), half)}
+    assert "synth sms --count 4000 " in commands["spam"]
+    assert "synth instructions --count 20000 " in commands["instruct"]
+
+
+def test_models_that_are_left_out_are_asked_nothing() -> None:
+    plan = Plan(Path("x"))
+    left_out = plan.without({"instruct": "no time"})
+    assert left_out == {"instruct": "no time", "dpo": "skipped: it needs instruct, which is skipped"}
+    evaluate = next(stage for stage in list_stages(plan, FULL, left_out) if stage.name == "evaluate")
+    assert "x/pretrain" in evaluate.command
+    assert "x/instruct" not in evaluate.command
+
+
+@pytest.mark.parametrize(("first", "runs"), [(0, 2), (3, 2), (20, 1)])
+def test_a_stage_that_the_clock_ended_before_its_least_steps_goes_on_to_them_without_the_clock(
+    monkeypatch: pytest.MonkeyPatch, first: int, runs: int
+) -> None:
+    monkeypatch.setitem(module.WORK, "dpo", module.WORK["dpo"].at_most(20).exactly(20))
+    asked: list[tuple[int | None, float | None]] = []
+
+    def train(config: TrainConfig, options: RunOptions) -> dict[str, Any]:
+        asked.append((config.max_steps, options.max_minutes))
+        return {"result": {"steps": first if len(asked) == 1 else config.max_steps}}
+
+    found = module._train_enough(Plan(Path("x")), "dpo", Share(50, 0.2), TrainConfig(), train)
+    assert asked == [(50, 0.2), (20, None)][:runs]
+    assert found["result"]["steps"] == 20
+
+
 def test_data_that_stand_are_made_again_to_the_byte_and_a_tokenizer_that_stands_is_kept(tmp_path: Path) -> None:
-    plan = Plan(tmp_path, stories=150)
-    stories, tokenizer, data = list_stages(plan)[:3]
+    plan = Plan(tmp_path)
+    stories, tokenizer, data = list_stages(plan, {**FULL, "stories": Share(150)})[:3]
     first = stories.do()
     text = plan.place("stories.txt").read_bytes()
     assert first["bytes"] == len(text)
@@ -62,9 +101,3 @@ def test_data_that_stand_are_made_again_to_the_byte_and_a_tokenizer_that_stands_
     tokens = data.do()
     assert 0 < tokens["val"] < 0.1 * tokens["train"]
     assert all(plan.stands(stage.name) for stage in (stories, tokenizer, data))
-
-
-def test_the_whole_stays_below_six_minutes_on_two_cores() -> None:
-    plan = Plan(Path("x"))
-    capped = {**CAPS, "pretrain": plan.minutes}
-    assert sum(max(stage.seconds, 60 * capped.get(stage.name, 0)) for stage in list_stages(plan)) < 6 * 60

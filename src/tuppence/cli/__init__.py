@@ -19,6 +19,7 @@ from tuppence.core import console
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import out_of_memory
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
+from tuppence.core.threads import share_cores
 
 LIFE = (
     *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
@@ -81,6 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
     """
     prepare_streams()
+    share_cores()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,10 +81,24 @@ def finetune_classify(
     recipe = load_config(ClassifyConfig, config, over)
     run = options.run_options(max_minutes, budget, rate, resume, track)
     given = LabelledFiles(data, val, test, text_column, label_column, skip_bad_rows)
-    example = f"tuppence classify {out} 'You have WON a prize, call now'"
-    summary = options.train_and_tell(lambda: run_classify(base, given, out, recipe, run), out, json, example)
+    summary = options.train_and_tell(
+        lambda: run_classify(base, given, out, recipe, run), out, json, lambda: _next_command(out)
+    )
     if "evaluation" in summary and not json:
         _tell_test(summary["evaluation"]["classification"])
+
+
+def _next_command(out: Path) -> str:
+    """Asks the classifier about a text that it was not trained on; empty where there is none."""
+    from tuppence.core.console import opening
+    from tuppence.core.errors import TuppenceError
+    from tuppence.evaluation.classification import first_test_text
+
+    try:
+        text = opening(first_test_text(out), words=12).lstrip("-")
+    except (TuppenceError, OSError):
+        return ""
+    return f"tuppence classify {shlex.quote(str(out))} {shlex.quote(text)}" if text else ""
 
 
 def classify(

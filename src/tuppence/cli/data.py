@@ -84,6 +84,10 @@ def synth(
         typer.Option(min=1, help="How many: 20,000 stories, 5,000 sms, 6,000 instructions, 3,000 preferences."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another set.")] = 0,
+    plots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of stories: from how many plots, all if absent. Fewer are learned sooner."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,
 ) -> None:
@@ -97,7 +101,7 @@ def synth(
 
     \b
     Examples:
-      tuppence data synth stories --out stories.txt --count 5000
+      tuppence data synth stories --out stories.txt --count 5000 --plots 8
       tuppence data synth sms --out sms.tsv
       tuppence data synth instructions --out instructions.json --seed 1
       tuppence data synth preferences --out preferences.jsonl
@@ -111,7 +115,7 @@ def synth(
     count = count or made.count
     with console.progress(made.items) as bar:
         task = bar.add_task("writing", total=count)
-        written = write_set(made, out, count, seed, lambda: bar.advance(task))
+        written = write_set(made, out, count, seed, lambda: bar.advance(task), plots)
     if json:
         console.emit_json({"out": str(out), "documents": count, "bytes": written, "seed": seed})
         return

@@ -62,10 +62,15 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
     )
 
 
-def train_and_tell(train: Callable[[], dict[str, Any]], out: Path, json: bool, example: str) -> dict[str, Any]:
+def train_and_tell(
+    train: Callable[[], dict[str, Any]], out: Path, json: bool, example: str | Callable[[], str]
+) -> dict[str, Any]:
     """Trains, and tells the end of the run, for people or for programs; nothing on ranks but the first.
 
     A program learns of a run that a signal ended, too; people have read a line about it.
+
+    Args:
+        example: the command that people will want to type next; a function where it needs what the run left.
 
     Returns:
         What `train` did.
@@ -81,5 +86,6 @@ def train_and_tell(train: Callable[[], dict[str, Any]], out: Path, json: bool, e
     if summary and json:
         console.emit_json(summary)
     elif summary:
-        console.note(describe_result(out, summary, example), lines=True)
+        last = example if isinstance(example, str) else example()
+        console.note(describe_result(out, summary, last), lines=True)
     return summary

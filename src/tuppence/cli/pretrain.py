@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -50,5 +51,18 @@ def pretrain(
         lambda: run_pretraining(data, out, recipe, run),
         out,
         json,
-        f"tuppence generate {out} --prompt 'Once upon a time'",
+        lambda: _next_command(data, out),
     )
+
+
+def _next_command(data: Path, out: Path) -> str:
+    """Lets the model continue the opening of a text of its own kind; empty where the data are gone."""
+    from tuppence.core.console import opening
+    from tuppence.core.errors import TuppenceError
+    from tuppence.tasks.pretrain import held_out_text
+
+    try:
+        prompt = opening(held_out_text(data), words=4)
+    except (TuppenceError, OSError):
+        return ""
+    return f"tuppence generate {shlex.quote(str(out))} --prompt {shlex.quote(prompt)}"

@@ -19,8 +19,12 @@ def register(app: typer.Typer) -> None:
 
 def quickstart(
     out: Annotated[Path, typer.Option(help="Where to put everything.")] = Path("runs/quickstart"),
-    minutes: Annotated[float, typer.Option(min=0.05, help="How long to pretrain.")] = 2.1,
-    stories: Annotated[int, typer.Option(min=100, help="How many stories to make.")] = 20_000,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.05, help="How long to pretrain; what fits into five minutes if absent.")
+    ] = None,
+    stories: Annotated[
+        int | None, typer.Option(min=100, help="How many stories to make; up to 20,000 if absent.")
+    ] = None,
     rows: Annotated[
         int | None, typer.Option(min=100, help="The most messages, tasks and preferences to make; thousands if absent.")
     ] = None,
@@ -32,11 +36,13 @@ def quickstart(
     rate: options.HourlyRate = 0.0,
     json: options.Json = False,
 ) -> None:
-    """The whole life of a small model: under six minutes on two cores.
+    """The whole life of a small model: about five minutes on two quiet cores, at most ten on slower ones.
 
     Makes stories, learns a tokenizer, pretrains a GPT, finetunes it to tell spam and to follow instructions, aligns it
     with preferences, evaluates all of that, and tells it on one page: OUT/report.html. Every stage says which command
-    line does the same. Stopped at any point, the same command continues; a stage whose result stands is passed over.
+    line does the same. It measures the machine before it starts and again before every stage: where other programs use
+    the cores, stages have fewer rows and steps, and what does not fit is left out and named. Stopped at any point, the
+    same command continues; a stage whose result stands is passed over.
 
     \b
     Examples:

@@ -92,6 +92,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + "s" * (count != 1)
 
 
+def opening(text: str, words: int) -> str:
+    """The first words of a text on one line, for a command that a person may type.
+
+    Example:
+        >>> opening("One morning\\n\\nMara went out.", words=3)
+        'One morning Mara'
+    """
+    return " ".join(text.split()[:words])
+
+
 def read_stdin() -> str:
     """All of stdin as text, without a byte-order mark.
 

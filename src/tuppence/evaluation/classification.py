@@ -56,6 +56,12 @@ def write_splits(splits: Splits, folder: Path) -> None:
         files.write_text(folder / f"{name}.jsonl", "".join(lines))
 
 
+def first_test_text(run: Path) -> str:
+    """The first text of a run's test split; empty where there is none."""
+    rows = _split(run, PARTS[2])
+    return rows[0].text if rows else ""
+
+
 def classification(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
     """Scores a classifier on its test split, or on another file of labelled text.
 

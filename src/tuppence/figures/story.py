@@ -19,7 +19,7 @@ from tuppence.figures import story_sections as sections
 from tuppence.figures.record import finite, read_run
 from tuppence.figures.report import REPORT_NAME, duration
 from tuppence.figures.story_pieces import NAMES, picture
-from tuppence.figures.story_record import Story, number_at, read_story
+from tuppence.figures.story_record import Story, number_at, read_left_out, read_story
 from tuppence.figures.style import dollars_label
 
 
@@ -60,7 +60,9 @@ def _header(story: Story) -> str:
     size = story.runs["pretrain"].number("parameters") if "pretrain" in story.runs else None
     parts = [f"{size / 1e6:.1f}M parameters" if size else "", f"made in {duration(story.seconds)}"]
     line = " · ".join(part for part in parts if part)
-    return f'<header><h1>The life of a small model</h1><p class="muted">{page.text(line)}</p></header>'
+    missing = [f"{name}: {why}" for name, why in read_left_out(story.root).items() if name not in story.stages]
+    notes = "".join(f"<p>{page.text(one)}</p>" for one in missing)
+    return f'<header><h1>The life of a small model</h1><p class="muted">{page.text(line)}</p>{notes}</header>'
 
 
 def _headline(story: Story) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ from tuppence.core.errors import TuppenceError
 from tuppence.figures.record import RunRecord, finite, series
 
 RECORD_NAME = "story.json"
-"""What the quickstart keeps: {"version": 1, "stages": {name: {title, command, seconds, dollars, numbers}}}."""
+"""What the quickstart keeps: {"version": 1, "stages": {name: {title, command, seconds, dollars, numbers}}, "shares":
+{name: {amount, minutes, wish}}, "left_out": {name: why}}; older ones have stages alone."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,39 @@ class Story:
 
 def read_story(root: str | Path) -> dict[str, dict[str, Any]]:
     """The stages in ROOT/story.json; none where there is no such file, or it is damaged."""
-    content: Any = {}
-    with contextlib.suppress(TuppenceError):
-        content = files.read_json(Path(root) / RECORD_NAME)
-    stages = content.get("stages") if isinstance(content, dict) else None
-    found = stages if isinstance(stages, dict) else {}
+    found = _part(Path(root), "stages")
     return {
         name: one
         for name, one in found.items()
         if isinstance(one, dict) and finite(one.get("seconds")) is not None and isinstance(one.get("numbers"), dict)
     }
+
+
+def read_shares(root: Path) -> dict[str, dict[str, Any]]:
+    """How large each stage is to be, by ROOT/story.json: `amount` and `minutes`, each a number or None, and `wish`."""
+    return {
+        name: {"amount": one.get("amount"), "minutes": one.get("minutes"), "wish": one.get("wish")}
+        for name, one in _part(root, "shares").items()
+        if isinstance(one, dict) and all(_absent_or_positive(one.get(key)) for key in ("amount", "minutes"))
+    }
+
+
+def read_left_out(root: Path) -> dict[str, str]:
+    """Stages that were not done, and why, by ROOT/story.json."""
+    return {name: str(why) for name, why in _part(root, "left_out").items()}
+
+
+def _part(root: Path, name: str) -> dict[str, Any]:
+    content: Any = {}
+    with contextlib.suppress(TuppenceError):
+        content = files.read_json(root / RECORD_NAME)
+    part = content.get(name) if isinstance(content, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _absent_or_positive(value: Any) -> bool:
+    number = finite(value)
+    return value is None or (number is not None and number > 0)
 
 
 def number_at(scores: Mapping[str, Any], *keys: str) -> float | None:

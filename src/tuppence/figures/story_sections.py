@@ -53,6 +53,8 @@ def pretraining(story: Story) -> Iterator[str]:
         yield page.sample(str(early.get("prompt") or ""), str(early["text"]).removeprefix(str(early.get("prompt"))))
     yield "<h3>at the end</h3>"
     yield page.sample(prompt, str(numbers.get("sample") or "").removeprefix(prompt))
+    if copies := numbers.get("copied"):
+        yield f'<p class="muted">{page.text(copies)}</p>'
     yield link(story, "pretrain")
 
 

@@ -1,14 +1,16 @@
 """Goes through the stages of the quickstart, passes over what stands, and keeps the record that the report tells from.
 
-ROOT/story.json has, stage by stage, the command, the time and what was found; it is written after every stage. A stage
-is passed over where it stands there with the same command, its result exists, and nothing it needs was done anew.
+ROOT/story.json has, stage by stage, how large it is, the command, the time and what was found; it is written before and
+after every stage. A stage is passed over where it stands there as wished, its result exists, and nothing it
+needs was done anew. Before each stage, `pace` sizes those that are left by what the machine does now.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from typing import Any
 
 from tuppence.core import files
@@ -16,21 +18,30 @@ from tuppence.core.console import note
 from tuppence.core.errors import InputError
 from tuppence.cost.ledger import read_attempts
 from tuppence.figures.report import duration
-from tuppence.figures.story_record import RECORD_NAME, read_story
+from tuppence.figures.story_record import RECORD_NAME, read_shares, read_story
 from tuppence.figures.style import dollars_label
 from tuppence.quickstart import STAGES
-from tuppence.quickstart.plan import Plan
+from tuppence.quickstart.pace import MOST_SECONDS, WORK, Pace
+from tuppence.quickstart.plan import FULL, READ_BY, ROWS, Plan, Share
+from tuppence.quickstart.probe import seconds_of_a_step
 from tuppence.quickstart.stages import Stage, list_stages
 
 Record = dict[str, dict[str, Any]]
 """Stage → what story.json says of it."""
+
+SLOW = 1.25
+"""From this slowness on it is said."""
+
+RESIZED = set(STAGES) - {"tokenizer", "data", "report"}
+"""Stages whose size is told; `tokenizer` and `data` have that of `stories`."""
 
 
 def quickstart(plan: Plan) -> dict[str, Any]:
     """Lives the whole life of a small model below `plan.root`, or goes on with it.
 
     Returns:
-        Stage → its numbers, for those that are done; `out`, and `seconds` over all stages and attempts.
+        Stage → its numbers, for those that are done; `out`, `left_out` (stage → why), and `seconds` over all stages and
+        attempts.
 
     Raises:
         InputError: a stage to skip is unknown, or the folder was begun with other data.
@@ -38,66 +49,201 @@ def quickstart(plan: Plan) -> dict[str, Any]:
     """
     _check_names(plan.skip)
     record: Record = dict(read_story(plan.root))
-    stages, left_out = list_stages(plan), plan.left_out
-    _refuse_other_data(plan, stages, record)
-    _announce(plan, [one for one in stages if one.name not in left_out and not _stands(plan, one, record, set())])
-    anew: set[str] = set()
-    for number, stage in enumerate(stages, start=1):
-        note("")
-        note(f"[{number}/{len(stages)}] {stage.title}")
-        if stage.name in left_out:
-            note(f"      {left_out[stage.name]}")
-        elif _stands(plan, stage, record, anew):
-            note("      stands already")
+    _refuse_other_data(plan, record)
+    return _Life(plan, record).live()
+
+
+class _Life:
+    """One pass through all stages."""
+
+    def __init__(self, plan: Plan, record: Record) -> None:
+        self.plan, self.record = plan, record
+        self.reasons = dict.fromkeys(plan.skip, "skipped, as asked")
+        self.to_do = self._what_is_to_do()
+        self.decided = _kept_shares(plan, record)
+
+    def live(self) -> dict[str, Any]:
+        plan = self.plan
+        pace = None
+        if self.to_do:
+            pace = Pace(self._works(), seconds_of_a_step, time.monotonic, MOST_SECONDS + 60 * (plan.minutes or 0))
+            self._announce(pace)
         else:
-            record[stage.name] = _do(plan, stage)
-            anew.add(stage.name)
-            files.write_json(plan.root / RECORD_NAME, {"version": 1, "stages": record})
-    seconds = sum(one["seconds"] for one in record.values())
-    note("")
-    note(f"the whole took {duration(seconds)}{_price(plan, seconds)}")
-    found = {name: record[name]["numbers"] for name in STAGES if name in record}
-    return {"out": str(plan.root), **found, "seconds": seconds}
+            note(f"{plan.root}: everything stands already")
+        for number, name in enumerate(STAGES, start=1):
+            reason = self.left_out.get(name)
+            if pace is not None and name in self.to_do and reason is None:
+                self._size(name, pace)
+                reason = self.left_out.get(name)
+            stage = self._stage(name)
+            note("")
+            note(f"[{number}/{len(STAGES)}] {stage.title}")
+            if reason is not None:
+                note(f"      {reason}")
+            elif name not in self.to_do:
+                note("      stands already")
+            else:
+                assert pace is not None
+                self._do(stage, pace)
+        return self._told()
+
+    @property
+    def shares(self) -> dict[str, Share]:
+        return {**FULL, **self.decided}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        return self.plan.without(self.reasons)
+
+    def _stage(self, name: str) -> Stage:
+        return next(one for one in list_stages(self.plan, self.shares, self.left_out) if one.name == name)
+
+    # ---- what is to do, and how much of it -------------------------------------------------------------------
+
+    def _what_is_to_do(self) -> list[str]:
+        """Stages that do not stand as wished, on what stands now; skipped ones are none."""
+        anew: list[str] = []
+        for name in STAGES:
+            needs = set(STAGES) if name in ("evaluate", "report") else set(STAGES[name])
+            if name not in self.left_out and (needs & set(anew) or not self._stands(name)):
+                anew.append(name)
+        return anew
+
+    def _stands(self, name: str) -> bool:
+        kept = self.record.get(name)
+        if kept is None or not self.plan.stands(name):
+            return False
+        return bool(kept.get("wish", self.plan.wish(name)) == self.plan.wish(name))  # older records have none
+
+    def _works(self) -> dict[str, Any]:
+        """The work that is left; of what was begun before, as much as was planned then."""
+        works = self.plan.works(self.to_do)
+        for name in works.keys() & self.decided.keys():
+            amount = self.decided[name].amount
+            if amount is not None:
+                works[name] = works[name].exactly(amount)
+        return works
+
+    def _leave_out(self, name: str, pace: Pace) -> None:
+        """Leaves a stage out if it does not fit, and with it what needs it."""
+        if name in pace.sizes().left_out:
+            self.reasons[name] = (
+                f"left out: at this speed ({pace.slowness:.1f} times slower than a quiet machine) there is no time to"
+                " train it; the same command does it later"
+            )
+        pace.skip([one for one in self.left_out if one in pace.works])
+
+    def _size(self, name: str, pace: Pace) -> None:
+        """Decides how much of a stage is done, unless that was decided before."""
+        self._leave_out(name, pace)
+        if name in self.left_out or name in self.decided:
+            return
+        if name == "pretrain" and self.plan.minutes is not None:
+            self.decided[name] = Share(self.plan.max_steps, self.plan.minutes)
+        else:
+            sizes, unit = pace.sizes(), WORK[name].unit
+            timed = unit == "steps" and self.plan.max_steps is None
+            minutes = round(pace.limit(name, sizes) / 60, 2) if timed else None
+            self.decided[name] = Share(sizes.amounts[name], minutes)
+            if unit == "stories":
+                for same in pace.works.keys() & {"tokenizer", "data"}:
+                    pace.works[same] = pace.works[same].exactly(sizes.amounts[name])
+        self._write()
+
+    # ---- doing it --------------------------------------------------------------------------------------------
+
+    def _do(self, stage: Stage, pace: Pace) -> None:
+        """Does a stage, and writes down what came of it."""
+        plan, share, work = self.plan, self.shares[stage.name], WORK[stage.name]
+        fixed = plan.max_steps if work.unit == "steps" else plan.stories
+        if share.amount is not None and share.amount < work.most and fixed is None and stage.name in RESIZED:
+            note(f"      {share.amount:,} of {work.most:,} {work.unit}: that is what fits into the time")
+        note("      $ " + stage.command.replace("\n", "\n      $ "), lines=True)
+        started = time.monotonic()
+        numbers = stage.do()
+        seconds = own_seconds = time.monotonic() - started
+        if stage.run is not None:  # attempts that were killed count, too
+            seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(stage.run / "ledger.jsonl")))
+        note(f"      {duration(seconds)}")
+        dollars = seconds / 3600 * plan.rate.dollars_per_hour
+        self.record[stage.name] = {
+            "title": stage.title,
+            "command": stage.command,
+            "wish": plan.wish(stage.name),
+            "seconds": round(seconds, 1),
+            "dollars": round(dollars, 6),
+            "numbers": numbers,
+        }
+        self._write()
+        if stage.name in pace.works:
+            pace.done(stage.name, _amount_done(numbers, share), own_seconds)
+
+    def _write(self) -> None:
+        plan = self.plan
+        shares = {name: {**vars(share), "wish": plan.wish(name)} for name, share in self.decided.items()}
+        content = {"version": 1, "stages": self.record, "shares": shares, "left_out": self.left_out}
+        files.write_json(self.plan.root / RECORD_NAME, content)
+
+    # ---- telling ---------------------------------------------------------------------------------------------
+
+    def _announce(self, pace: Pace) -> None:
+        """What is about to happen, and how long it takes, before it starts."""
+        plan, sizes = self.plan, pace.sizes()
+        seconds = sizes.total + 60 * (plan.minutes or 0) * ("pretrain" in self.to_do)
+        names = ", ".join(name for name in self.to_do if name not in self.left_out)
+        note(f"{names}: about {duration(seconds)} on this machine{_price(plan, seconds)}")
+        if pace.slowness >= SLOW:
+            short = any(amount < pace.works[name].most for name, amount in sizes.amounts.items())
+            shorter = "; stages are shorter than on a quiet machine" if short else ""
+            note(f"it is {pace.slowness:.1f} times slower than a quiet one with two cores{shorter}")
+
+    def _told(self) -> dict[str, Any]:
+        plan, record, left_out = self.plan, self.record, self.left_out
+        seconds = sum(one["seconds"] for one in record.values())
+        note("")
+        note(f"the whole took {duration(seconds)}{_price(plan, seconds)}")
+        missing = [name for name in left_out if name not in plan.skip and not plan.stands(name)]
+        if missing:
+            note(f"not done: {', '.join(missing)}")
+        found = {name: record[name]["numbers"] for name in STAGES if name in record}
+        told = {"left_out": {name: left_out[name] for name in missing}} if missing else {}
+        return {"out": str(plan.root), **found, **told, "seconds": seconds}
 
 
-def _do(plan: Plan, stage: Stage) -> dict[str, Any]:
-    """Does a stage; returns what the record says of it."""
-    note("      $ " + stage.command.replace("\n", "\n      $ "), lines=True)
-    started = time.monotonic()
-    numbers = stage.do()
-    seconds = time.monotonic() - started
-    if stage.run is not None:  # attempts that were killed count, too
-        seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(stage.run / "ledger.jsonl")))
-    note(f"      {duration(seconds)}")
-    dollars = seconds / 3600 * plan.rate.dollars_per_hour
-    return {
-        "title": stage.title,
-        "command": stage.command,
-        "seconds": round(seconds, 1),
-        "dollars": round(dollars, 6),
-        "numbers": numbers,
-    }
+def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
+    """Units that a stage did: its steps, where the clock ended it before."""
+    result = numbers.get("result")
+    if isinstance(result, Mapping) and isinstance(result.get("steps"), int):
+        return int(result["steps"])
+    return share.amount or 0
 
 
-def _stands(plan: Plan, stage: Stage, record: Record, anew: Set[str]) -> bool:
-    """Whether a stage need not be done: it was, in the same way, on what stands now."""
-    kept = record.get(stage.name)
-    if kept is None or kept.get("command") != stage.command or not plan.stands(stage.name):
-        return False
-    looks_at_all = stage.name in ("evaluate", "report")
-    return not (anew if looks_at_all else anew & set(STAGES[stage.name]))
+def _kept_shares(plan: Plan, record: Record) -> dict[str, Share]:
+    """Sizes that were decided before, of stages whose wish is still the same."""
+    shares = {}
+    for name, kept in read_shares(plan.root).items():
+        if name in STAGES and kept.get("wish") == plan.wish(name):
+            amount = kept["amount"]
+            shares[name] = Share(None if amount is None else int(amount), kept["minutes"])
+    stories = record.get("stories", {}).get("numbers", {}).get("stories")
+    if isinstance(stories, int):
+        shares |= {name: Share(stories) for name in ("stories", "tokenizer", "data")}
+    return shares
 
 
-def _refuse_other_data(plan: Plan, stages: Sequence[Stage], record: Mapping[str, Mapping[str, Any]]) -> None:
+def _refuse_other_data(plan: Plan, record: Mapping[str, Mapping[str, Any]]) -> None:
     """Models that stand were trained on what stands: it is not replaced by something else."""
-    for stage in stages:
-        before = str(record.get(stage.name, {}).get("command", stage.command))
-        for was, now in zip(before.split("\n"), stage.command.split("\n"), strict=False):
-            if was != now and now.startswith("tuppence data synth") and plan.stands(stage.name):
-                raise InputError(
-                    f"{plan.root} was begun with '{was}', and now it is '{now}'",
-                    "give the same --stories and --rows, or choose another --out",
-                )
+    asked_for = {"stories": plan.stories}
+    if plan.rows is not None:
+        asked_for |= {stage: min(plan.rows, ROWS[name]) for name, stage in READ_BY.items()}
+    for name, asked in asked_for.items():
+        before = str(record.get(name, {}).get("command", "")).partition("\n")[0]
+        made = re.search(r"^tuppence data synth \w+ --count (\d+)", before)
+        if asked is not None and made and int(made[1]) != asked and plan.stands(name):
+            raise InputError(
+                f"{plan.root} was begun with '{before}', and now it is --count {asked}",
+                "give the same --stories and --rows, or choose another --out",
+            )
 
 
 def _check_names(skip: Set[str]) -> None:
@@ -105,17 +251,6 @@ def _check_names(skip: Set[str]) -> None:
         near = difflib.get_close_matches(name, STAGES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"stages: {', '.join(STAGES)}"
         raise InputError(f"there is no stage {name!r} to skip", hint)
-
-
-def _announce(plan: Plan, stages: Sequence[Stage]) -> None:
-    """What is about to happen, and how long it takes, before it starts."""
-    if not stages:
-        note(f"{plan.root}: everything stands already")
-        return
-    seconds = sum(stage.seconds for stage in stages)
-    most = " at most" if plan.max_steps is not None else ""
-    names = ", ".join(stage.name for stage in stages)
-    note(f"{names}: about {duration(seconds)}{most} on two quiet cores{_price(plan, seconds)}")
 
 
 def _price(plan: Plan, seconds: float) -> str:

@@ -22,55 +22,56 @@ from tuppence.tasks.answers import greedy_answers, shown_prompts
 from tuppence.tasks.instruct import HELD_OUT
 from tuppence.tokenizer import Tokenizer
 
-SCORED_TOKENS, ANSWER_TOKENS, ASKED = 30_000, 40, 600
+SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that both grow alike
 SHOWN_TASKS = 8
 
 
-def command(root: Path, runs: Sequence[Path]) -> str:
-    """The command line that finds the same numbers."""
-    tasks, settings = _what(root, runs)
+def command(root: Path, runs: Sequence[Path], asked: int) -> str:
+    """The command line that finds the same numbers, with so many questions."""
+    tasks, settings = _what(root, runs, asked)
     data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
-    limits = f" --max-tokens {SCORED_TOKENS} --limit {ASKED} --answer-tokens {ANSWER_TOKENS}"
+    limits = f" --max-tokens {settings.max_tokens} --limit {asked} --answer-tokens {ANSWER_TOKENS}"
     return f"tuppence evaluate {' '.join(map(str, runs))} --tasks {','.join(tasks)}{data}{limits}"
 
 
-def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int) -> dict[str, Any]:
+def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, asked: int) -> dict[str, Any]:
     """Evaluates language models.
 
     Args:
         root: the quickstart's folder.
         runs: theirs, the base first.
         made, seed: how many instructions were made, and from which seed; tells the kind of each task.
+        asked: how many held-out tasks each model answers, at most.
 
     Returns:
         What `evaluate_several` gives; and `kinds`, `answers` and `preferences` where there is an instruction model.
     """
-    tasks, settings = _what(root, runs)
+    tasks, settings = _what(root, runs, asked)
     found = evaluate_several(runs, tasks, settings)
     for name, numbers in found["runs"].items():
         exact = f", exact match {numbers['exact_match']['accuracy']:.1%}" if "exact_match" in numbers else ""
         note(f"      {name}: perplexity {numbers['perplexity']['perplexity']:.2f}{exact}")
     if "exact_match" in tasks:
-        rows = _answered(root, [run.name for run in runs], made, seed)
+        rows = _answered(root, [run.name for run in runs], made, seed, asked)
         found |= {"kinds": _by_kind(rows), "answers": _first_of_each_kind(rows)}
     if root / "dpo" in runs:
         found["preferences"] = _answers_to_preferences(root, runs)
     return found
 
 
-def _what(root: Path, runs: Sequence[Path]) -> tuple[list[str], Settings]:
+def _what(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Settings]:
     """Tasks and settings: exact match only where instructions were held out."""
     data = {"perplexity": str(root / "data")}
     if root / "instruct" in runs:
         data["exact_match"] = str(root / "instruct" / HELD_OUT)
-    settings = Settings(task_data=data, max_tokens=SCORED_TOKENS, limit=ASKED, answer_tokens=ANSWER_TOKENS)
+    settings = Settings(task_data=data, max_tokens=SCORED_TOKENS * asked, limit=asked, answer_tokens=ANSWER_TOKENS)
     return list(data), settings
 
 
-def _answered(root: Path, names: Sequence[str], made: int, seed: int) -> list[dict[str, Any]]:
+def _answered(root: Path, names: Sequence[str], made: int, seed: int, limit: int) -> list[dict[str, Any]]:
     """The held-out tasks with their kind, and each model's answer."""
     kinds = {_joined(task.instruction, task.input): task.kind for task in iter_instructions(made, seed)}
-    asked = read_asked(str(root / "instruct" / HELD_OUT), ASKED).rows
+    asked = read_asked(str(root / "instruct" / HELD_OUT), limit).rows
     answers: dict[str, dict[int, str]] = {}
     for name in names:
         log = read_json_lines(root / name / ROWS_FOLDER / "exact_match.jsonl")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
+from tuppence.quickstart.pace import WORK, Work
 from tuppence.tasks.job import RunOptions
 from tuppence.training.config import TrainConfig
 
-STORIES = 20_000
 ROWS = {"sms": 8_000, "instructions": 20_000, "preferences": 3_000}
+"""Rows of a set where the stage that reads it has its full size; fewer where it is smaller."""
+
+READ_BY = {"sms": "spam", "instructions": "instruct", "preferences": "dpo"}
+"""Set → the stage that reads it."""
+
+FEWEST_ROWS = 100
+
 LANGUAGE_MODELS = ("pretrain", "instruct", "dpo")
 """Stages that make one, in the order in which one comes from the other."""
 
@@ -28,8 +37,22 @@ RESULTS = {
 }
 """What stands below the root once a stage is done."""
 
-CAPS = {"spam": 0.8, "instruct": 1.75, "dpo": 0.5}
-"""Minutes that a finetune may take, where its steps do not end it before: the whole stays below six."""
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a stage is done.
+
+    Attributes:
+        amount: stories, steps or questions (`pace.WORK`); None: as many steps as the minutes allow.
+        minutes: after which a training stage ends by the clock; None: when its steps are made.
+    """
+
+    amount: int | None
+    minutes: float | None = None
+
+
+FULL = {name: Share(work.most) for name, work in WORK.items()}
+"""Every stage as on a quiet machine."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +61,46 @@ class Plan:
 
     Attributes:
         root: the folder for everything.
-        minutes: how long to pretrain.
-        stories: how many stories to make.
-        rows: the most rows of each of the other sets; None: as many as `ROWS` says.
+        minutes: how long to pretrain; None: as long as fits.
+        stories: how many stories to make; None: as many as fit.
+        rows: the most rows of each of the other sets; None: as many as fit, up to `ROWS`.
         max_steps: the most steps of each training stage.
         rate: what an hour of this machine costs.
         skip: names of stages.
     """
 
     root: Path
-    minutes: float = 2.1
-    stories: int = STORIES
+    minutes: float | None = None
+    stories: int | None = None
     rows: int | None = None
     max_steps: int | None = None
     rate: Rate = field(default_factory=Rate)
     skip: frozenset[str] = frozenset()
 
-    def count(self, name: str) -> int:
-        """How many rows of a set to make."""
-        return ROWS[name] if self.rows is None else min(self.rows, ROWS[name])
+    def count(self, name: str, share: Share) -> int:
+        """How many rows of a set to make, for a stage of that size."""
+        most = WORK[READ_BY[name]].most
+        fitting = max(FEWEST_ROWS, ROWS[name] * (share.amount or most) // most)
+        return min(fitting, ROWS[name]) if self.rows is None else min(self.rows, ROWS[name])
+
+    def works(self, names: Collection[str]) -> dict[str, Work]:
+        """What those stages are sized in, within what was chosen; pretraining is absent where it has minutes."""
+        works = {name: work for name, work in WORK.items() if name in names}
+        for name, work in works.items():
+            if work.unit == "stories" and self.stories is not None:
+                works[name] = work.exactly(self.stories)
+            if work.unit == "steps" and self.max_steps is not None:
+                works[name] = work.at_most(self.max_steps)
+        if self.minutes is not None:
+            works.pop("pretrain", None)
+        return works
+
+    def wish(self, name: str) -> dict[str, Any]:
+        """What was chosen about how a stage trains: where that is another, the stage is done anew."""
+        chosen: dict[str, Any] = {"max_steps": self.max_steps} if WORK[name].unit == "steps" else {}
+        if name == "pretrain":
+            chosen["minutes"] = self.minutes
+        return {key: value for key, value in chosen.items() if value is not None}
 
     def place(self, name: str) -> Path:
         """A file or folder of the quickstart."""
@@ -69,37 +113,34 @@ class Plan:
     @property
     def left_out(self) -> dict[str, str]:
         """Stages that are not done, and why: they are skipped, or need one that is and that left no result before."""
+        return self.without(dict.fromkeys(self.skip, "skipped, as asked"))
+
+    def without(self, reasons: Mapping[str, str]) -> dict[str, str]:
+        """Stages that are not done where those are not, in order, and why."""
         why: dict[str, str] = {}
         for name, needs in STAGES.items():
             missing = [need for need in needs if need in why and not self.stands(need)]
-            if name in self.skip:
-                why[name] = "skipped, as asked"
+            if name in reasons:
+                why[name] = reasons[name]
             elif missing:
                 why[name] = f"skipped: it needs {missing[0]}, which is skipped"
         return why
 
-    @property
-    def models(self) -> list[Path]:
+    def models(self, left_out: Mapping[str, str]) -> list[Path]:
         """The runs of language models that there are once the training stages are done."""
-        return [self.root / name for name in LANGUAGE_MODELS if name not in self.left_out or self.stands(name)]
+        return [self.root / name for name in LANGUAGE_MODELS if name not in left_out or self.stands(name)]
 
-    def train(self, train: TrainConfig) -> TrainConfig:
-        """A recipe's section, with the limit of steps on top where it is the lower one."""
-        lower = self._lower_limit(train)
-        return train if lower is None else train.model_copy(update={"max_steps": lower})
+    def train(self, train: TrainConfig, share: Share) -> TrainConfig:
+        """A recipe's section, with the steps of this quickstart."""
+        return train if share.amount is None else train.model_copy(update={"max_steps": share.amount})
 
-    def limits(self, train: TrainConfig, minutes: float) -> str:
-        """The flags of a training verb that this plan comes to."""
-        lower = self._lower_limit(train)
-        steps = "" if lower is None else f" --max-steps {lower}"
+    def limits(self, share: Share) -> str:
+        """The flags of a training verb that this comes to."""
+        steps = "" if share.amount is None else f" --max-steps {share.amount}"
+        minutes = "" if share.minutes is None else f" --max-minutes {share.minutes:g}"
         rate = f" --rate {self.rate.dollars_per_hour:g}" if self.rate.dollars_per_hour else ""
-        return f"{steps} --max-minutes {minutes:g}{rate}"
+        return f"{steps}{minutes}{rate}"
 
-    def options(self, minutes: float) -> RunOptions:
+    def options(self, share: Share) -> RunOptions:
         """The same for Python."""
-        return RunOptions(max_minutes=minutes, rate=self.rate)
-
-    def _lower_limit(self, train: TrainConfig) -> int | None:
-        if self.max_steps is None or (train.max_steps or self.max_steps) < self.max_steps:
-            return None
-        return self.max_steps
+        return RunOptions(max_minutes=share.minutes, rate=self.rate)

@@ -6,6 +6,8 @@ besides. Pretraining ends by the clock.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tuppence.tasks.classify import ClassifyChoice, ClassifyConfig
 from tuppence.tasks.dpo import DPOChoice, DPOConfig
 from tuppence.tasks.finetune import LoRAChoice
@@ -14,6 +16,9 @@ from tuppence.tasks.pretrain import ModelChoice, PretrainConfig
 from tuppence.training.config import TrainConfig
 
 PROMPT = "One morning"
+
+STORY: dict[str, Any] = {"max_tokens": 180, "temperature": 0.4, "seed": 1}
+"""How the story at the end is drawn; `benchmarks/stories.py` compares others."""
 
 PRETRAIN = PretrainConfig(
     model=ModelChoice(preset="nano"),

@@ -1,40 +1,49 @@
 """What each stage of the quickstart does. Every one calls what a verb calls, and says which command line it was.
 
-A stage does not know whether it is needed: `life` passes over what stands already. Training stages are safe to call
-again at any time, as their verbs are: a finished run is left as it is, an unfinished one goes on.
+A stage does not know whether it is needed, nor how large it should be: `life` passes over what stands already, and
+`pace` sizes the rest. Training stages are safe to call again at any time, as their verbs are: a finished run is left as
+it is, an unfinished one goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tuppence.core.console import note
+from tuppence.core.console import counted, note
 from tuppence.core.rundir import RunDir
 from tuppence.data.prepare import prepare
+from tuppence.data.shards import TokenShards, read_index
 from tuppence.data.sources import iter_texts
 from tuppence.data.synthetic import iter_stories
 from tuppence.data.synthetic.sets import SETS, write_set
+from tuppence.evaluation.copied import copied, describe_copied
 from tuppence.figures.report import write_report
 from tuppence.figures.story import write_story
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model
 from tuppence.quickstart import measure
-from tuppence.quickstart.plan import CAPS, Plan
-from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, PROMPT, SPAM
+from tuppence.quickstart.pace import WORK
+from tuppence.quickstart.plan import READ_BY, Plan, Share
+from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, PROMPT, SPAM, STORY
 from tuppence.tasks.classify import LabelledFiles, run_classify
+from tuppence.tasks.classify import measure as measure_classifier
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
+from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pretrain import run_pretraining
 from tuppence.tokenizer import Tokenizer, train_tokenizer
+from tuppence.training.config import TrainConfig
 
 Numbers: TypeAlias = dict[str, Any]
 """What a stage found: plain values ready for JSON."""
 
-SEED, VOCABULARY = 0, 4096
-STORY = {"max_tokens": 180, "temperature": 0.7, "seed": 1}
+Shares: TypeAlias = Mapping[str, Share]
+"""How much of each stage is done, by its name."""
+
+SEED, VOCABULARY, PLOTS, UNSEEN_TOKENS = 0, 4096, 8, 1_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,6 @@ class Stage:
         name: one of `quickstart.STAGES`.
         title: what it does, for people.
         command: the command line that does the same.
-        seconds: about how long it takes on two quiet cores.
         do: does it.
         run: the run folder that it makes, if it makes one.
     """
@@ -53,44 +61,48 @@ class Stage:
     name: str
     title: str
     command: str
-    seconds: float
     do: Callable[[], Numbers]
     run: Path | None = None
 
 
-def list_stages(plan: Plan) -> list[Stage]:
-    """All stages, in order."""
-    return [*_data_stages(plan), *_training_stages(plan), *_last_stages(plan)]
+def list_stages(plan: Plan, shares: Shares, left_out: Mapping[str, str] | None = None) -> list[Stage]:
+    """All stages, in order.
+
+    Args:
+        plan: what was chosen.
+        shares: how much of each.
+        left_out: stages that are not done; by default those that the plan skips.
+    """
+    models = plan.models(plan.left_out if left_out is None else left_out)
+    return [*_data_stages(plan, shares), *_training_stages(plan, shares), *_last_stages(plan, shares, models)]
 
 
-def _data_stages(plan: Plan) -> list[Stage]:
+def _data_stages(plan: Plan, shares: Shares) -> list[Stage]:
     stories, tokenizer, data = plan.place("stories.txt"), plan.place("tokenizer"), plan.place("data")
+    count = shares["stories"].amount or WORK["stories"].most
     return [
         Stage(
             "stories",
-            f"Make {plan.stories:,} short stories to learn from",
-            f"tuppence data synth stories --count {plan.stories} --out {stories}",
-            6,
-            lambda: _make_stories(plan),
+            f"Make {count:,} short stories to learn from",
+            f"tuppence data synth stories --count {count} --plots {PLOTS} --out {stories}",
+            lambda: _make_stories(plan, count),
         ),
         Stage(
             "tokenizer",
             "Learn a tokenizer from them",
             f"tuppence tokenizer train {stories} --vocab-size {VOCABULARY} --out {tokenizer}",
-            2,
             lambda: _learn_tokenizer(plan),
         ),
         Stage(
             "data",
             "Turn the stories into tokens, some held out",
             f"tuppence data prepare {stories} --tokenizer {tokenizer} --val-fraction 0.02 --out {data}",
-            3,
             lambda: _prepare(plan),
         ),
     ]
 
 
-def _training_stages(plan: Plan) -> list[Stage]:
+def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
     pretrain, spam, instruct, dpo = (plan.place(name) for name in ("pretrain", "spam", "instruct", "dpo"))
     written = " ".join(f"--{key.replace('_', '-')} {value:g}" for key, value in STORY.items())
     return [
@@ -98,62 +110,58 @@ def _training_stages(plan: Plan) -> list[Stage]:
             "pretrain",
             "Pretrain a GPT on them, and let it write",
             f"tuppence pretrain --data {plan.place('data')} --config configs/quickstart.yaml"
-            f"{plan.limits(PRETRAIN.train, plan.minutes)} --out {pretrain}\n"
+            f"{plan.limits(shares['pretrain'])} --out {pretrain}\n"
             f"tuppence generate {pretrain} --prompt '{PROMPT}' {written}",
-            plan.minutes * 60 + 4,
-            lambda: _pretrain(plan),
+            lambda: _pretrain(plan, shares["pretrain"]),
             pretrain,
         ),
         Stage(
             "spam",
             "Finetune it to tell spam from other messages",
-            f"{_synth(plan, 'sms', 'sms.tsv')}\n"
+            f"{_synth(plan, shares, 'sms', 'sms.tsv')}\n"
             f"tuppence finetune classify --base {pretrain} --data {plan.place('sms.tsv')}"
-            f" --config configs/quickstart-spam.yaml{plan.limits(SPAM.train, CAPS['spam'])}"
+            f" --config configs/quickstart-spam.yaml{plan.limits(shares['spam'])}"
             f" --out {spam}",
-            40,
-            lambda: _spam(plan),
+            lambda: _spam(plan, shares["spam"]),
             spam,
         ),
         Stage(
             "instruct",
             "Teach it to follow instructions, with LoRA",
-            f"{_synth(plan, 'instructions', 'instructions.json')}\n"
+            f"{_synth(plan, shares, 'instructions', 'instructions.json')}\n"
             f"tuppence finetune instruct --base {pretrain} --data {plan.place('instructions.json')}"
-            f" --config configs/quickstart-instruct.yaml{plan.limits(INSTRUCT.train, CAPS['instruct'])}"
+            f" --config configs/quickstart-instruct.yaml{plan.limits(shares['instruct'])}"
             f" --out {instruct}",
-            95,
-            lambda: _instruct(plan),
+            lambda: _instruct(plan, shares["instruct"]),
             instruct,
         ),
         Stage(
             "dpo",
             "Align it with preferences, by DPO",
-            f"{_synth(plan, 'preferences', 'preferences.json')}\n"
+            f"{_synth(plan, shares, 'preferences', 'preferences.json')}\n"
             f"tuppence align dpo --base {instruct} --data {plan.place('preferences.json')}"
-            f" --config configs/quickstart-dpo.yaml{plan.limits(DPO.train, CAPS['dpo'])}"
+            f" --config configs/quickstart-dpo.yaml{plan.limits(shares['dpo'])}"
             f" --out {dpo}",
-            20,
-            lambda: _dpo(plan),
+            lambda: _dpo(plan, shares["dpo"]),
             dpo,
         ),
     ]
 
 
-def _last_stages(plan: Plan) -> list[Stage]:
+def _last_stages(plan: Plan, shares: Shares, models: list[Path]) -> list[Stage]:
+    asked = shares["evaluate"].amount or WORK["evaluate"].most
+    made = plan.count("instructions", shares["instruct"])
     return [
         Stage(
             "evaluate",
-            "Ask base, instruction and DPO model the same held-out questions",
-            measure.command(plan.root, plan.models),
-            15,
-            lambda: measure.evaluate_models(plan.root, plan.models, plan.count("instructions"), SEED),
+            f"Ask {', '.join(model.name for model in models)} the same held-out questions",
+            measure.command(plan.root, models, asked),
+            lambda: measure.evaluate_models(plan.root, models, made, SEED, asked),
         ),
         Stage(
             "report",
             "Tell the whole life on one page",
             f"tuppence report {plan.root}",
-            8,
             lambda: _report(plan),
         ),
     ]
@@ -162,12 +170,12 @@ def _last_stages(plan: Plan) -> list[Stage]:
 # ---- what they do ------------------------------------------------------------------------------------------------
 
 
-def _make_stories(plan: Plan) -> Numbers:
+def _make_stories(plan: Plan, count: int) -> Numbers:
     path = plan.place("stories.txt")
-    size = write_set(SETS["stories"], path, plan.stories, SEED)
-    sample = next(iter_stories(1, SEED))
+    size = write_set(SETS["stories"], path, count, SEED, plots=PLOTS)
+    sample = next(iter_stories(1, SEED, PLOTS))
     note(_indented(sample), lines=True)
-    return {"stories": plan.stories, "bytes": size, "sample": sample}
+    return {"stories": count, "bytes": size, "sample": sample}
 
 
 def _learn_tokenizer(plan: Plan) -> Numbers:
@@ -189,54 +197,98 @@ def _prepare(plan: Plan) -> Numbers:
     return tokens
 
 
-def _pretrain(plan: Plan) -> Numbers:
-    run = plan.place("pretrain")
-    recipe = PRETRAIN.model_copy(update={"train": plan.train(PRETRAIN.train)})
-    summary = run_pretraining(plan.place("data"), run, recipe, plan.options(plan.minutes))
+def _pretrain(plan: Plan, share: Share) -> Numbers:
+    run, data = plan.place("pretrain"), plan.place("data")
+
+    def train(config: TrainConfig, options: RunOptions) -> Numbers:
+        return run_pretraining(data, run, PRETRAIN.model_copy(update={"train": config}), options)
+
+    summary = _train_enough(plan, "pretrain", share, PRETRAIN.train, train)
     model, tokenizer = load_model(run), Tokenizer.load(RunDir(run).model)
-    (completion,) = generate_text(
-        model, tokenizer, [PROMPT], max_tokens=180, temperature=STORY["temperature"], seed=int(STORY["seed"])
-    )
+    (completion,) = generate_text(model, tokenizer, [PROMPT], **STORY)
     note(_indented(PROMPT + completion.text), lines=True)
-    return {**summary, "prompt": PROMPT, "sample": PROMPT + completion.text}
+    copies = _describe_copies(data, tokenizer.encode(PROMPT + completion.text))
+    if copies:
+        note(f"      ({copies})")
+    return {**summary, "prompt": PROMPT, "sample": PROMPT + completion.text, "copied": copies}
 
 
-def _spam(plan: Plan) -> Numbers:
-    data = plan.place("sms.tsv")
-    write_set(SETS["sms"], data, plan.count("sms"), SEED)
-    recipe = SPAM.model_copy(update={"train": plan.train(SPAM.train)})
-    given, options = LabelledFiles(data), plan.options(CAPS["spam"])
-    summary = run_classify(plan.place("pretrain"), given, plan.place("spam"), recipe, options)
-    if "evaluation" in summary:  # on a very slow machine the stage's minutes may leave no time for it
-        note(f"      {summary['evaluation']['classification']['verdict']}")
+def _describe_copies(data: Path, ids: list[int]) -> str:
+    """How much of a text is copied from the training text; empty where nothing is held out to compare it with."""
+    if "val" not in read_index(data).splits:
+        return ""
+    train, unseen = (TokenShards.open(data, split, verify="size") for split in ("train", "val"))
+    held_out = unseen.window(0, min(len(unseen), UNSEEN_TOKENS)).tolist()
+    return describe_copied(copied(ids, train), copied(held_out, train))
+
+
+def _spam(plan: Plan, share: Share) -> Numbers:
+    data, out = plan.place("sms.tsv"), plan.place("spam")
+    write_set(SETS["sms"], data, plan.count("sms", share), SEED)
+
+    def train(config: TrainConfig, options: RunOptions) -> Numbers:
+        recipe = SPAM.model_copy(update={"train": config})
+        return run_classify(plan.place("pretrain"), LabelledFiles(data), out, recipe, options)
+
+    summary = _train_enough(plan, "spam", share, SPAM.train, train)
+    if "evaluation" not in summary:  # the stage's minutes left no time for it
+        summary = {**summary, "evaluation": measure_classifier(out, SPAM.train.device)}
+    note(f"      {summary['evaluation']['classification']['verdict']}")
     return summary
 
 
-def _instruct(plan: Plan) -> Numbers:
+def _instruct(plan: Plan, share: Share) -> Numbers:
     data = plan.place("instructions.json")
-    write_set(SETS["instructions"], data, plan.count("instructions"), SEED)
-    recipe = INSTRUCT.model_copy(update={"train": plan.train(INSTRUCT.train)})
-    return run_instruct(plan.place("pretrain"), data, plan.place("instruct"), recipe, plan.options(CAPS["instruct"]))
+    write_set(SETS["instructions"], data, plan.count("instructions", share), SEED)
+
+    def train(config: TrainConfig, options: RunOptions) -> Numbers:
+        recipe = INSTRUCT.model_copy(update={"train": config})
+        return run_instruct(plan.place("pretrain"), data, plan.place("instruct"), recipe, options)
+
+    return _train_enough(plan, "instruct", share, INSTRUCT.train, train)
 
 
-def _dpo(plan: Plan) -> Numbers:
+def _dpo(plan: Plan, share: Share) -> Numbers:
     data = plan.place("preferences.json")
-    write_set(SETS["preferences"], data, plan.count("preferences"), SEED)
-    recipe = DPO.model_copy(update={"train": plan.train(DPO.train)})
-    return run_dpo(plan.place("instruct"), data, plan.place("dpo"), recipe, plan.options(CAPS["dpo"]))
+    write_set(SETS["preferences"], data, plan.count("preferences", share), SEED)
+
+    def train(config: TrainConfig, options: RunOptions) -> Numbers:
+        recipe = DPO.model_copy(update={"train": config})
+        return run_dpo(plan.place("instruct"), data, plan.place("dpo"), recipe, options)
+
+    return _train_enough(plan, "dpo", share, DPO.train, train)
+
+
+def _train_enough(
+    plan: Plan,
+    name: str,
+    share: Share,
+    recipe: TrainConfig,
+    train: Callable[[TrainConfig, RunOptions], Numbers],
+) -> Numbers:
+    """Trains a stage; where the clock ended it before its least steps, it goes on to them without the clock."""
+    config = plan.train(recipe, share)
+    summary = train(config, plan.options(share))
+    least = 1 if share.amount is None else min(share.amount, WORK[name].least)
+    made = summary["result"]["steps"]
+    if made < least:
+        note(f"      {counted(made, 'step')} in {share.minutes:g} minutes is too little: it goes on to {least}")
+        enough = Share(least)
+        summary = train(plan.train(recipe, enough), plan.options(enough))
+    return summary
 
 
 def _report(plan: Plan) -> Numbers:
-    for stage in _training_stages(plan):
-        if stage.run is not None and plan.stands(stage.name):
-            write_report(stage.run)
+    for name in ("pretrain", "spam", "instruct", "dpo"):
+        if plan.stands(name):
+            write_report(plan.place(name))
     page = write_story(plan.root)
     note(f"      open {page}")
     return {"report": str(page)}
 
 
-def _synth(plan: Plan, name: str, file: str) -> str:
-    return f"tuppence data synth {name} --count {plan.count(name)} --out {plan.place(file)}"
+def _synth(plan: Plan, shares: Shares, name: str, file: str) -> str:
+    return f"tuppence data synth {name} --count {plan.count(name, shares[READ_BY[name]])} --out {plan.place(file)}"
 
 
 def _indented(text: str) -> str:

@@ -169,6 +169,15 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
     return train(job, options)
 
 
+def held_out_text(data: Path) -> str:
+    """The beginning of the first held-out text of prepared data; of the first text where nothing is held out."""
+    split = "val" if "val" in read_index(data).splits else "train"
+    shards = TokenShards.open(data, split, verify="size")
+    ids = shards.window(0, min(len(shards), 64)).tolist()
+    first = ids[: ids.index(shards.end_of_text)] if shards.end_of_text in ids else ids
+    return Tokenizer.load(tokenizer_folder(data)).decode(first)
+
+
 def _open_data(data: Path) -> tuple[TokenShards, TokenShards | None, Tokenizer]:
     train = TokenShards.open(data, "train")
     has_val = "val" in read_index(data).splits

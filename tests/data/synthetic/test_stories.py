@@ -13,7 +13,7 @@ import pytest
 from tuppence.core.errors import InputError
 from tuppence.data.synthetic import iter_stories, story
 from tuppence.data.synthetic.plots import all_plots
-from tuppence.data.synthetic.stories import Story
+from tuppence.data.synthetic.stories import Story, tell
 from tuppence.data.synthetic.tables import table
 
 COUNT = 5_000
@@ -190,3 +190,18 @@ def test_a_story_that_does_not_exist_is_refused(seed: int, index: int) -> None:
 def test_a_negative_count_is_refused_before_the_first_story() -> None:
     with pytest.raises(InputError, match="-3 stories"):
         iter_stories(-3, seed=0)
+
+
+def test_few_plots_are_spread_over_all_of_them_and_no_other_is_told() -> None:
+    every = [plot.name for plot in all_plots()]
+    told = {tell(3, index, plots=4).plot for index in range(200)}
+    assert len(told) == 4
+    places = sorted(every.index(name) for name in told)
+    assert places == [number * len(every) // 4 for number in range(4)]
+    assert tell(3, 5, plots=len(every)) == tell(3, 5)
+
+
+@pytest.mark.parametrize("plots", [0, 1_000])
+def test_a_number_of_plots_that_there_is_not_is_refused_before_anything_is_made(plots: int) -> None:
+    with pytest.raises(InputError, match=f"there are no {plots} plots"):
+        iter_stories(3, 0, plots)

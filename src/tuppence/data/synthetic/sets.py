@@ -80,7 +80,12 @@ def find_set(name: str) -> SyntheticSet:
 
 
 def write_set(
-    one: SyntheticSet, out: str | Path, count: int, seed: int, on_item: Callable[[], object] = lambda: None
+    one: SyntheticSet,
+    out: str | Path,
+    count: int,
+    seed: int,
+    on_item: Callable[[], object] = lambda: None,
+    plots: int | None = None,
 ) -> int:
     """Writes a set to one file, complete or absent, and returns its size in bytes.
 
@@ -90,14 +95,17 @@ def write_set(
         count: how many items.
         seed: another seed, another set.
         on_item: called after each, for a progress bar.
+        plots: of stories: how many plots to draw from; None for all.
 
     Raises:
-        InputError: a suffix that this set is not written in, or a negative count or seed.
+        InputError: a suffix that this set is not written in, a negative count or seed, or plots for a set without any.
     """
     out = Path(out)
     check_suffix(out, one.suffixes, one.name)
     if one.name == "stories":
-        return write_documents(out, iter_stories(count, seed), on_item)
+        return write_documents(out, iter_stories(count, seed, plots), on_item)
+    if plots is not None:
+        raise InputError(f"{one.name} have no plots", "leave --plots out: it is for stories")
     return write_rows(out, _rows(one.name, count, seed), on_item)
 
 

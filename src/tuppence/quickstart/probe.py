@@ -1,0 +1,47 @@
+"""How fast this machine is now: the seconds of a real step of the quickstart's pretraining, on random tokens."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from tuppence.core.environment import choose_device, choose_precision
+from tuppence.model.gpt import GPT
+from tuppence.quickstart.recipes import PRETRAIN
+from tuppence.training.determinism import compute_deterministically
+from tuppence.training.optim import Optimizers
+from tuppence.training.precision import autocast, gradient_scaler
+
+VOCABULARY = 4096
+_FEWEST_STEPS = 3
+
+
+def seconds_of_a_step(seconds: float = 1.5) -> float:
+    """Makes steps for about so long and returns the mean of their wall times; the first one is not counted.
+
+    The mean, and not the best: on a shared machine other programs take their turns. torch's generator stays as it is.
+    """
+    compute_deterministically()
+    device = choose_device(PRETRAIN.train.device)
+    precision = choose_precision(device, PRETRAIN.train.precision).name
+    sizes = PRETRAIN.model.resolve(VOCABULARY)
+    with torch.random.fork_rng(devices=[]):
+        model = GPT(sizes).to(device)
+        tokens_BT = torch.randint(0, VOCABULARY, (PRETRAIN.train.batch_size, sizes.context_length + 1), device=device)
+    optimizers = Optimizers(model.named_parameters(), PRETRAIN.train, device)
+    optimizers.set_rate(1.0)
+    scaler = gradient_scaler(device, precision)
+    inputs_BT, targets_BT = tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
+    steps, begun = -1, time.perf_counter()
+    while steps < _FEWEST_STEPS or time.perf_counter() - begun < seconds:
+        with autocast(device, precision):
+            loss = model.loss(inputs_BT, targets_BT) / targets_BT.numel()
+        torch.autograd.backward(loss)
+        optimizers.step(scaler)
+        optimizers.zero_grad()
+        loss.item()  # waits for the device
+        if steps < 0:
+            begun = time.perf_counter()
+        steps += 1
+    return (time.perf_counter() - begun) / steps
