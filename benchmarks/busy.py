@@ -178,13 +178,12 @@ def build(name: str) -> Callable[[], object]:
     from tuppence.core.environment import choose_precision
     from tuppence.training.config import TrainConfig
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast, gradient_scaler
+    from tuppence.training.precision import autocast
 
     preset, batch = SIZES[name]
     config = PRESETS[preset]
     model, precision = GPT(config), choose_precision("cpu").name
     optimizers = Optimizers(model.named_parameters(), TrainConfig(optimizer="muon"), "cpu")
-    scaler = gradient_scaler("cpu", precision)
     tokens = torch.randint(0, config.vocab_size, (batch, config.context_length + 1))
     inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
 
@@ -193,7 +192,7 @@ def build(name: str) -> Callable[[], object]:
             loss = model.loss(inputs, targets) / targets.numel()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(optimizers.parameters(), 1.0)
-        optimizers.step(scaler)
+        optimizers.step()
         optimizers.zero_grad()
 
     return step

@@ -11,7 +11,7 @@ from tuppence.model.gpt import GPT
 from tuppence.quickstart.recipes import PRETRAIN
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.optim import Optimizers
-from tuppence.training.precision import autocast, gradient_scaler
+from tuppence.training.precision import autocast
 
 VOCABULARY = 4096
 _FEWEST_STEPS = 3
@@ -31,14 +31,13 @@ def seconds_of_a_step(seconds: float = 1.5) -> float:
         tokens_BT = torch.randint(0, VOCABULARY, (PRETRAIN.train.batch_size, sizes.context_length + 1), device=device)
     optimizers = Optimizers(model.named_parameters(), PRETRAIN.train, device)
     optimizers.set_rate(1.0)
-    scaler = gradient_scaler(device, precision)
     inputs_BT, targets_BT = tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
     steps, begun = -1, time.perf_counter()
     while steps < _FEWEST_STEPS or time.perf_counter() - begun < seconds:
         with autocast(device, precision):
             loss = model.loss(inputs_BT, targets_BT) / targets_BT.numel()
         torch.autograd.backward(loss)
-        optimizers.step(scaler)
+        optimizers.step()
         optimizers.zero_grad()
         loss.item()  # waits for the device
         if steps < 0:
