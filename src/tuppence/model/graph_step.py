@@ -25,8 +25,8 @@ from tuppence.model.loss import padded_rows
 BLOCK = 256
 """Columns of the cache by which attention grows."""
 
-WORTH_CAPTURING = 8
-"""Capturing takes as long as a few ordinary tokens, so fewer than this go the ordinary path."""
+WORTH_CAPTURING = 32
+"""Fewer tokens go the ordinary path: a capture, which begins with a collection of garbage, takes as long as ten."""
 
 _WARM_UPS = 2
 """Runs before a capture, in which libraries allocate what they need: a capture must not."""
