@@ -58,3 +58,14 @@ def test_the_size_of_a_packed_file_is_not_the_size_of_its_text(world: Any, tmp_p
     assert open_stream(str(packed), world.tokenizer).total_bytes is None
     assert open_stream(str(world.text), world.tokenizer).total_bytes == world.text.stat().st_size
     assert ids(packed, world.tokenizer) == ids(world.text, world.tokenizer)
+
+
+@pytest.mark.parametrize("row", ['{"body": "one"}', '{"text": 5}', "{"])
+def test_a_row_that_cannot_be_scored_gets_a_hint_that_an_evaluation_can_follow(
+    row: str, world: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "one"}}\n{row}\n')
+    with pytest.raises(InputError, match="row 2: ") as caught:
+        ids(tmp_path / "a.jsonl", world.tokenizer)
+    assert "--" not in caught.value.hint
+    assert "repair the file" in caught.value.hint

@@ -155,7 +155,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             top_p=first.top_p,
             # lm-eval seeds Python's random numbers (--seed), so a sampled evaluation can be repeated
             seed=[random.randrange(2**31) for _ in batch],
-            stop_ids=[self.eot_token_id],
+            stop_ids={self.eot_token_id, *self.subject.tokenizer.stop_ids},
             on_token=has_stopped,
             vocab_size=tokenizer.vocab_size,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tuppence.core.errors import InputError
 from tuppence.data.inputs import find_sources, warn_of_passed_over
 from tuppence.data.shards import INDEX_NAME, TokenShards
 from tuppence.data.sources import iter_documents
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
 
 _PIECE = 2**18
+_ROW_HINT = (
+    "an evaluation reads all rows, each with its text under the key 'text': repair the file, or give a .txt file"
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,20 @@ def open_stream(data: str, tokenizer: Tokenizer) -> TokenStream:
 
 
 def text_tokens(data: str, tokenizer: Tokenizer) -> Iterator[Tokens]:
-    """`<|endoftext|>` and the tokens of each document of a text file, folder or glob."""
-    for document in iter_documents([data]):
-        yield np.array([tokenizer.end_of_text], dtype=np.int64)
-        for block in document.blocks:
-            yield tokenizer.encode_to_array(block).astype(np.int64)
+    """`<|endoftext|>` and the tokens of each document of a text file, folder or glob.
+
+    Raises:
+        InputError: a file or row cannot be read: all rows count, and their text is under the key "text".
+    """
+    try:
+        for document in iter_documents([data]):
+            yield np.array([tokenizer.end_of_text], dtype=np.int64)
+            for block in document.blocks:
+                yield tokenizer.encode_to_array(block).astype(np.int64)
+    except InputError as error:
+        options = ("--text-key", "--skip-bad-rows")  # which `data prepare` has, and an evaluation does not
+        hint = _ROW_HINT if any(option in error.hint for option in options) else error.hint
+        raise type(error)(error.message, hint) from error
 
 
 def shard_tokens(shards: TokenShards) -> Iterator[Tokens]:
