@@ -6,7 +6,7 @@ batch that stays on the device. Each lives in a process of its own, compiled and
 bf16). They take turns, a few steps at a time, so that the machine is as slow for one as for the other; the command line
 is stopped and continued by signals. `--alone` measures each with no other process there.
 
-All train with AdamW; "tuppence-muon" is with Muon, as in configs/tiny.yaml. "nanogpt" is as it ships, "nanogpt-fused"
+All train with AdamW; "tuppence-muon" is with Muon, as in the recipe tiny. "nanogpt" is as it ships, "nanogpt-fused"
 has torch's fused AdamW on a CPU too.
 
     python benchmarks/training.py --nanogpt PATH        a checkout of karpathy/nanoGPT; left out without it

@@ -14,18 +14,18 @@ from tuppence.tasks.pretrain import PretrainConfig
 
 
 @pytest.mark.parametrize(
-    ("recipe", "file"),
+    ("recipe", "name"),
     [
-        (PRETRAIN, "quickstart.yaml"),
-        (SPAM, "quickstart-spam.yaml"),
-        (INSTRUCT, "quickstart-instruct.yaml"),
-        (DPO, "quickstart-dpo.yaml"),
+        (PRETRAIN, "quickstart"),
+        (SPAM, "quickstart-spam"),
+        (INSTRUCT, "quickstart-instruct"),
+        (DPO, "quickstart-dpo"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_recipe_equals_the_one_in_configs_that_the_printed_command_names(recipe: BaseModel, file: str) -> None:
-    assert load_config(type(recipe), ROOT / "configs" / file) == recipe
-    assert any(f"--config configs/{file} " in stage.command for stage in list_stages(Plan(Path("x")), FULL))
+def test_a_recipe_equals_the_one_that_the_printed_command_names(recipe: BaseModel, name: str) -> None:
+    assert load_config(type(recipe), name) == recipe
+    assert any(f"--config {name} " in stage.command for stage in list_stages(Plan(Path("x")), FULL))
 
 
 @pytest.mark.parametrize(

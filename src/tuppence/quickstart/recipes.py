@@ -1,4 +1,5 @@
-"""How the quickstart trains its four models. The same recipes stand in configs/, which a test holds equal.
+"""How the quickstart trains its four models. The same recipes stand in
+`tuppence/configs`, for `--config quickstart`; a test holds them equal.
 
 Finetuning ends by steps, so that a slower machine gives the same quality later; each stage has a cap in minutes
 besides. Pretraining ends by the clock.
@@ -36,7 +37,7 @@ PRETRAIN = PretrainConfig(
         sample_tokens=50,
     ),
 )
-"""configs/quickstart.yaml: how it was found is in benchmarks/LOG.md."""
+"""`--config quickstart`: how it was found is in benchmarks/LOG.md."""
 
 SPAM = ClassifyConfig(
     finetune=ClassifyChoice(train="all", dropout=0.1, word_dropout=0.0, crop=0.0),
@@ -52,7 +53,7 @@ SPAM = ClassifyConfig(
         max_steps=500,
     ),
 )
-"""configs/quickstart-spam.yaml
+"""`--config quickstart-spam`
 
 Whole texts: to leave out parts of them does not pay in so short a time (F1 0.81 instead of 0.86 on the test split).
 """
@@ -73,7 +74,7 @@ INSTRUCT = InstructConfig(
         max_steps=1200,
     ),
 )
-"""configs/quickstart-instruct.yaml
+"""`--config quickstart-instruct`
 
 Tried from one base of the recipe above, 1,000 steps; held-out loss, answers exactly right of 600, and the perplexity of
 stories, which the base has at 3.3: Muon at 6e-3 1.75, 16.8 %, 12,889; Muon at 3e-3 1.89, 12.2 %, 889; AdamW at 4e-3
@@ -96,4 +97,4 @@ DPO = DPOConfig(
         max_steps=60,
     ),
 )
-"""configs/quickstart-dpo.yaml"""
+"""`--config quickstart-dpo`"""

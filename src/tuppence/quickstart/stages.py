@@ -109,7 +109,7 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
         Stage(
             "pretrain",
             "Pretrain a GPT on them, and let it write",
-            f"tuppence pretrain --data {plan.place('data')} --config configs/quickstart.yaml"
+            f"tuppence pretrain --data {plan.place('data')} --config quickstart"
             f"{plan.limits(shares['pretrain'])} --out {pretrain}\n"
             f"tuppence generate {pretrain} --prompt '{PROMPT}' {written}",
             lambda: _pretrain(plan, shares["pretrain"]),
@@ -120,7 +120,7 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
             "Finetune it to tell spam from other messages",
             f"{_synth(plan, shares, 'sms', 'sms.tsv')}\n"
             f"tuppence finetune classify --base {pretrain} --data {plan.place('sms.tsv')}"
-            f" --config configs/quickstart-spam.yaml{plan.limits(shares['spam'])}"
+            f" --config quickstart-spam{plan.limits(shares['spam'])}"
             f" --out {spam}",
             lambda: _spam(plan, shares["spam"]),
             spam,
@@ -130,7 +130,7 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
             "Teach it to follow instructions, with LoRA",
             f"{_synth(plan, shares, 'instructions', 'instructions.json')}\n"
             f"tuppence finetune instruct --base {pretrain} --data {plan.place('instructions.json')}"
-            f" --config configs/quickstart-instruct.yaml{plan.limits(shares['instruct'])}"
+            f" --config quickstart-instruct{plan.limits(shares['instruct'])}"
             f" --out {instruct}",
             lambda: _instruct(plan, shares["instruct"]),
             instruct,
@@ -140,7 +140,7 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
             "Align it with preferences, by DPO",
             f"{_synth(plan, shares, 'preferences', 'preferences.json')}\n"
             f"tuppence align dpo --base {instruct} --data {plan.place('preferences.json')}"
-            f" --config configs/quickstart-dpo.yaml{plan.limits(shares['dpo'])}"
+            f" --config quickstart-dpo{plan.limits(shares['dpo'])}"
             f" --out {dpo}",
             lambda: _dpo(plan, shares["dpo"]),
             dpo,
