@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.config import ModelConfig
+from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import load_model, model_folder, save_model, unused_generation_settings
 from tuppence.tokenizer import Tokenizer, train_tokenizer
@@ -204,6 +205,26 @@ def test_all_stop_ids_are_written_and_read_back(lively: Callable[..., GPT], tmp_
     assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == [256, 257]
     save_model(lively(config), tmp_path / "model", tokenizer=tokenizer)
     assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == 256
+
+
+@pytest.mark.parametrize("named", [lambda stop: [256, stop], lambda stop: stop])
+def test_generation_stops_where_transformers_stops(
+    named: Callable[[int], Any], lively: Callable[..., GPT], tmp_path: Path
+) -> None:
+    tokenizer = train_tokenizer(["abc"], 257)
+    model = lively(ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=64, vocab_size=257))
+    save_model(model, tmp_path / "model", tokenizer=tokenizer)
+    prompt = tokenizer.encode("abc")
+    free = generate(model, [prompt], max_tokens=12, temperature=0)[0].ids
+    stop = free[4]  # an ordinary token
+    (tmp_path / "model" / "generation_config.json").write_text(json.dumps({"eos_token_id": named(stop)}))
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "model").generate(
+        torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=256
+    )
+    read = Tokenizer.load(tmp_path / "model")
+    ours = generate(model, [prompt], max_tokens=12, temperature=0, stop_ids=read.stop_ids)[0]
+    assert ours.finish_reason == "stop"
+    assert [*prompt, *ours.ids, stop] == theirs[0].tolist()
 
 
 def test_sharded_models_are_read(saved: Callable[..., tuple[Any, Path]]) -> None:
