@@ -148,3 +148,14 @@ def test_no_text_at_all_is_an_empty_list_from_a_pipe_and_an_error_at_a_terminal(
 )
 def test_wrong_flags_are_told_in_two_lines(words: list[object], message: str, call: Call) -> None:
     assert_refused(call(*words), message)
+
+
+def test_a_test_split_that_proves_nothing_is_warned_of(call: Call, intercept: Intercept) -> None:
+    numbers = EVALUATION["classification"]
+    unknown = {"f1": None, "intervals": {"accuracy": None, "f1": None}, "rows": 1, "verdict": None}
+    intercept(
+        "tuppence.tasks.classify", "run_classify", {**SUMMARY, "evaluation": {"classification": numbers | unknown}}
+    )
+    _, _, errors = call(*LINE)
+    assert "test split (1 row): accuracy 0.9700, F1 (spam) undefined" in errors
+    assert "warning: the test rows are too few" in errors

@@ -164,3 +164,68 @@ def test_tasks_of_language_models_are_refused(make_run: Callable[..., Path], wor
 def test_the_positive_class_is_the_rarer_or_else_the_second(counts: tuple[int, int], expected: Any) -> None:
     assert positive_class(["a"] * counts[0] + ["b"] * counts[1], ["a", "b"]) == expected
     assert positive_class(["a"], ["a", "b", "c"]) is None
+
+
+def test_a_class_without_test_rows_has_no_f1_and_leads_to_no_verdict(
+    make_run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ham.tsv").write_text("label\ttext\n" + "".join(f"ham\tsee you at {n}\n" for n in range(40)))
+    numbers = evaluate(make_run(), None, Settings(data=str(tmp_path / "ham.tsv")))["classification"]
+    assert (numbers["f1"], numbers["intervals"]["f1"], numbers["auc"], numbers["verdict"]) == (None, None, None, None)
+    assert numbers["classes"]["spam"]["recall"] is numbers["classes"]["spam"]["f1"] is None
+    assert numbers["classes"]["ham"]["f1"] is not None
+    assert "the test data has no row of 'spam'" in capsys.readouterr().err
+
+
+def test_a_handful_of_rows_leads_to_no_verdict(make_run: Callable[..., Path]) -> None:
+    assert evaluate(make_run(), None, Settings(limit=12))["classification"]["verdict"] is None
+
+
+def test_the_columns_of_training_are_remembered_and_others_can_be_named(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = make_run()
+    record = {"status": "done", "columns": {"text": "headline", "label": "topic"}}
+    (run / "run.yaml").write_text(yaml.safe_dump(record))
+    path = tmp_path / "news.csv"
+    path.write_text("headline,text,topic,label\nyou have won,a,spam,x\nsee you,b,ham,y\n")
+    remembered = evaluate(run, None, Settings(data=str(path)))["classification"]
+    assert [
+        row["label"] for row in map(json.loads, (run / "evaluation" / "classification.jsonl").open()) if "row" in row
+    ]
+    assert remembered["rows"] == 2
+    with pytest.raises(InputError, match="the label 'x'"):
+        evaluate(run, None, Settings(data=str(path), text_column="text", label_column="label"))
+
+
+def test_bad_rows_are_left_out_where_that_is_asked_for(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "gap.csv").write_text("text,label\nyou have won,spam\nsee you,\nit rained,ham\n")
+    with pytest.raises(InputError, match="it has no label") as caught:
+        evaluate(make_run(), None, Settings(data=str(tmp_path / "gap.csv")))
+    assert "--skip-bad-rows" in caught.value.hint
+    settings = Settings(data=str(tmp_path / "gap.csv"), skip_bad_rows=True)
+    assert evaluate(make_run(), None, settings)["classification"]["rows"] == 2
+
+
+def test_rows_of_another_column_are_scored_again(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run, path = make_run(), tmp_path / "two.csv"
+    path.write_text("a,b,label\nyou have won,see you at noon,ham\nit rained again,call me,spam\n")
+    first, second = (
+        evaluate(run, None, Settings(data=str(path), text_column=column, label_column="label"))["classification"]
+        for column in "ab"
+    )
+    assert first["brier"] != second["brier"]
+
+
+def test_a_run_whose_labels_were_spelled_otherwise_is_still_measured(world: World, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=32, vocab_size=world.tokenizer.vocab_size)
+    save_scorer(SequenceScorer(GPT(sizes), 2), tmp_path / "model", labels=["False", "True"], tokenizer=world.tokenizer)
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({"status": "done"}))
+    parts = [
+        [LabelledText(row.text, "True" if row.label == "spam" else "False") for row in rows(count, first)]
+        for count, first in ((120, 0), (30, 120), (60, 150))
+    ]
+    write_splits(Splits(parts[0], parts[1], parts[2], ("False", "True"), 0, 0, 0), tmp_path / "splits")
+    numbers = evaluate(tmp_path)["classification"]
+    assert (numbers["f1_of"], numbers["baselines"][MAJORITY]["accuracy"]) == ("True", pytest.approx(0.75))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -72,13 +73,14 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
         ("exact_match", "a.json", '[{"instruction": "Add.", "output": ""}]', "row 1: the response is empty"),
     ],
 )
-def test_no_row_is_left_out_and_no_flag_that_would_is_advertised(
+def test_a_flag_that_leaves_out_rows_is_advertised_where_it_works(
     world: Any, task: str, name: str, content: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message) as refusal:
         evaluate(world.model, [task], Settings(data=str(tmp_path / name)), **EXACT)
-    assert refusal.value.hint == "fix the row, or leave it out of the file"  # `evaluate` has no --skip-bad-rows
+    advertised = "--skip-bad-rows" in refusal.value.hint
+    assert advertised == TASKS[task].skips_rows  # the rows of a public benchmark are the same for all models
 
 
 def finetuned(world: Any, place: Path, base: str, verb: str = "finetune instruct") -> Path:
@@ -107,3 +109,30 @@ def test_where_no_text_is_known_one_is_asked_for(world: Any, tmp_path: Path) -> 
     lonely = finetuned(world, tmp_path / "lonely", "runs/gone")
     with pytest.raises(InputError, match="perplexity needs a text"):
         evaluate(lonely, **EXACT)
+
+
+def test_numbers_carry_the_fingerprint_of_their_weights_and_those_of_other_weights_go(
+    world: Any, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(world.run, run)
+    other = {"old": {"accuracy": 0.5}, "stale": {"accuracy": 0.5, "weights": "0" * 64}}
+    (run / RESULTS_NAME).write_text(json.dumps(other))
+    weights = hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
+    assert evaluate(run)["perplexity"]["weights"] == weights
+    kept = json.loads((run / RESULTS_NAME).read_text())
+    assert kept.keys() == {"old", "perplexity"}  # of "old" it is not known
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Settings(skip_bad_rows=True), "perplexity reads every row: --skip-bad-rows is for exact_match"),
+        (Settings(text_column="a"), "--text-column and --label-column are for a classifier's file"),
+    ],
+)
+def test_options_about_rows_are_refused_where_they_would_do_nothing(
+    world: Any, settings: Settings, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(world.run, settings=settings)

@@ -80,3 +80,17 @@ def test_a_reward_that_is_not_finite_is_refused(model: Path) -> None:
         subject.scorer.score.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="not finite"):
         pair_rewards(subject, read_preferences(str(model.parent / "pairs.json")).rows)
+
+
+def test_pairs_that_are_equal_within_the_context_are_left_out_as_in_training(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = model.parent / "pairs.json"
+    alike = {"prompt": "Name fruits.", "chosen": "plum " * 99 + "a", "rejected": "plum " * 99 + "b"}
+    path.write_text(json.dumps([*json.loads(path.read_text()), alike]))
+    numbers = evaluate(model, settings=Settings(data=str(path)))["reward"]
+    assert numbers["pairs"] == 10
+    assert "left out 1 pair whose answers begin alike" in capsys.readouterr().err
+    path.write_text(json.dumps([alike]))
+    with pytest.raises(InputError, match="no pair differs within the context"):
+        evaluate(model, settings=Settings(data=str(path)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from tuppence.core.errors import InputError
 from tuppence.figures.record import RunRecord, by_step, finite, last, read_run, series
@@ -85,3 +89,35 @@ def test_a_path_that_is_not_there_is_none() -> None:
     assert run.get("data", "path") is None
     assert run.get("result", "steps", "deeper") is None
     assert run.number("result", "tokens") is None
+
+
+def model_of(folder: Path, content: bytes) -> str:
+    """Gives a run a model; returns the fingerprint of its weights."""
+    (folder / "model").mkdir(exist_ok=True)
+    tensors = save({"transformer.wte.weight": np.frombuffer(content, dtype=np.uint8)})
+    (folder / "model" / "model.safetensors").write_bytes(tensors)
+    (folder / "model" / "config.json").write_text("{}")
+    return hashlib.sha256(tensors).hexdigest()
+
+
+def test_numbers_of_other_weights_are_left_out_and_named(tmp_path: Path, make_run: Any) -> None:
+    run = make_run(tmp_path, steps=3)
+    weights = model_of(run, b"now")
+    results = {"perplexity": {"loss": 1.0, "weights": weights}, "lambada": {"accuracy": 0.5, "weights": "0" * 64}}
+    (run / "evaluation.json").write_text(json.dumps(results))
+    found = read_run(run)
+    assert found.evaluation.keys() == {"perplexity"}
+    assert "lambada scored other weights" in found.problems[0]
+    model_of(run, b"later")
+    assert read_run(run).evaluation == {}
+
+
+def test_numbers_that_do_not_say_which_weights_they_are_of_are_marked_where_the_model_is_newer(
+    tmp_path: Path, make_run: Any
+) -> None:
+    run = make_run(tmp_path, steps=3)
+    model_of(run, b"now")
+    os.utime(run / "evaluation.json", (1, 1))
+    found = read_run(run)
+    assert found.evaluation.keys() == {"perplexity"}
+    assert "does not say which weights it scored" in found.problems[0]

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
+from tuppence.data.records.labelled import LabelledText
+from tuppence.data.records.splits import Splits
 from tuppence.data.records.texts import encode_texts
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -20,7 +22,9 @@ from tuppence.tasks.classify import (
     ClassifyConfig,
     EncodedLabelled,
     LabelledFiles,
+    _describe,
     _split,
+    _with_embedding_rate,
     _with_evaluations,
 )
 from tuppence.tokenizer import train_tokenizer
@@ -108,6 +112,16 @@ def test_the_rows_are_validated_twice_an_epoch_unless_the_recipe_says_otherwise(
     assert _with_evaluations(config("train.eval_every=0").train, rows=1000).eval_every == 0
 
 
+def test_the_embeddings_learn_at_a_multiple_of_the_rate_unless_they_have_their_own() -> None:
+    plain, slow, own = (
+        _with_embedding_rate(config(*overrides).train)
+        for overrides in ((), ("train.lr=1e-7",), ("train.lr=1e-7", "train.embedding_learning_rate=1e-5"))
+    )
+    assert plain.embedding_learning_rate == 2e-3  # as runs of before have it in run.yaml
+    assert slow.embedding_learning_rate == pytest.approx(2e-3 / 3e-4 * 1e-7, rel=1e-5)
+    assert own.embedding_learning_rate == 1e-5
+
+
 # ---- the splits --------------------------------------------------------------------------------------------------
 
 
@@ -123,15 +137,17 @@ def config(*overrides: str) -> ClassifyConfig:
 
 def test_the_rows_are_split_seventy_ten_twenty_by_the_seed(tmp_path: Path) -> None:
     given = LabelledFiles(write(tmp_path / "all.tsv", 20, 80))
-    splits = _split(given, config())
+    data = given.read(given.data).rows
+    splits = _split(data, given, config())
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [70, 10, 20]
-    assert _split(given, config()) == splits
-    assert _split(given, config("train.seed=2")).test != splits.test
-    assert _split(given, config("train.seed=2", "finetune.split_seed=1")).test == splits.test
+    assert _split(data, given, config()) == splits
+    assert _split(data, given, config("train.seed=2")).test != splits.test
+    assert _split(data, given, config("train.seed=2", "finetune.split_seed=1")).test == splits.test
 
 
 def test_balanced_labels_are_equally_frequent(tmp_path: Path) -> None:
-    splits = _split(LabelledFiles(write(tmp_path / "all.tsv", 20, 80)), config("finetune.balance=true"))
+    given = LabelledFiles(write(tmp_path / "all.tsv", 20, 80))
+    splits = _split(given.read(given.data).rows, given, config("finetune.balance=true"))
     assert splits.dropped_by_balance == 60
     assert [row.label for row in splits.test].count("spam") == len(splits.test) / 2
 
@@ -143,7 +159,7 @@ def test_files_that_are_given_are_those_parts_and_the_rest_is_split(
 ) -> None:
     paths = {name: write(tmp_path / f"{name}.tsv", 3, 3, prefix=name) for name in given}
     files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), **paths)
-    splits = _split(files, config(f"finetune.balance={str(balance).lower()}"))
+    splits = _split(files.read(files.data).rows, files, config(f"finetune.balance={str(balance).lower()}"))
     parts = {"val": splits.validation, "test": splits.test}
     for name, part in parts.items():
         assert all(row.text.startswith(name) for row in part) == (name in given)
@@ -155,4 +171,23 @@ def test_a_label_only_the_validation_rows_have_is_refused(tmp_path: Path) -> Non
     (tmp_path / "val.tsv").write_text("eggs\tbreakfast is ready\nham\tsee you\nham\tit rained\n")
     files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), val=tmp_path / "val.tsv")
     with pytest.raises(InputError, match="the validation data has the label 'eggs'"):
-        _split(files, config())
+        _split(files.read(files.data).rows, files, config())
+
+
+def test_columns_that_were_found_or_left_over_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tickets.csv"
+    path.write_text("subject,body,category\nhelp,it is broken,a\nhi,it works,A\n")
+    found = LabelledFiles(path).read(path)
+    said = capsys.readouterr().err
+    assert "the text is column 'body', the label column 'category'" in said
+    assert "not used" in said
+    assert "subject (2 rows)" in said
+    assert found.labels == ("A", "a")
+    LabelledFiles(path, text_column="body", label_column="category").read(path)
+    assert "the text is column" not in capsys.readouterr().err
+
+
+def test_labels_that_differ_in_case_alone_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    row = LabelledText("x", "ham")
+    _describe(Splits([row], [row], [row], ("Ham", "ham", "spam"), 0, 0, 0))
+    assert "Ham and ham are 2 labels" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_answers_that_differ_behind_the_context_are_left_out_and_counted(
     assert len(pairs) == 10
     said = capsys.readouterr().err
     assert "left out 1 pair" in said
-    assert "1 pair cut to the context of 128 tokens" in said
+    assert "cut to the context of 128 tokens: 0 prompts at the left, the answers of 1 pair at the right" in said
 
 
 def test_nothing_that_differs_is_an_error(tokenizer: Tokenizer, tmp_path: Path) -> None:

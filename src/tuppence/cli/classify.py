@@ -176,11 +176,14 @@ def _cell(text: str) -> str:
 
 
 def _tell_test(numbers: dict[str, Any]) -> None:
-    """The test split in three lines."""
-    console.note(f"test split ({numbers['rows']:,} rows): {_measures(numbers)}")
+    """The test split in three lines; a warning where it says little."""
+    console.note(f"test split ({console.counted(numbers['rows'], 'row')}): {_measures(numbers)}")
     for name, baseline in numbers["baselines"].items():
         console.note(f"  {name}: {_measures(baseline)}")
-    console.note(numbers["verdict"])
+    if numbers["verdict"] is not None:
+        console.note(numbers["verdict"])
+    else:
+        console.warn("the test rows are too few, or of one class alone, to say whether the language model pays")
 
 
 def _measures(numbers: dict[str, Any]) -> str:
@@ -189,5 +192,7 @@ def _measures(numbers: dict[str, Any]) -> str:
 
 
 def _with_interval(numbers: dict[str, Any], name: str) -> str:
-    low, high = numbers["intervals"][name]
-    return f"{numbers[name]:.4f} [{low:.4f}, {high:.4f}]"
+    if numbers[name] is None:
+        return "undefined"
+    ends = numbers["intervals"][name]
+    return f"{numbers[name]:.4f}" + ("" if ends is None else " [{:.4f}, {:.4f}]".format(*ends))

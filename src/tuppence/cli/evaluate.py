@@ -57,6 +57,13 @@ def evaluate(
         str, typer.Option(help="Where the files of 'tuppence data get' are looked for, by their names there.")
     ] = "data",
     limit: Annotated[int | None, typer.Option(min=1, help="Score only the first rows: a quick look.")] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Of a classifier's file: a name, or a number from 0; as trained if absent.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Of a classifier's file, likewise.")] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used, and count them.")
+    ] = False,
     stride: Annotated[
         int | None,
         typer.Option(min=1, help="Tokens from one window's start to the next; half the context length if absent."),
@@ -97,6 +104,7 @@ def evaluate(
       tuppence evaluate runs/tiny --data val.txt --stride 128
       tuppence evaluate runs/tiny --tasks perplexity,lambada --task-data lambada=lambada_test.jsonl
       tuppence evaluate runs/base runs/dpo --tasks hellaswag --limit 500
+      tuppence evaluate runs/spam --data mails.csv --text-column body --label-column folder
       tuppence evaluate runs/instruct --tasks exact_match --data held-out.json --json
       tuppence evaluate runs/tiny --lm-eval arc_easy,piqa --num-fewshot 5 --limit 200
     """
@@ -125,6 +133,9 @@ def evaluate(
         num_fewshot=num_fewshot,
         task_path=None if task_path is None else str(task_path),
         apply_chat_template=apply_chat_template,
+        text_column=text_column,
+        label_column=label_column,
+        skip_bad_rows=skip_bad_rows,
     )
     names = _names(tasks, lm_eval)
     if len(runs) > 1:

@@ -71,7 +71,7 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
         InputError: no file, or a row that cannot be used.
     """
     began = time.perf_counter()
-    file = read_asked(find_file("exact_match", settings.data_of("exact_match"), settings.data_folder), settings.limit)
+    file = asked_file("exact_match", settings)
     with open_log("exact_match", subject, file.sha256, folder, how_answered(settings)) as log:
         answer_rows(subject, file.rows, settings, log)
         results = log.ordered(len(file.rows))
@@ -111,16 +111,29 @@ def _normalised(text: str) -> str:
     return text.strip().removesuffix(".").rstrip().casefold()
 
 
-def read_asked(path: str, limit: int | None = None) -> AskedFile:
+def read_asked(path: str, limit: int | None = None, *, skip_bad_rows: bool = False) -> AskedFile:
     """The prompts of a file of instructions; with a limit, the first ones.
 
     Raises:
         InputError: no such file, or a row that is no instruction with a response.
     """
-    rows = [Asked(tuple(one.messages[:-1]), one.messages[-1].content) for one in read_conversations(path).rows]
+    found = read_conversations(path, skip_bad_rows=skip_bad_rows)
+    if found.skipped_rows:
+        console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
+    rows = [Asked(tuple(one.messages[:-1]), one.messages[-1].content) for one in found.rows]
     if not rows:
         raise InputError(f"{path} holds no instructions", "name a file that has some")
     return AskedFile(path, sha256_of(path), rows[:limit])
+
+
+def asked_file(task: str, settings: Settings) -> AskedFile:
+    """The prompts of a task's file.
+
+    Raises:
+        InputError: as `find_file` and `read_asked`.
+    """
+    path = find_file(task, settings.data_of(task), settings.data_folder)
+    return read_asked(path, settings.limit, skip_bad_rows=settings.skip_bad_rows)
 
 
 def how_answered(settings: Settings) -> dict[str, int]:
@@ -135,7 +148,8 @@ def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log
         InputError: a prompt cannot be encoded.
     """
     missing = log.missing(len(rows))
-    prompts = {index: encode_prompt(subject.tokenizer, rows[index].messages) for index in missing}
+    tokenizer = subject.tokenizer.with_chat_template()
+    prompts = {index: encode_prompt(tokenizer, rows[index].messages) for index in missing}
     missing.sort(key=lambda index: len(prompts[index]))
     size = settings.batch_size or ANSWERS_AT_ONCE
     with console.progress("answers") as bar:
@@ -147,7 +161,7 @@ def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log
                 [prompts[index] for index in batch],
                 max_tokens=settings.answer_tokens,
                 temperature=0,
-                stop_ids=subject.tokenizer.stop_ids,
+                stop_ids=tokenizer.stop_ids,
                 vocab_size=subject.tokenizer.vocab_size,
             )
             for index, generation in zip(batch, generations, strict=True):

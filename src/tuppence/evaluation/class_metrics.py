@@ -58,11 +58,12 @@ class Predictions:
 def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Measures:
     """All measures under R weightings of the rows; without one, of the rows as they are (R = 1).
 
-    accuracy; precision, recall and class_f1 of every class, 0 where nothing was predicted or is there; macro_f1 over
-    the classes that have rows under the weighting or were predicted there, as in scikit-learn; f1: of the positive
-    class of two, else macro_f1; auc: area under the ROC curve of the positive class, of more than two classes the mean
-    of one against the rest, NaN where a class is missing; brier: mean squared error of the probabilities, summed over
-    classes where there are more than two; ece: the mean gap between confidence and accuracy over ten bins.
+    accuracy; precision, recall and class_f1 of every class, 0 where nothing was predicted, but recall and class_f1 NaN
+    of a class that no row has at all: they say nothing; macro_f1 over the classes that have rows under the weighting or
+    were predicted there, as in scikit-learn; f1: of the positive class of two, else macro_f1; auc: area under the ROC
+    curve of the positive class, of more than two classes the mean of one against the rest, NaN where a class is
+    missing; brier: mean squared error of the probabilities, summed over classes where there are more than two; ece: the
+    mean gap between confidence and accuracy over ten bins.
     """
     gold, probabilities = predictions.gold, predictions.probabilities
     rows, classes = probabilities.shape
@@ -75,6 +76,9 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
     class_f1 = _ratio(2 * hits, actual + claimed)
     present = np.flatnonzero(gold_NC.any(axis=0))
     macro_f1 = _ratio(class_f1.sum(axis=1), (actual + claimed > 0).sum(axis=1))
+    recall = _ratio(hits, actual)
+    absent = np.flatnonzero(~gold_NC.any(axis=0))
+    class_f1[:, absent] = recall[:, absent] = np.nan
     squares_NC = (probabilities - gold_NC) ** 2
     return {
         "accuracy": hits.sum(axis=1) / total,
@@ -84,7 +88,7 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
         "brier": weights_RN @ (squares_NC.sum(axis=1) / (2 if classes == 2 else 1)) / total,
         "ece": _calibration_error(predictions, weights_RN),
         "precision": _ratio(hits, claimed),
-        "recall": _ratio(hits, actual),
+        "recall": recall,
         "class_f1": class_f1,
     }
 

@@ -12,6 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ from numpy.typing import NDArray
 
 from tuppence.core import console, files
 from tuppence.core.errors import InputError
-from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.labelled import LabelledSet, LabelledText, find_label, read_labelled
 from tuppence.data.records.splits import PARTS, Splits
+from tuppence.data.records.tables import read_table
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_baselines import MAJORITY, TFIDF, majority_class, word_counts
 from tuppence.evaluation.class_metrics import OF_CLASSES, Measures, Predictions, bootstrap, interval, measures
 from tuppence.evaluation.class_metrics import reliability as reliability_bins
 from tuppence.evaluation.classifier import Classifier
 from tuppence.evaluation.rows import sha256_of
-from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.subject import Subject, lineage
 from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores
 
 SPLITS_FOLDER = "splits"
@@ -39,14 +41,17 @@ ROC_POINTS = 200
 MOST_SHOWN_CLASSES = 50
 """A confusion matrix of more classes is not kept: nobody could read it."""
 
+FEWEST_ROWS_FOR_A_VERDICT = 20
+"""With fewer test rows the bootstrap's intervals mean little: no sentence says who is better."""
+
 _NEARLY_EQUAL = 0.1
 
 
 class LabelledFile:
-    """The rows of a test file, and which file it is."""
+    """The rows of a test file, which file it is, and which of its columns were read, where a person named the file."""
 
-    def __init__(self, path: Path, rows: Sequence[LabelledText]) -> None:
-        self.path, self.sha256, self.rows = str(path), sha256_of(str(path)), rows
+    def __init__(self, path: Path, rows: Sequence[LabelledText], columns: tuple[str, ...] = ()) -> None:
+        self.path, self.sha256, self.rows, self.columns = str(path), sha256_of(str(path)), rows, columns
 
 
 def write_splits(splits: Splits, folder: Path) -> None:
@@ -72,9 +77,10 @@ def classification(subject: Subject, settings: Settings, folder: Path | None) ->
         raise InputError(f"{subject.folder} is not a classifier", "give a run of 'tuppence finetune classify'")
     began = time.perf_counter()
     file = _test_rows(subject, settings)
-    gold = _ids(file.rows, subject.labels, file.path)
-    probabilities = _probabilities(subject, file, folder)
-    train, validation = (_split(subject.folder, name) for name in PARTS[:2])
+    gold = _ids(file.rows, subject.labels)
+    _warn_of_absent(gold, subject.labels)
+    probabilities = _probabilities(subject, file, folder, settings.skip_bad_rows)
+    train, validation = (_split(subject.folder, name, subject.labels) for name in PARTS[:2])
     positive = positive_class([row.label for row in train or file.rows], subject.labels)
     models = {"model": Predictions(gold, probabilities, positive)}
     if train and validation:
@@ -122,39 +128,86 @@ def positive_class(rows: Sequence[str], labels: Sequence[str]) -> int | None:
 # ---- the rows ----------------------------------------------------------------------------------------------------
 
 
-def _split(folder: Path, name: str) -> list[LabelledText] | None:
-    """The rows of a split of a run; None where there are none. A run's model folder is as good as the run."""
+def _split(folder: Path, name: str, labels: Sequence[str] | None = None) -> list[LabelledText] | None:
+    """The rows of a split of a run, in the spelling of `labels` where they are given; None where there are none. The
+    model folder of a run is as good as the run."""
     for place in (folder, folder.parent):
         path = place / SPLITS_FOLDER / f"{name}.jsonl"
         if path.is_file():
-            return read_labelled(str(path), text_column="text", label_column="label").rows
+            rows = read_labelled(str(path), text_column="text", label_column="label").rows
+            return rows if labels is None else _in_spelling_of(labels, rows, str(path))
     return None
 
 
 def _test_rows(subject: Classifier, settings: Settings) -> LabelledFile:
     named = settings.data_of("classification")
     if named is not None:
-        return LabelledFile(Path(named), read_labelled(named).rows[: settings.limit])
-    rows = _split(subject.folder, PARTS[2])
-    if rows is None:
+        found = _read(subject, settings, named)
+        if found.skipped_rows:
+            console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {named}")
+        rows = _in_spelling_of(subject.labels, found.rows[: settings.limit], named)
+        return LabelledFile(Path(named), rows, (found.text_column, found.label_column))
+    split = _split(subject.folder, PARTS[2], subject.labels)
+    if split is None:
         raise InputError(f"{subject.folder} has no test split", "add --data FILE: labelled texts")
     place = subject.folder if (subject.folder / SPLITS_FOLDER).is_dir() else subject.folder.parent
-    return LabelledFile(place / SPLITS_FOLDER / f"{PARTS[2]}.jsonl", rows[: settings.limit])
+    return LabelledFile(place / SPLITS_FOLDER / f"{PARTS[2]}.jsonl", split[: settings.limit])
 
 
-def _ids(rows: Sequence[LabelledText], labels: Sequence[str], path: str) -> NDArray[np.int64]:
-    id_of = {label: number for number, label in enumerate(labels)}
-    unknown = next((row.label for row in rows if row.label not in id_of), None)
-    if unknown is not None:
-        raise InputError(
-            f"{path} has the label '{unknown}', which the model does not know", f"its labels: {', '.join(labels[:12])}"
-        )
-    return np.array([id_of[row.label] for row in rows], dtype=np.int64)
+def _warn_of_absent(gold: NDArray[np.int64], labels: Sequence[str]) -> None:
+    absent = [f"'{label}'" for number, label in enumerate(labels) if not (gold == number).any()]
+    if absent:
+        named = ", ".join(absent[:6]) + (", …" if len(absent) > 6 else "")
+        console.warn(f"the test data has no row of {named}: F1 says nothing there")
 
 
-def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None) -> NDArray[np.float64]:
+def _read(subject: Classifier, settings: Settings, path: str) -> LabelledSet:
+    """A file of labelled texts. Columns that nobody named are those that the classifier was trained on, where the file
+    has them, else found by themselves."""
+    text, label = settings.text_column, settings.label_column
+    columns = read_table(
+        path, skip_bad_rows=settings.skip_bad_rows, named=[one for one in (text, label) if one]
+    ).columns
+    trained = _trained_columns(subject.folder)
+    if text is None and label is None and set(trained) <= set(columns):
+        text, label = trained
+    return read_labelled(path, text_column=text, label_column=label, skip_bad_rows=settings.skip_bad_rows)
+
+
+def _trained_columns(folder: Path) -> tuple[str, str]:
+    """The columns of text and label that a run was trained on; the names of its splits where run.yaml has none."""
+    for _, record in islice(lineage(folder), 1):
+        columns = record.get("columns")
+        if isinstance(columns, dict):
+            text, label = columns.get("text"), columns.get("label")
+            if isinstance(text, str) and isinstance(label, str) and not (text.isdecimal() or label.isdecimal()):
+                return text, label
+    return "text", "label"
+
+
+def _in_spelling_of(labels: Sequence[str], rows: Sequence[LabelledText], path: str) -> list[LabelledText]:
+    """The rows with the model's own spelling of their labels, see `find_label`."""
+    place_of = {label: find_label(label, labels) for label in {row.label for row in rows}}
+    found: list[LabelledText] = []
+    for row in rows:
+        place = place_of[row.label]
+        if place is None:
+            raise InputError(
+                f"{path} has the label '{row.label}', which the model does not know",
+                f"its labels: {', '.join(labels[:12])}",
+            )
+        found.append(LabelledText(row.text, labels[place]))
+    return found
+
+
+def _ids(rows: Sequence[LabelledText], labels: Sequence[str]) -> NDArray[np.int64]:
+    return np.array([labels.index(row.label) for row in rows], dtype=np.int64)
+
+
+def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None, skips: bool) -> NDArray[np.float64]:
     """(N, C); rows that were scored before by the same model are not scored again."""
-    with open_log("classification", subject, file.sha256, folder) as log, console.progress("texts") as bar:
+    how = {"columns": list(file.columns), "skip_bad_rows": skips} if file.columns else {}
+    with open_log("classification", subject, file.sha256, folder, how) as log, console.progress("texts") as bar:
         missing = log.missing(len(file.rows))
         task = bar.add_task("classifying", total=len(file.rows), completed=len(file.rows) - len(missing))
 
@@ -173,7 +226,7 @@ def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None)
 def _headline(predictions: Predictions, drawn: Measures, labels: Sequence[str]) -> Numbers:
     """The measures of a whole model, and their intervals by the same names."""
     found = {name: float(value[0]) for name, value in measures(predictions).items() if name not in OF_CLASSES}
-    known = {name: value if np.isfinite(value) else None for name, value in found.items()}
+    known = {name: _finite(value) for name, value in found.items()}
     named = "macro average" if predictions.positive is None else labels[predictions.positive]
     return {**known, "f1_of": named, "intervals": {name: interval(drawn[name]) for name in known}}
 
@@ -184,11 +237,15 @@ def _of_classes(predictions: Predictions, drawn: Measures, labels: Sequence[str]
     return {
         label: {
             "rows": int(counts[number]),
-            **{_short(name): float(found[name][0, number]) for name in OF_CLASSES},
+            **{_short(name): _finite(float(found[name][0, number])) for name in OF_CLASSES},
             "intervals": {_short(name): interval(drawn[name][:, number]) for name in OF_CLASSES},
         }
         for number, label in enumerate(labels)
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _short(name: str) -> str:
@@ -237,25 +294,28 @@ def _mistakes(predictions: Predictions, rows: Sequence[LabelledText], labels: Se
 
 
 def _against_baselines(models: Mapping[str, Predictions], drawn: Mapping[str, Measures]) -> Numbers:
-    """The difference to each baseline on the same resamples, and what it means in a sentence."""
+    """The difference to each baseline on the same resamples, and what it means in a sentence; no sentence where the
+    test rows are no evidence."""
     baselines = [name for name in models if name != "model"]
     if not baselines:
         return {}
-    points = {name: float(measures(one)["f1"][0]) for name, one in models.items()}
+    found = {name: measures(one) for name, one in models.items()}
     differences: dict[str, dict[str, Any]] = {}
     for name in baselines:
         differences[name] = {
             measure: {
-                "difference": float(measures(models["model"])[measure][0] - measures(models[name])[measure][0]),
+                "difference": _finite(float(found["model"][measure][0] - found[name][measure][0])),
                 "interval": interval(drawn["model"][measure] - drawn[name][measure]),
             }
             for measure in ("accuracy", "f1")
         }
-    best = max(baselines, key=lambda name: points[name])
-    return {
-        "differences": differences,
-        "verdict": verdict(best, points["model"], points[best], differences[best]["f1"]),
-    }
+    best = max(baselines, key=lambda name: np.nan_to_num(found[name]["f1"][0]))
+    ours, theirs = _finite(float(found["model"]["f1"][0])), _finite(float(found[best]["f1"][0]))
+    difference = differences[best]["f1"]
+    enough = len(models["model"].gold) >= FEWEST_ROWS_FOR_A_VERDICT
+    if not enough or ours is None or theirs is None or difference["interval"] is None:
+        return {"differences": differences, "verdict": None}
+    return {"differences": differences, "verdict": verdict(best, ours, theirs, difference)}
 
 
 def verdict(baseline: str, ours: float, theirs: float, difference: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ from tuppence.evaluation.subject import (
 )
 from tuppence.evaluation.task import Numbers, Outcome, Settings, Task
 from tuppence.evaluation.text_perplexity import text_perplexity
+from tuppence.model.weights import fingerprint
 
 __all__ = [
     "DEFAULT_TASKS",
@@ -47,6 +48,7 @@ __all__ = [
     "RESULTS_NAME",
     "ROWS_FOLDER",
     "TASKS",
+    "WEIGHTS",
     "Settings",
     "check_tasks",
     "evaluate",
@@ -55,6 +57,9 @@ __all__ = [
 
 RESULTS_NAME = "evaluation.json"
 """The file in a run folder that keeps the numbers; the report shows them."""
+
+WEIGHTS = "weights"
+"""The key of a task's numbers that holds the fingerprint of the weights it scored (`model.weights.fingerprint`)."""
 
 ROWS_FOLDER = "evaluation"
 """The folder in a run that keeps the results row by row."""
@@ -178,7 +183,9 @@ def _outcomes(
     for task, one in chosen.items():
         if one.kind != kind:
             raise InputError(f"{folder} is a {kind}; {task} is for a {one.kind}", "leave --tasks away")
+    _check_row_options(chosen, settings)
     settings = _with_files(chosen, settings)
+    weights = fingerprint(folder)
     subject = LOADERS[kind](folder, device, precision)
     in_float32 = dataclasses.replace(subject, precision=Precision("float32", "as lm-eval's hf backend"))
     if out is None and RunDir(folder).exists():
@@ -190,11 +197,12 @@ def _outcomes(
     for task, one in chosen.items():
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else subject
         try:
-            outcomes[task] = one.run(asked, settings, out / ROWS_FOLDER if out else None)
+            outcome = one.run(asked, settings, out / ROWS_FOLDER if out else None)
         except InputError as error:
-            if error.hint == BAD_ROW_HINT:  # no row is skipped here: all models answer the same questions
+            if error.hint == BAD_ROW_HINT and not one.skips_rows:
                 raise bad_row(error.message) from error
             raise
+        outcomes[task] = dataclasses.replace(outcome, numbers={**outcome.numbers, WEIGHTS: weights})
         if out is not None:  # task by task: what is done stays done
             _keep(out / RESULTS_NAME, {task: outcomes[task].numbers})
         if on_result is not None:
@@ -208,6 +216,16 @@ def _tasks_named(names: Sequence[str], settings: Settings) -> dict[str, Task]:
     for name in names:
         found |= lm_eval_tasks([name], settings) if name.startswith(PREFIX) else {name: TASKS[name]}
     return found
+
+
+def _check_row_options(tasks: Mapping[str, Task], settings: Settings) -> None:
+    """Refuses options about rows that a task would not heed."""
+    if (settings.text_column or settings.label_column) and list(tasks) != ["classification"]:
+        raise InputError("--text-column and --label-column are for a classifier's file", "leave them away")
+    other = next((name for name, task in tasks.items() if settings.skip_bad_rows and not task.skips_rows), None)
+    if other is not None:
+        able = ", ".join(name for name, task in TASKS.items() if task.skips_rows)
+        raise InputError(f"{other} reads every row: --skip-bad-rows is for {able}", "leave --skip-bad-rows away")
 
 
 def _with_files(tasks: Mapping[str, Task], settings: Settings) -> Settings:
@@ -232,11 +250,15 @@ def _with_files(tasks: Mapping[str, Task], settings: Settings) -> Settings:
 
 
 def _keep(path: Path, results: dict[str, Numbers]) -> None:
-    """Adds to what earlier evaluations found; a damaged file is replaced."""
-    kept: Any = {}
+    """Adds to what earlier evaluations of the same weights found, or of weights that they do not name; a damaged file
+    is replaced."""
+    found: Any = {}
     with contextlib.suppress(InputError):
-        kept = files.read_json(path)
-    files.write_json(path, {**(kept if isinstance(kept, dict) else {}), **results})
+        found = files.read_json(path)
+    scored = {numbers[WEIGHTS] for numbers in results.values()}
+    earlier = found.items() if isinstance(found, dict) else ()
+    kept = {task: one for task, one in earlier if not isinstance(one, dict) or one.get(WEIGHTS) in (None, *scored)}
+    files.write_json(path, {**kept, **results})
 
 
 TASKS: dict[str, Task] = {
@@ -244,10 +266,10 @@ TASKS: dict[str, Task] = {
     "lambada": Task(lambada),
     **{name: Task(partial(multiple_choice, name)) for name in ("hellaswag", "arc_easy", "arc_challenge", "piqa")},
     "choices": Task(partial(multiple_choice, "choices")),
-    "exact_match": Task(exact_match),
-    "judge": Task(judge),
-    "classification": Task(classification, kind=CLASSIFIER, reads_rows=False),
-    "reward": Task(reward, kind=REWARD_MODEL, reads_rows=False),
+    "exact_match": Task(exact_match, skips_rows=True),
+    "judge": Task(judge, skips_rows=True),
+    "classification": Task(classification, kind=CLASSIFIER, reads_rows=False, skips_rows=True),
+    "reward": Task(reward, kind=REWARD_MODEL, reads_rows=False, skips_rows=True),
 }
 """Every task by its name on the command line."""
 

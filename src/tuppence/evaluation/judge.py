@@ -17,11 +17,10 @@ from pathlib import Path
 from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.data.records.leaks import prompt_of
-from tuppence.evaluation.answers import Asked, answer_rows, how_answered, read_asked
+from tuppence.evaluation.answers import Asked, answer_rows, asked_file, how_answered
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.chat_client import ChatClient, key_from
 from tuppence.evaluation.rowlog import Result, RowLog
-from tuppence.evaluation.rows import find_file
 from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
 
@@ -63,7 +62,7 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
     """
     began = time.perf_counter()
     client = client_of(settings)
-    file = read_asked(find_file("judge", settings.data_of("judge"), settings.data_folder), settings.limit)
+    file = asked_file("judge", settings)
     how = {
         **how_answered(settings),
         "judge_url": client.endpoint,

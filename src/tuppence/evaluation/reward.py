@@ -43,7 +43,10 @@ def reward(subject: Subject, settings: Settings, folder: Path | None) -> Outcome
         raise InputError(f"{subject.folder} is not a reward model", "give a run of 'tuppence align reward'")
     began = time.perf_counter()
     path = _file(subject, settings)
-    pairs = read_preferences(str(path)).rows[: settings.limit]
+    found = read_preferences(str(path), skip_bad_rows=settings.skip_bad_rows)
+    if found.skipped_rows:
+        console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
+    pairs = _differing(subject, found.rows[: settings.limit])
     rewards_N2 = pair_rewards(subject, pairs)
     margins = rewards_N2[:, 0] - rewards_N2[:, 1]
     right = (margins > 0).astype(np.float64)
@@ -92,6 +95,24 @@ def pair_rewards(subject: Classifier, pairs: list[Preference]) -> NDArray[np.flo
     if not np.isfinite(rewards).all():
         raise InputError(f"{subject.folder} gives a reward that is not finite", "train it again, at a lower rate")
     return rewards.reshape(-1, 2)
+
+
+def _differing(subject: Classifier, pairs: list[Preference]) -> list[Preference]:
+    """The pairs whose answers differ within the context: as in training, the others are left out and counted.
+
+    Raises:
+        InputError: none is left.
+    """
+    context = subject.model.config.context_length
+    kept = [pair for pair in pairs if not encode_preference(subject.tokenizer, pair, context_length=context).is_equal]
+    if not kept:
+        raise InputError(
+            f"no pair differs within the context of {context:,} tokens", "use a model with a longer context"
+        )
+    if len(kept) < len(pairs):
+        left_out = console.counted(len(pairs) - len(kept), "pair")
+        console.warn(f"left out {left_out} whose answers begin alike for as long as the context reaches")
+    return kept
 
 
 def _weights(pairs: int) -> list[NDArray[np.float64]]:

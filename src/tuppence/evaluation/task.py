@@ -40,6 +40,8 @@ class Settings:
         num_fewshot: examples before each question of an lm-eval task, where the task does not fix them.
         task_path: a folder of lm-eval task files, beside lm-eval's own.
         apply_chat_template: lm-eval's prompts become turns of a conversation.
+        text_column, label_column: of a classifier's file; those that it was trained on, or found, if absent.
+        skip_bad_rows: leave out rows that cannot be used, and count them, where a task reads a person's own rows.
     """
 
     data: str | None = None
@@ -57,6 +59,9 @@ class Settings:
     num_fewshot: int | None = None
     task_path: str | None = None
     apply_chat_template: bool = False
+    text_column: str | None = None
+    label_column: str | None = None
+    skip_bad_rows: bool = False
 
     def data_of(self, task: str) -> str | None:
         """The data that was named for a task."""
@@ -107,11 +112,13 @@ class Task:
         run: does it. Its last argument is the folder for its row log, None where nothing is kept.
         kind: of the models it is for, see `subject.kind_of`.
         reads_rows: it needs a file of rows, which is looked for before anything is loaded.
+        skips_rows: it can leave out bad rows of its file.
     """
 
     run: Callable[[Subject, Settings, Path | None], Outcome]
     kind: str = LANGUAGE_MODEL
     reads_rows: bool = True
+    skips_rows: bool = False
 
 
 def known(values: Sequence[float | None]) -> list[float]:

@@ -103,8 +103,8 @@ def against_baselines(numbers: Numbers, size: tuple[float, float] = SMALL) -> Fi
             (0.19, "f1", GREEN, f"F1 ({_name(numbers['f1_of'])})"),
         ):
             places = np.arange(len(models)) + shift
-            values = np.array([one[key] for one in models.values()])
-            ends = np.array([one["intervals"][key] or (one[key], one[key]) for one in models.values()])
+            values = np.array([one[key] for one in models.values()], dtype=float)  # NaN where it is not defined
+            ends = np.array([one["intervals"][key] or (one[key], one[key]) for one in models.values()], dtype=float)
             around = np.abs(ends.T - values)
             axes.barh(places, values, height=0.34, color=colour, alpha=0.85, label=label)
             axes.errorbar(values, places, xerr=around, fmt="none", ecolor=INK, elinewidth=1.1, capsize=2.5)

@@ -32,7 +32,7 @@ class RunRecord:
             steps) the later values count.
         samples: samples.jsonl, as logged.
         ledger: ledger.jsonl, as logged.
-        evaluation: evaluation.json.
+        evaluation: evaluation.json, without the numbers of other weights than RUN/model has.
         problems: one line for each file that could not be read in full.
     """
 
@@ -79,7 +79,7 @@ def read_run(folder: str | Path) -> RunRecord:
         metrics=by_step(_rows(folder / "metrics.jsonl", problems)),
         samples=_rows(folder / "samples.jsonl", problems),
         ledger=_rows(folder / "ledger.jsonl", problems),
-        evaluation=_mapping(folder / "evaluation.json", problems),
+        evaluation=_of_this_model(folder, problems),
         problems=problems,
     )
 
@@ -137,6 +137,33 @@ def _mapping(path: Path, problems: list[str]) -> Row:
         problems.append(f"{path.name} holds no settings")
         return {}
     return content
+
+
+def _of_this_model(folder: Path, problems: list[str]) -> Row:
+    """The results in evaluation.json that are of the weights in RUN/model; those of others are left out and named."""
+    path, model = folder / "evaluation.json", folder / "model" / "model.safetensors"
+    results = _mapping(path, problems)
+    named = {task: one["weights"] for task, one in results.items() if isinstance(one, Mapping) and "weights" in one}
+    if len(named) < len(results) and model.is_file() and model.stat().st_mtime > path.stat().st_mtime:
+        problems.append(f"{path.name} does not say which weights it scored, and {folder.name}/model is newer")
+    current = _fingerprint(folder) if named else None
+    stale = [task for task, weights in named.items() if weights != current]
+    if stale:
+        problems.append(
+            f"{path.name}: {', '.join(stale)} scored other weights than {folder.name}/model has now: left out;"
+            " 'tuppence evaluate' scores these"
+        )
+    return {task: one for task, one in results.items() if task not in stale}
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """Of the weights of a run; None where they cannot be read."""
+    from tuppence.model.weights import fingerprint  # imports torch, which most reports do not need
+
+    try:
+        return fingerprint(folder)
+    except (InputError, OSError):
+        return None
 
 
 def _rows(path: Path, problems: list[str]) -> list[Row]:

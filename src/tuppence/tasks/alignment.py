@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tuppence.model.lora import LoRA
-from tuppence.tasks.finetune import Base, LoRAChoice, open_base, rows_input
+from tuppence.tasks.finetune import Base, LoRAChoice, conversation_tokenizer, open_base, rows_input
 from tuppence.tasks.job import Job
 from tuppence.tasks.pairs import Pairs, PairsChoice, read_pairs
 from tuppence.tokenizer import Tokenizer
@@ -75,7 +75,7 @@ def open_alignment(
         InputError: there is no model, or no pair to learn from.
     """
     start = open_base(base)
-    tokenizer = start.tokenizer.with_chat_template()
+    tokenizer = conversation_tokenizer(start)
     pairs = read_pairs(
         data,
         val,

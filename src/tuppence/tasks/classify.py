@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tuppence.core.config import Section
-from tuppence.core.console import counted, note
+from tuppence.core.console import counted, note, warn
 from tuppence.data.buckets import pad
-from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.labelled import LabelledSet, LabelledText, alike_labels, read_labelled
 from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
 from tuppence.data.records.texts import Array, encode_texts
 from tuppence.evaluation.classification import SPLITS_FOLDER, write_splits
@@ -39,6 +39,7 @@ from tuppence.tasks.finetune import (
     open_base,
     rows_input,
     say_skipped,
+    say_unused,
     write_adapter,
 )
 from tuppence.tasks.job import Job, RunOptions
@@ -48,6 +49,10 @@ from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
 
 EVALUATIONS = 2
 """Validations an epoch: patience of four of them is two epochs without gain."""
+
+EMBEDDING_RATE_FACTOR = 20 / 3
+"""The embeddings' learning rate as a multiple of `train.learning_rate`, where `train.embedding_learning_rate` does not
+say it: a word that the base hardly met must become a sign."""
 
 
 class ClassifyChoice(Section):
@@ -73,7 +78,6 @@ class ClassifyConfig(Section):
     train: TrainConfig = TrainConfig(
         batch_size=16,
         learning_rate=3e-4,
-        embedding_learning_rate=2e-3,  # a word that the base hardly met must become a sign
         warmup_steps=20,
         weight_decay=0.01,
         beta2=0.99,
@@ -104,16 +108,19 @@ class LabelledFiles:
     def paths(self) -> list[Path]:
         return [Path(path) for path in (self.data, self.val, self.test) if path is not None]
 
-    def read(self, path: str | Path) -> list[LabelledText]:
-        """The rows of one of the files."""
+    def read(self, path: str | Path) -> LabelledSet:
+        """The rows of one of the files; says which columns were found, and what was left out."""
         found = read_labelled(
             str(path),
             text_column=self.text_column,
             label_column=self.label_column,
             skip_bad_rows=self.skip_bad_rows,
         )
+        if self.text_column is None or self.label_column is None:
+            note(f"{path}: the text is column '{found.text_column}', the label column '{found.label_column}'")
+        say_unused(Path(path), found.unused)
         say_skipped(Path(path), found.skipped_rows)
-        return found.rows
+        return found
 
 
 @dataclass(frozen=True)
@@ -193,13 +200,19 @@ def run_classify(
     """
     base, out = Path(base), Path(out)
     start = open_base(base)
-    splits = _split(given, config)
+    data = given.read(given.data)
+    splits = _split(data.rows, given, config)
     rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
     trained, lora = config.finetune.train, config.lora.resolve()
     per_step = config.train.batch_size * config.train.accumulation_steps
     mean_length = sum(len(row.ids) for row in rows) / len(rows)
-    training = _with_evaluations(config.train, len(rows))
+    training = _with_embedding_rate(_with_evaluations(config.train, len(rows)))
     _describe(splits)
+    if trained == "all":
+        note(
+            f"learning rates: {training.embedding_learning_rate:g} for the embeddings"
+            f" (train.embedding_learning_rate), {training.learning_rate:g} for all else"
+        )
 
     def build(device: str) -> tuple[Objective, SequenceScorer]:
         body = load_model(base, device=device, dropout=config.finetune.dropout)
@@ -237,7 +250,7 @@ def run_classify(
         measure=lambda: {"evaluation": measure(out, config.train.device)},
         closing=len(splits.test) / max(1, len(splits.validation)),
         rows=splits.train,
-        facts={"splits": _facts(splits)},
+        facts={"splits": _facts(splits), "columns": {"text": data.text_column, "label": data.label_column}},
         compile=False,  # every batch has another length
     )
     return train(job, options)
@@ -257,14 +270,21 @@ def _with_evaluations(train: TrainConfig, rows: int) -> TrainConfig:
     return train.model_copy(update={"eval_every": max(1, round(steps / EVALUATIONS))})
 
 
+def _with_embedding_rate(train: TrainConfig) -> TrainConfig:
+    """A rate for the embeddings that follows `learning_rate`, unless the recipe has one of their own."""
+    if train.embedding_learning_rate is not None:
+        return train
+    rate = min(10.0, float(f"{EMBEDDING_RATE_FACTOR * train.learning_rate:.6g}"))
+    return train.model_copy(update={"embedding_learning_rate": rate})
+
+
 # ---- the rows ----------------------------------------------------------------------------------------------------
 
 
-def _split(given: LabelledFiles, config: ClassifyConfig) -> Splits:
-    """The three parts. Rows of `data` fill those for which no file was given."""
-    rows = given.read(given.data)
-    val = given.read(given.val) if given.val else None
-    test = given.read(given.test) if given.test else None
+def _split(rows: Sequence[LabelledText], given: LabelledFiles, config: ClassifyConfig) -> Splits:
+    """The three parts. `rows`, those of `given.data`, fill those for which no file was given."""
+    val = given.read(given.val).rows if given.val else None
+    test = given.read(given.test).rows if given.test else None
     choice, seed = config.finetune, config.finetune.split_seed
     if val is not None and test is not None and not choice.balance:
         return fixed_splits(rows, val, test)
@@ -317,6 +337,8 @@ def _describe(splits: Splits) -> None:
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(splits).items())
     shown = ", ".join(splits.labels[:6]) + (", …" if len(splits.labels) > 6 else "")
     note(f"{len(splits.labels)} labels ({shown}) · {sizes} rows")
+    for spellings in alike_labels(splits.labels):
+        warn(f"{' and '.join(spellings)} are {len(spellings)} labels: they differ in case or white space alone")
     if splits.duplicates:
         note(f"removed {counted(splits.duplicates, 'row')} that also stand in a later part")
     if splits.contradictions:

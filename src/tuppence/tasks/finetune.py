@@ -23,8 +23,9 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
 from tuppence.data.buckets import Buckets, batches_by_length
-from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of
+from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
+from tuppence.data.records.unused import Unused
 from tuppence.model.adapters import is_adapter, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -95,6 +96,25 @@ def open_base(folder: Path) -> Base:
     return Base(folder, fingerprint(folder), model.config, tokenizer)
 
 
+def conversation_tokenizer(base: Base) -> Tokenizer:
+    """The base's tokenizer with the chat template that conversations are written in; says which one, where the base has
+    one that is not ours.
+
+    Raises:
+        InputError: the vocabulary has no end of text.
+    """
+    tokenizer = base.tokenizer.with_chat_template()
+    if tokenizer.foreign_template is not None:
+        end = tokenizer.end_of_text_name
+        note(f"conversations are written in the chat template of {base.folder}; responses end with {end}")
+    elif base.tokenizer.chat_template is not None and tokenizer.chat_template != base.tokenizer.chat_template:
+        warn(
+            f"{base.folder} was tuned with another chat template, which cannot be read without running it: rows are"
+            " written in tuppence's own, and the result has that one"
+        )
+    return tokenizer
+
+
 def write_adapter(gpt: GPT, out: Path, base: Base, lora: LoRA, score: nn.Linear | None = None) -> None:
     """RUN/adapter, as `peft` opens it. None where the base is an adapter itself: what this one was trained on lies in
     no folder that it could name.
@@ -131,7 +151,7 @@ def part_rows(
     Args:
         read: the rows of a file.
         val: the file of the held-out rows; without one, `fraction` of `data` is held out by a hash of how they open,
-            so that dialogues that begin alike are on one side.
+            so that dialogues that begin alike are on one side, as far as that leaves about the share that is wanted.
         key: what makes two rows of `data` and `val` the same. A dialogue of `data` is left out, too, where one of `val`
             is its beginning.
         noun: what a row is called.
@@ -141,7 +161,13 @@ def part_rows(
     """
     rows = list(read(data))
     if val is None:
-        return hold_out(rows, fraction, seed=seed, key=opening_of)
+        kept, held_out = hold_out(rows, fraction, seed=seed, key=opening_of, finer_key=prompt_of)
+        if not 0.5 <= len(held_out) / max(1, round(fraction * len(rows))) <= 2:
+            warn(
+                f"{len(held_out):,} of {counted(len(rows), noun)} held out, where {fraction:.0%} was asked for:"
+                " too many of them begin alike"
+            )
+        return kept, held_out
     held_out = list(read(val))
     shared = count_shared((key(lesson) for row in rows for lesson in lessons_of(row)), [key(row) for row in held_out])
     if shared.count:
@@ -157,6 +183,12 @@ def say_skipped(path: Path, skipped_rows: int) -> None:
     """Tells how many bad rows `--skip-bad-rows` left out."""
     if skipped_rows:
         warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
+
+
+def say_unused(path: Path, unused: Unused) -> None:
+    """Tells what the rows of a file say that training does not use."""
+    if unused.rows:
+        note(f"not used of {path}: {unused}")
 
 
 def forward_flops(sizes: ModelConfig, *, length: float, heads: float) -> float:

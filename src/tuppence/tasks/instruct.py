@@ -31,11 +31,13 @@ from tuppence.tasks.finetune import (
     Base,
     LoRAChoice,
     RowObjective,
+    conversation_tokenizer,
     finetuning_flops,
     open_base,
     part_rows,
     rows_input,
     say_skipped,
+    say_unused,
     write_adapter,
 )
 from tuppence.tasks.job import Job, RunOptions
@@ -144,11 +146,17 @@ def run_instruct(
     def read(path: Path) -> list[Conversation]:
         found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
         say_skipped(path, found.skipped_rows)
+        say_unused(path, found.unused)
+        if found.disliked_rows:
+            warn(f"left out {counted(found.disliked_rows, 'row')} of {path} with a false label: disliked answers")
+        context_alone = sum(m.role == "assistant" and not m.trained for row in found.rows for m in row.messages)
+        if context_alone:
+            note(f"{counted(context_alone, 'response')} of {path} with weight 0: read, not learned")
         return found.rows
 
     fraction, seed = config.finetune.val_fraction, config.train.seed
     rows, held_out = part_rows(read, data, val, fraction=fraction, seed=seed, key=content_of, noun="row")
-    tokenizer, context = start.tokenizer.with_chat_template(), start.sizes.context_length
+    tokenizer, context = conversation_tokenizer(start), start.sizes.context_length
     encoded, encoded_val = (
         _encode(tokenizer, part, context, name) for part, name in ((rows, "training"), (held_out, "held-out"))
     )
@@ -209,5 +217,8 @@ def _write_held_out(out: Path, rows: Sequence[Conversation]) -> None:
     path = RunDir(out).path / HELD_OUT
     path.unlink(missing_ok=True)
     for row in rows:
-        messages = [{"role": message.role, "content": message.content} for message in row.messages]
+        messages = [
+            {"role": message.role, "content": message.content} | ({} if message.trained else {"weight": 0})
+            for message in row.messages
+        ]
         append_json(path, {"messages": messages})

@@ -25,7 +25,7 @@ from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.evaluation.reward import HELD_OUT
 from tuppence.model.branches import PADDING
-from tuppence.tasks.finetune import RowObjective, part_rows, say_skipped
+from tuppence.tasks.finetune import RowObjective, part_rows, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch
@@ -108,6 +108,7 @@ def read_pairs(
     def read(path: Path) -> list[Preference]:
         found = read_preferences(str(path), skip_bad_rows=skip_bad_rows)
         say_skipped(path, found.skipped_rows)
+        say_unused(path, found.unused)
         if found.equal_pairs:
             note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
         if found.cut_pairs:
@@ -117,14 +118,15 @@ def read_pairs(
     rows, held_out = part_rows(read, data, val, fraction=val_fraction, seed=seed, key=content_of, noun="pair")
     encoded: list[list[EncodedPair]] = []
     kept_rows: list[list[Preference]] = []
-    cut = equal = 0
+    cut_prompts = cut_answers = equal = 0
     for part in (rows, held_out):
         pairs: list[EncodedPair] = []
         kept: list[Preference] = []
         for row in part:
             one = encode_preference(tokenizer, row, context_length=context_length)
-            cut += one.truncated > 0
-            if np.array_equal(one.chosen_ids, one.rejected_ids):
+            cut_prompts += one.cut_prompt
+            cut_answers += one.cut_answers
+            if one.is_equal:
                 equal += 1
                 continue
             pairs.append(
@@ -133,8 +135,11 @@ def read_pairs(
             kept.append(row)
         encoded.append(pairs)
         kept_rows.append(kept)
-    if cut:
-        note(f"{counted(cut, 'pair')} cut to the context of {context_length:,} tokens: prompts at the left")
+    if cut_prompts or cut_answers:
+        note(
+            f"cut to the context of {context_length:,} tokens: {counted(cut_prompts, 'prompt')} at the left,"
+            f" the answers of {counted(cut_answers, 'pair')} at the right"
+        )
     if equal:
         warn(f"left out {counted(equal, 'pair')} whose answers begin alike for as long as the context reaches")
     if not encoded[0] or not encoded[1]:

@@ -10,7 +10,8 @@
 
 Short, because small models have short contexts; the only special token is the one that every vocabulary of ours
 has. `CHAT_TEMPLATE` says the same in Jinja, for the programs of others; it stands in `tokenizer_config.json`, where
-they look for it. We never run Jinja, neither ours nor that of a foreign folder: `render` is the template in Python.
+they look for it. We never run Jinja, neither ours nor that of a foreign folder: `render` is the template in Python, and
+`foreign_template` reads those of others.
 A user can write lines that look like the template's; only the end of a response cannot be forged, as it is a token.
 
 Does not encode (`data.records.encoding` does) and does not read files (`data.records.conversations`).
@@ -19,7 +20,7 @@ Does not encode (`data.records.encoding` does) and does not read files (`data.re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, cast, get_args
 
 from tuppence.core.errors import InputError
@@ -47,6 +48,12 @@ CHAT_TEMPLATE = """\
 {%- endfor -%}"""
 
 
+def chat_template_with(end_of_text: str) -> str:
+    """Our template in Jinja, for a vocabulary whose end of text has another name."""
+    quoted = end_of_text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return CHAT_TEMPLATE.replace(END_OF_TEXT, quoted)
+
+
 @dataclass(frozen=True)
 class Message:
     """One turn of a conversation.
@@ -54,10 +61,12 @@ class Message:
     Attributes:
         role: who speaks: "system" (at most once, first), "user" or "assistant".
         content: what is said; white space at both ends means nothing.
+        trained: whether a model learns to write it, where it is the assistant's; else it is read as context.
     """
 
     role: Role
     content: str
+    trained: bool = field(default=True, repr=False)
 
 
 class Segment(NamedTuple):
@@ -105,7 +114,10 @@ def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[
         elif message.role == "user":
             asked += INSTRUCTION + content + "\n\n" + (RESPONSE if add_generation_prompt or not is_last else "")
         else:
-            segments += [Segment(asked, trained=False, ends=False), Segment(content, trained=True, ends=True)]
+            segments += [
+                Segment(asked, trained=False, ends=False),
+                Segment(content, trained=message.trained, ends=True),
+            ]
             asked = "\n"
     if messages[-1].role != "assistant":
         segments.append(Segment(asked, trained=False, ends=False))

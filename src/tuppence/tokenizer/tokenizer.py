@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,13 @@ import tiktoken
 from tuppence.core.console import warn
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import huggingface
-from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
+from tuppence.tokenizer.chat_template import chat_template_with
 from tuppence.tokenizer.folders import FolderContents, read_folder
 from tuppence.tokenizer.patterns import SplitPattern, without_surrogates
 from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
+
+if TYPE_CHECKING:
+    from tuppence.tokenizer.foreign_template import ForeignTemplate
 
 LONG_WHITE_SPACE = 500_000
 """tiktoken's regular expressions give up, and panic, on a million characters of white space in a row."""
@@ -89,14 +92,21 @@ class Tokenizer:
         huggingface.write(self.vocabulary, Path(folder), self.chat_template, end=self.end_of_text_name, pads=pads)
 
     def with_chat_template(self) -> Tokenizer:
-        """The same tokenizer with our chat template, as instruction models have it; it is saved with the files.
+        """The same tokenizer with a chat template, as instruction models have it; it is saved with the files.
+
+        The template that is there is kept where conversations can be written in it (`has_chat_template`), and what ends
+        its responses becomes the end of text; else it is ours, with the end of text that is there.
 
         Raises:
-            InputError: this vocabulary has no `<|endoftext|>`, which the template writes.
+            InputError: this vocabulary has no end of text, which the template writes.
         """
-        if END_OF_TEXT not in self.vocabulary.special_tokens:
+        if self.foreign_template is not None:
+            end = self.foreign_template.end
+            stop_ids = list(dict.fromkeys([self.special_tokens[end], *self.stop_ids]))
+            return Tokenizer(self.vocabulary, self.chat_template, end, stop_ids)
+        if self.end_of_text_name is None:
             raise _without_end_of_text()
-        return Tokenizer(self.vocabulary, CHAT_TEMPLATE)
+        return Tokenizer(self.vocabulary, chat_template_with(self.end_of_text_name), self.end_of_text_name)
 
     def with_end_of_text(self, name: str) -> Tokenizer:
         """The same tokenizer with another end of text; a name that it lacks becomes a new special token, the last id.
@@ -149,12 +159,25 @@ class Tokenizer:
 
     @property
     def has_chat_template(self) -> bool:
-        """Whether conversations are written as ours are (`chat_template.render`).
+        """Whether conversations have a form that can be written: that of our template, or of a foreign one that is
+        plain enough to be read without running it."""
+        return self._is_ours or self.foreign_template is not None
 
-        A foreign template is kept as text (`chat_template`), saved again, and never run: then this is False, as it is
-        for base models, which have none.
-        """
-        return self.chat_template is not None and self.chat_template.strip() == CHAT_TEMPLATE.strip()
+    @cached_property
+    def foreign_template(self) -> ForeignTemplate | None:
+        """The chat template where it is not ours and can be used; a template of more than that is kept as text."""
+        if self.chat_template is None or self._is_ours:
+            return None
+        from tuppence.tokenizer.foreign_template import ForeignTemplate  # imports jinja2, which few tokenizers need
+
+        template = ForeignTemplate.read(self.chat_template, list(self.special_tokens), self.end_of_text_name)
+        uses_eos = "eos_token" in self.chat_template
+        return None if template is None or (uses_eos and template.end != self.end_of_text_name) else template
+
+    @property
+    def _is_ours(self) -> bool:
+        end = self.end_of_text_name or END_OF_TEXT
+        return self.chat_template is not None and self.chat_template.strip() == chat_template_with(end).strip()
 
     # ---- text to ids -------------------------------------------------------------------------------------------
 

@@ -127,3 +127,11 @@ def test_a_first_line_with_the_columns_that_were_asked_for_names_them() -> None:
 def test_a_cell_may_be_longer_than_csvs_own_limit() -> None:
     long = "x" * 200_000
     assert cells("long.csv", f'text,label\n"{long}",a\nshort,b\n')[0] == [long, "a"]
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_the_line_in_which_excel_names_the_delimiter_is_no_record(line: str) -> None:
+    found = read_columns("mail.csv", f"{line}\ntext;label\nsee you, at noon;ham\nWIN;spam\n")
+    assert found.names == ["text", "label"]
+    first = next(found.records)
+    assert (first.first, first.cells) == (3, ["see you, at noon", "ham"])  # lines keep their numbers

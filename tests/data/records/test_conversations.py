@@ -10,6 +10,7 @@ import pytest
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import read_conversations
+from tuppence.data.records.tables import BAD_ROW_HINT
 from tuppence.tokenizer.chat_template import Message
 
 Write = Callable[[str, Any], str]
@@ -78,6 +79,10 @@ def test_a_system_message_and_several_turns_are_kept(write: Write) -> None:
         ("alpaca", {"instruction": "Sing."}, "no 'output'"),
         ("alpaca", {"instruction": " ", "input": "", "output": "x"}, "the instruction is empty"),
         ("dolly", {"instruction": "Sing.", "context": "", "response": ""}, "the response is empty"),
+        ("messages", {"messages": [{"role": "user", "content": " "}, TURNS[2]]}, "the user's turn is empty"),
+        ("messages", {"messages": [TURNS[1], {**TURNS[2], "weight": 0}]}, "every response has weight 0"),
+        ("messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "a part of type 'image'"),
+        ("alpaca", {"instruction": "a", "output": "b", "history": ["x"]}, "not a pair of question and answer"),
         ("messages", {"messages": TURNS[:2]}, "the last turn is the user's"),
         ("messages", {"messages": TURNS[2:]}, "turn 1 is the assistant's, where the user's should be"),
         ("messages", {"messages": []}, "without a user's turn"),
@@ -87,7 +92,7 @@ def test_a_system_message_and_several_turns_are_kept(write: Write) -> None:
         ("messages", {"messages": [{"role": "user"}]}, "1: a message without 'content'"),
         ("messages", {"messages": [{"role": "user", "content": [1]}]}, "'content' is not a string but a list"),
         ("sharegpt", {"conversations": [{"from": "human", "value": 3}]}, "'value' is not a string but a number"),
-        ("prompt-completion", {"prompt": "x"}, "no 'response'"),
+        ("prompt-completion", {"prompt": "x"}, "no 'completion'"),
     ],
 )
 def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
@@ -96,6 +101,7 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
     with pytest.raises(InputError, match=message) as caught:
         read_conversations(path)
     assert caught.value.message.startswith(f"{path}, row 2")
+    assert caught.value.hint == BAD_ROW_HINT  # every bad row can be skipped, and the hint says so
     assert caught.value.message.count("row 2") == 1
     found = read_conversations(path, skip_bad_rows=True)
     assert (len(found.rows), found.skipped_rows) == (2, 1)
@@ -115,3 +121,59 @@ def test_a_system_message_beside_the_turns_comes_first(write: Write) -> None:
         ["user", "assistant"],
     ]
     assert found[0].messages[0].content == "Be brief."
+
+
+@pytest.mark.parametrize("names", [("Human", "GPT"), ("User", "Assistant"), ("USER", "Model"), ("prompter", "bot")])
+def test_speakers_are_known_by_many_names_in_any_case(write: Write, names: tuple[str, str]) -> None:
+    turns = [{"role": name, "content": content} for name, content in zip(names, ("Hi", "Hello"), strict=True)]
+    found = read_conversations(
+        write("rows.jsonl", [{"messages": [{"role": "System", "content": "Be brief."}, *turns]}])
+    )
+    assert [message.role for message in found.rows[0].messages] == ["system", "user", "assistant"]
+
+
+@pytest.mark.parametrize("key", [{"weight": 0}, {"train": False}, {"training": False}, {"loss": 0}, {"loss_mask": 0}])
+def test_a_response_of_weight_zero_is_context(write: Write, key: dict[str, Any]) -> None:
+    rows = [{"messages": [TURNS[1], {**TURNS[2], **key}, TURNS[1], {**TURNS[2], "weight": 1}]}]
+    messages = read_conversations(write("rows.jsonl", rows)).rows[0].messages
+    assert [message.trained for message in messages] == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "Add.", "input": "2, 3", "output": "5"},
+        {"prompt": "Add.\n\n2, 3", "completion": {"role": "assistant", "content": "5"}},
+        {"question": "Add.\n\n2, 3", "answer": "5"},
+        {"conversations": SHARED},
+    ],
+)
+def test_earlier_turns_and_the_system_message_stand_in_front_in_every_format(write: Write, row: dict[str, Any]) -> None:
+    beside = {"system": "Be brief.", "history": [["What colour is grass?", "green"]]}
+    messages = read_conversations(write("rows.json", [row | beside])).rows[0].messages
+    assert [message.content for message in messages] == [
+        "Be brief.", "What colour is grass?", "green", "Add.\n\n2, 3", "5"
+    ]  # fmt: skip
+
+
+def test_rows_that_were_disliked_are_left_out_and_counted(write: Write) -> None:
+    rows = [{"prompt": "Hi", "completion": "Hello", "label": liked} for liked in (True, False, True)]
+    found = read_conversations(write("kto.jsonl", rows))
+    assert (len(found.rows), found.disliked_rows) == (2, 1)
+    with pytest.raises(InputError, match="every answer was disliked"):
+        read_conversations(write("kto.jsonl", rows[1:2]))
+
+
+def test_what_rows_say_besides_is_named_with_a_count(write: Write) -> None:
+    talk = [{**TURNS[1], "name": "Ann"}, {**TURNS[2], "weight": 0.5}]
+    rows = [{"id": 1, "tools": [], "messages": talk}, {"id": 2, "tools": ["search"], "messages": TURNS[1:]}]
+    found = read_conversations(write("rows.jsonl", rows))
+    assert dict(found.unused.rows) == {
+        "id": 2, "tools": 1, "messages[].name": 1, "messages[].weight other than 0 and 1": 1
+    }  # fmt: skip
+    assert str(read_conversations(write("rows.json", [{"messages": TURNS}])).unused) == ""
+
+
+def test_pairs_of_answers_are_sent_to_alignment(write: Write) -> None:
+    with pytest.raises(InputError, match="holds preferences, not instructions"):
+        read_conversations(write("rows.jsonl", [{"text": "a", "chosen": "b", "rejected": "c"}]))

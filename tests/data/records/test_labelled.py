@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.labelled import LabelledText, read_labelled
+from tuppence.data.records.labelled import LabelledText, find_label, read_labelled
 
 Write = Callable[[str, Any], str]
 
@@ -118,3 +119,38 @@ def test_a_header_without_a_word_we_know_is_found_by_the_columns_that_are_named(
     path = write("news.csv", "Class Index,Title,Description\n3,Oil rises,Prices rose\n1,Vote,Votes counted\n")
     found = read_labelled(path, text_column="Description", label_column="Class Index")
     assert [(row.text, row.label) for row in found.rows] == [("Prices rose", "3"), ("Votes counted", "1")]
+
+
+def test_one_label_in_several_spellings_of_programs_is_one(write: Write) -> None:
+    rows = [{"text": "a", "label": True}, {"text": "b", "label": "True"}, {"text": "c", "label": "FALSE"}]
+    assert read_labelled(write("rows.jsonl", rows)).labels == ("false", "true")
+    assert read_labelled(write("rows.csv", "text,label\na,1\nb,1.0\nc,2.00\nd,2\n")).labels == ("1", "2")
+
+
+def test_a_model_of_another_spelling_knows_the_label() -> None:
+    assert find_label("true", ["False", "True"]) == 1  # a run from before there was one spelling
+    assert find_label("ham", ["Ham", "spam"]) is None
+    assert find_label("1", ["1", "1.0"]) == 0
+
+
+def test_columns_that_are_not_read_are_named(write: Write) -> None:
+    path = write("rows.csv", "subject,body,queue,category\nhelp,it is broken,it,a\nhi,it works,,b\n")
+    found = read_labelled(path)
+    assert (found.text_column, found.label_column) == ("body", "category")
+    assert str(found.unused) == "subject (2 rows), queue (1 row)"
+
+
+def test_fasttext_lines_are_read_whole(write: Write) -> None:
+    found = read_labelled(write("rows.txt", "__label__ham see you, at noon\n__label__spam WIN, now\n"))
+    assert found.rows == [LabelledText("see you, at noon", "ham"), LabelledText("WIN, now", "spam")]
+    two = write("two.txt", "__label__a x\n__label__a __label__b y\n")
+    with pytest.raises(InputError, match="row 2: it has several labels"):
+        read_labelled(two)
+    assert len(read_labelled(two, skip_bad_rows=True).rows) == 1
+
+
+@pytest.mark.parametrize("cells", [["a", "b"], {"0": "a", "1": "b"}])
+def test_json_by_columns_is_turned_into_rows(write: Write, cells: Any) -> None:
+    labels = ["x", "y"] if isinstance(cells, list) else {"0": "x", "1": "y"}
+    path = write("rows.json", json.dumps({"text": cells, "label": labels}))
+    assert read_labelled(path).rows == [LabelledText("a", "x"), LabelledText("b", "y")]

@@ -10,6 +10,7 @@ import pytest
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.preferences import read_preferences
+from tuppence.data.records.tables import BAD_ROW_HINT
 from tuppence.tokenizer.chat_template import Message
 
 Write = Callable[[str, Any], str]
@@ -122,6 +123,7 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
     with pytest.raises(InputError, match=message) as caught:
         read_preferences(path)
     assert caught.value.message.startswith(f"{path}, row 2")
+    assert caught.value.hint == BAD_ROW_HINT
     assert caught.value.message.count("row 2") == 1
     found = read_preferences(path, skip_bad_rows=True)
     assert (len(found.rows), found.skipped_rows, found.equal_pairs) == (2, 1, 0)
@@ -140,3 +142,49 @@ def test_an_earlier_turn_that_both_share_belongs_to_the_prompt_and_later_ones_ar
     assert (found.rows[0].chosen, found.rows[0].rejected, found.cut_pairs) == ("6", "7", 1)
     whole = read_preferences(write("rows.jsonl", [{"chosen": [ASK, GOOD], "rejected": [ASK, BAD]}]))
     assert whole.cut_pairs == 0
+
+
+FURTHER = [
+    ("conversations", {"conversations": [ASK], "chosen": {"from": "gpt", "value": "5"}, "rejected": BAD}),
+    ("conversations", {"messages": [ASK], "chosen": GOOD, "rejected": [BAD]}),
+    ("prompt", {"question": ASK["content"], "chosen": "5", "rejected": "6"}),
+    ("prompt", {"prompt": [ASK], "chosen": [GOOD], "rejected": [BAD]}),
+    ("ranked", {"instruction": ASK["content"], "output": ["5", "6"]}),
+    ("openai", {"input": {"messages": [ASK]}, "preferred_output": [GOOD], "non_preferred_output": [BAD]}),
+]
+
+
+@pytest.mark.parametrize(("name", "row"), FURTHER)
+def test_layouts_of_other_tools_are_read(write: Write, name: str, row: dict[str, Any]) -> None:
+    found = read_preferences(write("rows.json", [row, row]))
+    assert (found.format, str(found.unused)) == (name, "")
+    assert [(pair.prompt, pair.chosen, pair.rejected) for pair in found.rows] == [(ONE_TURN, "5", "6")] * 2
+
+
+@pytest.mark.parametrize(("name", "row"), [*FORMATS, *FURTHER])
+def test_the_prompt_has_the_system_message_and_the_earlier_turns_in_every_layout(
+    write: Write, name: str, row: dict[str, Any]
+) -> None:
+    beside = {"system": "You are a pirate.", "history": [["hello", "ahoy"]]}
+    (pair,) = read_preferences(write("rows.json", [row | beside])).rows
+    assert [message.content for message in pair.prompt[:3]] == ["You are a pirate.", "hello", "ahoy"]
+    assert pair.prompt[3:] == ONE_TURN
+
+
+def test_what_stands_beside_the_messages_of_openai_is_named(write: Write) -> None:
+    row = dict(FURTHER[-1][1])
+    row["input"] = {"messages": [ASK], "tools": [{"type": "function"}], "parallel_tool_calls": True}
+    unused = read_preferences(write("rows.json", [row])).unused
+    assert dict(unused.rows) == {"input.tools": 1, "input.parallel_tool_calls": 1}
+
+
+def test_a_system_message_in_the_prompt_stays_where_the_answers_repeat_the_conversation(write: Write) -> None:
+    row = {"prompt": [{"role": "system", "content": "Be brief."}, ASK], "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}
+    (pair,) = read_preferences(write("rows.json", [row])).rows
+    assert [message.role for message in pair.prompt] == ["system", "user"]
+
+
+def test_single_answers_with_a_label_are_sent_to_finetuning(write: Write) -> None:
+    with pytest.raises(InputError, match="single answers with a label") as caught:
+        read_preferences(write("rows.jsonl", [{"prompt": "Hi", "completion": "Hello", "label": False}]))
+    assert "tuppence finetune instruct" in caught.value.hint

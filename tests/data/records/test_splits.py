@@ -141,3 +141,32 @@ def test_about_the_fraction_is_held_out_and_the_seed_says_who() -> None:
 def test_one_prompt_cannot_be_held_out() -> None:
     with pytest.raises(InputError, match="2 rows with one and the same prompt cannot be split"):
         hold_out(["a", "A "], 0.5, seed=0, key=str)
+
+
+def chats(opening: str, count: int) -> list[tuple[str, str]]:
+    """(how it opens, what it asks) of each row."""
+    return [(opening, f"{opening} {number}") for number in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    ("rows", "least"),
+    [
+        (chats("Hi", 300) + [(f"{n}?", f"{n}?") for n in range(30)], 20),
+        ([("one prompt", "one prompt")] * 180 + [(f"{n}?", f"{n}?") for n in range(20)], 10),
+        (chats("Hi", 40), 4),
+        (chats("Hi", 50) + chats("Hello", 50), 10),
+    ],
+)
+def test_a_group_of_most_rows_does_not_eat_the_training_set(rows: list[tuple[str, str]], least: int, seed: int) -> None:
+    kept, held = hold_out(rows, 0.1, seed=seed, key=lambda row: row[0], finer_key=lambda row: row[1])
+    assert least <= len(held) <= max(least, len(rows) // 10 + 1)
+    assert not {asked for _, asked in kept} & {asked for _, asked in held}
+    assert {row for row in rows if rows.count(row) < 3} & set(kept)  # rare prompts are learned, too
+
+
+def test_rows_that_open_alike_stay_together_where_that_leaves_a_split() -> None:
+    rows = [row for number in range(50) for row in chats(f"opening {number}", 4)]
+    kept, held = hold_out(rows, 0.1, seed=3, key=lambda row: row[0], finer_key=lambda row: row[1])
+    assert len(held) == 20
+    assert not {opening for opening, _ in kept} & {opening for opening, _ in held}

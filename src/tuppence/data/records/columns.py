@@ -26,6 +26,7 @@ csv.field_size_limit(2**30)  # csv's own limit is 128 KiB; how large a whole tab
 
 _SAMPLE = 200  # records that delimiter and header are judged by
 _QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
+_TOLD = re.compile(r'"?sep=(?P<delimiter>[,;|\t])"?\r?', re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
 
@@ -76,7 +77,8 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
         >>> found.names, next(found.records)
         (['0', '1'], Record(first=1, last=1, cells=['ham', 'see you']))
     """
-    records = _records(text, _find_dialect(path, text))
+    told, text = _told_delimiter(text)
+    records = _records(text, _find_dialect(path, text) if told is None else _Dialect(told, _are_quoted(text, told)))
     sample = list(islice(records, _SAMPLE))
     readable = [record.cells for record in sample if isinstance(record.cells, list)]
     if isinstance(sample[0].cells, list) and _is_header(readable, named):
@@ -91,7 +93,7 @@ def _find_dialect(path: str, text: str) -> _Dialect:
     candidates = "\t" if stem.endswith(".tsv") else ",;\t" if stem.endswith(".csv") else "\t,;"
     best, best_share = None, 0.0
     for delimiter in candidates:
-        quoted = delimiter != "\t" or _tabs_are_quoted(text)
+        quoted = _are_quoted(text, delimiter)
         sample = [record.cells for record in islice(_records(text, _Dialect(delimiter, quoted)), _SAMPLE)]
         widths = Counter(len(cells) if isinstance(cells, list) else 0 for cells in sample)
         share = max((count for width, count in widths.items() if width > 1), default=0) / max(len(sample), 1)
@@ -103,6 +105,22 @@ def _find_dialect(path: str, text: str) -> _Dialect:
             "give a .json, .jsonl, .csv or .tsv file",
         )
     return best
+
+
+def _told_delimiter(text: str) -> tuple[str | None, str]:
+    """The delimiter that Excel's first line "sep=;" names, and the text with that line blank: lines keep their numbers.
+
+    Example:
+        >>> _told_delimiter("sep=;\\na;b\\n"), _told_delimiter("a;b\\n")
+        ((';', '\\na;b\\n'), (None, 'a;b\\n'))
+    """
+    line = text[:20].partition("\n")[0]
+    found = _TOLD.fullmatch(line)
+    return (None, text) if found is None else (found["delimiter"], text[len(line) :])
+
+
+def _are_quoted(text: str, delimiter: str) -> bool:
+    return delimiter != "\t" or _tabs_are_quoted(text)
 
 
 def _tabs_are_quoted(text: str) -> bool:

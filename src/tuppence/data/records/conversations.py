@@ -4,25 +4,26 @@
     dolly                {instruction, context?, response}
     sharegpt             {conversations: [{from: human | gpt | system, value}]}
     messages             {messages: [{role, content}]}
-    prompt-completion    {prompt, completion | response}; strings, or lists of messages
+    prompt-completion    {prompt | question | input, completion | response | answer | output}; strings or messages
 
 The keys of the rows say which it is, not the name of the file. What follows an instruction (its input, its context)
-stands below it, after an empty line. A column `system` holds a system message, in any of them.
+stands below it, after an empty line. A column `system` holds a system message, and a column `history` earlier turns,
+in any of them. An assistant's message with `"weight": 0` (or `"train": false`) is context: it is read, not learned.
+Rows with `"label": false` (KTO) hold an answer that was disliked: they are left out. What else a row says is named in
+`unused`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from tuppence.core.errors import InputError
-from tuppence.data.readers import json_kind
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, checked_text, parse_rows, read_table
-from tuppence.tokenizer.chat_template import Message, Role, as_role, check_turns
-
-_SPEAKERS: Mapping[str, Role] = {"human": "user", "gpt": "assistant", "chatgpt": "assistant"}
+from tuppence.data.records.messages import as_messages, context_of, instruction_of, list_of_messages
+from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, parse_rows, read_table
+from tuppence.data.records.unused import Unused, find_unused
+from tuppence.tokenizer.chat_template import Message, check_turns
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,15 @@ class ConversationSet:
         rows: in the file's order.
         format: "alpaca", "dolly", "sharegpt", "messages" or "prompt-completion".
         skipped_rows: bad ones that were left out, where that is allowed.
+        disliked_rows: rows that were left out because their `label` is false.
+        unused: what the rows say beside that.
     """
 
     rows: list[Conversation]
     format: str
     skipped_rows: int
+    disliked_rows: int = 0
+    unused: Unused = field(default_factory=lambda: Unused({}))
 
 
 def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> ConversationSet:
@@ -65,52 +70,51 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> Conv
     table = read_table(str(path), skip_bad_rows=skip_bad_rows)
     name = _recognise(table)
     turns_of = FORMATS[name]
+    liked = [row for row in table.rows if not _is_disliked(row)]
+    if not liked:
+        raise InputError(
+            f"{path}: the label is false in all of its rows: every answer was disliked", "name a file with other rows"
+        )
 
     def parse(row: Row) -> Conversation:
-        messages = (*_system_of(row), *turns_of(row))
-        try:
-            check_turns(messages)
-        except InputError as error:
-            raise InputError(f"{row.where}: {error.message}", error.hint) from error
-        if messages[-1].role != "assistant":
-            raise InputError(f"{row.where}: the last turn is the user's: there is no response to learn", BAD_ROW_HINT)
-        if any(message.role == "assistant" and not message.content.strip() for message in messages):
-            raise InputError(f"{row.where}: the response is empty", BAD_ROW_HINT)
+        turns = turns_of(row)
+        messages = (*context_of(row, turns), *turns)
+        _check(row, messages)
         return Conversation(messages)
 
-    rows, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
-    return ConversationSet(rows, name, skipped)
+    rows, skipped = parse_rows(replace(table, rows=liked), parse, skip_bad_rows=skip_bad_rows)
+    label = {column for column in _DISLIKED_COLUMNS if len(liked) < len(table.rows)}
+    return ConversationSet(
+        rows,
+        name,
+        skipped,
+        disliked_rows=len(table.rows) - len(liked),
+        unused=find_unused(table, {"system", "history", *label, *_used_columns(table, name)}),
+    )
 
 
-def as_messages(row: Row, column: str, *, speaker: Role) -> list[Message]:
-    """The turns in a column: a list of messages, or a string that `speaker` says.
-
-    Raises:
-        InputError: it is neither.
-    """
-    value = row.values.get(column)
-    if not isinstance(value, list):
-        return [Message(speaker, row.text(column))]
-    return [_message(item, f"{row.where}, '{column}' {number}") for number, item in enumerate(value, start=1)]
-
-
-def instruction_of(row: Row, further: str) -> Message:
-    """An instruction with what belongs to it, as a user's turn.
-
-    Args:
-        further: the column of the rest; absent, null or empty in rows without.
-    """
-    instruction = row.text("instruction").strip()
-    rest = row.text(further, default="").strip()
-    if not instruction + rest:
-        raise InputError(f"{row.where}: the instruction is empty", BAD_ROW_HINT)
-    return Message("user", f"{instruction}\n\n{rest}" if rest else instruction)
+def _check(row: Row, messages: Sequence[Message]) -> None:
+    """Refuses a conversation from which nothing can be learned."""
+    try:
+        check_turns(messages)
+    except InputError as error:
+        raise InputError(f"{row.where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
+    if messages[-1].role != "assistant":
+        raise InputError(f"{row.where}: the last turn is the user's: there is no response to learn", BAD_ROW_HINT)
+    if any(message.role == "assistant" and not message.content.strip() for message in messages):
+        raise InputError(f"{row.where}: the response is empty", BAD_ROW_HINT)
+    if any(message.role == "user" and not message.content.strip() for message in messages):
+        raise InputError(f"{row.where}: the user's turn is empty", BAD_ROW_HINT)
+    if not any(message.role == "assistant" and message.trained for message in messages):
+        raise InputError(f"{row.where}: every response has weight 0: nothing is left to learn", BAD_ROW_HINT)
 
 
-def _system_of(row: Row) -> list[Message]:
-    """The system message that some files have beside the turns; absent, null or empty in rows without."""
-    text = row.text("system", default="").strip()
-    return [Message("system", text)] if text else []
+_DISLIKED_COLUMNS = ("label", "kto_tag")
+
+
+def _is_disliked(row: Row) -> bool:
+    """Whether a row of KTO's format says that its answer was disliked."""
+    return any(str(row.values.get(column)).casefold() == "false" for column in _DISLIKED_COLUMNS)
 
 
 def _alpaca(row: Row) -> list[Message]:
@@ -122,17 +126,26 @@ def _dolly(row: Row) -> list[Message]:
 
 
 def _sharegpt(row: Row) -> list[Message]:
-    return _list(row, "conversations")
+    return list_of_messages(row, "conversations")
 
 
 def _messages(row: Row) -> list[Message]:
-    return _list(row, "messages")
+    return list_of_messages(row, "messages")
 
 
 def _prompt_completion(row: Row) -> list[Message]:
-    answer = "completion" if "completion" in row.values else "response"
-    return as_messages(row, "prompt", speaker="user") + as_messages(row, answer, speaker="assistant")
+    pair = next((pair for pair in _PAIRS if set(pair) <= row.values.keys()), None)
+    if pair is None:  # say what is missing beside the column that is there
+        asked = next((asked for asked, _ in _PAIRS if asked in row.values), "prompt")
+        pair = asked, "completion"
+    return as_messages(row, pair[0], speaker="user") + as_messages(row, pair[1], speaker="assistant")
 
+
+_PAIRS = [
+    (asked, answer)
+    for asked in ("prompt", "question", "input")
+    for answer in ("completion", "response", "answer", "output")
+]
 
 FORMATS: Mapping[str, Callable[[Row], list[Message]]] = {
     "messages": _messages,
@@ -145,10 +158,11 @@ FORMATS: Mapping[str, Callable[[Row], list[Message]]] = {
 _KEYS: Mapping[str, Sequence[set[str]]] = {
     "messages": [{"messages"}],
     "sharegpt": [{"conversations"}],
-    "prompt-completion": [{"prompt", "completion"}, {"prompt", "response"}],
     "dolly": [{"instruction", "response"}],
     "alpaca": [{"instruction", "output"}],
+    "prompt-completion": [set(pair) for pair in _PAIRS],
 }
+"""In the order in which they are tried: the rows of Alpaca have `input` and `output`, too."""
 
 
 def _recognise(table: Table) -> str:
@@ -157,31 +171,18 @@ def _recognise(table: Table) -> str:
         for name, choices in _KEYS.items():
             if any(keys <= row.values.keys() for keys in choices):
                 return name
+    if any({"chosen", "rejected"} <= row.values.keys() for row in table.rows):
+        raise InputError(
+            f"{table.path} holds preferences, not instructions", "learn from them with 'tuppence align dpo'"
+        )
     raise InputError(
         f"{table.path} holds no instructions that we recognise: its rows have {', '.join(table.columns[:12])}",
         "rows should have instruction and output (or response), prompt and completion, messages, or conversations",
     )
 
 
-def _list(row: Row, column: str) -> list[Message]:
-    if not isinstance(row.values.get(column), list):
-        found = json_kind(row.values[column]) if column in row.values else "missing"
-        raise InputError(f"{row.where}: '{column}' is not a list of messages but {found}", BAD_ROW_HINT)
-    return as_messages(row, column, speaker="user")
-
-
-def _message(item: object, where: str) -> Message:
-    """One message: {role, content}, or ShareGPT's {from, value}."""
-    if not isinstance(item, dict):
-        raise InputError(f"{where}: not a message but {json_kind(item)}", BAD_ROW_HINT)
-    cells: Mapping[Any, Any] = item
-    role, content = ("from", "value") if "from" in cells else ("role", "content")
-    for key in (role, content):
-        if key not in cells:
-            raise InputError(f"{where}: a message without '{key}'", BAD_ROW_HINT)
-    speaker = _SPEAKERS.get(str(cells[role]).lower(), cells[role])
-    try:
-        return Message(as_role(speaker), checked_text(cells[content], where, f"'{content}'"))
-    except InputError as error:
-        message = error.message if error.message.startswith(where) else f"{where}: {error.message}"
-        raise InputError(message, error.hint) from error
+def _used_columns(table: Table, name: str) -> set[str]:
+    """The columns that rows of a format are read from."""
+    if name == "prompt-completion":
+        return next((set(pair) for pair in _PAIRS if set(pair) <= set(table.columns)), set())
+    return {"alpaca": {"input"}, "dolly": {"context"}}.get(name, set()).union(*_KEYS[name])

@@ -1,7 +1,8 @@
 """Conversations and preferences as ids: what the model reads, and what it is trained to write.
 
-The text is that of `tokenizer.chat_template`. Only responses are trained, and the `<|endoftext|>` behind each, so
-that the model learns to end; a special token that stands in somebody's text is plain text. What is longer than the
+The text is that of `tokenizer.chat_template`, or of the base's own template where that can be used
+(`tokenizer.foreign_template`). Only responses are trained, and the end of text behind each, so that the model learns to
+end; a special token that stands in somebody's text is plain text. What is longer than the
 context is cut, and counted; an example of which no response is left is refused, or left out and counted.
 
 Batches and padding are the business of `data.buckets`.
@@ -11,14 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.preferences import Preference
 from tuppence.tokenizer import Tokenizer
-from tuppence.tokenizer.chat_template import Message, render
+from tuppence.tokenizer.chat_template import Message, check_turns, render
+
+if TYPE_CHECKING:
+    from tuppence.tokenizer.foreign_template import ForeignTemplate
 
 IGNORED = -100
 """The target of a position that is not trained, as everywhere in torch and transformers."""
@@ -74,12 +79,20 @@ class EncodedPreference:
         prompt_ids, chosen_ids, rejected_ids: int64, one dimension each; a completion that was not cut ends with
             `<|endoftext|>`.
         truncated: tokens of prompt and completions that did not fit.
+        cut_prompt, cut_answers: which of them was cut.
     """
 
     prompt_ids: Array
     chosen_ids: Array
     rejected_ids: Array
     truncated: int
+    cut_prompt: bool = False
+    cut_answers: bool = False
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the two answers are the same as far as the model sees them: the pair says nothing."""
+        return bool(np.array_equal(self.chosen_ids, self.rejected_ids))
 
 
 @dataclass(frozen=True)
@@ -196,6 +209,8 @@ def encode_preference(tokenizer: Tokenizer, preference: Preference, *, context_l
         np.array(chosen[:room], dtype=np.int64),
         np.array(rejected[:room], dtype=np.int64),
         truncated=len(prompt) - len(kept) + sum(max(len(text) - room, 0) for text in (chosen, rejected)),
+        cut_prompt=len(prompt) > len(kept),
+        cut_answers=max(len(chosen), len(rejected)) > room,
     )
 
 
@@ -211,7 +226,7 @@ def encode_preferences(
     equal = 0
     for preference in preferences:
         encoded = encode_preference(tokenizer, preference, context_length=context_length)
-        if np.array_equal(encoded.chosen_ids, encoded.rejected_ids):
+        if encoded.is_equal:
             equal += 1
         else:
             rows.append(encoded)
@@ -238,6 +253,8 @@ def _encode(
     tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:
     """The ids of a conversation, and of each whether it is trained."""
+    if tokenizer.foreign_template is not None:
+        return _encode_foreign(tokenizer, tokenizer.foreign_template, messages, add_generation_prompt)
     ids: list[int] = []
     trained: list[bool] = []
     for segment in render(messages, add_generation_prompt=add_generation_prompt):
@@ -246,3 +263,44 @@ def _encode(
             ids.append(tokenizer.end_of_text)
         trained += [segment.trained] * (len(ids) - len(trained))
     return ids, trained
+
+
+def _encode_foreign(
+    tokenizer: Tokenizer, template: ForeignTemplate, messages: Sequence[Message], add_generation_prompt: bool
+) -> tuple[list[int], list[bool]]:
+    """The same in the base's own template: the ids of the whole text, in which the special tokens that the template
+    writes are special, and no others. A token that lies across the border of a response is trained."""
+    from tuppence.tokenizer.foreign_template import trained_pieces
+
+    check_turns(messages)
+    pieces = template.render(messages, add_generation_prompt=add_generation_prompt)
+    marks = trained_pieces(pieces, messages)
+    ids: list[int] = []
+    trained: list[bool] = []
+    for special, run in groupby(zip(pieces, marks, strict=True), key=lambda marked: marked[0].special):
+        marked = list(run)
+        if special:
+            ids += [tokenizer.special_tokens[piece.text] for piece, _ in marked]
+            trained += [mark for _, mark in marked]
+            continue
+        found = tokenizer.encode("".join(piece.text for piece, _ in marked))
+        ids += found
+        trained += _marks_of_tokens(tokenizer, found, [(_bytes(piece.text), mark) for piece, mark in marked])
+    return ids, trained
+
+
+def _marks_of_tokens(tokenizer: Tokenizer, ids: Sequence[int], parts: Sequence[tuple[int, bool]]) -> list[bool]:
+    """Of each token of a text whether it reaches into a marked part.
+
+    Args:
+        parts: (bytes, mark) of the parts of the text.
+    """
+    if len({mark for _, mark in parts}) == 1:
+        return [parts[0][1]] * len(ids)
+    of_bytes = np.repeat([mark for _, mark in parts], [size for size, _ in parts])
+    ends = np.cumsum([len(tokenizer.decode_bytes([identity])) for identity in ids])
+    return [bool(of_bytes[start:end].any()) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))  # a lone surrogate is encoded as U+FFFD, of three bytes, too

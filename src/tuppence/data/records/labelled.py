@@ -1,21 +1,25 @@
 """Labelled text: the rows that a classifier learns from.
 
-Finds the columns, or takes the named ones. A label is a string, whatever the file has. Who splits the rows into
+Finds the columns, or takes the named ones. A label is a string, whatever the file has, and one spelling of it counts:
+"True" of a CSV is the `true` of JSON, and 1.0 is 1 (`canonical_label`). Who splits the rows into
 training, validation and test is `splits`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, checked_text, parse_rows, read_table
+from tuppence.data.records.unused import Unused, find_unused
 
 TEXT_NAMES = ("text", "message", "sms", "sentence", "content", "review", "comment", "body", "tweet", "v2")
 LABEL_NAMES = ("label", "class", "target", "category", "sentiment", "intent", "topic", "labels", "v1")
 MOST_CLASSES = 1000
+_WHOLE = re.compile(r"-?\d{1,15}\.0+", re.ASCII)
 _NAME_THEM = "name them with --text-column and --label-column (a name, or a number from 0)"
 
 
@@ -35,12 +39,14 @@ class LabelledSet:
         rows: in the file's order.
         skipped_rows: bad ones that were left out, where that is allowed.
         text_column, label_column: where text and label were found; a number from 0 in files without names.
+        unused: the other columns.
     """
 
     rows: list[LabelledText]
     skipped_rows: int
     text_column: str
     label_column: str
+    unused: Unused = field(default_factory=lambda: Unused({}))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,7 +89,8 @@ def read_labelled(
         return LabelledText(text, _label(row, label_column))
 
     rows, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
-    found = LabelledSet(rows, skipped, text_column, label_column)
+    unused = find_unused(table, {text_column, label_column})
+    found = LabelledSet(rows, skipped, text_column, label_column, unused)
     if len(found.labels) > MOST_CLASSES:
         raise InputError(
             f"{path}: '{label_column}' has {len(found.labels):,} different values, more than {MOST_CLASSES:,}",
@@ -104,8 +111,42 @@ def sorted_labels(labels: set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
+def canonical_label(label: str) -> str:
+    """The spelling of a label that counts: that of JSON for truth values, and no ".0" behind whole numbers.
+
+    Example:
+        >>> [canonical_label(label) for label in ("True", "FALSE", "1.0", "-2.00", "2.5", "Spam")]
+        ['true', 'false', '1', '-2', '2.5', 'Spam']
+    """
+    if label.casefold() in ("true", "false"):
+        return label.casefold()
+    return label.partition(".")[0] if _WHOLE.fullmatch(label) else label
+
+
+def alike_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Labels that differ in case and white space alone: probably one label in several spellings.
+
+    Example:
+        >>> alike_labels(["ham", "spam", "Ham"])
+        [('Ham', 'ham')]
+    """
+    spellings: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        spellings.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    return [tuple(found) for found in spellings.values() if len(found) > 1]
+
+
+def find_label(label: str, labels: Sequence[str]) -> int | None:
+    """The place of a label among those of a model, also where the model knows it in another spelling (`True`)."""
+    if label in labels:
+        return labels.index(label)
+    canonical = [canonical_label(one) for one in labels]
+    wanted = canonical_label(label)
+    return canonical.index(wanted) if canonical.count(wanted) == 1 else None
+
+
 def _label(row: Row, column: str) -> str:
-    """The label of a row; JSON may have it as a number or a truth value. 1 and 1.0 are one label, NaN is none."""
+    """The label of a row; JSON may have it as a number or a truth value. NaN is none."""
     value = row.values.get(column)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -116,7 +157,7 @@ def _label(row: Row, column: str) -> str:
     label = "" if value is None else checked_text(value, row.where, f"'{column}'").strip()
     if not label:
         raise InputError(f"{row.where}: it has no label in '{column}'", BAD_ROW_HINT)
-    return label
+    return canonical_label(label)
 
 
 def _find_columns(table: Table, text_column: str | None, label_column: str | None) -> tuple[str, str]:

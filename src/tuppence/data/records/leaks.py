@@ -193,7 +193,8 @@ def _(row: Preference) -> str:
 
 
 def lessons_of(row: object) -> list[object]:
-    """The rows that a row is made of: a conversation teaches one at each of its responses, all others themselves.
+    """The rows that a row is made of: a conversation teaches one at each of its responses that is trained, all others
+    themselves.
 
     Example:
         >>> turns = [Message(role, text) for role, text in (("user", "Hi"), ("assistant", "Hello")) * 2]
@@ -202,16 +203,17 @@ def lessons_of(row: object) -> list[object]:
     """
     if not isinstance(row, Conversation):
         return [row]
-    ends = [number for number, message in enumerate(row.messages, start=1) if message.role == "assistant"]
+    ends = [n for n, message in enumerate(row.messages, start=1) if message.role == "assistant" and message.trained]
     return [Conversation(row.messages[:end]) for end in ends]
 
 
 def opening_of(row: object) -> str:
     """A row's prompt up to the first response in it. Dialogues that begin alike share it, however long they are."""
-    if isinstance(row, Preference):
-        before = next((n for n, message in enumerate(row.prompt) if message.role == "assistant"), len(row.prompt))
-        return text_of(row.prompt[:before])
-    return prompt_of(lessons_of(row)[0])
+    if not isinstance(row, Preference | Conversation):
+        return prompt_of(row)
+    messages = row.prompt if isinstance(row, Preference) else row.messages
+    before = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
+    return text_of(messages[:before])
 
 
 def text_of(messages: Sequence[Message]) -> str:

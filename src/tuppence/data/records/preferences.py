@@ -1,25 +1,30 @@
-"""Preferences: a prompt and two answers to it, of which people like the first better, in four ways of writing them.
+"""Preferences: a prompt and two answers to it, of which people like the first better, as public files write them.
 
-    prompt            {prompt, chosen, rejected}: strings, or lists of messages
+    prompt            {prompt | question | input, chosen, rejected}: strings, or lists of messages
     instruction       {instruction, input?, chosen, rejected}
+    ranked            {instruction, input?, output: [chosen, rejected]}
+    conversations     {conversations | messages, chosen, rejected}: the prompt as turns, the answers as messages
+    openai            {input: {messages}, preferred_output, non_preferred_output}
     transcript        {chosen, rejected}: HH-RLHF's "\\n\\nHuman: … \\n\\nAssistant: …", the prompt inside both
     conversation      {chosen, rejected}: lists of messages, the prompt inside both
 
-Turns that both begin with belong to the prompt, also where one stands beside them; the answers are the assistant's
-turns after them. Turns behind those answer different things: they are left out, and the rows counted. A pair of equal
-answers says nothing: it is dropped and counted. An empty rejected answer is an answer.
+A column `system` holds a system message, and a column `history` earlier turns, as in `conversations`. Turns that both
+begin with belong to the prompt, also where one stands beside them; the answers are the assistant's turns after them.
+Turns behind those answer different things: they are left out, and the rows counted. A pair of equal answers says
+nothing: it is dropped and counted. An empty rejected answer is an answer. What else a row says is named in `unused`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.conversations import as_messages, instruction_of
+from tuppence.data.records.messages import as_messages, context_of, instruction_of
 from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, parse_rows, read_table
+from tuppence.data.records.unused import Unused, find_unused
 from tuppence.tokenizer.chat_template import Message, Role, check_turns
 
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):")
@@ -46,10 +51,11 @@ class PreferenceSet:
 
     Attributes:
         rows: in the file's order, without the equal pairs.
-        format: "prompt", "instruction", "transcript" or "conversation".
+        format: one of those above.
         skipped_rows: bad ones that were left out, where that is allowed.
         equal_pairs: rows that were dropped because chosen and rejected are the same but for white space at the ends.
         cut_pairs: rows that go on behind the turn at which they part; what follows was left out.
+        unused: what the rows say beside that.
     """
 
     rows: list[Preference]
@@ -57,6 +63,7 @@ class PreferenceSet:
     skipped_rows: int
     equal_pairs: int
     cut_pairs: int = 0
+    unused: Unused = field(default_factory=lambda: Unused({}))
 
 
 def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> PreferenceSet:
@@ -79,7 +86,8 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
     cut: set[str] = set()
 
     def parse(row: Row) -> Preference:
-        for column in ("chosen", "rejected"):
+        row = _with_named_answers(row)
+        for column in _ANSWERS:
             if row.values.get(column) is None:
                 raise InputError(f"{row.where}: it has no '{column}' answer", BAD_ROW_HINT)
         try:
@@ -88,8 +96,9 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
                 cut.add(row.where)
             return pair
         except InputError as error:
-            message = error.message if error.message.startswith(row.where) else f"{row.where}: {error.message}"
-            raise InputError(message, error.hint) from error
+            if error.message.startswith(row.where):
+                raise
+            raise InputError(f"{row.where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
 
     pairs, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
     rows = [pair for pair in pairs if pair.chosen.strip() != pair.rejected.strip()]
@@ -97,34 +106,86 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
         raise InputError(
             f"{path}: chosen and rejected are equal in all of its rows", "there is nothing to learn from it"
         )
-    return PreferenceSet(rows, name, skipped, equal_pairs=len(pairs) - len(rows), cut_pairs=len(cut))
+    unused = find_unused(table, {"system", "history", *_ANSWERS, *_used_columns(table, name)})
+    return PreferenceSet(rows, name, skipped, equal_pairs=len(pairs) - len(rows), cut_pairs=len(cut), unused=unused)
+
+
+def holds_preferences(table: Table) -> bool:
+    """Whether a file holds pairs of answers, whatever their format."""
+    return any("chosen" in _with_named_answers(row).values for row in table.rows)
+
+
+_ANSWERS = ("chosen", "rejected")
+_OPENAI = ("preferred_output", "non_preferred_output")
+_PROMPTS = ("prompt", "question", "input")
+
+
+def _with_named_answers(row: Row) -> Row:
+    """The row with its answers in `chosen` and `rejected`, and its prompt in a column that `_recognise` knows."""
+    values = row.values
+    if set(_OPENAI) & values.keys():
+        asked = values.get("input")
+        turns = asked.get("messages") if isinstance(asked, dict) else asked
+        rest = {key: value for key, value in values.items() if key not in ("input", *_OPENAI)}
+        answers = dict(zip(_ANSWERS, (values.get(key) for key in _OPENAI), strict=True))
+        return Row(row.where, {**rest, "messages": turns, **answers})
+    ranked = values.get("output")
+    if "chosen" not in values and isinstance(ranked, list) and len(ranked) == 2:
+        return Row(row.where, {**values, "chosen": ranked[0], "rejected": ranked[1]})
+    return row
 
 
 def _recognise(table: Table) -> str:
-    """The format of the first row that has `chosen`."""
-    for row in table.rows:
+    """The format of the first row that has two answers."""
+    for original in table.rows:
+        row = _with_named_answers(original)
         if "chosen" not in row.values:
             continue
+        if row is not original:
+            return "openai" if set(_OPENAI) & original.values.keys() else "ranked"
         if "prompt" in row.values:
             return "prompt"
         if "instruction" in row.values:
             return "instruction"
+        if "conversations" in row.values or "messages" in row.values:
+            return "conversations"
         if isinstance(row.values["chosen"], list):
             return "conversation"
         if _TURN.search(str(row.values["chosen"])):
             return "transcript"
+        if set(_PROMPTS) & row.values.keys():
+            return "prompt"
+    if any(isinstance(row.values.get(column), bool) for row in table.rows for column in ("label", "kto_tag")):
+        raise InputError(
+            f"{table.path} holds single answers with a label (KTO), not pairs of them",
+            "learn from those with label true: tuppence finetune instruct",
+        )
     raise InputError(
         f"{table.path} holds no preferences that we recognise: its rows have {', '.join(table.columns[:12])}",
         "rows should have prompt (or instruction), chosen and rejected",
     )
 
 
+def _used_columns(table: Table, name: str) -> set[str]:
+    """The columns that the prompts of a format are read from."""
+    if name == "prompt":
+        return {next((column for column in _PROMPTS if column in table.columns), "prompt")}
+    return {
+        "instruction": {"instruction", "input"},
+        "ranked": {"instruction", "input", "output"},
+        "conversations": {"conversations" if "conversations" in table.columns else "messages"},
+        "openai": {"input", *_OPENAI},
+    }.get(name, set())
+
+
 def _parse(row: Row, name: str) -> tuple[Preference, bool]:
     """The pair, and whether turns behind it were left out."""
-    if name == "instruction":
+    if name in ("instruction", "ranked"):
         prompt: list[Message] = [instruction_of(row, "input")]
     elif name == "prompt":
         prompt = _prompt(row)
+    elif name in ("conversations", "openai"):
+        prompt = as_messages(row, "conversations" if "conversations" in row.values else "messages", speaker="user")
     else:
         prompt = []
     if name == "transcript":
@@ -132,12 +193,15 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
     else:
         chosen, rejected = (as_messages(row, column, speaker="assistant") for column in ("chosen", "rejected"))
     if chosen and chosen[0].role != "assistant":  # whole conversations, also where the prompt stands beside them
-        prompt = []
+        prompt = prompt[:1] if prompt and prompt[0].role == "system" and chosen[0].role == "user" else []
     common, chosen, rejected = _without_common_beginning(chosen, rejected)
     prompt += common
+    prompt = [*context_of(row, prompt), *prompt]
     if not (chosen and rejected) or chosen[0].role != "assistant" or rejected[0].role != "assistant":
         raise InputError(f"{row.where}: the two do not part at an answer of the assistant", BAD_ROW_HINT)
     check_turns(prompt)
+    if not all(message.content.strip() for message in prompt if message.role == "user"):
+        raise InputError(f"{row.where}: the user's turn is empty", BAD_ROW_HINT)
     if prompt[-1].role != "user":
         raise InputError(f"{row.where}: the prompt's last turn is not the user's", BAD_ROW_HINT)
     if not chosen[0].content.strip():
@@ -147,10 +211,11 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
 
 
 def _prompt(row: Row) -> list[Message]:
-    """The turns of `prompt`; a transcript in it is read as one, without the "Assistant:" it may end with."""
-    value = row.values.get("prompt")
+    """The turns of the prompt; a transcript in it is read as one, without the "Assistant:" it may end with."""
+    column = next((column for column in _PROMPTS if column in row.values), "prompt")
+    value = row.values.get(column)
     if not (isinstance(value, str) and value.lstrip().startswith("Human:")):
-        return as_messages(row, "prompt", speaker="user")
+        return as_messages(row, column, speaker="user")
     turns = _transcript(value, row.where)
     return turns[:-1] if turns[-1].role == "assistant" and not turns[-1].content else turns
 

@@ -96,9 +96,10 @@ def fixed_splits(
     for name, part in (("validation", validation), ("test", test)):
         unknown = sorted({row.label for row in part} - set(labels))
         if unknown:
+            near = next((label for label in labels if label.casefold() == unknown[0].casefold()), None)
             raise InputError(
                 f"the {name} data has the label '{unknown[0]}', which the training data lacks",
-                f"known labels: {', '.join(labels[:12])}",
+                f"known labels: {', '.join(labels[:12])}" if near is None else f"write it as there: '{near}'",
             )
         if not part:
             raise InputError(f"the {name} data has no row", "name a file with rows, or let the training data be split")
@@ -106,41 +107,87 @@ def fixed_splits(
 
 
 def hold_out(
-    rows: Sequence[Item], fraction: float, *, seed: int, key: Callable[[Item], str]
+    rows: Sequence[Item],
+    fraction: float,
+    *,
+    seed: int,
+    key: Callable[[Item], str],
+    finer_key: Callable[[Item], str] | None = None,
 ) -> tuple[list[Item], list[Item]]:
-    """Parts rows into (kept, held out); rows with equal keys (normalised) fall on one side.
+    """Parts rows into (kept, held out); rows with equal keys (normalised) fall on one side where that leaves a split.
 
-    Who is held out depends on the hash of the keys and the seed, not on the order of the rows. Neither side is empty
-    where there are two different keys.
+    Whole groups are held out in the order of a hash of key and seed, not of the rows, as long as they fit into what is
+    wanted. A group larger than that is kept: it would eat the training set; and of the rows beside such groups one half
+    at least is kept, too. Where less than half of what is wanted is found in this way, the large groups are parted by
+    `finer_key`. Neither side is empty where there are two different keys.
 
     Args:
         rows: conversations, preferences or anything else.
         fraction: of the rows to hold out, about; 0 < fraction < 1.
         seed: chooses who.
         key: of a row; how it opens (`leaks.opening_of`), so that no prompt is both learned and asked.
+        finer_key: of a row, different where it asks something else (`leaks.prompt_of`).
 
     Raises:
         InputError: all rows have the same key.
     """
-    sizes = Counter(normalise(key(row)) for row in rows)
-    if len(sizes) < 2:
+    groups = _Groups([normalise(key(row)) for row in rows], seed)
+    wanted = min(max(1, round(fraction * len(rows))), len(rows) - 1)
+    held = groups.choose(wanted)
+    if finer_key is not None and len(held) < max(1, wanted / 2):
+        finer = [normalise(finer_key(row)) for row in rows]
+        parted = [
+            name if groups.sizes[name] <= wanted else f"{name}\0{finer[n]}" for n, name in enumerate(groups.names)
+        ]
+        groups = _Groups(parted, seed)
+        held = groups.choose(wanted)
+    if not held and len(groups.sizes) > 1:
+        held = groups.smallest()
+    if not held:
         raise InputError(
-            f"{counted(len(rows), 'row')} with one and the same prompt cannot be split in two", "give a validation file"
+            f"{counted(len(rows), 'row')} with one and the same prompt cannot be split in two",
+            "name the held-out rows with --val FILE",
         )
+    kept = [row for number, row in enumerate(rows) if number not in held]
+    return kept, [row for number, row in enumerate(rows) if number in held]
 
-    def digest(name: str) -> bytes:
-        return hashlib.blake2b(name.encode(), digest_size=16, key=seed.to_bytes(8, "little")).digest()
 
-    wanted = max(1, round(fraction * len(rows)))
-    held: set[str] = set()
-    taken = 0
-    for name in sorted(sizes, key=digest)[:-1]:
-        if taken >= wanted:
-            break
-        held.add(name)
-        taken += sizes[name]
-    kept = [row for row in rows if normalise(key(row)) not in held]
-    return kept, [row for row in rows if normalise(key(row)) in held]
+class _Groups:
+    """Rows by their keys, in the order of a hash.
+
+    Args:
+        names: the key of each row.
+        seed: of the hash.
+    """
+
+    def __init__(self, names: Sequence[str], seed: int) -> None:
+        self.names, self.sizes = names, Counter(names)
+        self._seed = seed
+
+    def choose(self, wanted: int) -> set[int]:
+        """The numbers of at most `wanted` rows, in whole groups; of the rows in groups of that size at most, one half
+        is left where there are larger groups."""
+        small = sum(size for size in self.sizes.values() if size <= wanted)
+        room = wanted if small == len(self.names) else min(wanted, small // 2)
+        chosen: set[str] = set()
+        for name in sorted(self.sizes, key=self._digest):
+            if self.sizes[name] <= room:
+                chosen.add(name)
+                room -= self.sizes[name]
+            if not room:
+                break
+        return self._numbers(chosen)
+
+    def smallest(self) -> set[int]:
+        """The rows of the smallest group."""
+        return self._numbers({min(self.sizes, key=lambda name: (self.sizes[name], self._digest(name)))})
+
+    def _numbers(self, chosen: set[str]) -> set[int]:
+        return {number for number, name in enumerate(self.names) if name in chosen}
+
+    def _digest(self, name: str) -> bytes:
+        key = self._seed.to_bytes(8, "little")
+        return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
 
 
 # ---- how -------------------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ BAD_ROW_HINT = "fix the row, or pass --skip-bad-rows to leave such rows out"
 _JSON = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|$)")
 """How JSON begins that holds objects, in a file that is not called JSON: a text may begin with a bracket, too."""
 
+_FASTTEXT = "__label__"
+
 _KEYS_SAMPLE = 200  # rows whose keys are the columns of a JSON file: later ones seldom bring others
 
 Parsed = TypeVar("Parsed")
@@ -206,10 +208,15 @@ def _read_text(path: str) -> str:
 
 def _rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
     beginning, stem = text[:1000].lstrip(), stem_of(path)
+    if beginning.startswith(_FASTTEXT):
+        return _fasttext_rows(path, text)
     is_json = beginning.startswith(("[", "{")) and (".json" in stem or _JSON.match(beginning) is not None)
     if stem.endswith((".csv", ".tsv")) or not is_json:
         return _column_rows(path, text, named)
-    return _json_list(path, text) if beginning.startswith("[") else _json_lines(path, text)
+    if beginning.startswith("["):
+        return _json_list(path, text)
+    columns = _columns_of_json(text)
+    return _json_lines(path, text) if columns is None else _transposed(path, columns)
 
 
 def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
@@ -223,6 +230,47 @@ def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row |
             yield _Bad(InputError(message, BAD_ROW_HINT), lines=1)
         else:
             yield Row(where, dict(zip(names, cells, strict=True)))
+
+
+def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
+    """The rows of fastText's format, "__label__spam You have WON", with the columns `label` and `text`."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"{path}, row {number:,}"
+        words = line.split(maxsplit=1)
+        if not words:
+            continue
+        label, rest = words[0], words[1] if len(words) > 1 else ""
+        if not label.startswith(_FASTTEXT):
+            yield _Bad(
+                InputError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does", BAD_ROW_HINT), 1
+            )
+        elif rest.startswith(_FASTTEXT):
+            yield _Bad(InputError(f"{where}: it has several labels, and a text has one here", BAD_ROW_HINT), 1)
+        else:
+            yield Row(where, {"label": label.removeprefix(_FASTTEXT), "text": rest.strip()})
+
+
+def _columns_of_json(text: str) -> dict[str, list[Any]] | None:
+    """The columns of a JSON file that is one object with a list of cells for each column, as pandas and `datasets`
+    write it; None where it is something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or len(value) < 2:
+        return None
+    cells = list(value.values())
+    if all(isinstance(column, dict) for column in cells) and all(column.keys() == cells[0].keys() for column in cells):
+        value = {name: list(column.values()) for name, column in value.items()}  # pandas: {"text": {"0": …, "1": …}}
+        cells = list(value.values())
+    is_table = all(isinstance(column, list) and len(column) == len(cells[0]) for column in cells) and bool(cells[0])
+    holds_messages = any(isinstance(cell, dict) for column in cells if isinstance(column, list) for cell in column)
+    return value if is_table and not holds_messages else None
+
+
+def _transposed(path: str, columns: Mapping[str, list[Any]]) -> Iterator[Row]:
+    for number, cells in enumerate(zip(*columns.values(), strict=True), start=1):
+        yield Row(f"{path}, row {number:,}", dict(zip(columns, cells, strict=True)))
 
 
 def _json_list(path: str, text: str) -> Iterator[Row | _Bad]:

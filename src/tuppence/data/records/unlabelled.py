@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tuppence.core.errors import InputError
 from tuppence.data.records.columns import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
-from tuppence.data.records.tables import Row, iter_rows, open_file
+from tuppence.data.records.tables import BAD_ROW_HINT, Row, iter_rows, open_file
 from tuppence.data.unpacking import read_chunks
 
 LINE_LIMIT_BYTES = 16 * 2**20
@@ -80,6 +80,15 @@ def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
 
 
 def _of_table(path: str, text_column: str | None) -> Iterator[str]:
+    try:
+        yield from _texts_of_rows(path, text_column)
+    except InputError as error:
+        if error.hint != BAD_ROW_HINT:
+            raise
+        raise InputError(error.message, "fix the row, or leave it out of the file") from error
+
+
+def _texts_of_rows(path: str, text_column: str | None) -> Iterator[str]:
     column = None
     for row in iter_rows(path, named=[] if text_column is None else [text_column]):
         column = column or _column_of(path, row, text_column)

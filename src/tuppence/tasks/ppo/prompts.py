@@ -10,9 +10,9 @@ from tuppence.core.console import counted, warn
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import normalise, prompt_of
-from tuppence.data.records.preferences import Preference, read_preferences
+from tuppence.data.records.preferences import Preference, holds_preferences, read_preferences
 from tuppence.data.records.tables import read_table
-from tuppence.tasks.finetune import part_rows, say_skipped
+from tuppence.tasks.finetune import part_rows, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
 
 Row = Preference | Conversation
@@ -71,10 +71,11 @@ def read_prompts(
 
 def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
     """The rows of a file, the first of each prompt."""
-    preferences = "chosen" in read_table(str(path), skip_bad_rows=skip_bad_rows).columns
+    preferences = holds_preferences(read_table(str(path), skip_bad_rows=skip_bad_rows))
     reader = read_preferences if preferences else read_conversations
     found = reader(str(path), skip_bad_rows=skip_bad_rows)
     say_skipped(path, found.skipped_rows)
+    say_unused(path, found.unused)
     first: dict[str, Row] = {}
     for row in found.rows:
         first.setdefault(normalise(prompt_of(row)), row)

@@ -13,7 +13,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.lora import add_lora
 from tuppence.model.weights import fingerprint, load_model, load_scorer, model_folder
-from tuppence.tasks.finetune import Base, finetuning_flops, open_base, rows_input
+from tuppence.tasks.finetune import Base, conversation_tokenizer, finetuning_flops, open_base, rows_input
 from tuppence.tasks.instruct import write_language_model
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.ppo.answers import Writing
@@ -65,7 +65,7 @@ def run_ppo(
             f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
             "leave room for a prompt: --set align.max_new_tokens=N",
         )
-    tokenizer = start.tokenizer.with_chat_template()
+    tokenizer = conversation_tokenizer(start)
     prompts = read_prompts(
         data,
         val,

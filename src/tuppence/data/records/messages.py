@@ -1,0 +1,139 @@
+"""Messages: the turns of a conversation as the rows of public files write them.
+
+Reads one message ({role, content}, or ShareGPT's {from, value}), lists of them, and what some files keep beside the
+turns: a column `system`, and Alpaca's column `history`. Used by `conversations` and `preferences`, which know what a
+row means; the order of the turns is checked by `tokenizer.chat_template`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuppence.core.errors import InputError
+from tuppence.data.readers import json_kind
+from tuppence.data.records.tables import BAD_ROW_HINT, Row, checked_text
+from tuppence.tokenizer.chat_template import Message, Role, as_role
+
+_SPEAKERS: Mapping[str, Role] = {
+    **dict.fromkeys(("human", "user", "prompter"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "assistant", "model", "bot"), "assistant"),
+    **dict.fromkeys(("system", "developer"), "system"),
+}
+"""Names of speakers in small letters, as public files have them."""
+
+_TRAINED_KEYS = ("weight", "train", "training", "loss", "loss_mask")
+"""Keys of a message that say whether it is learned: 0 or false where it is not (OpenAI and Mistral: `weight`; axolotl:
+`train`, `training`; ms-swift: `loss`)."""
+
+MESSAGE_KEYS = frozenset({"role", "content", "from", "value", *_TRAINED_KEYS})
+"""The keys of a message that are read."""
+
+
+def as_messages(row: Row, column: str, *, speaker: Role) -> list[Message]:
+    """The turns in a column: a list of messages, a single message, or a string that `speaker` says.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    value = row.values.get(column)
+    if isinstance(value, dict):
+        return [_message(value, f"{row.where}, '{column}'")]
+    if not isinstance(value, list):
+        return [Message(speaker, row.text(column))]
+    return [_message(item, f"{row.where}, '{column}' {number}") for number, item in enumerate(value, start=1)]
+
+
+def list_of_messages(row: Row, column: str) -> list[Message]:
+    """The turns in a column that holds a list of messages.
+
+    Raises:
+        InputError: it holds something else.
+    """
+    if not isinstance(row.values.get(column), list):
+        found = json_kind(row.values[column]) if column in row.values else "missing"
+        raise InputError(f"{row.where}: '{column}' is not a list of messages but {found}", BAD_ROW_HINT)
+    return as_messages(row, column, speaker="user")
+
+
+def instruction_of(row: Row, further: str | None, *, column: str = "instruction") -> Message:
+    """An instruction with what belongs to it, as a user's turn.
+
+    Args:
+        further: the column of the rest; absent, null or empty in rows without. None: there is no such column.
+        column: of the instruction.
+    """
+    instruction = row.text(column).strip()
+    rest = row.text(further, default="").strip() if further is not None else ""
+    if not instruction + rest:
+        raise InputError(f"{row.where}: the {column} is empty", BAD_ROW_HINT)
+    return Message("user", f"{instruction}\n\n{rest}" if rest else instruction)
+
+
+def context_of(row: Row, turns: list[Message]) -> list[Message]:
+    """The turns that some files keep in columns beside the others: `system`, then `history`.
+
+    Args:
+        turns: those that follow. A system message that stands among them already is not repeated.
+
+    Raises:
+        InputError: `history` is no list of pairs of question and answer.
+    """
+    text = row.text("system", default="").strip()
+    stands_there = bool(turns) and turns[0].role == "system" and turns[0].content.strip() == text
+    system = [Message("system", text)] if text and not stands_there else []
+    return [*system, *_history_of(row)]
+
+
+def _history_of(row: Row) -> list[Message]:
+    """Alpaca's `history`: [[question, answer], ...], the earlier turns of the conversation."""
+    value = row.values.get("history")
+    if value is None or value == "":
+        return []
+    turns: list[Message] = []
+    for number, pair in enumerate(value if isinstance(value, list) else [value], start=1):
+        where = f"{row.where}, 'history' {number}"
+        if isinstance(pair, dict):
+            turns.append(_message(pair, where))
+        elif isinstance(pair, list) and len(pair) == 2:
+            turns.append(Message("user", checked_text(pair[0], where, "the question")))
+            turns.append(Message("assistant", checked_text(pair[1], where, "the answer")))
+        else:
+            raise InputError(f"{where}: not a pair of question and answer but {json_kind(pair)}", BAD_ROW_HINT)
+    return turns
+
+
+def _message(item: object, where: str) -> Message:
+    """One message: {role, content}, or ShareGPT's {from, value}."""
+    if not isinstance(item, dict):
+        raise InputError(f"{where}: not a message but {json_kind(item)}", BAD_ROW_HINT)
+    cells: Mapping[Any, Any] = item
+    role, content = ("from", "value") if "from" in cells else ("role", "content")
+    for key in (role, content):
+        if key not in cells:
+            raise InputError(f"{where}: a message without '{key}'", BAD_ROW_HINT)
+    name = str(cells[role])
+    try:
+        speaker = as_role(_SPEAKERS.get(name.casefold(), name))
+    except InputError as error:
+        raise InputError(f"{where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
+    return Message(speaker, _content(cells[content], where, content), trained=_is_trained(cells))
+
+
+def _content(value: object, where: str, key: str) -> str:
+    """What is said: a string, or OpenAI's list of parts as far as all of them are text."""
+    parts = value if isinstance(value, list) else []
+    if parts and all(isinstance(part, dict) for part in parts):
+        other = next((part.get("type") for part in parts if part.get("type") != "text"), None)
+        if other is not None:
+            raise InputError(f"{where}: '{key}' has a part of type {str(other)[:40]!r}, not text", BAD_ROW_HINT)
+        return "".join(checked_text(part.get("text"), where, "a text part") for part in parts)
+    return checked_text(value, where, f"'{key}'")
+
+
+def _is_trained(cells: Mapping[Any, Any]) -> bool:
+    """Whether no key says that the message is context alone. A weight between 0 and 1 counts as 1."""
+    return not any(
+        value is not None and isinstance(value, bool | int | float) and not value
+        for value in (cells.get(key) for key in _TRAINED_KEYS)
+    )

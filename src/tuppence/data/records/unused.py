@@ -1,0 +1,73 @@
+"""What rows say and no reader uses, counted, so that it can be named once instead of being dropped in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tuppence.core.console import counted
+from tuppence.data.records.messages import MESSAGE_KEYS
+from tuppence.data.records.tables import Table
+
+_SHOWN = 8
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Columns, and keys of messages, that were not used.
+
+    Attributes:
+        rows: of each name, how many rows have a value there; most frequent first. A key of messages is written as
+            "messages[].name".
+    """
+
+    rows: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """For people; empty where nothing is unused."""
+        names = [f"{name[:_LONGEST_NAME]} ({counted(rows, 'row')})" for name, rows in self.rows.items()]
+        return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def find_unused(table: Table, used: Collection[str]) -> Unused:
+    """The columns beside the used ones, and the unknown keys of the messages in the used ones.
+
+    Null, an empty text and an empty list count as no value.
+
+    Example:
+        >>> from tuppence.data.records.tables import Row
+        >>> talk = [{"role": "user", "content": "Hi", "name": "Ann"}]
+        >>> print(find_unused(Table("f", (), [Row("f, row 1", {"id": 1, "messages": talk})], 0), {"messages"}))
+        id (1 row), messages[].name (1 row)
+    """
+    found: Counter[str] = Counter()
+    for row in table.rows:
+        for column, value in row.values.items():
+            if column not in used:
+                found[str(column)] += not _is_empty(value)
+            else:
+                found.update(_unknown_keys(str(column), value))
+    return Unused({name: rows for name, rows in found.most_common() if rows})
+
+
+def _unknown_keys(column: str, value: object) -> set[str]:
+    """The keys of a row's messages that mean nothing to us, and weights that are neither 0 nor 1; of OpenAI's object
+    around the messages, the other keys."""
+    if isinstance(value, dict) and "messages" in value:
+        return {f"{column}.{key}" for key, cell in value.items() if key != "messages" and not _is_empty(cell)}
+    messages = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
+    found: set[str] = set()
+    for message in messages:
+        for key, cell in message.items():
+            is_partial = key == "weight" and isinstance(cell, float | int) and cell not in (0, 1)
+            if is_partial:
+                found.add(f"{column}[].weight other than 0 and 1")
+            elif key not in MESSAGE_KEYS and not _is_empty(cell):
+                found.add(f"{column}[].{key}")
+    return found
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == "" or value == [] or value == {}
