@@ -218,6 +218,18 @@ def test_a_step_waits_for_no_device_before_the_next_is_under_way(tmp_path: Path)
     assert all(event.waited_for for event in machine.events)
 
 
+def test_near_its_limit_a_run_waits_for_every_step(tmp_path: Path) -> None:
+    machine = AsynchronousMachine("cpu", "float32", compile=False)
+    machine.events.clear()
+    loop = toy_loop(tmp_path, limits=Limits(max_seconds=3600.0), machine=machine, log_every=100)
+    for _ in range(3):
+        loop.training_step(0.0)
+    assert [event.waited_for for event in machine.events] == [True, True, False]
+    loop.deadline.seconds_left = lambda *_, **__: 4 * (loop.meter.step_seconds or 1.0)  # type: ignore[method-assign]
+    loop.training_step(0.0)
+    assert all(event.waited_for for event in machine.events)
+
+
 class Watched(Toy):
     """Notes in which mode torch computes what."""
 

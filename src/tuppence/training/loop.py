@@ -143,7 +143,7 @@ class Loop:
         self.step.update(gradients)
         self.state.count_step(gradients.tokens)
         self.latest = {**self.latest, "learning_rate": rate, **self.objective.gauges()}
-        self.look(at_all=self.first_step or self.state.step % self.config.log_every == 0)
+        self.look(at_all=self.first_step or self.state.step % self.config.log_every == 0 or self._is_near_the_end())
         self._account_for(time.monotonic() - started, gradients.tokens)
 
     def look(self, *, at_all: bool) -> None:
@@ -273,6 +273,10 @@ class Loop:
         self.model.train()
 
     # ---- small parts -----------------------------------------------------------------------------------------
+
+    def _is_near_the_end(self) -> bool:
+        """Whether time or money are short: then no step is left to a device that works behind the host's clock."""
+        return self.deadline.seconds_left() < 5 * (self.meter.step_seconds or 0.0)
 
     def _may_go_on(self) -> bool:
         """Asked between the batches of a validation: neither a signal nor the end of time or money."""
