@@ -19,7 +19,9 @@ Run = Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder
 MaxTokens = Annotated[int, typer.Option(min=0, help="New tokens, at most.")]
 Temperature = Annotated[float, typer.Option(help="0 is greedy, below 1 surer, above 1 wilder.")]
 TopK = Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens only.")]
-TopP = Annotated[float | None, typer.Option(help="Draw from the likeliest tokens that together reach P.")]
+TopP = Annotated[
+    float | None, typer.Option(help="Draw from the likeliest tokens that together reach P; 1 is all of them.")
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Makes it repeatable; fresh randomness if absent.")]
 Stop = Annotated[
     list[str] | None, typer.Option(help="A text that ends the answer, $'\\n' a line break; may be given again.")
@@ -40,9 +42,9 @@ def generate(
         list[str], typer.Option(help="The text to continue; '-' reads it from stdin. May be given again.")
     ],
     max_tokens: MaxTokens = 100,
-    temperature: Temperature = 0.8,
+    temperature: Temperature = 0.7,
     top_k: TopK = None,
-    top_p: TopP = None,
+    top_p: TopP = 0.9,
     seed: Seed = None,
     stop: Stop = None,
     num_samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
@@ -101,9 +103,9 @@ def generate(
 def chat(
     run: Run,
     max_tokens: MaxTokens = 100,
-    temperature: Temperature = 0.8,
+    temperature: Temperature = 0.7,
     top_k: TopK = None,
-    top_p: TopP = None,
+    top_p: TopP = 0.9,
     seed: Seed = None,
     stop: Stop = None,
     device: Device = "auto",

@@ -29,6 +29,10 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
 
+SAMPLE_TEMPERATURE, SAMPLE_TOP_P = 0.7, 0.9
+"""Of the texts that a model writes while it is trained; as `tuppence generate` draws them. benchmarks/stories.py."""
+
+
 class ModelChoice(Section):
     """The `model` section: a preset, and what differs from it. The vocabulary is the data's unless it is given."""
 
@@ -113,8 +117,8 @@ class NextToken(Objective):
             model,  # type: ignore[arg-type]
             prompts,
             max_tokens=min(config.sample_tokens, self._model.context_length // 2),
-            temperature=0.8,
-            top_k=50,
+            temperature=SAMPLE_TEMPERATURE,
+            top_p=SAMPLE_TOP_P,
             seed=config.seed,
             stop_ids=[self._tokenizer.end_of_text],
         )
