@@ -28,7 +28,6 @@ from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
-
 SAMPLE_TEMPERATURE, SAMPLE_TOP_P = 0.7, 0.9
 """Of the texts that a model writes while it is trained; as `tuppence generate` draws them. benchmarks/stories.py."""
 
