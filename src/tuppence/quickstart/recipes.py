@@ -35,9 +35,10 @@ PRETRAIN = PretrainConfig(
         eval_tokens=32_768,
         sample_prompts=(PROMPT,),
         sample_tokens=50,
+        compile=False,
     ),
 )
-"""`--config quickstart`: how it was found is in benchmarks/LOG.md."""
+"""`--config quickstart`: how it was found is in benchmarks/LOG.md. Compiling takes longer than it saves."""
 
 SPAM = ClassifyConfig(
     finetune=ClassifyChoice(train="all", dropout=0.1, word_dropout=0.0, crop=0.0),
