@@ -38,7 +38,7 @@ PRETRAIN = PretrainConfig(
         compile=False,
     ),
 )
-"""`--config quickstart`: how it was found is in benchmarks/LOG.md. Compiling takes longer than it saves."""
+"""`--config quickstart`: how it was found is in benchmarks/LOG.md. Not compiled: `pace` does not know its cost."""
 
 SPAM = ClassifyConfig(
     finetune=ClassifyChoice(train="all", dropout=0.1, word_dropout=0.0, crop=0.0),
