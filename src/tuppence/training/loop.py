@@ -3,8 +3,8 @@
 A task hands it an `Objective` (batches, loss, evaluation, samples); the loop owns accumulation, precision, clipping,
 the schedule, logging, limits, signals and checkpoints. Read `Loop.run`, then `step`: the rest is detail.
 
-Covered: data-parallel training on CPU or GPU, exact resume. Not covered: what a batch or a loss is (`tasks`), what a
-checkpoint holds (`keeper`), when a run must end (`deadline`).
+Covered: data-parallel training on CPU or GPU, resume in the same bits (see `determinism`). Not covered: what a batch or
+a loss is (`tasks`), what a checkpoint holds (`keeper`), when a run must end (`deadline`).
 """
 
 from __future__ import annotations
