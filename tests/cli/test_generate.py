@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,18 @@ def test_a_prompt_that_the_model_cannot_read_is_refused_before_it_is_shown(tmp_p
     code, out, err = call("generate", tmp_path / "model", "--prompt", "the cat")
     assert (code, out) == (2, "")
     assert "the model's vocabulary has 100" in err
+
+
+def test_what_a_model_says_and_is_not_used_is_said_once(run_folder: Path, tmp_path: Path, call: Call) -> None:
+    shutil.copytree(run_folder / "model", tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").write_text("{{ messages }}")
+    settings = {"eos_token_id": [0], "repetition_penalty": 1.2}
+    (tmp_path / "model" / "generation_config.json").write_text(json.dumps(settings))
+    code, _, err = call("chat", tmp_path / "model", "--max-tokens", 1, stdin="the cat\nthe dog\n")
+    assert code == 0
+    assert err.count("not used of generation_config.json: repetition_penalty") == 1
+    assert err.count("the model's own chat template is not used") == 1
+    assert "not used" not in call("chat", run_folder, "--max-tokens", 1, stdin="the cat\n")[2]
 
 
 def test_a_dash_reads_the_prompt_from_stdin_without_its_last_line_end(run_folder: Path, call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import subprocess
 import time
 from pathlib import Path
 
@@ -112,3 +113,11 @@ def test_a_file_of_very_many_members_is_read_in_time_that_grows_with_its_size(tm
     before = time.process_time()
     assert content(tmp_path / "a.txt.gz") == b"end"
     assert time.process_time() - before < 4  # it took 20 s where each member looked at all before it
+
+
+def test_a_hint_is_a_command_that_a_shell_understands(tmp_path: Path) -> None:
+    (tmp_path / "my text.txt").write_bytes(gzip.compress(b"text"))
+    with pytest.raises(InputError) as caught:
+        content(tmp_path / "my text.txt")
+    subprocess.run(caught.value.hint.removeprefix("give it its name: "), shell=True, check=True)
+    assert content(tmp_path / "my text.txt.gz") == b"text"

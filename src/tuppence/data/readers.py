@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,7 +218,8 @@ def _refuse_other_unicode(path: str, chunk: bytes) -> None:
     wide = chunk.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))  # the one begins as UTF-16's does
     name = "UTF-32" if wide else "UTF-16"
     raise InputError(
-        f"{path} is {name}, not UTF-8", f"convert it: iconv -f {name} -t UTF-8 {path} > new{Path(path).suffix}"
+        f"{path} is {name}, not UTF-8",
+        f"convert it: iconv -f {name} -t UTF-8 {shlex.quote(path)} > new{Path(path).suffix}",
     )
 
 

@@ -7,6 +7,7 @@ suffix, a zip or PDF) is refused here, whatever reads it. What the bytes mean is
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -70,17 +71,23 @@ def refuse_other_content(source: Source, stream: BinaryIO) -> None:
         return
     for suffix, magic in ((".gz", _GZIP), (".zst", _ZSTD)):
         if head.startswith(magic) and source.compression != suffix:
-            raise InputError(f"{path} is packed as a {suffix} file", f"give it its name: mv {path} {path}{suffix}")
+            raise InputError(
+                f"{path} is packed as a {suffix} file", f"give it its name: {shlex.join(['mv', path, path + suffix])}"
+            )
     if source.compression and _is_plain_text(head):
         raise InputError(
             f"{path} is not packed: it begins as plain text does",
-            f"give it its name: mv {path} {path[: -len(source.compression)]}",
+            _rename_hint(path, path[: -len(source.compression)]),
         )
     for magic, what in _OTHER_FILES.items():
         if head.startswith(magic):
             raise InputError(f"{path} is {what}, not text", "save its content as a UTF-8 .txt or .jsonl file")
     if head.startswith(b"PAR1"):
         raise InputError(f"{path} is a parquet file", "save it as .csv or .jsonl, or give it the suffix .parquet")
+
+
+def _rename_hint(path: str, name: str) -> str:
+    return f"give it its name: {shlex.join(['mv', path, name])}"
 
 
 def _is_plain_text(head: bytes) -> bool:
@@ -117,7 +124,7 @@ def _damaged(source: Source, error: Exception) -> InputError:
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
         return InputError(
             f"{source.path} needs more memory to unpack than there is",
-            f"unpack it first: zstd -d --long=31 {source.path}",
+            f"unpack it first: {shlex.join(['zstd', '-d', '--long=31', source.path])}",
         )
     return CorruptFileError(f"{source.path} is not a sound {source.compression} file: {error}", "get the file again")
 
