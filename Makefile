@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CORE := .venv/.installed-core
 INSTALLED := .venv/.installed
 
-.PHONY: setup quickstart test test-fast check format bench gpu-check docs clean
+.PHONY: setup quickstart test test-fast soak check format bench gpu-check docs clean
 
 setup: $(INSTALLED)
 
@@ -27,7 +27,10 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not soak'
+
+soak: setup
+	$(BIN)/python -m pytest -m soak -s
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -21,7 +21,7 @@ def test_logs_rewind_to_where_they_were_marked(tmp_path: Path) -> None:
     marks = run.mark()
     append_json(run.metrics_file, {"step": 2})
     append_json(run.samples_file, {"step": 2})
-    run.rewind(marks)
+    run.rewind(marks, 1)
     assert list(read_json_lines(run.metrics_file)) == [{"step": 1}]
     assert list(read_json_lines(run.samples_file)) == []
 
@@ -29,7 +29,7 @@ def test_logs_rewind_to_where_they_were_marked(tmp_path: Path) -> None:
 def test_a_log_shorter_than_its_mark_is_left_alone(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     append_json(run.metrics_file, {"step": 1})
-    run.rewind({"metrics.jsonl": 10_000})
+    run.rewind({"metrics.jsonl": 10_000}, 1)
     assert run.metrics_file.stat().st_size == len(json.dumps({"step": 1})) + 1
 
 
@@ -40,9 +40,31 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
     assert list(read_json_lines(tmp_path / "none.jsonl")) == []
 
 
-def test_numbers_that_are_not_json_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        append_json(tmp_path / "log.jsonl", {"loss": math.nan})
+def test_numbers_that_are_not_finite_are_logged_as_null(tmp_path: Path) -> None:
+    append_json(tmp_path / "log.jsonl", {"loss": math.nan, "of": [math.inf, 1.0]})
+    assert list(read_json_lines(tmp_path / "log.jsonl")) == [{"loss": None, "of": [None, 1.0]}]
+
+
+def test_evaluation_of_the_marked_step_survives_a_rewind(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    append_json(run.metrics_file, {"step": 4, "loss": 2.0})
+    marks = run.mark()
+    append_json(run.metrics_file, {"step": 4, "val_loss": 1.5})
+    append_json(run.samples_file, {"step": 4, "text": "a"})
+    append_json(run.metrics_file, {"step": 5, "loss": 1.9})
+    append_json(run.metrics_file, {"step": 4, "val_loss": 9.0})  # behind another step: of a future that was given up
+    assert run.evaluation_behind(marks, 4) == {"step": 4, "val_loss": 1.5}
+    assert run.evaluation_behind(marks, 3) is None
+    run.rewind(marks, 4)
+    assert [row["step"] for row in read_json_lines(run.metrics_file)] == [4, 4]
+    assert list(read_json_lines(run.samples_file)) == [{"step": 4, "text": "a"}]
+
+
+def test_line_after_a_torn_one_can_be_read(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b'{"step": 1}\n{"step": 2, "lo')
+    append_json(log, {"step": 3})
+    assert [row["step"] for row in read_json_lines(log)] == [1, 3]
 
 
 def test_the_record_keeps_what_an_update_does_not_name(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tuppence.core.errors import OutOfSpaceError
 from tuppence.core.rundir import read_json_lines
 from tuppence.cost import ledger as ledgers
-from tuppence.cost.ledger import TICK_SECONDS, Ledger, Rate, read_attempts
+from tuppence.cost.ledger import KILLED_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
 
 
 class Clock:
@@ -35,7 +35,7 @@ def test_dollars_are_seconds_times_the_rate_over_all_attempts(tmp_path: Path) ->
     assert [attempt.dollars for attempt in read_attempts(path)] == pytest.approx([0.1, 0.05])
 
 
-def test_a_killed_attempt_is_charged_to_its_last_line_and_one_tick_more(tmp_path: Path) -> None:
+def test_killed_attempt_is_charged_beyond_its_last_line(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
     ledger = Ledger(path, Rate(3600.0, "test"), clock=clock)
     clock.now = TICK_SECONDS + 1
@@ -44,7 +44,9 @@ def test_a_killed_attempt_is_charged_to_its_last_line_and_one_tick_more(tmp_path
     ledger.tick()  # too early: no line
     with path.open("ab") as log:
         log.write(b'{"attempt": 1, "eve')  # the kill came while a line was written
-    assert Ledger(path, Rate(3600.0, "test"), clock=clock).spent_before == pytest.approx(2 * TICK_SECONDS + 1)
+    assert Ledger(path, Rate(3600.0, "test"), clock=clock).spent_before == pytest.approx(
+        TICK_SECONDS + 1 + KILLED_SECONDS
+    )
 
 
 def test_what_came_before_the_ledger_is_on_the_bill(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_it_ticks_by_itself_while_something_long_goes_on(tmp_path: Path, monkeyp
     monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.05)
     path = tmp_path / "ledger.jsonl"
     ledger = Ledger(path, Rate(3.6, "test"))
-    with ledger.ticking():
+    with ledger.watching():
         deadline = time.monotonic() + 30
         while len(list(read_json_lines(path))) < 4 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -87,5 +89,68 @@ def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
         raise OutOfSpaceError("no space left on the disk", "free some")
 
     monkeypatch.setattr(ledgers, "append_json", full)
-    with ledger.ticking():
+    with ledger.watching():
         assert asked.wait(30)
+
+
+def test_killed_attempt_is_never_charged_beyond_the_cap_it_ran_under(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    ledger = Ledger(path, Rate(3600.0, "test"), cap=10.0, clock=clock)
+    clock.now = 9.0
+    ledger.tick()
+    (attempt,) = read_attempts(path)
+    assert (attempt.seconds, attempt.dollars, attempt.ended) == (pytest.approx(10.0), pytest.approx(10.0), False)
+    again = Ledger(path, Rate(3600.0, "test"), cap=30.0, clock=clock)  # the cap was raised
+    assert again.spent_before == pytest.approx(10.0)
+
+
+def test_slow_disk_raises_the_charge_of_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    append = ledgers.append_json
+
+    def slowly(path: Path, row: dict[str, object]) -> None:
+        append(path, row)
+        clock.now += 4.0
+
+    monkeypatch.setattr(ledgers, "append_json", slowly)
+    Ledger(path, Rate(3600.0, "test"), clock=clock).tick()
+    *_, last = read_json_lines(path)
+    assert last["if_killed_seconds"] == pytest.approx(KILLED_SECONDS + 2 * 4.0)
+
+
+def test_torn_last_line_does_not_swallow_the_next(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    Ledger(path, Rate(3600.0, "test"), clock=clock)
+    with path.open("ab") as log:
+        log.write(b'{"attempt": 1, "event": "tick", "seco')
+    Ledger(path, Rate(3600.0, "test"), clock=clock)
+    assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS, KILLED_SECONDS]
+
+
+def test_exit_of_a_whole_process_is_charged_but_never_beyond_the_cap(tmp_path: Path) -> None:
+    clock = Clock()
+    ledger = Ledger(tmp_path / "a.jsonl", Rate(3600.0, "test"), clock=clock, exit_seconds=1.0)
+    clock.now = 5.0
+    ledger.end("done")
+    ledger.end("again")  # nothing
+    (attempt,) = read_attempts(tmp_path / "a.jsonl")
+    assert (attempt.seconds, attempt.reason) == (6.0, "done")
+    capped = Ledger(tmp_path / "b.jsonl", Rate(3600.0, "test"), cap=5.4, clock=clock, began=0.0, exit_seconds=1.0)
+    capped.end("done")
+    assert read_attempts(tmp_path / "b.jsonl")[0].dollars == pytest.approx(5.4)
+
+
+def test_guard_calls_before_the_cap(tmp_path: Path) -> None:
+    ledger, called = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), cap=1.0), threading.Event()
+    with ledger.watching(called.set):
+        assert called.wait(30)
+    assert ledger.dollars() < 1.0 or ledger.seconds() > 5  # a very busy machine
+
+
+def test_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(
+        '{"attempt": 1, "event": "tick", "seconds": 7.0, "rate_usd_per_hour": 3600.0, "dollars": 7.0, "cap_usd": 9.0}\n'
+    )
+    (attempt,) = read_attempts(path)
+    assert (attempt.seconds, attempt.ended) == (7.0 + KILLED_SECONDS, False)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tuppence.cost.ledger import TICK_SECONDS
+from tuppence.cost.ledger import KILLED_SECONDS
 from tuppence.figures import receipt
 from tuppence.figures.record import read_run
 
 
 def test_the_receipt_adds_up_all_attempts(tmp_path: Path, make_run: Any) -> None:
     bill = receipt.read_receipt(read_run(make_run(tmp_path)))
-    killed_after = 120 + TICK_SECONDS
+    killed_after = 120 + KILLED_SECONDS
     assert [attempt.seconds for attempt in bill.attempts] == [killed_after, 240]
     assert [attempt.ended for attempt in bill.attempts] == [False, True]
     assert bill.dollars == pytest.approx((killed_after + 240) / 3600 * 0.736)

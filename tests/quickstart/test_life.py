@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.cost.ledger import TICK_SECONDS, Rate
+from tuppence.cost.ledger import KILLED_SECONDS, Rate
 from tuppence.quickstart import STAGES, life
 from tuppence.quickstart.life import quickstart
 from tuppence.quickstart.pace import REFERENCE_STEP_SECONDS, WORK
@@ -112,7 +112,7 @@ def test_attempts_that_were_killed_count_and_are_paid_for(
     (tmp_path / "pretrain" / "ledger.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     results = quickstart(Plan(tmp_path, rate=Rate(3.6, "a test")))
     kept = json.loads((tmp_path / "story.json").read_text())["stages"]
-    spent = 500 + TICK_SECONDS + 300  # a killed attempt may have gone on for a tick
+    spent = 500 + KILLED_SECONDS + 300  # a killed attempt may have gone on for a tick
     assert (kept["pretrain"]["seconds"], kept["pretrain"]["dollars"]) == (spent, spent / 1000)
     assert results["seconds"] == pytest.approx(spent, abs=1)
     said = " ".join(capsys.readouterr().err.split())

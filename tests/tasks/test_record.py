@@ -13,6 +13,7 @@ from torch import nn
 
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir
+from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
     FREE_TO_CHANGE,
@@ -21,7 +22,8 @@ from tuppence.tasks.record import (
     describe_result,
     limits_asked,
     model_sizes,
-    summary_of,
+    same_limits,
+    say_what_differs,
 )
 from tuppence.training.config import TrainConfig
 
@@ -84,7 +86,7 @@ def test_the_same_job_is_continued_also_to_another_limit(run: RunDir) -> None:
     [
         ({"verb": "align dpo"}, "was not made by align dpo"),
         ({"inputs": {"data": {"path": "other.tsv", "fingerprint": "other"}}}, "started on other data than other.tsv"),
-        ({"settings": {"finetune": {"epochs": 2.0}}}, "started with finetune.epochs=1.0, and now it is 2.0"),
+        ({"settings": {"finetune": {"dropout": 0.2}}}, "started with finetune.dropout=None, and now it is 0.2"),
         ({"train": TrainConfig(learning_rate=0.5)}, "train.learning_rate=0.001, and now it is 0.5"),
     ],
 )
@@ -99,9 +101,49 @@ def test_nothing_is_continued_where_resume_is_never(run: RunDir) -> None:
         check_against_record(run, job(run.path), RunOptions(resume="never"))
 
 
-def test_limits_are_what_a_person_gave() -> None:
-    asked = limits_asked(TrainConfig(max_steps=5), RunOptions(max_minutes=2.0, budget=0.5))
-    assert asked == {"max_steps": 5, "max_minutes": 2.0, "budget_usd": 0.5}
+def test_epochs_may_be_extended_as_steps_may(run: RunDir) -> None:
+    longer = dataclasses.replace(job(run.path), settings={"finetune": {"epochs": 2.0}})
+    assert check_against_record(run, longer, RunOptions())["verb"] == "toy"
+
+
+def test_run_is_done_until_one_of_its_limits_differs() -> None:
+    def asked(steps: int, patience: int = 0, **more: Any) -> dict[str, Any]:
+        return limits_asked(TrainConfig(patience=patience), RunOptions(**more), Limits(max_steps=steps))
+
+    record = {"limits": asked(5, max_minutes=2.0)}
+    assert same_limits(record, asked(5, max_minutes=2.0))
+    for other in (
+        asked(6, max_minutes=2.0),
+        asked(5),
+        asked(5, max_minutes=2.0, budget=1.0),
+        asked(5, 3, max_minutes=2.0),
+    ):
+        assert not same_limits(record, other)
+
+
+def test_limits_of_a_record_of_an_earlier_version_are_understood() -> None:
+    record = {
+        "limits": {"max_steps": None, "max_minutes": None, "budget_usd": None},
+        "config": {"train": {"patience": 2}},
+        "result": {"steps": 40},
+    }
+    asked = limits_asked(TrainConfig(patience=2), RunOptions(), Limits(max_steps=40))
+    assert same_limits(record, asked)
+    assert not same_limits(record, {**asked, "patience": 9})
+    assert not same_limits(record, {**asked, "max_steps": 80})
+
+
+def test_another_number_of_threads_or_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    here = {"device": "cpu", "cpu": "A", "threads": 2, "torch": "2.13.0", "tuppence": "1"}
+    say_what_differs({"attempts": [here]})
+    say_what_differs({"attempts": [here, here]})
+    assert capsys.readouterr().err == ""
+    say_what_differs({"attempts": [here, {**here, "threads": 1, "torch": "2.14.0"}]})
+    told = " ".join(capsys.readouterr().err.split())
+    assert "continued with threads 1 (was 2), torch 2.14.0 (was 2.13.0): the weights may differ" in told
+    gpu = {**here, "device": "cuda:0", "gpu": "T4"}
+    say_what_differs({"attempts": [gpu, {**gpu, "threads": 8, "cpu": "B"}]})
+    assert capsys.readouterr().err == ""
 
 
 def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
@@ -109,10 +151,6 @@ def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
     assert model_sizes(model) == {"parameters": 16}
     model.weight.requires_grad_(False)
     assert model_sizes(model) == {"parameters": 16, "trained_parameters": 4}
-
-
-def test_a_summary_has_three_keys_whatever_the_record_has() -> None:
-    assert summary_of({"status": "done", "seed": 1}) == {"status": "done", "ended_because": None, "result": None}
 
 
 def test_a_checkpoint_of_a_run_on_other_data_is_told(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:

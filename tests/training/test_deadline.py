@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.cost.ledger import Ledger, Rate
+from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, Ledger, Rate
 from tuppence.cost.limits import MARGIN_SECONDS, Limits
-from tuppence.training.deadline import Deadline
+from tuppence.training.deadline import ASSUMED_BYTES_PER_SECOND, Deadline
 from tuppence.training.throughput import Meter
 
 
@@ -45,12 +45,13 @@ def test_a_step_an_evaluation_and_a_save_are_held_back() -> None:
     clock = Time()
     one = deadline(Limits(max_seconds=100.0), clock, step_seconds=4.0)
     one.evaluation_seconds, one.save_seconds = 10.0, 2.0
-    held_back = 1.5 * 4.0 + 1.2 * 10.0 + 2.5 * 2.0 + MARGIN_SECONDS
+    held_back = 1.5 * 4.0 + 1.25 * 10.0 + 2.5 * 2.0 + MARGIN_SECONDS
     clock.now = 100.0 - held_back - 0.01
     assert one.reached(0)[0] is None
     clock.now = 100.0 - held_back
     assert one.reached(0)[0] == "reached its limit of 1.66667 minutes"
-    assert one.seconds_left() == pytest.approx(held_back - 2.5 * 2.0)
+    assert one.seconds_left() == pytest.approx(held_back - 2.5 * 2.0 - GUARD_SECONDS)
+    assert one.seconds_left(score=True) == pytest.approx(held_back - 1.25 * 10.0 - 2.5 * 2.0 - GUARD_SECONDS)
 
 
 def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> Non
     one.elapsed_before = 6.0
     clock.now = 7.0
     assert one.elapsed() == 7.0
-    assert one.seconds_left() == pytest.approx(3.0)
+    assert one.seconds_left() == pytest.approx(3.0 - GUARD_SECONDS)
     clock.now = 9.0
     assert one.reached(1)[0] == "reached its budget of $10.00"
 
@@ -72,7 +73,7 @@ def test_time_for_the_measurement_of_the_result_is_held_back_too() -> None:
     limits = Limits(max_seconds=100.0)
     one = Deadline(limits, Ledger(None, Rate(), clock=clock), Meter(1.0, None, 1), closing=2.0)
     one.evaluation_seconds = 10.0
-    clock.now = 100.0 - 36.0 - MARGIN_SECONDS - 0.01
+    clock.now = 100.0 - 1.25 * 30.0 - MARGIN_SECONDS - 0.01
     assert one.reached(0)[0] is None
     clock.now += 0.02
     assert one.reached(0)[0] is not None
@@ -82,7 +83,33 @@ def test_before_the_first_evaluation_its_time_is_guessed_from_the_speed_of_train
     clock, limits, meter = Time(), Limits(max_seconds=100.0), Meter(1.0, None, 1)
     meter.record(1.0, 50)
     one = Deadline(limits, Ledger(None, Rate(), clock=clock), meter, evaluation_tokens=1000)
-    clock.now = 100.0 - 1.5 - 1.2 * 10.0 - MARGIN_SECONDS + 0.01
+    clock.now = 100.0 - 1.5 - 1.25 * 10.0 - MARGIN_SECONDS + 0.01
     assert one.reached(0)[0] is not None
     one.evaluation_seconds = 5.0  # measured: the guess is forgotten
     assert one.reached(0)[0] is None
+
+
+def test_saving_and_the_result_are_estimated_from_bytes_before_they_were_measured() -> None:
+    clock, limits = Time(), Limits(max_seconds=1000.0)
+    state, result = 20 * ASSUMED_BYTES_PER_SECOND, 10 * ASSUMED_BYTES_PER_SECOND
+    one = Deadline(
+        limits, Ledger(None, Rate(), clock=clock), Meter(1.0, None, 1), state_bytes=state, result_bytes=result
+    )
+    assert one.ending_seconds() == pytest.approx(20 + 0.5 + 1.5 * 10)
+    one.save_seconds = 80.3  # a disk four times slower
+    assert one.ending_seconds() == pytest.approx(2 * 80.3 + 0.5 + 1.5 * 10 * 4)
+
+
+def test_money_for_another_start_is_held_back_where_it_is_a_small_share_of_the_cap() -> None:
+    def seconds_of_training(cap: float) -> float:
+        clock = Time()
+        limits = Limits(max_dollars=cap, dollars_per_hour=3600.0)
+        ledger = Ledger(None, Rate(3600.0, "test"), cap, clock=clock)
+        ledger.startup_seconds = 4.0
+        one = Deadline(limits, ledger, Meter(1.0, None, 1))
+        while one.reached(1)[0] is None:
+            clock.now += 0.25
+        return clock.now
+
+    assert seconds_of_training(1000.0) == pytest.approx(1000 - MARGIN_SECONDS - 4 - KILLED_SECONDS, abs=0.25)
+    assert seconds_of_training(100.0) == pytest.approx(100 - MARGIN_SECONDS, abs=0.25)

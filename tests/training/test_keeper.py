@@ -21,13 +21,13 @@ def test_an_empty_run_has_nothing_to_restore(tmp_path: Path) -> None:
 def test_weights_optimizer_and_state_come_back(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path)
     loop.run()
-    loop.save()  # once more, behind the last evaluation
     other = toy_loop(tmp_path)
     found = other.keeper.restore()
     assert found is not None
     path, state, marks = found
     assert path == checkpoint_path(tmp_path / "checkpoints", 12)
     assert dataclasses.replace(state, clock=loop.state.clock) == loop.state
+    assert state.best_step == state.evaluated_step == 12
     assert marks["metrics.jsonl"] <= (tmp_path / "metrics.jsonl").stat().st_size
     assert torch.equal(weights(other), weights(loop))
     before, after = loop.optimizers.state(), other.optimizers.state()
@@ -62,5 +62,5 @@ def test_without_a_better_one_the_last_weights_stay(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path, limits=Limits(max_steps=2))
     loop.run()
     before = weights(loop).clone()
-    loop.keeper.take_best_weights(loop.state)
+    assert loop.keeper.choose_weights(loop.state).step == 2
     assert torch.equal(weights(loop), before)

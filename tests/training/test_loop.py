@@ -294,10 +294,10 @@ def test_an_objective_s_own_state_survives_a_stop_with_its_gauges(tmp_path: Path
     with pytest.raises(Interrupted):
         toy_loop(tmp_path / "cut", Measured(on_loss=stop)).run()
     kept = load_checkpoint(list_checkpoints(tmp_path / "cut" / "checkpoints")[-1]).objective["kept"]
-    assert kept[0] == 5
+    assert kept[0] == 5  # prepared, and then the step was given up
     continued = Measured()
     toy_loop(tmp_path / "cut", continued).run()
-    assert continued.prepared[0] == 5
+    assert continued.prepared[0] == 4
     assert torch.equal(
         load_checkpoint(list_checkpoints(tmp_path / "cut" / "checkpoints")[-1]).objective["kept"],
         load_checkpoint(list_checkpoints(tmp_path / "whole" / "checkpoints")[-1]).objective["kept"],
@@ -326,3 +326,144 @@ def test_a_checkpoint_of_other_trained_weights_is_refused_by_name(tmp_path: Path
         parameter.requires_grad_(False)
     with pytest.raises(InputError, match=r"embedding\.weight is not one of this model"):
         loop.run()
+
+
+def test_extended_run_keeps_what_its_last_evaluation_found(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scale = lambda step: 1.0 if step < 5 else -1.0  # from step 5 on, everything gets worse
+    settings: dict[str, Any] = {"eval_every": 200, "schedule": "constant", "keep_checkpoints": 1}
+    first = toy_loop(tmp_path, objective, Limits(max_steps=5), **settings)
+    first.run()
+    best = weights(first).clone()
+    longer = toy_loop(tmp_path, objective, Limits(max_steps=30), **settings)
+    longer.run()
+    assert (longer.state.best_step, longer.state.best_val_loss) == (5, first.state.best_val_loss)
+    assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [5, 30]
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["step-00000005", "step-00000030"]
+    assert torch.equal(weights(longer), best)
+    assert longer.chosen is not None
+    assert longer.chosen.step == 5
+
+
+def test_extra_evaluation_at_the_end_of_a_run_costs_no_patience(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scale = lambda step: 1.0 if step < 2 else -5.0
+    settings: dict[str, Any] = {"eval_every": 4, "patience": 2, "schedule": "constant"}
+    for steps in (4, 5, 6, 7):
+        loop = toy_loop(tmp_path, objective, Limits(max_steps=steps), **settings)
+        loop.run()
+        assert (loop.state.best_step, loop.state.without_gain) == (4, 0)
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_last_weights_that_were_not_scored_are_taken_if_the_training_loss_fell(tmp_path: Path, falls: bool) -> None:
+    objective = Toy()
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=40), eval_every=4, sample_every=1000)
+    loop.model.dropout.p = 0.0  # type: ignore[union-attr,assignment]
+
+    def stop(step: int) -> None:
+        if step == 36:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if step == 30:
+            loop.config = loop.config.model_copy(update={"eval_every": 0})
+            loop.keeper._config = loop.config
+            objective.scale = lambda step: 1.0 if falls else 5.0
+
+    objective.on_loss = stop
+    with pytest.raises(Interrupted):
+        loop.run()
+    assert loop.chosen is not None
+    assert (loop.state.best_step, loop.chosen.step) == (28, 36 if falls else 28)
+    assert "not scored" in loop.chosen.because
+    assert ("the training loss fell from" in loop.chosen.because) == falls
+
+
+def test_start_is_scored_where_it_may_be_better_than_what_becomes_of_it(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scores_start = True
+    objective.scale = lambda step: -1.0
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=8), eval_every=4)
+    before = weights(loop).clone()
+    loop.run()
+    assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [0, 4, 8]
+    assert torch.equal(weights(loop), before)
+    assert loop.chosen is not None
+    assert (loop.chosen.step, "before the first step" in loop.chosen.because) == (0, True)
+
+
+def test_checkpoint_of_another_run_brings_weights_and_no_scores(tmp_path: Path) -> None:
+    toy_loop(tmp_path / "a", eval_every=4).run()
+    loop = toy_loop(
+        tmp_path / "b",
+        resume=tmp_path / "a" / "checkpoints" / "step-00000012",
+        limits=Limits(max_steps=20),
+        eval_every=4,
+    )
+    loop.run()
+    assert [row["step"] for row in rows(tmp_path / "b") if "val_loss" in row] == [12, 16, 20]
+    assert loop.state.best_step in (12, 16, 20)
+    assert (tmp_path / "b" / "checkpoints" / f"step-{loop.state.best_step:08d}").is_dir()
+    assert loop.state.clock.train < 60
+
+
+def test_run_that_is_limited_in_time_saves_early(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+    objective = Toy(on_loss=lambda step: seen.append([p.name for p in list_checkpoints(tmp_path / "checkpoints")]))
+    toy_loop(tmp_path, objective, Limits(max_steps=4, max_seconds=1000.0)).run()
+    assert seen[:2] == [[], ["step-00000001"]]
+
+
+def test_signal_while_the_result_is_written_is_not_swallowed(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path)
+    write = loop.write_result
+
+    def stopped() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        write()
+
+    loop.write_result = stopped
+    with pytest.raises(Interrupted):
+        loop.run()
+    assert (tmp_path / "written.txt").exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX")
+def test_hang_up_saves_and_leaves(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted) as caught:
+        toy_loop(tmp_path, Toy(on_loss=lambda step: os.kill(os.getpid(), signal.SIGHUP) if step == 3 else None)).run()
+    assert caught.value.exit_code == 129
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["step-00000003"]
+
+
+def test_run_ends_without_a_result_where_nothing_was_trained(tmp_path: Path) -> None:
+    loop = toy_loop(tmp_path, limits=Limits(max_seconds=1e-3))
+    loop.run()
+    assert loop.chosen is None
+    assert not (tmp_path / "written.txt").exists()
+
+
+def test_metric_that_is_infinite_ends_neither_log_nor_checkpoint(tmp_path: Path) -> None:
+    class Infinite(Measured):
+        def loss(self, model: torch.nn.Module, *batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            loss, metrics = super().loss(model, *batch)
+            return loss, {name: value * math.inf for name, value in metrics.items()}
+
+    toy_loop(tmp_path, Infinite(), eval_every=4, checkpoint_every=3, log_every=5).run()
+    toy_loop(tmp_path, Infinite(), Limits(max_steps=14), eval_every=4, checkpoint_every=3, log_every=5).run()
+    assert [row["accuracy"] for row in rows(tmp_path) if "accuracy" in row] == [None, None]
+
+
+def test_rate_that_rises_again_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings: dict[str, Any] = {"schedule": "wsd", "decay_fraction": 0.7, "final_learning_rate": 0.0}
+    toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
+    toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
+    assert "rises again" not in capsys.readouterr().err
+    toy_loop(tmp_path, limits=Limits(max_steps=40), **settings).run()
+    assert "the learning rate rises again, from 0.0036 to 0.036" in " ".join(capsys.readouterr().err.split())
+
+
+def test_setting_without_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toy_loop(tmp_path, limits=Limits(max_steps=20), warmup_steps=10, patience=3).run()
+    told = " ".join(capsys.readouterr().err.split())
+    assert "warm-up takes 2 of the recipe's 10 steps" in told
+    assert "train.patience has no effect" in told

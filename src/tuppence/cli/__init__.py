@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from tuppence.cli import endings, options
 from tuppence.core import console
-from tuppence.core.errors import InputError, Interrupted, TuppenceError
+from tuppence.core.errors import InputError, Interrupted, OtherRankError, TuppenceError
 from tuppence.core.memory import out_of_memory
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
 from tuppence.core.threads import share_cores
@@ -81,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
     """
+    options.begin(is_the_program=arguments is None)
     prepare_streams()
     share_cores()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -96,7 +97,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    options.begin()
     _register_verbs()
     try:
         endings.refuse_undecodable(arguments)
@@ -119,6 +119,8 @@ def _run(arguments: list[str], debug: bool) -> int:
         return 130
     except Interrupted as interruption:
         return interruption.exit_code
+    except OtherRankError as error:
+        return error.exit_code
     except TuppenceError as error:
         if debug:
             raise

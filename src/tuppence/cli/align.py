@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(align, name="align")
 
 
+@options.metered
 def reward(
     base: options.Base,
     data: Preferences,
@@ -67,6 +68,7 @@ def reward(
     )
 
 
+@options.metered
 def dpo(
     base: options.Base,
     data: Preferences,
@@ -120,6 +122,7 @@ def dpo(
     )
 
 
+@options.metered
 def ppo(
     base: options.Base,
     reward: Annotated[Path, typer.Option(help="A run of 'tuppence align reward'.")],

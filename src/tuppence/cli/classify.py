@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(classify)
 
 
+@options.metered
 def finetune_classify(
     base: options.Base,
     data: Annotated[Path, typer.Option(help="Labelled texts: .csv, .tsv, .json or .jsonl.")],

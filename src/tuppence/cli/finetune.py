@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(finetune, name="finetune")
 
 
+@options.metered
 def instruct(
     base: options.Base,
     data: Annotated[Path, typer.Option(help="Conversations: Alpaca, Dolly, ShareGPT, messages, prompt-completion.")],

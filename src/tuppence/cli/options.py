@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +14,10 @@ import typer
 
 from tuppence.core import console
 from tuppence.core.errors import InputError, Interrupted
+from tuppence.core.process import process_began
 
 if TYPE_CHECKING:
+    from tuppence.cost.ledger import Ledger, Rate
     from tuppence.tasks.job import RunOptions
 
 Base = Annotated[Path, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
@@ -34,12 +38,54 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 
 _command_began: float | None = None
+_is_the_program = False
+_ledger: Ledger | None = None
 
 
-def begin() -> None:
-    """Notes when the command line began: time and money count from there, imports and all."""
-    global _command_began
-    _command_began = time.monotonic()
+def begin(*, is_the_program: bool = False) -> None:
+    """Notes when the command line began: time and money count from there, imports and all.
+
+    Args:
+        is_the_program: whether the process does nothing else; what it took to start up is then on the bill too.
+    """
+    global _command_began, _is_the_program
+    _is_the_program = is_the_program
+    _command_began = process_began() if is_the_program else time.monotonic()
+
+
+def metered(verb: Callable[..., None]) -> Callable[..., None]:
+    """Decorates a training verb: its bill is opened before anything heavy is imported, where there is a budget.
+
+    A run whose money is gone says so, and nothing else happens. Ranks other than 0 keep no books.
+    """
+
+    @wraps(verb)
+    def with_bill(**arguments: Any) -> None:
+        budget, rate = arguments["budget"], arguments["rate"]
+        if budget is None or os.environ.get("RANK", "0") != "0":
+            return verb(**arguments)
+        from tuppence.core.rundir import RunDir
+        from tuppence.cost.limits import Limits
+        from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
+
+        global _ledger
+        run, price = RunDir(arguments["out"]), _price(rate)
+        _require_finite(arguments["max_minutes"], budget, rate)
+        Limits(max_dollars=budget, dollars_per_hour=rate)
+        gone = money_is_gone(run, price, budget)
+        if gone is not None:
+            console.note(gone)
+            if arguments["json"]:
+                console.emit_json(summary_of(settle_record(run)))
+            return None
+        with open_bill(run, price, budget, began=_command_began, whole_process=_is_the_program) as ledger:
+            try:
+                _ledger = ledger
+                return verb(**arguments)
+            finally:
+                _ledger = None
+
+    return with_bill
 
 
 def overrides(given: list[str] | None, **flags: Any) -> list[str]:
@@ -50,16 +96,30 @@ def overrides(given: list[str] | None, **flags: Any) -> list[str]:
 
 def run_options(max_minutes: float | None, budget: float | None, rate: float, resume: str, track: str) -> RunOptions:
     """What the command line adds to a recipe."""
-    from tuppence.cost.ledger import Rate
     from tuppence.tasks.job import RunOptions
 
+    _require_finite(max_minutes, budget, rate)
+    return RunOptions(
+        max_minutes=max_minutes,
+        budget=budget,
+        rate=_price(rate),
+        resume=resume,
+        track=track,
+        began=_command_began,
+        ledger=_ledger,
+    )
+
+
+def _require_finite(max_minutes: float | None, budget: float | None, rate: float) -> None:
     for flag, value in (("--max-minutes", max_minutes), ("--budget", budget), ("--rate", rate)):
         if value is not None and not math.isfinite(value):
             raise InputError(f"{flag} {value} is no limit", f"give a number, or leave {flag} out")
-    price = Rate(rate, "given by --rate") if rate else Rate()
-    return RunOptions(
-        max_minutes=max_minutes, budget=budget, rate=price, resume=resume, track=track, began=_command_began
-    )
+
+
+def _price(rate: float) -> Rate:
+    from tuppence.cost.ledger import Rate
+
+    return Rate(rate, "given by --rate") if rate else Rate()
 
 
 def train_and_tell(

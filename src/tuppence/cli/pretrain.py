@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command()(pretrain)
 
 
+@options.metered
 def pretrain(
     data: Annotated[Path, typer.Option(help="A folder that 'tuppence data prepare' wrote.")],
     out: options.Out,

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuppence.core.errors import InputError
+from tuppence.core.numbers import finite_or_none
 from tuppence.core.streams import Messages
 
 if TYPE_CHECKING:
@@ -124,23 +125,13 @@ def emit_json(value: Any) -> None:
 
 def as_json(value: Any, indent: int | None = None) -> str:
     """`value` as JSON for stdout: in ASCII where stdout could not write, or a terminal should not see, a character."""
-    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
+    text = json.dumps(finite_or_none(value), indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
         plain = not sys.stdout.isatty() or visible(text) == text
     except UnicodeEncodeError:
         plain = False
-    return text if plain else json.dumps(_finite(value), indent=indent)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+    return text if plain else json.dumps(finite_or_none(value), indent=indent)
 
 
 @contextlib.contextmanager

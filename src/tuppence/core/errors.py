@@ -56,23 +56,28 @@ class OutOfMemoryError(TuppenceError):
     """The memory of the device or of the machine is not enough; what was saved before is intact."""
 
 
+class OtherRankError(TuppenceError):
+    """Rank 0 ended the run by an error, and has told it."""
+
+
 class NonFiniteError(TuppenceError):
     """A loss or a weight is NaN or infinite; the last good checkpoint is untouched."""
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived where there is nothing left to save.
+    """SIGINT, SIGTERM or SIGHUP ends the work.
 
     A BaseException, like KeyboardInterrupt, so that no `except Exception` on the way (torch.compile has some)
     swallows it.
 
     Attributes:
         summary: of the run that it ended, as the verb would have returned it; {} where there is none.
+        at_once: whether the person asked a second time, and nothing more was saved.
     """
 
-    def __init__(self, signal_number: int) -> None:
+    def __init__(self, signal_number: int, *, at_once: bool = False) -> None:
         super().__init__(f"signal {signal_number}")
-        self.signal_number = signal_number
+        self.signal_number, self.at_once = signal_number, at_once
         self.summary: dict[str, Any] = {}
 
     @property

@@ -11,8 +11,8 @@
       report.html      made by `tuppence report`
       .lock            while a process trains, or was killed
 
-Logs are appended line by line; `mark` and `rewind` cut them back to where a checkpoint was taken, so that a resumed
-run's log reads like an uninterrupted one.
+Logs are appended line by line; `mark` and `rewind` cut them back to the step of a checkpoint, so that a resumed run's
+log reads like an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tuppence.core.errors import InputError
 from tuppence.core.files import encode_json, explain_disk_errors, fsync_file, write_text
 from tuppence.core.locks import NAME as LOCK
 from tuppence.core.locks import lock_folder
+from tuppence.core.numbers import finite_or_none
 from tuppence.core.temporary import is_temporary, remove_litter
 
 LOGS = ("metrics.jsonl", "samples.jsonl")
@@ -78,11 +79,12 @@ class RunDir:
         Raises:
             InputError: the place holds something that is not a run.
         """
+        begun = (LOCK, self.ledger_file.name)  # what a process leaves that was killed before it wrote run.yaml
         if self.path.is_dir() and not self.exists():
-            others = [path for path in self.path.iterdir() if path.name != LOCK and not is_temporary(path)]
+            others = [path for path in self.path.iterdir() if path.name not in begun and not is_temporary(path)]
         else:
             others = []
-        if others:  # the rest is what a process leaves that was killed before it wrote run.yaml
+        if others:
             raise InputError(f"{self.path} is not empty and holds no run", "choose another --out")
         with explain_disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -144,18 +146,52 @@ class RunDir:
                 fsync_file(log)
         return sizes
 
-    def rewind(self, sizes: dict[str, int]) -> None:
-        """Cuts each log back to the size `mark` gave; a shorter log is left as it is."""
+    def rewind(self, sizes: dict[str, int], step: int) -> None:
+        """Cuts each log back to the size `mark` gave; a shorter log is left as it is.
+
+        What was logged for `step` itself right behind the mark stays: a checkpoint is written before it is evaluated.
+        """
         for name in LOGS:
             log, size = self.path / name, sizes.get(name, 0)
             if log.exists() and log.stat().st_size > size:
-                os.truncate(log, size)
+                os.truncate(log, size + sum(len(line) for line, _ in self._logged_behind(name, size, step)))
+
+    def evaluation_behind(self, sizes: dict[str, int], step: int) -> dict[str, Any] | None:
+        """The row of an evaluation of `step` that was logged right behind `mark`; None where there is none."""
+        rows = [row for _, row in self._logged_behind("metrics.jsonl", sizes.get("metrics.jsonl", 0), step)]
+        return next((row for row in rows if "val_loss" in row), None)
+
+    def _logged_behind(self, name: str, size: int, step: int) -> list[tuple[bytes, dict[str, Any]]]:
+        """The whole lines behind the first `size` bytes of a log, up to the first of another step."""
+        found: list[tuple[bytes, dict[str, Any]]] = []
+        log = self.path / name
+        if not log.exists():
+            return found
+        with log.open("rb") as lines:
+            lines.seek(size)
+            for line in lines:
+                try:
+                    row = json.loads(line) if line.endswith(b"\n") else None
+                except ValueError:
+                    row = None
+                if not isinstance(row, dict) or row.get("step") != step:
+                    break
+                found.append((line, row))
+        return found
 
 
 def append_json(path: Path, row: dict[str, Any]) -> None:
-    """Appends one JSON line in a single write."""
-    with explain_disk_errors(path), path.open("ab") as log:
-        log.write(encode_json(row) + b"\n")
+    """Appends one JSON line in a single write; NaN and infinity become null.
+
+    A last line that a kill or a full disk tore is closed first, so that the new one can be read.
+    """
+    line = encode_json(finite_or_none(row)) + b"\n"
+    with explain_disk_errors(path), path.open("a+b") as log:
+        if log.seek(0, os.SEEK_END):
+            log.seek(-1, os.SEEK_END)
+            if log.read(1) != b"\n":
+                line = b"\n" + line
+        log.write(line)
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,12 +1,18 @@
-"""The ledger: what a run has spent, over all its attempts.
+"""The ledger: what a run has spent, over all its attempts, and the guard that no attempt outlives the cap.
 
-`ledger.jsonl` gets a line when an attempt starts, every few seconds while it lives, and when it ends. A killed attempt
-is charged up to its last line and one tick more, so that kills are never free. Nothing is ever rewritten.
+An attempt is one process that works on a run. `ledger.jsonl` gets a line when an attempt starts, every few seconds
+while it lives, and when it ends. Each line says what to charge if no other line follows, so that kills are never free.
+Nothing is ever rewritten.
+
+The limits (`cost.limits`, `training.deadline`) end a run in good order before its cap. Where that fails, because a disk
+or a processor was slower than anything measured before, `watching` ends the process itself at the cap: every file of a
+run is complete or absent at every moment, so nothing that was saved is lost.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +23,17 @@ from typing import Any
 from tuppence.core.errors import TuppenceError
 from tuppence.core.rundir import append_json, read_json_lines
 
-TICK_SECONDS = 5.0
+TICK_SECONDS = 3.0
+"""Between two lines."""
+LATE_SECONDS = 3.0
+"""How late a line may come on a busy machine."""
+KILLED_SECONDS = TICK_SECONDS + LATE_SECONDS
+"""What a killed attempt is charged beyond its last line, at least."""
+EXIT_SECONDS = 1.0
+"""What the interpreter takes to exit behind the last line; charged to every attempt that is a whole process."""
+GUARD_SECONDS = 0.5
+"""How long before the cap the guard ends the process."""
+_SYNC_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -33,15 +49,44 @@ class Rate:
     source: str = "no rate given: this machine costs nothing by the hour"
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, as the ledger has it.
+
+    Attributes:
+        seconds, dollars: what it is charged.
+        ended: whether it ended by itself.
+        reason: why it ended; None for one that was killed.
+        startup_seconds: from its beginning to its first training step; 0 where it did not come so far.
+        finish_seconds: what it expected its ending to take: the last save and the result.
+    """
+
+    number: int
+    seconds: float
+    dollars: float
+    dollars_per_hour: float
+    ended: bool
+    reason: str | None = None
+    startup_seconds: float = 0.0
+    finish_seconds: float = 0.0
+
+
 class Ledger:
     """Meters one attempt and knows what the earlier ones came to.
 
     Args:
         path: the run's ledger.jsonl; None on ranks that write nothing.
         rate: the price of an hour.
-        cap: what the run may spend over all attempts, in dollars; only recorded here, kept by `Limits`.
+        cap: what the run may spend over all attempts, in dollars; None where there is none.
         clock: seconds, monotonic.
-        began: when the attempt did, on that clock: what came before the ledger is on its bill. Now, by default.
+        began: when the attempt began on that clock; now, by default.
+        exit_seconds: charged behind the last line, for the exit of the process.
+
+    Attributes:
+        attempts: the earlier attempts.
+        spent_before: what they came to, in dollars.
+        startup_seconds, finish_seconds: kept in each line for the next attempt; see `Attempt`.
+        doing: what the attempt is busy with, for the guard's last words.
     """
 
     def __init__(
@@ -51,12 +96,16 @@ class Ledger:
         cap: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
+        exit_seconds: float = 0.0,
     ) -> None:
-        self.path, self.rate, self.cap = path, rate, cap
-        attempts = read_attempts(path) if path else []
-        self.attempt = len(attempts) + 1
-        self.spent_before = sum(attempt.dollars for attempt in attempts)
-        self._clock = clock
+        self.path, self.rate, self.cap, self.exit_seconds = path, rate, cap, exit_seconds
+        self.attempts = read_attempts(path) if path else []
+        self.attempt = max((attempt.number for attempt in self.attempts), default=0) + 1
+        self.spent_before = sum(attempt.dollars for attempt in self.attempts)
+        self.startup_seconds = self.finish_seconds = 0.0
+        self.doing = "starting up"
+        self.ended = False
+        self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
         self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
@@ -66,73 +115,128 @@ class Ledger:
 
     def dollars(self) -> float:
         """Spent so far, all attempts together."""
-        return self.spent_before + self.seconds() / 3600 * self.rate.dollars_per_hour
+        return self.spent_before + self._price(self.seconds())
+
+    def seconds_to_cap(self) -> float:
+        """Wall seconds until the cap is spent; infinity where there is none."""
+        if self.cap is None or not self.rate.dollars_per_hour:
+            return float("inf")
+        return (self.cap - self.dollars()) / self.rate.dollars_per_hour * 3600
 
     @contextlib.contextmanager
-    def ticking(self) -> Iterator[None]:
-        """Ticks by a thread of its own, whatever the block is busy with: compiling, validating, measuring."""
+    def watching(self, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
+        """Writes ticks by a thread of its own, whatever the block is busy with, and guards the cap.
+
+        Args:
+            at_cap: called once, by that thread, `GUARD_SECONDS` and a write before the cap.
+        """
         over = threading.Event()
 
         def watch() -> None:
-            with contextlib.suppress(TuppenceError):  # a full disk: whoever writes what matters will say so
-                while not over.wait(TICK_SECONDS / 5):
+            while not over.wait(min(TICK_SECONDS / 5, max(self._seconds_to_guard(), 0.01))):
+                if at_cap is not None and not self.ended and self._seconds_to_guard() <= 0:
+                    at_cap()
+                    return
+                with contextlib.suppress(TuppenceError, OSError):  # a full disk: whoever writes what matters says so
                     self.tick()
 
-        watcher = threading.Thread(target=watch, name="ledger", daemon=True)
-        watcher.start()
+        def sync() -> None:
+            while not over.wait(_SYNC_SECONDS):
+                self._sync()
+
+        watchers = [threading.Thread(target=work, name="ledger", daemon=True) for work in (watch, sync)]
+        for watcher in watchers:
+            watcher.start()
         try:
             yield
         finally:
             over.set()
-            watcher.join()
+            watchers[0].join()
 
     def tick(self) -> None:
         """Writes a line when the last one is old enough."""
-        if self._clock() - self._last_tick >= TICK_SECONDS:
+        if not self.ended and self._clock() - self._last_tick >= TICK_SECONDS:
             self._write("tick")
 
     def end(self, reason: str) -> None:
-        """The last line of this attempt."""
-        self._write("end", reason=reason)
+        """The last line of this attempt; later calls do nothing."""
+        if not self.ended:
+            self.ended = True
+            self._write("end", reason=reason)
+
+    def _seconds_to_guard(self) -> float:
+        return self.seconds_to_cap() - GUARD_SECONDS - 2 * self._slowest_write
+
+    def _price(self, seconds: float) -> float:
+        return seconds / 3600 * self.rate.dollars_per_hour
 
     def _write(self, event: str, **more: Any) -> None:
-        self._last_tick = self._clock()
-        if self.path is None:
-            return
-        row = {
-            "attempt": self.attempt,
-            "event": event,
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(self.seconds(), 3),
-            "rate_usd_per_hour": self.rate.dollars_per_hour,
-            "rate_source": self.rate.source,
-            "dollars": round(self.dollars(), 6),
-            "cap_usd": self.cap,
-        }
-        append_json(self.path, {**row, **more})
+        with self._lock:
+            began = self._last_tick = self._clock()
+            if self.path is None:
+                return
+            seconds = began - self._start + (self.exit_seconds if event == "end" else 0.0)
+            spent = self.spent_before + self._price(seconds)
+            if event == "end" and self.cap is not None:  # the exit's second is an allowance; the guard keeps the cap
+                spent = min(spent, max(self.cap, self.spent_before + self._price(began - self._start)))
+                if self.rate.dollars_per_hour:
+                    seconds = (spent - self.spent_before) / self.rate.dollars_per_hour * 3600
+            row = {
+                "attempt": self.attempt,
+                "event": event,
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "seconds": round(seconds, 3),
+                "if_killed_seconds": round(KILLED_SECONDS + 2 * self._slowest_write, 3),
+                "rate_usd_per_hour": self.rate.dollars_per_hour,
+                "rate_source": self.rate.source,
+                "dollars": round(spent, 6),
+                "cap_usd": self.cap,
+                "startup_seconds": round(self.startup_seconds, 3),
+                "finish_seconds": round(self.finish_seconds, 3),
+            }
+            append_json(self.path, {**row, **more})
+            self._slowest_write = max(self._slowest_write, self._clock() - began)
+        if event != "tick":
+            self._sync()
 
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt as the ledger tells it: its own seconds and dollars, and whether it ended by itself."""
-
-    number: int
-    seconds: float
-    dollars: float
-    dollars_per_hour: float
-    ended: bool
+    def _sync(self) -> None:
+        """Makes the lines durable: a machine that is taken away keeps what the disk has."""
+        if self.path is not None:
+            with contextlib.suppress(OSError), self.path.open("rb") as log:
+                os.fsync(log.fileno())
 
 
 def read_attempts(path: Path) -> list[Attempt]:
-    """The attempts of a ledger; one that was killed is charged one tick beyond its last line."""
+    """The attempts of a ledger, in order.
+
+    One that was killed is charged beyond its last line by what that line says, but never beyond the cap that it ran
+    under: the guard would have ended it there.
+    """
     last: dict[int, dict[str, Any]] = {}
     for row in read_json_lines(path):
-        if isinstance(row.get("attempt"), int) and isinstance(row.get("seconds"), int | float):
+        if isinstance(row.get("attempt"), int) and _is_number(row.get("seconds")):
             last[row["attempt"]] = row
-    attempts = []
+    attempts: list[Attempt] = []
+    spent = 0.0
     for number, row in sorted(last.items()):
         ended = row.get("event") == "end"
-        seconds = float(row["seconds"]) + (0.0 if ended else TICK_SECONDS)
-        rate = float(row.get("rate_usd_per_hour") or 0.0)
-        attempts.append(Attempt(number, seconds, seconds / 3600 * rate, rate, ended))
+        seconds, rate = float(row["seconds"]), _number(row, "rate_usd_per_hour")
+        if not ended:
+            late = _number(row, "if_killed_seconds", KILLED_SECONDS)
+            if rate and _is_number(row.get("cap_usd")) and "if_killed_seconds" in row:
+                late = min(late, max(0.0, (float(row["cap_usd"]) - spent) / rate * 3600 - seconds))
+            seconds += late
+        dollars = seconds / 3600 * rate
+        spent += dollars
+        reason = row.get("reason") if ended else None
+        startup, finish = _number(row, "startup_seconds"), _number(row, "finish_seconds")
+        attempts.append(Attempt(number, seconds, dollars, rate, ended, reason, startup, finish))
     return attempts
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(row: dict[str, Any], key: str, default: float = 0.0) -> float:
+    return float(row[key]) if _is_number(row.get(key)) else default

@@ -65,24 +65,25 @@ class Limits:
             left = min(left, (self.max_dollars - spent) / self.dollars_per_hour * 3600)
         return left
 
-    def reached(self, *, step: int, elapsed: float, spent: float, reserve: float) -> str | None:
+    def reached(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> str | None:
         """Why the run must end now, or None.
 
         Args:
             step: optimizer steps done.
             reserve: seconds that one more step, the last save and the result would take.
+            restart: seconds that another attempt would need to start up and write the result, held back from dollars.
         """
         if self.max_steps is not None and step >= self.max_steps:
             return f"reached its limit of {counted(self.max_steps, 'step')}"
         if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:
             return f"reached its limit of {self.max_seconds / 60:g} minutes"
         if self.max_dollars is not None:
-            ahead = (reserve + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
+            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
             if spent + ahead >= self.max_dollars:
-                return f"reached its budget of ${_exact(self.max_dollars)}"
+                return f"reached its budget of ${describe_dollars(self.max_dollars)}"
         return None
 
-    def progress(self, *, step: int, elapsed: float, spent: float, reserve: float) -> float:
+    def progress(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> float:
         """How much of the run is done, 0 to 1, by the limit that comes first.
 
         With a limit of steps alone this is step / max_steps: a pure function of the step, as exact resume needs.
@@ -93,11 +94,16 @@ class Limits:
         if self.max_seconds is not None:
             done.append(elapsed / max(self.max_seconds - reserve - MARGIN_SECONDS, 1e-9))
         if self.max_dollars is not None:
-            ahead = (reserve + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
+            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
             done.append(spent / max(self.max_dollars - ahead, 1e-12))
         return min(max(done), 1.0)
 
 
-def _exact(dollars: float) -> str:
-    """Whole cents where that is exact; a budget of $0.002 is not one of $0.00."""
+def describe_dollars(dollars: float) -> str:
+    """Whole cents where that is exact, else six significant digits: a budget of $0.002 is not one of $0.00.
+
+    Example:
+        >>> describe_dollars(1250.0), describe_dollars(0.002)
+        ('1,250.00', '0.002')
+    """
     return f"{dollars:,.2f}" if round(dollars, 2) == dollars else f"{dollars:,.6g}"

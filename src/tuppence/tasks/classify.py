@@ -144,6 +144,7 @@ class Classes(RowObjective[EncodedLabelled]):
     """
 
     metrics = ("accuracy",)
+    scores_start = True
 
     def __init__(
         self,

@@ -72,6 +72,8 @@ class InstructConfig(Section):
 class Responses(RowObjective[EncodedConversation]):
     """Predict each token of the responses, given everything before it."""
 
+    scores_start = True
+
     def __init__(
         self,
         rows: Sequence[EncodedConversation],

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from tuppence.cost.ledger import Rate
+from tuppence.cost.ledger import Ledger, Rate
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective
 
@@ -28,6 +28,7 @@ class RunOptions:
         resume: "auto", "never", or the folder of a checkpoint.
         track: "none" or "tensorboard".
         began: when the command did, in seconds of `time.monotonic`: the limits count from there. None: with the run.
+        ledger: the bill that the command line opened already (`bill.open_bill`); None: the run opens its own.
     """
 
     max_minutes: float | None = None
@@ -36,6 +37,7 @@ class RunOptions:
     resume: str = "auto"
     track: str = "none"
     began: float | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, git_commit
 from tuppence.cost.ledger import read_attempts
+from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.training.config import TrainConfig
 from tuppence.training.loop import Loop
@@ -38,6 +39,9 @@ extended."""
 
 SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
 """They may differ where their product does not: the same sequences in other pieces, as the memory of a device asks."""
+
+_LIMIT_KEY = "epochs"
+"""A limit that stands in the task's own section of a recipe; it may be extended, too."""
 
 
 def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str, Any]:
@@ -59,11 +63,13 @@ def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str
             given = f" than {value['path']}" if "path" in value else ""
             raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
     before = record.get("config") or {}
-    same_step = _sequences(before.get("train") or {}) == _sequences(_settings(job)["train"])
-    for section, values in _settings(job).items():
+    same_step = _sequences(before.get("train") or {}) == _sequences(settings_of(job)["train"])
+    for section, values in settings_of(job).items():
         for key, value in values.items():
             was = (before.get(section) or {}).get(key, _default_of(job.train, section, key))
-            free = section == "train" and (key in FREE_TO_CHANGE or (same_step and key in SPLIT_OF_A_STEP))
+            free = key == _LIMIT_KEY
+            if section == "train":
+                free = key in FREE_TO_CHANGE or (same_step and key in SPLIT_OF_A_STEP)
             if was != value and not free:
                 raise InputError(f"{run.path} was started with {section}.{key}={was}, and now it is {value}", elsewhere)
     return record
@@ -105,19 +111,39 @@ def _where(named: dict[str, Any]) -> str:
     return f", {named['path']}" if "path" in named else ""
 
 
-def _settings(job: Job) -> dict[str, dict[str, Any]]:
+def settings_of(job: Job) -> dict[str, dict[str, Any]]:
     """The recipe as it was resolved, for run.yaml."""
     return {**{name: dict(values) for name, values in job.settings.items()}, "train": job.train.model_dump(mode="json")}
 
 
-def limits_asked(train: TrainConfig, options: RunOptions) -> dict[str, Any]:
-    """The limits that a person gave, for run.yaml: a run that is done is continued only where they differ."""
-    return {"max_steps": train.max_steps, "max_minutes": options.max_minutes, "budget_usd": options.budget}
+def limits_asked(train: TrainConfig, options: RunOptions, limits: Limits) -> dict[str, Any]:
+    """What may end a run, for run.yaml: a run that is done is continued only where this differs."""
+    return {
+        "max_steps": limits.max_steps,
+        "max_minutes": options.max_minutes,
+        "budget_usd": options.budget,
+        "patience": train.patience,
+    }
 
 
-def new_record(run: RunDir, job: Job, options: RunOptions, machine: Machine, precision: Precision) -> dict[str, Any]:
+def same_limits(record: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether a run was asked for with these limits before. Records of earlier versions say less of them."""
+    before = dict(record.get("limits") or {})
+    if "patience" not in before:
+        before["patience"] = ((record.get("config") or {}).get("train") or {}).get("patience", 0)
+        if before.get("max_steps") is None and asked["max_steps"] is not None:  # the data's own number of steps
+            before["max_steps"] = (record.get("result") or {}).get("steps")
+    return before == asked
+
+
+def new_record(
+    run: RunDir, job: Job, options: RunOptions, limits: Limits, machine: Machine, precision: Precision
+) -> dict[str, Any]:
     """run.yaml at the beginning of an attempt."""
     before = run.read_record() if run.exists() else {}
+    environment = describe(machine.device, precision)
+    versions = {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
+    attempt = {"started": now(), **_what_rounds(environment, versions)}
     return {
         "version": 1,
         "verb": job.verb,
@@ -126,20 +152,53 @@ def new_record(run: RunDir, job: Job, options: RunOptions, machine: Machine, pre
         "started": before.get("started") or now(),
         "ended": None,
         "seed": job.train.seed,
-        "config": _settings(job),
-        "limits": limits_asked(job.train, options),
+        "config": settings_of(job),
+        "limits": limits_asked(job.train, options, limits),
         "machine": {
             "precision": machine.precision,
             "compile": machine.compile,
             "ranks": machine.world.size,
             "batches_at_once": machine.batches_at_once,
         },
-        "environment": describe(machine.device, precision),
-        "versions": {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)},
+        "environment": environment,
+        "versions": versions,
         "git_commit": git_commit(),
+        "attempts": [*_attempts_of(before), attempt],
         **{name: dict(value) for name, value in job.inputs.items()},
         **job.facts,
     }
+
+
+def _what_rounds(environment: dict[str, Any], versions: dict[str, Any]) -> dict[str, Any]:
+    """What the last bits of a sum depend on, beside the recipe."""
+    return {
+        "device": environment.get("device"),
+        "gpu": environment.get("gpu"),
+        "cpu": environment.get("cpu"),
+        "threads": torch.get_num_threads(),
+        "torch": versions.get("torch"),
+        "tuppence": versions.get("tuppence"),
+    }
+
+
+def _attempts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
+    attempts = record.get("attempts")
+    return [each for each in attempts if isinstance(each, dict)] if isinstance(attempts, list) else []
+
+
+def say_what_differs(record: dict[str, Any]) -> None:
+    """One line where the newest attempt runs on something else than the one before: sums may round differently."""
+    attempts = _attempts_of(record)
+    if len(attempts) < 2:
+        return
+    before, here = attempts[-2], attempts[-1]
+    on_gpu = str(here.get("device")).startswith("cuda")
+    compared = ("device", "gpu", "torch", "tuppence") if on_gpu else ("device", "cpu", "threads", "torch", "tuppence")
+    changed = [f"{key} {here.get(key)} (was {before.get(key)})" for key in compared if here.get(key) != before.get(key)]
+    if changed:
+        warn(
+            f"continued with {', '.join(changed)}: the weights may differ in their last bits from an uninterrupted run"
+        )
 
 
 def model_sizes(model: nn.Module) -> dict[str, int]:
@@ -153,7 +212,11 @@ def result_of(loop: Loop, run: RunDir) -> dict[str, Any]:
     """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
     state = loop.state
     attempts = read_attempts(run.ledger_file)
+    before = (run.read_record() if run.exists() else {}).get("result") or {}
+    chosen = loop.chosen
     return {
+        "model_step": before.get("model_step") if chosen is None else chosen.step,
+        "model_because": before.get("model_because") if chosen is None else chosen.because,
         "steps": state.step,
         "tokens": state.tokens,
         "best_val_loss": state.best_val_loss,
@@ -176,6 +239,10 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     lines = [f"{one_line(str(out))}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
     if result["best_val_loss"] is not None:
         lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")
+    if result.get("model_step") is not None:
+        lines.append(
+            f"{one_line(str(out / 'model'))}: the weights of step {result['model_step']:,}: {result['model_because']}"
+        )
     metrics = [f"{name} {value:.4f}" for name, value in result.get("best_val_metrics", {}).items()]
     if metrics:
         lines.append("there: " + ", ".join(metrics))
@@ -186,11 +253,6 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     if example:
         lines.append(f"next: {example}")
     return "\n".join(lines)
-
-
-def summary_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training verb returns of its record."""
-    return {key: record.get(key) for key in ("status", "ended_because", "result")}
 
 
 def now() -> str:

@@ -8,8 +8,11 @@ it, and writes down how it ended. The same job again continues the run. What is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
+from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
     check_against_record,
@@ -33,14 +37,16 @@ from tuppence.tasks.record import (
     new_record,
     now,
     result_of,
-    summary_of,
+    same_limits,
+    say_what_differs,
+    settings_of,
 )
 from tuppence.training.batch_size import batches_at_once
 from tuppence.training.checkpoint import list_checkpoints, newest_good_checkpoint, verify_checkpoint
 from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import compute_deterministically
-from tuppence.training.distributed import join_world, leave_world
+from tuppence.training.distributed import World, join_world, leave_world
 from tuppence.training.loop import Loop
 from tuppence.training.objective import Objective
 from tuppence.training.parallel import Machine
@@ -58,36 +64,100 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
 
     Raises:
         InputError: inputs, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     run = RunDir(job.out)
     check_tracker(options.track)
+    world, device = join_world(choose_device(job.train.device))
+    try:
+        with StopSignals() as signals, contextlib.ExitStack() as stack:
+            start = Start.from_plain(world.lead(lambda: _look_at(run, job, options).plain()))
+            limits = _limits(job.train, options, job.default_steps(world.size))
+            if _is_done(job, options, start.record, limits):
+                if not world.leads:
+                    return {}
+                note(f"{job.out} is done already: it {start.record['ended_because']}")
+                left = float("inf") if options.ledger is None else options.ledger.seconds_to_cap()
+                return summary_of(start.record) | _measured(job, signals, left)
+            if options.ledger is None and (
+                gone := world.lead(lambda: money_is_gone(run, options.rate, options.budget))
+            ):
+                note(gone)
+                return summary_of(settle_record(run)) if world.leads else {}
+            ledger = options.ledger
+            if ledger is None:
+                ledger = (
+                    stack.enter_context(open_bill(run, options.rate, options.budget, began=options.began))
+                    if world.leads
+                    else Ledger(None, options.rate, options.budget, began=options.began)
+                )
+            return _train(job, options, run, start, world, device, limits, ledger, signals)
+    finally:
+        leave_world()
+
+
+@dataclass(frozen=True)
+class Start:
+    """What stands in the run folder when an attempt begins, as rank 0 sees it.
+
+    Attributes:
+        record: run.yaml, or {}.
+        resume: the checkpoint that was asked for; None for the run's own newest one.
+        origin: the run which that is of.
+    """
+
+    record: dict[str, Any]
+    resume: Path | None
+    origin: Path | None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON: other ranks may not see the folder."""
+        return {
+            "record": self.record,
+            "resume": None if self.resume is None else str(self.resume),
+            "origin": None if self.origin is None else str(self.origin),
+        }
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Start:
+        """What `plain` gave."""
+        resume, origin = (None if values[name] is None else Path(values[name]) for name in ("resume", "origin"))
+        return cls(values["record"], resume, origin)
+
+
+def _look_at(run: RunDir, job: Job, options: RunOptions) -> Start:
     resume, origin = _resume_from(run, options), None
     if resume is not None:
         verify_checkpoint(resume)
         origin = check_origin(resume, job)
-    record = check_against_record(run, job, options)
-    if _is_done(job, options, record):
-        note(f"{job.out} is done already: it {record['ended_because']}")
-        return summary_of(record) | _measured(job)
+    return Start(check_against_record(run, job, options), resume, None if origin is None else origin.path)
 
-    machine, precision, limits, meter = _choose_machine(job, options, record)
+
+def _train(
+    job: Job,
+    options: RunOptions,
+    run: RunDir,
+    start: Start,
+    world: World,
+    device: str,
+    limits: Limits,
+    ledger: Ledger,
+    signals: StopSignals,
+) -> dict[str, Any]:
+    world.require_same(_what_is_trained(job), "the ranks read different data or recipes")
+    machine, precision, meter = _choose_machine(job, start.record, world, device, limits)
     compute_deterministically()
     torch.manual_seed(job.train.seed)
     with explaining_memory(_memory_hint(job.train)):
         objective, model = job.build(machine.device)
-        machine = _with_batches(machine, objective, model, job, record)
-    let_go = _nothing
-    if machine.world.leads:
-        run.create()
-        let_go = run.claim()
-        run.update_record(**new_record(run, job, options, machine, precision), **model_sizes(model))
+        machine = _with_batches(machine, objective, model, job, start.record)
+    if world.leads:
+        run.update_record(**new_record(run, job, options, limits, machine, precision), **model_sizes(model))
+        say_what_differs(run.read_record())
         if job.rows:
-            write_trained_rows(job.out, job.rows, origin=None if origin is None else origin.path)
+            write_trained_rows(job.out, job.rows, origin=start.origin)
         _announce(model, limits, job.tokens_per_step, machine)
-    machine.world.wait()
-    ledger_file = run.ledger_file if machine.world.leads else None
-    ledger = Ledger(ledger_file, options.rate, options.budget, began=options.began)
+    world.wait()
     loop = Loop(
         objective=objective,
         model=model,
@@ -99,21 +169,25 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         ledger=ledger,
         open_trackers=lambda step: open_trackers(run, options.track, step),
         write_result=lambda: job.write_result(model),
-        resume=resume,
+        resume=start.resume,
         closing=job.closing,
+        signals=signals,
     )
     try:
         return _carry_out(loop, job, run)
     finally:
-        let_go()
         loop.loss.release()
-        leave_world()
+
+
+def _what_is_trained(job: Job) -> str:
+    fingerprints = {name: value.get("fingerprint") for name, value in job.inputs.items()}
+    return json.dumps([fingerprints, settings_of(job)], sort_keys=True, default=str)
 
 
 def _choose_machine(
-    job: Job, options: RunOptions, record: Mapping[str, Any]
-) -> tuple[Machine, Precision, Limits, Meter]:
-    """Device, ranks, precision with its reason, whether to compile, and the limits; a continued run keeps its own.
+    job: Job, record: Mapping[str, Any], world: World, device: str, limits: Limits
+) -> tuple[Machine, Precision, Meter]:
+    """Device, precision with its reason, and whether to compile; a continued run keeps its own.
 
     The device's peak is measured here, once, before anything is seeded: it takes a moment, and draws numbers.
 
@@ -121,9 +195,7 @@ def _choose_machine(
         InputError: the run was started on another number of ranks.
     """
     config, chosen = job.train, record.get("machine") or {}
-    world, device = join_world(choose_device(config.device))
     if chosen.get("ranks", world.size) != world.size:
-        leave_world()
         raise InputError(
             f"{job.out} was started on {counted(chosen['ranks'], 'rank')}, and now there are {world.size}",
             "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
@@ -131,14 +203,14 @@ def _choose_machine(
     precision = _choose_precision(job, device, chosen.get("precision"))
     if chosen:  # the reason is the one it was chosen for
         precision = Precision(precision.name, str(record["environment"].get("precision_reason", precision.reason)))
-    limits = _limits(config, options, job.default_steps(world.size))
     peak = device_peak(device, precision.name)
     compiles = chosen.get("compile")
     if compiles is None:
         wanted = config.compile if job.compile or config.compile != "auto" else False
         compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
+        compiles = bool(world.broadcast(float(compiles), device))
     meter = Meter(job.flops_per_token, peak, world.size)
-    return Machine(device, precision.name, bool(compiles), world), precision, limits, meter
+    return Machine(device, precision.name, bool(compiles), world), precision, meter
 
 
 def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
@@ -162,20 +234,27 @@ def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
 
 def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
     """Runs the loop, measures the result, and writes down how it ended, however that was."""
-    ledger, leads = loop.ledger, loop.world.leads
+    leads, signals = loop.world.leads, loop.signals
     status, because = "failed", "a defect"
     interruption: Interrupted | None = None
+    failed = True
     try:
-        with ledger.ticking(), explaining_memory(_memory_hint(job.train)):
+        with explaining_memory(_memory_hint(job.train)):
             because = loop.run()
-            measured = _measured(job, loop.deadline.seconds_left()) if leads else {}
-        status = "done"
+            loop.ledger.doing = "measuring the result"
+            measured = _measured(job, signals, loop.deadline.seconds_left(save=False, result=False)) if leads else {}
+        if signals.requested is not None:  # behind the last look of the loop
+            raise Interrupted(signals.requested)
+        status, failed = "done", False
         if loop.state.step == 0 and leads:
-            warn(f"{because} before the first step: {job.out / 'model'} is not trained")
+            warn(f"{because} before the first step: nothing was trained, and no {job.out / 'model'} was written")
     except Interrupted as error:
         interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
-        if leads:
+        if leads and error.at_once:
+            saved = "nothing" if loop.keeper.saved_step is None else f"step {loop.keeper.saved_step:,}"
+            note(f"{job.out}: left at once; {saved} is saved")
+        elif leads:
             note(f"{job.out}: {because} at step {loop.state.step:,}, saved; the same command goes on from there")
         raise
     except TuppenceError as error:
@@ -183,17 +262,27 @@ def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
         raise
     finally:
         if leads:
-            ledger.end(because)
-            run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
+            _write_down(loop, run, status, because, failed)
             if interruption is not None:
                 interruption.summary = summary_of(run.read_record())
     return summary_of(run.read_record()) | measured if leads else {}
 
 
-def _is_done(job: Job, options: RunOptions, record: Mapping[str, Any]) -> bool:
+def _write_down(loop: Loop, run: RunDir, status: str, because: str, failed: bool) -> None:
+    """The end of an attempt, in ledger and record. A full disk must not hide the error that ended it."""
+    try:
+        loop.ledger.end(because)
+        run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
+    except (TuppenceError, OSError) as error:
+        if not failed:
+            raise
+        warn(f"{run.record_file} could not be brought up to date: {error}")
+
+
+def _is_done(job: Job, options: RunOptions, record: dict[str, Any], limits: Limits) -> bool:
     """Whether the run has ended by these limits before, and its model stands."""
     whole = (job.out / "model" / "config.json").is_file()
-    return whole and record.get("status") == "done" and record.get("limits") == limits_asked(job.train, options)
+    return whole and record.get("status") == "done" and same_limits(record, limits_asked(job.train, options, limits))
 
 
 def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
@@ -212,12 +301,12 @@ def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
     return None
 
 
-def _measured(job: Job, seconds: float = float("inf")) -> dict[str, Any]:
+def _measured(job: Job, signals: StopSignals, seconds: float = float("inf")) -> dict[str, Any]:
     """What `job.measure` finds; {} where there is nothing to find, or it takes longer than `seconds`."""
     if job.measure is None:
         return {}
     try:
-        with StopSignals() as signals, signals.abandoning(on_signal=True, seconds=seconds):
+        with signals.abandoning(on_signal=True, seconds=seconds):
             return job.measure()
     except DeadlinePassed:
         warn(f"the run's limits leave no time to measure its result; {job.out / 'model'} stands")
@@ -247,10 +336,6 @@ def _memory_hint(train: TrainConfig) -> str:
     if not train.activation_checkpointing:
         ways.append("--set train.activation_checkpointing=true")
     return "the same command with " + ", or ".join(ways) if ways else "use a smaller model or a shorter context"
-
-
-def _nothing() -> None:
-    """What the ranks that do not lead let go of."""
 
 
 def _limits(train: TrainConfig, options: RunOptions, default_steps: int) -> Limits:

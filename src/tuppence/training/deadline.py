@@ -1,14 +1,22 @@
 """How much time and money a run has left, and how much of that its own ending will take.
 
-`cost.limits` knows the limits; what one more step, evaluation and save cost is measured here as the run goes, so that
-it ends early enough to save, and never passes its cap.
+`cost.limits` knows the limits. What one more step, evaluation, save and result cost is measured here as the run goes,
+and estimated from bytes before it has been measured, so that a run ends early enough to score its last weights, to
+save them and to write its result. Where an ending takes longer all the same, the ledger's guard keeps the cap.
 """
 
 from __future__ import annotations
 
-from tuppence.cost.ledger import Ledger
+from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, Ledger
 from tuppence.cost.limits import Limits
 from tuppence.training.throughput import Meter
+
+ASSUMED_BYTES_PER_SECOND = 50e6
+"""To write, flush and verify a checkpoint, before that has been measured: a slow network disk."""
+_SMALLEST_SAVE_SECONDS = 0.3
+_FILES_SECONDS = 0.5
+RESTART_SHARE = 0.05
+"""Money for another start-up is held back where it costs at most this share of the cap."""
 
 
 class Deadline:
@@ -17,17 +25,27 @@ class Deadline:
     Args:
         closing: how many evaluations' time the measurement of the result takes, behind the last step.
         evaluation_tokens: of one evaluation: what it will take is guessed from the speed of training before the first.
+        state_bytes: of a checkpoint.
+        result_bytes: of RUN/model.
 
     Attributes:
         elapsed_before: wall seconds of the earlier attempts that led here.
-        evaluation_seconds, save_seconds: what the last evaluation and the last save took.
+        evaluation_seconds, save_seconds: what the last evaluation and the last save took; 0 before the first.
     """
 
     def __init__(
-        self, limits: Limits, ledger: Ledger, meter: Meter, closing: float = 0.0, evaluation_tokens: int = 0
+        self,
+        limits: Limits,
+        ledger: Ledger,
+        meter: Meter,
+        closing: float = 0.0,
+        evaluation_tokens: int = 0,
+        state_bytes: int = 0,
+        result_bytes: int = 0,
     ) -> None:
         self._limits, self._ledger, self._meter = limits, ledger, meter
         self._closing, self._evaluation_tokens = closing, evaluation_tokens
+        self._state_bytes, self._result_bytes = state_bytes, result_bytes
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
@@ -36,22 +54,61 @@ class Deadline:
 
     def reached(self, step: int) -> tuple[str | None, float]:
         """Why the run ends before this step, or None; and how much of it is done, 0 to 1."""
-        elapsed, spent, reserve = self.elapsed(), self._ledger.dollars(), self._reserve()
-        ending = self._limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve)
-        return ending, self._limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve)
+        elapsed, spent = self.elapsed(), self._ledger.dollars()
+        one_more = 1.5 * (self._meter.step_seconds or 0.0)
+        reserve, restart = one_more + self._evaluation() + self.ending_seconds(), self._restart()
+        self._ledger.finish_seconds = self._result()
+        ending = self._limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
+        return ending, self._limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
 
-    def seconds_left(self) -> float:
-        """Seconds until the time or the dollar limit, less what saving takes."""
+    def seconds_left(self, *, save: bool = True, score: bool = False, result: bool = True) -> float:
+        """Seconds until the time or the dollar limit, less what is still to be done.
+
+        Args:
+            save, score, result: whether the state is still to be saved, the last weights to be scored, and the result
+                to be written.
+        """
         left = self._limits.seconds_left(elapsed=self.elapsed(), spent=self._ledger.dollars())
-        return left - 2.5 * self.save_seconds
+        if left == float("inf"):
+            return left
+        ahead = (self._save() if save else 0.0) + (self._evaluation() if score else 0.0)
+        return left - ahead - (self._result() if result else 0.0) - self._ledger.exit_seconds - GUARD_SECONDS
 
-    def _reserve(self) -> float:
-        """Seconds that one more step, the last evaluation, the last save, the result and its measurement would take."""
-        step, evaluations = self._meter.step_seconds or 0.0, 1.0 + self._closing
-        evaluation = self.evaluation_seconds or self._guessed_evaluation()
-        return 1.5 * step + 1.2 * evaluations * evaluation + 2.5 * self.save_seconds
+    def ending_seconds(self) -> float:
+        """Seconds to save, to write the result and to exit."""
+        return self._save() + self._result() + self._ledger.exit_seconds
+
+    def _evaluation(self) -> float:
+        """Of the last weights, and of the measurement of the result."""
+        return 1.25 * (1.0 + self._closing) * (self.evaluation_seconds or self._guessed_evaluation())
 
     def _guessed_evaluation(self) -> float:
         """Reading costs a third of training (`ModelConfig.flops_per_token`); half, as kernels and batches differ."""
         speed = self._meter.tokens_per_second
         return self._evaluation_tokens / (2 * speed) if speed else 0.0
+
+    def _save(self) -> float:
+        if self.save_seconds:
+            return 2.0 * self.save_seconds
+        return self._state_bytes / ASSUMED_BYTES_PER_SECOND
+
+    def _result(self) -> float:
+        """By the speed of the last save. A small one tells little of a disk's speed: its fixed part is left out."""
+        if not self._result_bytes:
+            return 0.5 * self.save_seconds
+        speed = ASSUMED_BYTES_PER_SECOND
+        if self.save_seconds:
+            writing = max(self.save_seconds - _SMALLEST_SAVE_SECONDS, 0.1 * self.save_seconds)
+            speed = self._state_bytes / writing
+        return _FILES_SECONDS + 1.5 * self._result_bytes / max(speed, 1.0)
+
+    def _restart(self) -> float:
+        """What another attempt takes to start up and write the result, should this one be killed.
+
+        A small cap leaves no money for that.
+        """
+        cap, rate = self._limits.max_dollars, self._limits.dollars_per_hour
+        if cap is None:
+            return 0.0
+        seconds = self._ledger.startup_seconds + self._result() + KILLED_SECONDS
+        return seconds if seconds / 3600 * rate <= RESTART_SHARE * cap else 0.0

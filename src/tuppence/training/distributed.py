@@ -5,16 +5,20 @@ Covered: data parallelism (DistributedDataParallel over gloo or nccl). Not cover
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn  # before there is a group: see `leave_world`
 
 from tuppence.core.console import counted
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, OtherRankError, TuppenceError
 
 LONGEST_WAIT = timedelta(hours=2)
 """How long a rank waits for another. Rank 0 alone saves, writes samples and measures, on a slow disk for many minutes;
@@ -49,6 +53,14 @@ class World:
         dist.all_reduce(total)
         return [float(value) for value in total.tolist()]
 
+    def largest(self, value: float, device: str) -> float:
+        """The largest of all ranks' numbers."""
+        if self.size == 1:
+            return value
+        box = torch.tensor([value], dtype=torch.float32, device=device)
+        dist.all_reduce(box, op=dist.ReduceOp.MAX)
+        return float(box.item())
+
     def broadcast(self, value: float, device: str) -> float:
         """Rank 0's number, on every rank: clocks differ, and decisions must not."""
         if self.size == 1:
@@ -57,6 +69,77 @@ class World:
         box = torch.tensor([value], dtype=dtype, device=device)
         dist.broadcast(box, src=0)
         return float(box.item())
+
+    def share(self, content: bytes | None) -> bytes:
+        """Rank 0's bytes, on every rank; the others give None."""
+        if self.size == 1:
+            return content or b""
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        size = torch.tensor([len(content or b"")], dtype=torch.int64, device=device)
+        dist.broadcast(size, src=0)
+        box = torch.empty(int(size.item()), dtype=torch.uint8, device=device)
+        if content is not None:
+            box.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+        dist.broadcast(box, src=0)
+        return box.cpu().numpy().tobytes()
+
+    def lead(self, work: Callable[[], Any]) -> Any:
+        """What `work` gives on rank 0, as JSON, on every rank. Its error ends every rank; rank 0 alone tells it.
+
+        Raises:
+            TuppenceError: `work` raised one.
+            OtherRankError: it did, and this rank is not 0.
+        """
+        if self.size == 1:
+            return work()
+        answer: dict[str, Any] = {}
+        failure: TuppenceError | None = None
+        if self.leads:
+            try:
+                answer = {"value": work()}
+            except TuppenceError as error:
+                failure, answer = error, {"failed": error.message}
+        answer = json.loads(self.share(json.dumps(answer, default=str).encode() if self.leads else None))
+        if failure is not None:
+            raise failure
+        if "failed" in answer:
+            raise OtherRankError(answer["failed"])
+        return answer["value"]
+
+    def share_tensors(self, tensors: dict[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+        """Rank 0's tensors by name, on the CPU of every rank; the others give None."""
+        if self.size == 1:
+            return tensors or {}
+        header = {
+            name: [str(value.dtype).removeprefix("torch."), list(value.shape)]
+            for name, value in (tensors or {}).items()
+        }
+        header = self.lead(lambda: header)
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        shared = {}
+        for name, (dtype, shape) in header.items():
+            box = torch.empty(shape, dtype=getattr(torch, dtype), device=device)
+            if tensors is not None:
+                box.copy_(tensors[name])
+            dist.broadcast(box, src=0)
+            shared[name] = box.cpu()
+        return shared
+
+    def require_same(self, value: str, otherwise: str) -> None:
+        """Compares a text among all ranks.
+
+        Raises:
+            InputError: rank 0's is another; `otherwise` says what that means.
+        """
+        if self.size == 1:
+            return
+        mine = hashlib.sha256(value.encode()).digest()
+        differs = self.share(mine if self.leads else None) != mine
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        if self.largest(float(differs), device):
+            if not self.leads:
+                raise OtherRankError(otherwise)
+            raise InputError(otherwise, "give every node the same data, base, tokenizer and recipe")
 
     def wait(self) -> None:
         """Returns when every rank has come here."""

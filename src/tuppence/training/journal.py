@@ -44,7 +44,7 @@ class Journal:
     def open(self, step: int, marks: dict[str, int]) -> None:
         """Cuts the logs back to where a checkpoint was taken, and goes on from there."""
         if self._leads:
-            self.run.rewind(marks)
+            self.run.rewind(marks, step)
             self._trackers = self._open_trackers(step)
 
     def close(self) -> None:
@@ -81,6 +81,7 @@ class Journal:
         metrics = {f"val_{name}": value for name, value in state.val_metrics.items()}
         self._write(state, elapsed, {"val_loss": state.val_loss, **metrics})
         best = " (best so far)" if state.best_step == state.step else ""
+        best = " (before training)" if state.step == 0 else best
         measured = "".join(f" · {name} {value:.3f}" for name, value in state.val_metrics.items())
         self.line.say(f"step {state.step} · validation loss {state.val_loss:.4f}{best}{measured}")
         for sample in samples:

@@ -6,6 +6,7 @@ How a checkpoint stands on disk is `checkpoint`'s; when one is due, the loop dec
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,25 @@ from tuppence.training.checkpoint import (
     set_aside_after,
 )
 from tuppence.training.config import TrainConfig
+from tuppence.training.distributed import World
 from tuppence.training.objective import Objective
 from tuppence.training.optim import Optimizers
 from tuppence.training.precision import LossScale
 from tuppence.training.state import State
 from tuppence.training.trained import load_trained, trained_parameters
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which weights are the result.
+
+    Attributes:
+        step: after how many optimizer steps.
+        because: why those.
+    """
+
+    step: int
+    because: str
 
 
 class Keeper:
@@ -38,9 +53,11 @@ class Keeper:
     Args:
         run: the run folder.
         resume: None for the newest good checkpoint of the run; a path for that one.
+        world: rank 0 reads a checkpoint, the others get it from there.
 
     Attributes:
         saved_step: the step whose checkpoint stands in the run, or None.
+        from_elsewhere: whether `restore` took the checkpoint of another run.
     """
 
     def __init__(
@@ -53,15 +70,22 @@ class Keeper:
         objective: Objective,
         config: TrainConfig,
         resume: Path | None,
+        world: World,
     ) -> None:
         self._run, self._model, self._optimizers, self._scaler = run, model, optimizers, scaler
-        self._objective, self._config, self._resume = objective, config, resume
+        self._objective, self._config, self._resume, self._world = objective, config, resume, world
         self.saved_step: int | None = None
+        self.from_elsewhere = False
         self._saved_at = time.monotonic()
 
     def due_by_step(self, step: int) -> bool:
         """Whether the recipe asks for a checkpoint at this step."""
         every = self._config.checkpoint_every
+        return bool(every) and step > 0 and step % every == 0
+
+    def evaluation_due(self, step: int) -> bool:
+        """Whether the recipe asks for an evaluation at this step."""
+        every = self._config.eval_every
         return bool(every) and step > 0 and step % every == 0
 
     def due_by_clock(self) -> bool:
@@ -91,17 +115,13 @@ class Keeper:
         """Puts the newest good checkpoint, or the one asked for, into model, optimizers and objective.
 
         Returns:
-            The checkpoint's path, its state, and how far the logs reached then (nothing, if it is another run's); None
-            where there is no checkpoint.
+            The checkpoint's path, its state, and how far the logs reached then; None where there is no checkpoint. Of
+            another run's checkpoint the scores and times are forgotten, and no log is its own.
 
         Raises:
             InputError: the checkpoint is of another model or recipe.
         """
-        folder = self._run.checkpoints
-        if self._resume is None:
-            found = newest_good_checkpoint(folder)
-        else:
-            found = self._resume, load_checkpoint(self._resume)
+        found = self._find()
         if found is None:
             return None
         path, checkpoint = found
@@ -116,9 +136,46 @@ class Keeper:
         state = State.from_dict(checkpoint.state)
         self._scaler.load_state_dict(checkpoint.state["scaler"])
         marks: dict[str, int] = {}
-        if path.resolve().parent == folder.resolve():
+        if path.resolve().parent == self._run.checkpoints.resolve():
             self.saved_step, marks = state.step, checkpoint.state["logs"]
+            row = self._world.lead(lambda: self._run.evaluation_behind(marks, state.step))
+            self._recall_evaluation(state, row)
+        else:
+            self.from_elsewhere = True
+            state.forget_scores()
         return path, state, marks
+
+    def _find(self) -> tuple[Path, Checkpoint] | None:
+        """The checkpoint to go on from. Rank 0 reads it for all: another node need not see the folder."""
+        found: list[tuple[Path, Checkpoint]] = []
+
+        def read() -> tuple[str, dict[str, Any]] | None:
+            if self._resume is not None:
+                found.append((self._resume, load_checkpoint(self._resume)))
+            elif (newest := newest_good_checkpoint(self._run.checkpoints)) is not None:
+                found.append(newest)
+            return (str(found[0][0]), found[0][1].state) if found else None
+
+        answer = self._world.lead(read)
+        if answer is None or self._world.size == 1:
+            return found[0] if found else None
+        mine = found[0][1] if found else None
+        model, optimizer, objective = (
+            self._world.share_tensors(None if mine is None else getattr(mine, part))
+            for part in ("model", "optimizer", "objective")
+        )
+        return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective)
+
+    def _recall_evaluation(self, state: State, row: dict[str, Any] | None) -> None:
+        """Counts the evaluation of the checkpoint's own weights: it came behind the checkpoint, and is in the log."""
+        if row is None or state.evaluated_step == state.step or not isinstance(row["val_loss"], int | float):
+            return
+        metrics = {
+            name.removeprefix("val_"): value
+            for name, value in row.items()
+            if name.startswith("val_") and name != "val_loss" and isinstance(value, int | float)
+        }
+        state.count_evaluation({"loss": float(row["val_loss"]), **metrics}, asked_for=self.evaluation_due(state.step))
 
     def clean_up(self) -> None:
         """Removes what a kill left half-written."""
@@ -130,12 +187,51 @@ class Keeper:
         if self._resume is not None:
             self._run.update_record(resumed_from=str(self._resume.resolve()))
 
-    def take_best_weights(self, state: State) -> None:
-        """Puts the weights of the lowest validation loss into the model; keeps the last ones where there was none."""
-        best = state.best_step
-        if best is None or best == state.step:
-            return
+    def choose_weights(self, state: State) -> Chosen:
+        """Puts the weights of the result into the model: the best of those that were scored.
+
+        Where the last ones could not be scored, they are taken if the training loss has fallen since the best
+        evaluation.
+        """
+        chosen = choose(state)
+        if chosen.step == state.step:
+            return chosen
         try:
-            load_trained(self._model, load_checkpoint(checkpoint_path(self._run.checkpoints, best)).model)
+            load_trained(self._model, load_checkpoint(checkpoint_path(self._run.checkpoints, chosen.step)).model)
         except (InputError, CorruptFileError) as error:
             warn(f"{error.message}; the result has the last weights instead of the best")
+            return Chosen(state.step, f"the checkpoint of step {chosen.step:,}, which has the best, is damaged or gone")
+        return chosen
+
+
+def choose(state: State) -> Chosen:
+    """Which step's weights are the result of a run.
+
+    Args:
+        state: at the end of the run; its `evaluated_step` tells whether the last weights were scored.
+    """
+    best, loss = state.best_step, state.best_val_loss
+    if best is None or loss is None:
+        return Chosen(state.step, "the last; no weights were scored on held-out data")
+    unscored = "the last weights were not scored"
+    if state.evaluated_step == state.step:
+        if best == state.step:
+            return Chosen(best, f"the last and the best, with validation loss {loss:.4f}")
+        if best == 0:
+            return Chosen(0, f"no evaluation was better than before the first step (validation loss {loss:.4f})")
+        return Chosen(
+            best, f"the best, with validation loss {loss:.4f}; after the last step it was {state.val_loss:.4f}"
+        )
+    losses = state.losses_around_best()
+    if losses is None and best == 0:
+        return Chosen(state.step, f"the last; {unscored}")
+    if losses is not None and losses[1] < losses[0]:
+        fell = f"fell from {losses[0]:.4f} to {losses[1]:.4f}"
+        return Chosen(
+            state.step, f"the last; {unscored}, and the training loss {fell} since the evaluation of step {best:,}"
+        )
+    told = "is not known" if losses is None else f"did not fall ({losses[0]:.4f}, then {losses[1]:.4f})"
+    return Chosen(
+        best,
+        f"the best, with validation loss {loss:.4f}; {unscored}, and the training loss {told} since that evaluation",
+    )

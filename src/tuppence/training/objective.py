@@ -31,8 +31,11 @@ class Objective(ABC):
         metrics: the names of the metrics that `loss` gives, always all of them.
         evaluation_metrics: those that it gives for held-out batches, where they are others; the model is then in
             evaluation mode.
+        scores_start: whether the held-out batches are scored before the first step: where training starts from a
+            model that may be better than what becomes of it.
     """
 
+    scores_start: bool = False
     metrics: tuple[str, ...] = ()
     evaluation_metrics: tuple[str, ...] | None = None
 

@@ -32,6 +32,10 @@ class Machine:
         """A few numbers of the host, added up over all ranks; no GPU is waited for."""
         return self.world.sum(values, "cpu")
 
+    def largest(self, value: float) -> float:
+        """The largest of all ranks' numbers."""
+        return self.world.largest(value, self.device)
+
     def agree(self, value: float) -> float:
         """Rank 0's number, on every rank."""
         return self.world.broadcast(value, "cpu")

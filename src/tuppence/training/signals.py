@@ -1,8 +1,10 @@
-"""SIGTERM and SIGINT: save, then leave.
+"""SIGTERM, SIGINT and SIGHUP: save, then leave. A second Ctrl-C leaves at once.
 
 The handler only sets a flag: the loop looks at it between steps, the evaluation between batches. Work that can be
-thrown away (a first step, where torch compiles for a minute) runs inside `abandoning`, where a signal raises at once,
-and so does a deadline. Nowhere else: an exception in the middle of an update would leave it half done.
+thrown away (a step before its update) runs inside `abandoning`, where a signal raises at once, and so does a deadline.
+Nowhere else: an exception in the middle of an update would leave it half done.
+
+Not covered: SIGKILL, which no process sees; what it leaves is complete or absent (`core.files`).
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
 from tuppence.core.errors import Interrupted
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+_SECOND_PRESS_SECONDS = 0.5
+"""A terminal and a parent process may both deliver one Ctrl-C; only one that comes later is a second one."""
 
 
 class DeadlinePassed(BaseException):
@@ -37,41 +42,55 @@ def signal_name(number: int) -> str:
 
 
 class StopSignals:
-    """A context that turns SIGTERM and SIGINT into `requested`.
+    """A context that turns signals into `requested`; it may be entered again inside itself.
+
+    SIGHUP is left alone where it is ignored, as under nohup. Outside the main thread nothing is handled.
 
     Attributes:
-        requested: the number of the signal that asked us to stop, or None.
+        requested: the number of the first signal that asked us to stop, or None.
     """
 
     def __init__(self) -> None:
         self.requested: int | None = None
+        self._requested_at = 0.0
         self._abandoning = False
+        self._depth = 0
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        if threading.current_thread() is threading.main_thread():
+        self._depth += 1
+        if self._depth == 1 and threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
+                if signal_name(number) == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+                    continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._depth -= 1
+        if self._depth == 0:
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
+            self._previous = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.requested = number
+        now, again = time.monotonic(), self.requested is not None
+        if self.requested is None:
+            self.requested, self._requested_at = number, now
         if self._abandoning:
-            raise Interrupted(number)
+            raise Interrupted(self.requested)
+        if again and number == signal.SIGINT and now - self._requested_at > _SECOND_PRESS_SECONDS:
+            raise Interrupted(number, at_once=True)
 
     @contextlib.contextmanager
     def abandoning(self, *, on_signal: bool, seconds: float = float("inf")) -> Iterator[None]:
         """Runs work that may be thrown away half done.
 
         Args:
-            on_signal: whether SIGTERM and SIGINT end it at once, or wait for its end.
-            seconds: how long it may take,.
+            on_signal: whether a signal ends it at once, or waits for its end.
+            seconds: how long it may take.
 
         Raises:
             Interrupted: `on_signal`, and a signal arrives inside or had arrived before.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tuppence.core.errors import CorruptFileError
+from tuppence.core.numbers import finite_or_none
 from tuppence.training.throughput import Clock
+
+RECENT_LOSSES = 20
+_NEWER = ("best_losses", "recent_losses", "rate_factor")
+"""Fields that checkpoints of earlier versions do not have."""
 
 
 @dataclass
@@ -18,12 +24,15 @@ class State:
         tokens: tokens trained on, over all ranks.
         elapsed: wall seconds of the run up to here, over all attempts that led here.
         best_val_loss, best_step: the lowest validation loss and where it was reached.
+        best_losses: `recent_losses` at the best evaluation.
         evaluated_step: the last step that was evaluated.
-        without_gain: evaluations since the best one.
+        without_gain: evaluations since the best one; patience counts those that the recipe asks for.
         timed_tokens: those of `tokens` that `clock.train` timed: all but the first step of each attempt.
         val_metrics, best_metrics: what the objective measured beside the validation loss, at the last and at the best
             evaluation.
         window_loss, window_targets, window_metrics: summed loss, targets and metrics since the last logged row.
+        recent_losses: training losses per target of the last `RECENT_LOSSES` steps.
+        rate_factor: the share of the peak learning rate that the last step used.
     """
 
     step: int = 0
@@ -41,6 +50,9 @@ class State:
     window_targets: int = 0
     window_metrics: dict[str, float] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    best_losses: list[float] = field(default_factory=list)
+    recent_losses: list[float] = field(default_factory=list)
+    rate_factor: float | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -64,36 +76,69 @@ class State:
             sums: the loss and the metrics, summed over the targets.
         """
         self.window_targets += targets
+        self.recent_losses = [*self.recent_losses, sums["loss"] / max(targets, 1)][-RECENT_LOSSES:]
         for name, value in sums.items():
             if name == "loss":
                 self.window_loss += value
             else:
                 self.window_metrics[name] = self.window_metrics.get(name, 0.0) + value
 
-    def count_evaluation(self, scores: dict[str, float]) -> None:
-        """One evaluation more; `scores` has the loss, and the metrics by name."""
+    def losses_around_best(self) -> tuple[float, float] | None:
+        """Mean training loss of equally many steps right before the best evaluation and right before now.
+
+        None where there was no step since, or nothing is known of those before.
+        """
+        count = min(self.step - (self.best_step or 0), len(self.best_losses), len(self.recent_losses))
+        if count < 1:
+            return None
+        return sum(self.best_losses[-count:]) / count, sum(self.recent_losses[-count:]) / count
+
+    def count_evaluation(self, scores: dict[str, float], *, asked_for: bool = True) -> None:
+        """One evaluation more.
+
+        Args:
+            scores: the loss, and the metrics by name.
+            asked_for: whether the recipe asks for one at this step; the one at a run's end is often extra, and must
+                not cost patience when the run goes on.
+        """
         loss, metrics = scores["loss"], {name: value for name, value in scores.items() if name != "loss"}
         self.evaluated_step, self.val_loss, self.val_metrics = self.step, loss, metrics
         if self.best_val_loss is None or loss < self.best_val_loss:
             self.best_val_loss, self.best_step, self.best_metrics = loss, self.step, metrics
+            self.best_losses = self.recent_losses
             self.without_gain = 0
-        else:
+        elif asked_for:
             self.without_gain += 1
 
+    def forget_scores(self) -> None:
+        """Begins anew with scores, speed and time: those so far are of another run."""
+        fresh = State()
+        for name in (
+            *("best_val_loss", "best_step", "best_metrics", "best_losses", "val_loss", "val_metrics"),
+            *("evaluated_step", "without_gain", "elapsed", "timed_tokens", "clock", "rate_factor", "recent_losses"),
+            *("window_loss", "window_targets", "window_metrics"),
+        ):
+            setattr(self, name, getattr(fresh, name))
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain JSON; a metric that is not finite becomes None."""
+        return dict(finite_or_none(asdict(self)))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> State:
-        """The state that `as_dict` gave; keys of a newer version are passed over.
+        """The state that `as_dict` gave; keys of another version are passed over.
 
         Raises:
             CorruptFileError: a value is missing or of the wrong kind.
         """
         try:
-            known = {f.name: values[f.name] for f in fields(cls)}
+            known = {f.name: values[f.name] for f in fields(cls) if f.name not in _NEWER or f.name in values}
+            for name in ("val_metrics", "best_metrics", "window_metrics"):
+                known[name] = {key: math.nan if value is None else value for key, value in known[name].items()}
+            if known["window_loss"] is None:
+                known["window_loss"] = math.nan
             return cls(**{**known, "clock": Clock(**known["clock"])})
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(
                 f"a checkpoint's state.json is incomplete: {error}", "use an older checkpoint"
             ) from error

@@ -106,7 +106,7 @@ class PPO(Objective):
         answers = write_answers(model.gpt, prompts, seeds, self._writing)
         judged = self._judge(model, answers)
         beta, memory = self._memory.kl_coefficient, replace(self._memory, rollout_step=step)
-        if self._rollout is None and self._choice.normalise_scores:
+        if self._memory.rollout_step < 0 and self._choice.normalise_scores:
             mean, deviation = _scale(judged.scores)
             memory = replace(memory, score_mean=mean, score_deviation=deviation)
         payments_R = self._payments(judged, memory)
@@ -115,7 +115,8 @@ class PPO(Objective):
         if self._choice.target_kl is not None:
             beta = next_kl_coefficient(beta, gauges["objective/kl"], self._choice.target_kl, self._choice.kl_gain)
             memory = replace(memory, kl_coefficient=beta)
-        self._memory, self._rollout, self._gauges = memory, rollout, gauges
+        self._rollout, self._gauges = rollout, gauges
+        self._memory = memory  # last: a signal may come between two assignments
 
     def _next_prompts(self, rollout: int) -> list[list[int]]:
         """The prompts of a rollout: all of them once, in random order, then all again in another."""

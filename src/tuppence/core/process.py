@@ -1,0 +1,27 @@
+"""When this process began: what a machine by the hour is paid for starts there, not with our first line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+_imported = time.monotonic()
+
+
+def process_began() -> float:
+    """The start of this process in seconds of `time.monotonic`; the import of this module where that is not known.
+
+    Linux counts a process's start in clock ticks since boot (proc(5), field 22 of /proc/PID/stat).
+
+    Example:
+        >>> process_began() <= time.monotonic()
+        True
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError, AttributeError):
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        if age >= 0:
+            return min(time.monotonic() - age, _imported)
+    return _imported

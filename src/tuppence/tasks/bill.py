@@ -1,0 +1,129 @@
+"""Opens the bill of an attempt: claims the run folder, starts the ledger and the guard of the cap.
+
+The command line opens it before torch is imported, because those seconds are paid for too; a notebook's call opens it
+in `session`. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tuppence.core.rundir import RunDir
+from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
+from tuppence.cost.limits import Limits, describe_dollars
+
+BUDGET_SPENT = "reached its budget"
+
+
+@contextlib.contextmanager
+def open_bill(
+    run: RunDir, rate: Rate, cap: float | None, *, began: float | None = None, whole_process: bool = False
+) -> Iterator[Ledger]:
+    """The ledger of a new attempt at `run`, ticking and guarded until the block ends.
+
+    A folder that was made for it is removed again where the block ends before a run was started in it.
+
+    Args:
+        rate, cap: the price of an hour, and the most dollars of all attempts together.
+        began: when the attempt began, in seconds of `time.monotonic`; now, by default.
+        whole_process: whether the process exists for this run alone. The guard then ends it at the cap. A notebook's
+            kernel costs money as long as it lives: there the run's own ending alone keeps the cap.
+
+    Raises:
+        InputError: the folder holds something else, another process works in it, or the limits make no sense.
+    """
+    Limits(max_dollars=cap, dollars_per_hour=rate.dollars_per_hour)
+    made = _missing_folders(run.path)
+    run.create()
+    release: Callable[[], None] | None = None
+    try:
+        release = run.claim()
+        exit_seconds = EXIT_SECONDS if whole_process else 0.0
+        ledger = Ledger(run.ledger_file, rate, cap, began=began, exit_seconds=exit_seconds)
+        with ledger.watching(lambda: _end_at_cap(run.path, ledger) if whole_process else None):
+            try:
+                yield ledger
+            except BaseException as error:
+                with contextlib.suppress(Exception):  # a full disk must not hide what went wrong
+                    ledger.end(f"{type(error).__name__}: {error}")
+                raise
+            ledger.end("the command ended")
+    finally:
+        if release is not None:
+            release()
+        if made and not run.exists():
+            _remove_folders(run, made)
+
+
+def money_is_gone(run: RunDir, rate: Rate, cap: float | None) -> str | None:
+    """Why no attempt can be started under this cap, or None.
+
+    An attempt must at least start up, save and write its result. What that takes is known from the attempts before.
+    """
+    if cap is None or not rate.dollars_per_hour:
+        return None
+    attempts = read_attempts(run.ledger_file)
+    spent = sum(attempt.dollars for attempt in attempts)
+    startup = next((each.startup_seconds for each in reversed(attempts) if each.startup_seconds), 0.0)
+    finish = next((each.finish_seconds for each in reversed(attempts) if each.finish_seconds), 0.0)
+    needed = startup + finish + EXIT_SECONDS + GUARD_SECONDS
+    if not attempts or spent + needed / 3600 * rate.dollars_per_hour < cap:
+        return None
+    return (
+        f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(cap)}; "
+        f"too little is left to start and to save again. {_what_stands(run)}; a larger --budget goes on from there"
+    )
+
+
+def settle_record(run: RunDir) -> dict[str, Any]:
+    """run.yaml of a run that nobody works on; an attempt that was killed is noted there as stopped."""
+    if not run.exists():
+        return {}
+    if run.read_record().get("status") == "running":
+        attempts = read_attempts(run.ledger_file)
+        reason = attempts[-1].reason if attempts else None
+        run.update_record(status="stopped", ended_because=reason or "was killed")
+    return run.read_record()
+
+
+def summary_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What a training verb returns of its record."""
+    return {key: record.get(key) for key in ("status", "ended_because", "result")}
+
+
+def _what_stands(run: RunDir) -> str:
+    steps = sorted(path.name for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else []
+    newest = f"The newest checkpoint is {run.checkpoints / steps[-1]}" if steps else "There is no checkpoint"
+    return newest if (run.model / "config.json").is_file() else f"There is no model yet. {newest}"
+
+
+def _end_at_cap(place: Path, ledger: Ledger) -> None:
+    """The guard's last resort: the planned ending took longer than anything measured before."""
+    reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.cap or 0.0)} while {ledger.doing}"
+    with contextlib.suppress(Exception):
+        ledger.end(reason)
+    with contextlib.suppress(OSError):
+        message = f"{place}: {reason}; the process ends here. What was saved before stands; a larger --budget goes on\n"
+        os.write(2, message.encode(errors="backslashreplace"))
+    os._exit(0)
+
+
+def _missing_folders(path: Path) -> list[Path]:
+    """Those of `path` and its parents that do not exist, the innermost first."""
+    missing = []
+    for folder in (path, *path.parents):
+        if folder.exists():
+            break
+        missing.append(folder)
+    return missing
+
+
+def _remove_folders(run: RunDir, made: list[Path]) -> None:
+    with contextlib.suppress(OSError):
+        run.ledger_file.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
