@@ -10,7 +10,7 @@ from tuppence.model.chat import Conversation
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.text import generate_text
-from tuppence.tokenizer import train_tokenizer
+from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 
 @pytest.fixture
@@ -88,3 +88,23 @@ def test_reset_forgets(conversation: Conversation) -> None:
     conversation.reply("the cat", lambda piece: None)
     conversation.reset()
     assert conversation.turns == []
+
+
+def test_a_model_with_the_template_of_another_tool_is_asked_in_it_and_stops_at_its_end(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    chatml += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    vocabulary = train_tokenizer(["the cat"], 270, special_tokens=("<|endoftext|>", "<|im_start|>", "<|im_end|>"))
+    seen: list[Tokenizer] = []
+    asked: list[list[int]] = []
+
+    def answer(_: object, tokenizer: Tokenizer, *__: object, encoded: list[list[int]], **___: object) -> None:
+        seen.append(tokenizer)
+        asked.extend(encoded)
+
+    monkeypatch.setattr("tuppence.model.chat.generate_text", answer)
+    chat = Conversation(conversation.model, Tokenizer(vocabulary.vocabulary, chatml), max_tokens=4)
+    chat.reply("Hi", lambda piece: None)
+    assert seen[0].decode(asked[0]) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert seen[0].special_tokens["<|im_end|>"] in seen[0].stop_ids

@@ -1,7 +1,8 @@
 """A conversation with a model: what was said goes in front of every new line, as far as the context reaches.
 
-An instruction model is asked in its chat template. A base model knows no roles: the transcript is plain text, one turn
-after the other on lines of their own, and the model goes on with it. The terminal is in `tuppence.cli.generate`.
+An instruction model is asked in its chat template: ours, or one of another tool where that can be read. A base model
+knows no roles: the transcript is plain text, one turn after the other on lines of their own, and the model goes on with
+it. The terminal is in `tuppence.cli.generate`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Conversation:
     stop: Sequence[str] = ()
     seed: int | None = None
     turns: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.foreign_template is not None:  # its responses may end with another token than a text
+            self.tokenizer = self.tokenizer.with_chat_template()
 
     def reply(self, line: str, on_text: Callable[[str], None]) -> None:
         """Answers one line, piece by piece.
