@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from tuppence.core.errors import InputError
 from tuppence.figures.record import RunRecord, by_step, finite, last, read_run, series
+from tuppence.figures.report import write_report
 
 
 def test_a_whole_run_is_read_whole(tmp_path: Path, make_run: Any) -> None:
@@ -100,7 +101,9 @@ def model_of(folder: Path, content: bytes) -> str:
     return hashlib.sha256(tensors).hexdigest()
 
 
-def test_numbers_of_other_weights_are_left_out_and_named(tmp_path: Path, make_run: Any) -> None:
+def test_numbers_of_other_weights_are_left_out_and_named(
+    tmp_path: Path, make_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run(tmp_path, steps=3)
     weights = model_of(run, b"now")
     results = {"perplexity": {"loss": 1.0, "weights": weights}, "lambada": {"accuracy": 0.5, "weights": "0" * 64}}
@@ -110,6 +113,8 @@ def test_numbers_of_other_weights_are_left_out_and_named(tmp_path: Path, make_ru
     assert "lambada scored other weights" in found.problems[0]
     model_of(run, b"later")
     assert read_run(run).evaluation == {}
+    write_report(run)
+    assert "perplexity, lambada scored other weights" in capsys.readouterr().err
 
 
 def test_numbers_that_do_not_say_which_weights_they_are_of_are_marked_where_the_model_is_newer(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuppence import __version__
 from tuppence.core import files
+from tuppence.core.console import warn
 from tuppence.figures import classification_page, curves, page, receipt
 from tuppence.figures.record import RunRecord, finite, last, read_run, series
 from tuppence.figures.style import SMALL, dollars_label
@@ -32,13 +33,15 @@ _STATUS_CLASSES = ("done", "running", "stopped", "failed")
 
 
 def write_report(run: str | Path) -> Path:
-    """Writes RUN/report.html and returns its path.
+    """Writes RUN/report.html and returns its path; warns of what could not be shown.
 
     Raises:
         InputError: `run` is not a run folder.
         MissingExtraError: matplotlib is not installed.
     """
     record = read_run(run)
+    for problem in record.problems:
+        warn(problem)
     target = record.folder / REPORT_NAME
     files.write_text(target, render(record))
     return target
