@@ -135,3 +135,8 @@ def test_the_line_in_which_excel_names_the_delimiter_is_no_record(line: str) -> 
     assert found.names == ["text", "label"]
     first = next(found.records)
     assert (first.first, first.cells) == (3, ["see you, at noon", "ham"])  # lines keep their numbers
+
+
+def test_a_file_of_nothing_but_a_delimiter_is_refused() -> None:
+    with pytest.raises(InputError, match="holds no row behind its first line"):
+        read_columns("mail.csv", "sep=;\n\n")

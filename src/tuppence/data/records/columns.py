@@ -80,6 +80,8 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
     told, text = _told_delimiter(text)
     records = _records(text, _find_dialect(path, text) if told is None else _Dialect(told, _are_quoted(text, told)))
     sample = list(islice(records, _SAMPLE))
+    if not sample:
+        raise InputError(f"{path} holds no row behind its first line", "is it the right file?")
     readable = [record.cells for record in sample if isinstance(record.cells, list)]
     if isinstance(sample[0].cells, list) and _is_header(readable, named):
         return Columns(_column_names(readable[0]), chain(sample[1:], records))
