@@ -207,7 +207,7 @@ def test_long_prompts_are_cut_and_counted(tuppence: Run, base: Path, pairs: Path
     (tmp_path / "pairs.jsonl").write_text(pairs.read_text() + json.dumps(long) + "\n")
     done = tuppence(*line("dpo", base, tmp_path / "pairs.jsonl", tmp_path / "run", steps=1))
     assert done.returncode == 0, done.stderr
-    assert "cut to the context of 64 tokens: 1 prompt at the left" in done.stderr
+    assert "cut to the context of 64 tokens: 11 prompts at the left" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["dpo", "reward"])

@@ -337,7 +337,7 @@ def _facts(splits: Splits) -> dict[str, Any]:
 def _describe(splits: Splits) -> None:
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(splits).items())
     shown = ", ".join(splits.labels[:6]) + (", …" if len(splits.labels) > 6 else "")
-    note(f"{len(splits.labels)} labels ({shown}) · {sizes} rows")
+    note(f"labels: {shown} ({len(splits.labels)} in all) · {sizes} rows")
     for spellings in alike_labels(splits.labels):
         warn(f"{' and '.join(spellings)} are {len(spellings)} labels: they differ in case or white space alone")
     if splits.duplicates:
