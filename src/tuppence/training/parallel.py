@@ -34,7 +34,7 @@ class Machine:
 
     def largest(self, value: float) -> float:
         """The largest of all ranks' numbers."""
-        return self.world.largest(value, self.device)
+        return self.world.largest(value, "cpu")
 
     def agree(self, value: float) -> float:
         """Rank 0's number, on every rank."""
