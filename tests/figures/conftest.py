@@ -81,6 +81,8 @@ def _make_run(folder: Path, steps: int = 400) -> Path:
             "tokens": steps * 2048,
             "best_val_loss": metrics[-1].get("val_loss"),
             "best_step": steps,
+            "model_step": steps,
+            "model_because": "the last and the best",
             "train_seconds": 318.0,
             "startup_seconds": 14.2,
             "evaluation_seconds": 16.5,

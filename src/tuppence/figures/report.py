@@ -74,9 +74,12 @@ def _header(run: RunRecord, name: str) -> str:
     started, finished = run.get("started"), run.get("ended")
     when = " → ".join(_moment(moment) for moment in (started, finished) if moment)
     line = " · ".join(page.text(piece) for piece in (run.get("verb"), size, ended, when) if piece)
+    step, because = run.number("result", "model_step"), run.get("result", "model_because")
+    chosen = f"the model has the weights of step {step:,.0f}: {because}" if step is not None and because else ""
+    model = f'<p class="muted">{page.text(chosen)}</p>' if chosen else ""
     return (
         f"<header><h1>{page.text(name)}</h1>"
-        f'<p><span class="badge {badge}">{page.text(status)}</span> <span class="muted">{line}</span></p></header>'
+        f'<p><span class="badge {badge}">{page.text(status)}</span> <span class="muted">{line}</span></p>{model}</header>'
     )
 
 

@@ -30,7 +30,7 @@ def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) ->
     what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
     raise NonFiniteError(
         f"{what} at step {step}; {STANDS}",
-        "lower train.learning_rate, or lengthen train.warmup_steps, and start again",
+        "lower train.learning_rate, and start again",
     )
 
 
