@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tuppence.tasks.pretrain  # noqa: F401  before the forks: each life then starts at once
+
 KILLED = 137
 _SLICE_SECONDS = 0.25
 
@@ -211,8 +213,8 @@ def live_on(
         history.lives += 1
         history.codes.append(code)
         history.kills += code == KILLED
-        if code == 0 and _attempts(run) == attempts:  # refused: two seconds of its own, and no more
-            history.refusals += 1
+        if _attempts(run) == attempts:  # refused, or killed before the interpreter ran its first line
+            history.refusals += code == 0
             assert seconds < 2.0
         else:
             history.seconds += seconds

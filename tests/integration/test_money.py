@@ -154,8 +154,8 @@ def real_lives(corpus: Path, folder: Path, *, cap: float, speed: float, lives: i
         history.kills += process.returncode == -signal.SIGKILL
         history.codes.append(KILLED if process.returncode == -signal.SIGKILL else process.returncode)
         assert process.returncode in (0, -signal.SIGKILL), errors
-        if refused and process.returncode == 0:
-            history.refusals += 1
+        if refused:  # or killed before the interpreter ran its first line
+            history.refusals += process.returncode == 0
         else:
             history.seconds += seconds
         watch(history)
