@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,3 +37,30 @@ def on_ranks(arguments: Sequence[object], ranks: int = 2, seconds: float = 240) 
         _, errors = process.communicate()
         raise AssertionError(f"still running after {seconds:.0f} s: {' '.join(launcher)}\n{errors}") from None
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def on_nodes(arguments: Sequence[Sequence[object]], seconds: float = 240) -> list[subprocess.CompletedProcess[str]]:
+    """One process a node, each with a command line of its own, as on machines that share no disk."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(len(arguments)), "LOCAL_RANK": "0"}
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tuppence", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **meeting, "RANK": str(rank)},
+        )
+        for rank, words in enumerate(arguments)
+    ]
+    try:
+        told = [node.communicate(timeout=seconds) for node in nodes]
+    finally:
+        for node in nodes:
+            node.kill()
+    return [
+        subprocess.CompletedProcess(node.args, node.returncode, output, errors)
+        for node, (output, errors) in zip(nodes, told, strict=True)
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.conftest import Run, settings
-from tests.ranks import on_ranks
+from tests.ranks import on_nodes, on_ranks
 
 STEPS = 12
 
@@ -51,6 +51,41 @@ def test_two_ranks_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> N
     run = pretrain(corpus, tmp_path / "run", "train.batch_size=4", ranks=2)
     bounded(losses(run), losses(reference))
     bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+
+
+def test_nodes_without_a_shared_disk_go_on_from_what_rank_0_has(corpus: Path, tmp_path: Path) -> None:
+    once = pretrain(corpus, tmp_path / "one", "train.schedule=constant")
+
+    def words(folder: Path, steps: int, data: Path) -> list[object]:
+        more = ("train.precision=float32", "train.eval_every=6", "train.schedule=constant", "train.batch_size=4")
+        return ["pretrain", "--data", data, "--out", folder / "run", "--max-steps", steps, *settings(*more)]
+
+    shutil.copytree(corpus / "data", tmp_path / "b" / "data")
+    places = ((tmp_path / "a", corpus / "data"), (tmp_path / "b", tmp_path / "b" / "data"))
+    for steps in (6, STEPS):
+        for node in on_nodes([words(folder, steps, data) for folder, data in places]):
+            assert node.returncode == 0, node.stderr
+    assert not (tmp_path / "b" / "run").exists()
+    bounded(losses(tmp_path / "a" / "run"), losses(once))
+    bounded(losses(tmp_path / "a" / "run", "val_loss"), losses(once, "val_loss"))
+
+
+def test_nodes_with_other_data_are_refused(tuppence: Run, corpus: Path, tmp_path: Path) -> None:
+    other = tmp_path / "data"
+    done = tuppence(
+        *("data", "prepare", corpus / "stories.txt", "--tokenizer", corpus / "tok", "--val-fraction", 0.3),
+        *("--out", other),
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    words = [
+        ["pretrain", "--data", data, "--out", run, "--max-steps", 2, *settings()] for data in (corpus / "data", other)
+    ]
+    first, second = on_nodes(words)
+    assert (first.returncode, second.returncode) == (2, 2)
+    assert "error: the ranks read different data or recipes" in first.stderr
+    assert "error" not in second.stderr
+    assert not run.exists()
 
 
 def test_another_number_of_ranks_is_another_run(tuppence: Run, corpus: Path, reference: Path, tmp_path: Path) -> None:

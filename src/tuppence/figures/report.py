@@ -79,7 +79,8 @@ def _header(run: RunRecord, name: str) -> str:
     model = f'<p class="muted">{page.text(chosen)}</p>' if chosen else ""
     return (
         f"<header><h1>{page.text(name)}</h1>"
-        f'<p><span class="badge {badge}">{page.text(status)}</span> <span class="muted">{line}</span></p>{model}</header>'
+        f'<p><span class="badge {badge}">{page.text(status)}</span> <span class="muted">{line}</span></p>'
+        f"{model}</header>"
     )
 
 

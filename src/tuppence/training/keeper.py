@@ -124,7 +124,7 @@ class Keeper:
         found = self._find()
         if found is None:
             return None
-        path, checkpoint = found
+        path, checkpoint, ours = found
         try:
             load_trained(self._model, checkpoint.model)
             self._optimizers.load_state(checkpoint.optimizer)
@@ -136,7 +136,7 @@ class Keeper:
         state = State.from_dict(checkpoint.state)
         self._scaler.load_state_dict(checkpoint.state["scaler"])
         marks: dict[str, int] = {}
-        if path.resolve().parent == self._run.checkpoints.resolve():
+        if ours:
             self.saved_step, marks = state.step, checkpoint.state["logs"]
             row = self._world.lead(lambda: self._run.evaluation_behind(marks, state.step))
             self._recall_evaluation(state, row)
@@ -145,26 +145,34 @@ class Keeper:
             state.forget_scores()
         return path, state, marks
 
-    def _find(self) -> tuple[Path, Checkpoint] | None:
-        """The checkpoint to go on from. Rank 0 reads it for all: another node need not see the folder."""
+    def _find(self) -> tuple[Path, Checkpoint, bool] | None:
+        """The checkpoint to go on from, and whether it is this run's.
+
+        Rank 0 reads it for all: another node need not see the folder.
+        """
         found: list[tuple[Path, Checkpoint]] = []
 
-        def read() -> tuple[str, dict[str, Any]] | None:
+        def read() -> tuple[str, dict[str, Any], bool] | None:
             if self._resume is not None:
                 found.append((self._resume, load_checkpoint(self._resume)))
             elif (newest := newest_good_checkpoint(self._run.checkpoints)) is not None:
                 found.append(newest)
-            return (str(found[0][0]), found[0][1].state) if found else None
+            if not found:
+                return None
+            path, checkpoint = found[0]
+            return str(path), checkpoint.state, path.resolve().parent == self._run.checkpoints.resolve()
 
         answer = self._world.lead(read)
-        if answer is None or self._world.size == 1:
-            return found[0] if found else None
+        if answer is None:
+            return None
+        if self._world.size == 1:
+            return *found[0], answer[2]
         mine = found[0][1] if found else None
         model, optimizer, objective = (
             self._world.share_tensors(None if mine is None else getattr(mine, part))
             for part in ("model", "optimizer", "objective")
         )
-        return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective)
+        return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective), answer[2]
 
     def _recall_evaluation(self, state: State, row: dict[str, Any] | None) -> None:
         """Counts the evaluation of the checkpoint's own weights: it came behind the checkpoint, and is in the log."""
