@@ -26,8 +26,9 @@ class UpdatingText:
 
     def show(self, text: str) -> None:
         """Replaces the text."""
-        from IPython.display import display
+        from IPython import display as ipython
 
+        display: Any = ipython.display  # untyped where IPython is installed, unknown where it is not
         if text == self._shown:
             return
         self._shown = text
