@@ -76,3 +76,8 @@ def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
 def test_the_reason_names_the_budget_as_it_was_given(budget: float, said: str) -> None:
     limits = Limits(max_dollars=budget, dollars_per_hour=1)
     assert limits.reached(step=1, elapsed=1, spent=budget, reserve=0) == f"reached its budget of {said}"
+
+
+def test_fewer_steps_than_a_run_has_done_are_told_as_that() -> None:
+    reached = [Limits(max_steps=20).reached(step=step, elapsed=0.0, spent=0.0, reserve=0.0) for step in (20, 100)]
+    assert reached == ["reached its limit of 20 steps", "had gone beyond its limit of 20 steps before"]

@@ -73,7 +73,9 @@ class Limits:
             reserve: seconds that one more step, the last save and the result would take.
             restart: seconds that another attempt would need to start up and write the result, held back from dollars.
         """
-        if self.max_steps is not None and step >= self.max_steps:
+        if self.max_steps is not None and step > self.max_steps:
+            return f"had gone beyond its limit of {counted(self.max_steps, 'step')} before"
+        if self.max_steps is not None and step == self.max_steps:
             return f"reached its limit of {counted(self.max_steps, 'step')}"
         if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:
             return f"reached its limit of {self.max_seconds / 60:g} minutes"
