@@ -50,8 +50,10 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def intercept(monkeypatch: pytest.MonkeyPatch) -> Intercept:
+def intercept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Intercept:
     """`intercept("tuppence.tasks.dpo", "run_dpo")` keeps what the verb asks of a task, by name, and answers for it."""
+
+    monkeypatch.chdir(tmp_path)  # a budget opens the run's ledger
 
     def replace(module: str, name: str, answer: Any = SUMMARY) -> dict[str, Any]:
         asked: dict[str, Any] = {}

@@ -83,8 +83,13 @@ def said() -> list[tuple[str, str, tuple[str, ...]]]:
             place = path.relative_to(SOURCES).as_posix()
             verbs = next((verbs for start, verbs in VERBS.items() if place.startswith(start)), ())
             if verbs and "lm_eval" not in place:
-                found += [(place, text, verbs) for text in messages(path) if "--" in text or "tuppence " in text]
+                found += [(place, text, verbs) for text in messages(path) if _tells(text)]
     return found
+
+
+def _tells(text: str) -> bool:
+    """Whether a string is a sentence that names something to type, and not an option's name alone."""
+    return " " in text and ("--" in text or "tuppence " in text)
 
 
 def test_there_are_hints_to_try() -> None:

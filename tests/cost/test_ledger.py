@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
 
 def test_killed_attempt_is_never_charged_beyond_the_cap_it_ran_under(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
-    ledger = Ledger(path, Rate(3600.0, "test"), cap=10.0, clock=clock)
+    ledger = Ledger(path, Rate(3600.0, "test"), cap=10.0, clock=clock, guarded=True)
     clock.now = 9.0
     ledger.tick()
     (attempt,) = read_attempts(path)

@@ -48,11 +48,14 @@ def digest(run: Path) -> dict[str, str]:
     return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+LEARNS = {"train__learning_rate": "0.005", "train__embedding_learning_rate": "0.01"}
+
+
 @pytest.fixture(scope="module")
 def spam(tuppence: Run, base: Path, messages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that has learned them."""
     out = tmp_path_factory.mktemp("spam") / "run"
-    done = tuppence(*line(base, messages, out, train__eval_every="8", train__learning_rate="0.005", **WHOLE))
+    done = tuppence(*line(base, messages, out, train__eval_every="8", **LEARNS, **WHOLE))
     assert done.returncode == 0, done.stderr
     assert "70 training, 10 validation, 20 test rows" in done.stderr
     assert "TF-IDF + logistic regression: accuracy" in done.stderr
@@ -61,7 +64,8 @@ def spam(tuppence: Run, base: Path, messages: Path, tmp_path_factory: pytest.Tem
 
 def test_it_learns_and_is_measured_on_its_own_test_split(tuppence: Run, spam: Path) -> None:
     scored = [row for row in read_json_lines(spam / "metrics.jsonl") if "val_loss" in row]
-    assert scored[-1]["val_loss"] < scored[0]["val_loss"] < 0.7
+    assert scored[0]["step"] == 0
+    assert scored[-1]["val_loss"] < scored[1]["val_loss"] < 0.7
     kept = json.loads((spam / "evaluation.json").read_text())["classification"]
     assert kept["accuracy"] >= 0.9
     assert kept["f1_of"] == "spam"

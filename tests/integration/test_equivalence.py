@@ -88,6 +88,21 @@ def test_nodes_with_other_data_are_refused(tuppence: Run, corpus: Path, tmp_path
     assert not run.exists()
 
 
+def test_ranks_share_a_budget_and_leave_together_when_it_is_gone(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def told(budget: int) -> str:
+        words = ["pretrain", "--data", corpus / "data", "--out", run, "--max-steps", 4, "--rate", 3600.0]
+        nodes = on_nodes([[*words, "--budget", budget, *settings()]] * 2, seconds=100)
+        assert [node.returncode for node in nodes] == [0, 0], nodes[0].stderr + nodes[1].stderr
+        return nodes[0].stderr
+
+    assert "reached its limit of 4 steps" in told(900)
+    before = (run / "model" / "model.safetensors").read_bytes()
+    assert "too little is left to start" in told(1)
+    assert (run / "model" / "model.safetensors").read_bytes() == before
+
+
 def test_another_number_of_ranks_is_another_run(tuppence: Run, corpus: Path, reference: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(reference, run)

@@ -133,7 +133,7 @@ def test_held_out_rows_are_never_trained_on(tuppence: Run, base: Path, tasks: Pa
     [
         ([{"instruction": "Add.", "output": ""}], "row 1"),
         ([{"instruction": "Add."}], "instructions"),
-        ([{"instruction": "Add.", "output": "5"}] * 3, "validation file"),
+        ([{"instruction": "Add.", "output": "5"}] * 3, "cannot be split in two"),
         ([{"instruction": f"{n} " * 200, "output": "5"} for n in range(4)], "context"),
     ],
 )

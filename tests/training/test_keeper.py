@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,14 @@ def test_without_a_better_one_the_last_weights_stay(tmp_path: Path) -> None:
     before = weights(loop).clone()
     assert loop.keeper.choose_weights(loop.state).step == 2
     assert torch.equal(weights(loop), before)
+
+
+def test_trained_model_is_not_replaced_because_its_checkpoints_are_gone(tmp_path: Path) -> None:
+    toy_loop(tmp_path).run()
+    shutil.rmtree(tmp_path / "checkpoints")
+    loop = toy_loop(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    loop.keeper._run.update_record(result={"steps": 12})
+    with pytest.raises(InputError, match="has a trained model and no sound checkpoint"):
+        loop.run()

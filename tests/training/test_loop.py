@@ -467,3 +467,33 @@ def test_setting_without_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     told = " ".join(capsys.readouterr().err.split())
     assert "warm-up takes 2 of the recipe's 10 steps" in told
     assert "train.patience has no effect" in told
+
+
+def test_start_with_a_new_head_is_scored_but_is_no_result(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.scores_start, objective.start_is_a_model = True, False
+    objective.scale = lambda step: -1.0
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=4), eval_every=4)
+    loop.run()
+    again = toy_loop(tmp_path, objective, Limits(max_steps=8), eval_every=4)
+    again.run()
+    assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [0, 4, 8]
+    for one in (loop, again):
+        assert one.chosen is not None
+        assert one.chosen.step == 4
+        assert "before the first step it was" in one.chosen.because
+
+
+def test_patience_counts_alike_after_a_kill_behind_the_last_evaluation(tmp_path: Path) -> None:
+    def going_bad() -> Toy:
+        objective = Toy()
+        objective.scale = lambda step: 1.0 if step < 3 else -5.0
+        return objective
+
+    settings: dict[str, Any] = {"eval_every": 2, "patience": 2, "schedule": "constant"}
+    whole = toy_loop(tmp_path, going_bad(), Limits(max_steps=50), **settings)
+    ending = whole.run()
+    assert "ran out of patience" in ending
+    again = toy_loop(tmp_path, going_bad(), Limits(max_steps=50), **settings)  # as if killed before the result
+    assert again.run() == ending
+    assert again.state.step == whole.state.step

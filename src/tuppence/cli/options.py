@@ -62,7 +62,8 @@ def metered(verb: Callable[..., None]) -> Callable[..., None]:
     @wraps(verb)
     def with_bill(**arguments: Any) -> None:
         budget, rate = arguments["budget"], arguments["rate"]
-        if budget is None or os.environ.get("RANK", "0") != "0":
+        several = os.environ.get("WORLD_SIZE", "") not in ("", "1")
+        if budget is None or (several and os.environ.get("RANK", "0") != "0"):
             return verb(**arguments)
         from tuppence.core.rundir import RunDir
         from tuppence.cost.limits import Limits
@@ -73,10 +74,17 @@ def metered(verb: Callable[..., None]) -> Callable[..., None]:
         _require_finite(arguments["max_minutes"], budget, rate)
         Limits(max_dollars=budget, dollars_per_hour=rate)
         gone = money_is_gone(run, price, budget)
+        if gone is not None and several:
+            return verb(**arguments)  # all ranks leave together, in `session`
         if gone is not None:
+            release = run.claim()
+            try:
+                record = settle_record(run)
+            finally:
+                release()
             console.note(gone)
             if arguments["json"]:
-                console.emit_json(summary_of(settle_record(run)))
+                console.emit_json(summary_of(record))
             return None
         with open_bill(run, price, budget, began=_command_began, whole_process=_is_the_program) as ledger:
             try:
@@ -107,6 +115,7 @@ def run_options(max_minutes: float | None, budget: float | None, rate: float, re
         track=track,
         began=_command_began,
         ledger=_ledger,
+        whole_process=_is_the_program,
     )
 
 

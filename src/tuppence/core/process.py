@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 _imported = time.monotonic()
+_LONGEST_START_SECONDS = 30.0
+"""A process that is older was something else before: a shell script that ended in `exec`."""
 
 
 def process_began() -> float:
@@ -22,6 +24,7 @@ def process_began() -> float:
     with contextlib.suppress(OSError, ValueError, IndexError, AttributeError):
         fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        if age >= 0:
-            return min(time.monotonic() - age, _imported)
+        began = time.monotonic() - age
+        if 0 <= _imported - began < _LONGEST_START_SECONDS:
+            return began
     return _imported

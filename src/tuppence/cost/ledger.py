@@ -81,12 +81,15 @@ class Ledger:
         clock: seconds, monotonic.
         began: when the attempt began on that clock; now, by default.
         exit_seconds: charged behind the last line, for the exit of the process.
+        guarded: whether a guard ends the process at the cap; a killed attempt is then never charged beyond it.
 
     Attributes:
         attempts: the earlier attempts.
         spent_before: what they came to, in dollars.
         startup_seconds, finish_seconds: kept in each line for the next attempt; see `Attempt`.
         doing: what the attempt is busy with, for the guard's last words.
+        reason: why the attempt ends, once that is known; for `end`.
+        sync_seconds: what it took to make the first line durable.
     """
 
     def __init__(
@@ -97,13 +100,17 @@ class Ledger:
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
         exit_seconds: float = 0.0,
+        guarded: bool = False,
     ) -> None:
         self.path, self.rate, self.cap, self.exit_seconds = path, rate, cap, exit_seconds
+        self.guarded = guarded
         self.attempts = read_attempts(path) if path else []
         self.attempt = max((attempt.number for attempt in self.attempts), default=0) + 1
         self.spent_before = sum(attempt.dollars for attempt in self.attempts)
-        self.startup_seconds = self.finish_seconds = 0.0
+        self.startup_seconds = self.finish_seconds = self.sync_seconds = 0.0
+        self._longest_startup = max((attempt.startup_seconds for attempt in self.attempts), default=0.0)
         self.doing = "starting up"
+        self.reason: str | None = None
         self.ended = False
         self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
         self._start = self._last_tick = clock() if began is None else began
@@ -125,18 +132,21 @@ class Ledger:
 
     @contextlib.contextmanager
     def watching(self, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
-        """Writes ticks by a thread of its own, whatever the block is busy with, and guards the cap.
+        """Writes ticks by a thread of its own, whatever the block is busy with, and guards the cap by another.
 
         Args:
-            at_cap: called once, by that thread, `GUARD_SECONDS` and a write before the cap.
+            at_cap: called once, `GUARD_SECONDS` and a write before the cap. It must not wait for a disk or a terminal.
         """
         over = threading.Event()
 
-        def watch() -> None:
+        def guard() -> None:
             while not over.wait(min(TICK_SECONDS / 5, max(self._seconds_to_guard(), 0.01))):
                 if at_cap is not None and not self.ended and self._seconds_to_guard() <= 0:
                     at_cap()
                     return
+
+        def watch() -> None:
+            while not over.wait(TICK_SECONDS / 5):
                 with contextlib.suppress(TuppenceError, OSError):  # a full disk: whoever writes what matters says so
                     self.tick()
 
@@ -144,7 +154,8 @@ class Ledger:
             while not over.wait(_SYNC_SECONDS):
                 self._sync()
 
-        watchers = [threading.Thread(target=work, name="ledger", daemon=True) for work in (watch, sync)]
+        works = (watch, sync, guard) if at_cap is not None else (watch, sync)
+        watchers = [threading.Thread(target=work, name="ledger", daemon=True) for work in works]
         for watcher in watchers:
             watcher.start()
         try:
@@ -158,11 +169,31 @@ class Ledger:
         if not self.ended and self._clock() - self._last_tick >= TICK_SECONDS:
             self._write("tick")
 
-    def end(self, reason: str) -> None:
-        """The last line of this attempt; later calls do nothing."""
+    def end(self, reason: str | None = None, *, sync: bool = True) -> None:
+        """The last line of this attempt; later calls do nothing.
+
+        Args:
+            reason: why it ended; `self.reason` by default.
+            sync: whether to wait until the line is durable.
+        """
         if not self.ended:
             self.ended = True
-            self._write("end", reason=reason)
+            self._write("end", sync=sync, reason=reason or self.reason or "the command ended")
+
+    def charged_seconds(self) -> float:
+        """Seconds of all attempts, if this one ended now."""
+        return sum(attempt.seconds for attempt in self.attempts) + self.seconds() + self.exit_seconds
+
+    def charged_dollars(self) -> float:
+        """Dollars of all attempts, if this one ended now."""
+        spent = self.dollars()
+        ahead = spent + self._price(self.exit_seconds)
+        return ahead if self.cap is None else min(ahead, max(self.cap, spent))
+
+    def _if_killed(self) -> float:
+        """Seconds to charge beyond a line that no other follows. Starting up may hold every thread for long."""
+        starting = 0.0 if self.startup_seconds else self._longest_startup
+        return KILLED_SECONDS + 2 * self._slowest_write + starting
 
     def _seconds_to_guard(self) -> float:
         return self.seconds_to_cap() - GUARD_SECONDS - 2 * self._slowest_write
@@ -170,8 +201,10 @@ class Ledger:
     def _price(self, seconds: float) -> float:
         return seconds / 3600 * self.rate.dollars_per_hour
 
-    def _write(self, event: str, **more: Any) -> None:
+    def _write(self, event: str, *, sync: bool = True, **more: Any) -> None:
         with self._lock:
+            if self.ended and event == "tick":
+                return
             began = self._last_tick = self._clock()
             if self.path is None:
                 return
@@ -186,7 +219,8 @@ class Ledger:
                 "event": event,
                 "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "seconds": round(seconds, 3),
-                "if_killed_seconds": round(KILLED_SECONDS + 2 * self._slowest_write, 3),
+                "if_killed_seconds": round(self._if_killed(), 3),
+                "guarded": self.guarded,
                 "rate_usd_per_hour": self.rate.dollars_per_hour,
                 "rate_source": self.rate.source,
                 "dollars": round(spent, 6),
@@ -196,8 +230,10 @@ class Ledger:
             }
             append_json(self.path, {**row, **more})
             self._slowest_write = max(self._slowest_write, self._clock() - began)
-        if event != "tick":
+        if event != "tick" and sync:
+            began = self._clock()
             self._sync()
+            self.sync_seconds = self.sync_seconds or self._clock() - began
 
     def _sync(self) -> None:
         """Makes the lines durable: a machine that is taken away keeps what the disk has."""
@@ -223,7 +259,7 @@ def read_attempts(path: Path) -> list[Attempt]:
         seconds, rate = float(row["seconds"]), _number(row, "rate_usd_per_hour")
         if not ended:
             late = _number(row, "if_killed_seconds", KILLED_SECONDS)
-            if rate and _is_number(row.get("cap_usd")) and "if_killed_seconds" in row:
+            if rate and _is_number(row.get("cap_usd")) and row.get("guarded") is True:
                 late = min(late, max(0.0, (float(row["cap_usd"]) - spent) / rate * 3600 - seconds))
             seconds += late
         dollars = seconds / 3600 * rate

@@ -35,7 +35,8 @@ BYTES_PER_LOGIT = 8
 HEAD_MULTIPLE = {"cuda": 64}
 """The head gets rows of zeros up to a multiple of this where its matrix products are made, and nowhere else. Tensor
 cores want rows of logits that begin at aligned addresses: with the 50,257 tokens of GPT-2 as they are a whole training
-step on an H100 takes 1.47 times as long. On a CPU it makes no difference (benchmarks/LOG.md)."""
+step on an H100 takes 1.47 times as long. Whether it pays on a CPU was not
+measured: there the head stays as it is."""
 
 
 def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:

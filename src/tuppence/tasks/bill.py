@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tuppence.core.console import one_line
 from tuppence.core.rundir import RunDir
 from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
 from tuppence.cost.limits import Limits, describe_dollars
 
 BUDGET_SPENT = "reached its budget"
+FREE_SECONDS = 5.0
+"""A first attempt that failed sooner leaves no folder behind, and with it no bill."""
 
 
 @contextlib.contextmanager
@@ -40,22 +44,25 @@ def open_bill(
     made = _missing_folders(run.path)
     run.create()
     release: Callable[[], None] | None = None
+    ledger: Ledger | None = None
     try:
         release = run.claim()
         exit_seconds = EXIT_SECONDS if whole_process else 0.0
-        ledger = Ledger(run.ledger_file, rate, cap, began=began, exit_seconds=exit_seconds)
-        with ledger.watching(lambda: _end_at_cap(run.path, ledger) if whole_process else None):
+        guarded = whole_process and cap is not None
+        ledger = Ledger(run.ledger_file, rate, cap, began=began, exit_seconds=exit_seconds, guarded=guarded)
+        with ledger.watching((lambda: _end_at_cap(run.path, ledger)) if guarded else None):
             try:
                 yield ledger
             except BaseException as error:
                 with contextlib.suppress(Exception):  # a full disk must not hide what went wrong
-                    ledger.end(f"{type(error).__name__}: {error}")
+                    ledger.end(ledger.reason or f"{type(error).__name__}: {error}")
                 raise
-            ledger.end("the command ended")
+            ledger.end()
     finally:
         if release is not None:
             release()
-        if made and not run.exists():
+        cheap = ledger is None or cap is None or ledger.seconds() < FREE_SECONDS
+        if made and not run.exists() and cheap:
             _remove_folders(run, made)
 
 
@@ -104,11 +111,17 @@ def _what_stands(run: RunDir) -> str:
 def _end_at_cap(place: Path, ledger: Ledger) -> None:
     """The guard's last resort: the planned ending took longer than anything measured before."""
     reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.cap or 0.0)} while {ledger.doing}"
-    with contextlib.suppress(Exception):
-        ledger.end(reason)
-    with contextlib.suppress(OSError):
-        message = f"{place}: {reason}; the process ends here. What was saved before stands; a larger --budget goes on\n"
-        os.write(2, message.encode(errors="backslashreplace"))
+
+    def tell() -> None:
+        with contextlib.suppress(Exception):
+            ledger.end(reason, sync=False)
+        with contextlib.suppress(OSError):
+            message = f"{one_line(str(place))}: {reason}; the process ends here. What was saved before stands; "
+            os.write(2, f"{message}a larger --budget goes on\n".encode(errors="backslashreplace"))
+
+    telling = threading.Thread(target=tell, daemon=True)  # neither a disk nor a terminal holds us up
+    telling.start()
+    telling.join(max(0.1, ledger.seconds_to_cap() - 0.2))
     os._exit(0)
 
 

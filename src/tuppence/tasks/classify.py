@@ -145,6 +145,7 @@ class Classes(RowObjective[EncodedLabelled]):
 
     metrics = ("accuracy",)
     scores_start = True
+    start_is_a_model = False
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class RunOptions:
         track: "none" or "tensorboard".
         began: when the command did, in seconds of `time.monotonic`: the limits count from there. None: with the run.
         ledger: the bill that the command line opened already (`bill.open_bill`); None: the run opens its own.
+        whole_process: whether the process exists for this run alone; see `bill.open_bill`.
     """
 
     max_minutes: float | None = None
@@ -38,6 +39,7 @@ class RunOptions:
     track: str = "none"
     began: float | None = None
     ledger: Ledger | None = None
+    whole_process: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
 from tuppence.core.rundir import RunDir, git_commit
-from tuppence.cost.ledger import read_attempts
 from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.training.config import TrainConfig
@@ -183,7 +182,13 @@ def _what_rounds(environment: dict[str, Any], versions: dict[str, Any]) -> dict[
 
 def _attempts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
     attempts = record.get("attempts")
-    return [each for each in attempts if isinstance(each, dict)] if isinstance(attempts, list) else []
+    if isinstance(attempts, list):
+        return [each for each in attempts if isinstance(each, dict)]
+    environment, versions = record.get("environment"), record.get("versions")
+    if not isinstance(environment, dict) or not isinstance(versions, dict):
+        return []
+    first = {**_what_rounds(environment, versions), "started": record.get("started")}
+    return [{key: value for key, value in first.items() if key != "threads"}]  # of a record of an earlier version
 
 
 def say_what_differs(record: dict[str, Any]) -> None:
@@ -194,7 +199,11 @@ def say_what_differs(record: dict[str, Any]) -> None:
     before, here = attempts[-2], attempts[-1]
     on_gpu = str(here.get("device")).startswith("cuda")
     compared = ("device", "gpu", "torch", "tuppence") if on_gpu else ("device", "cpu", "threads", "torch", "tuppence")
-    changed = [f"{key} {here.get(key)} (was {before.get(key)})" for key in compared if here.get(key) != before.get(key)]
+    changed = [
+        f"{key} {here.get(key)} (was {before.get(key)})"
+        for key in compared
+        if key in before and here.get(key) != before[key]
+    ]
     if changed:
         warn(
             f"continued with {', '.join(changed)}: the weights may differ in their last bits from an uninterrupted run"
@@ -211,7 +220,6 @@ def model_sizes(model: nn.Module) -> dict[str, int]:
 def result_of(loop: Loop, run: RunDir) -> dict[str, Any]:
     """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
     state = loop.state
-    attempts = read_attempts(run.ledger_file)
     before = (run.read_record() if run.exists() else {}).get("result") or {}
     chosen = loop.chosen
     return {
@@ -223,12 +231,12 @@ def result_of(loop: Loop, run: RunDir) -> dict[str, Any]:
         "best_step": state.best_step,
         "final_val_loss": state.val_loss if state.evaluated_step == state.step else None,
         **({"best_val_metrics": state.best_metrics} if state.best_metrics else {}),
-        "seconds": round(sum(attempt.seconds for attempt in attempts), 1),
+        "seconds": round(loop.ledger.charged_seconds(), 1),
         **state.clock.as_dict(),
         "tokens_per_second": state.tokens_per_second,
         "mfu": loop.meter.mfu_at(state.tokens_per_second),
-        "dollars": round(sum(attempt.dollars for attempt in attempts), 6),
-        "attempts": len(attempts),
+        "dollars": round(loop.ledger.charged_dollars(), 6),
+        "attempts": len(loop.ledger.attempts) + 1,
     }
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,27 +75,54 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         with StopSignals() as signals, contextlib.ExitStack() as stack:
             start = Start.from_plain(world.lead(lambda: _look_at(run, job, options).plain()))
             limits = _limits(job.train, options, job.default_steps(world.size))
-            if _is_done(job, options, start.record, limits):
+            if world.lead(lambda: _is_done(job, options, start.record, limits)):
                 if not world.leads:
                     return {}
                 note(f"{job.out} is done already: it {start.record['ended_because']}")
                 left = float("inf") if options.ledger is None else options.ledger.seconds_to_cap()
                 return summary_of(start.record) | _measured(job, signals, left)
-            if options.ledger is None and (
-                gone := world.lead(lambda: money_is_gone(run, options.rate, options.budget))
-            ):
-                note(gone)
+            gone = world.lead(
+                lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget)
+            )
+            if gone:
+                if world.leads:
+                    note(gone)
                 return summary_of(settle_record(run)) if world.leads else {}
-            ledger = options.ledger
-            if ledger is None:
-                ledger = (
-                    stack.enter_context(open_bill(run, options.rate, options.budget, began=options.began))
-                    if world.leads
-                    else Ledger(None, options.rate, options.budget, began=options.began)
-                )
-            return _train(job, options, run, start, world, device, limits, ledger, signals)
+            ledger = _open_ledger(run, options, world, stack)
+            summary = _train(job, options, run, start, world, device, limits, ledger, signals)
+            if signals.requested is not None:  # while the end was written down
+                interruption = Interrupted(signals.requested)
+                interruption.summary = summary
+                raise interruption
+            return summary
     finally:
         leave_world()
+
+
+def _open_ledger(run: RunDir, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
+    """Rank 0's bill; on the other ranks a clock that knows what was spent, and ends them soon after rank 0's guard."""
+    ledger = options.ledger or Ledger(None, options.rate, options.budget, began=options.began)
+
+    def spent() -> float:
+        nonlocal ledger
+        if options.ledger is None:
+            bill = open_bill(
+                run, options.rate, options.budget, began=options.began, whole_process=options.whole_process
+            )
+            ledger = stack.enter_context(bill)
+        return ledger.spent_before
+
+    before = float(world.lead(spent))
+    if not world.leads:
+        ledger.spent_before = before
+        if options.whole_process and options.budget is not None:
+            stack.enter_context(ledger.watching(_leave_behind_rank_0))
+    return ledger
+
+
+def _leave_behind_rank_0() -> None:
+    time.sleep(1.0)
+    os._exit(0)
 
 
 @dataclass(frozen=True)
@@ -148,31 +177,38 @@ def _train(
     machine, precision, meter = _choose_machine(job, start.record, world, device, limits)
     compute_deterministically()
     torch.manual_seed(job.train.seed)
-    with explaining_memory(_memory_hint(job.train)):
+    with signals.abandoning(on_signal=world.size == 1), explaining_memory(_memory_hint(job.train)):
         objective, model = job.build(machine.device)
         machine = _with_batches(machine, objective, model, job, start.record)
     if world.leads:
         run.update_record(**new_record(run, job, options, limits, machine, precision), **model_sizes(model))
         say_what_differs(run.read_record())
-        if job.rows:
-            write_trained_rows(job.out, job.rows, origin=start.origin)
-        _announce(model, limits, job.tokens_per_step, machine)
-    world.wait()
-    loop = Loop(
-        objective=objective,
-        model=model,
-        config=job.train,
-        limits=limits,
-        machine=machine,
-        meter=meter,
-        run=run,
-        ledger=ledger,
-        open_trackers=lambda step: open_trackers(run, options.track, step),
-        write_result=lambda: job.write_result(model),
-        resume=start.resume,
-        closing=job.closing,
-        signals=signals,
-    )
+    try:
+        if world.leads:
+            if job.rows:
+                write_trained_rows(job.out, job.rows, origin=start.origin)
+            _announce(model, limits, job.tokens_per_step, machine)
+        world.wait()
+        loop = Loop(
+            objective=objective,
+            model=model,
+            config=job.train,
+            limits=limits,
+            machine=machine,
+            meter=meter,
+            run=run,
+            ledger=ledger,
+            open_trackers=lambda step: open_trackers(run, options.track, step),
+            write_result=lambda: job.write_result(model),
+            resume=start.resume,
+            closing=job.closing,
+            signals=signals,
+        )
+    except BaseException as error:
+        if world.leads:
+            with contextlib.suppress(TuppenceError, OSError):
+                run.update_record(status="failed", ended_because=str(error), ended=now())
+        raise
     try:
         return _carry_out(loop, job, run)
     finally:
@@ -270,8 +306,8 @@ def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
 
 def _write_down(loop: Loop, run: RunDir, status: str, because: str, failed: bool) -> None:
     """The end of an attempt, in ledger and record. A full disk must not hide the error that ended it."""
+    loop.ledger.reason = because
     try:
-        loop.ledger.end(because)
         run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
     except (TuppenceError, OSError) as error:
         if not failed:

@@ -15,6 +15,8 @@ ASSUMED_BYTES_PER_SECOND = 50e6
 """To write, flush and verify a checkpoint, before that has been measured: a slow network disk."""
 _SMALLEST_SAVE_SECONDS = 0.3
 _FILES_SECONDS = 0.5
+_SYNCS_OF_A_SAVE = 15
+"""A checkpoint's files and folders are flushed one by one; what one flush takes is seen when the ledger is opened."""
 RESTART_SHARE = 0.05
 """Money for another start-up is held back where it costs at most this share of the cap."""
 
@@ -90,17 +92,17 @@ class Deadline:
     def _save(self) -> float:
         if self.save_seconds:
             return 2.0 * self.save_seconds
-        return self._state_bytes / ASSUMED_BYTES_PER_SECOND
+        return self._state_bytes / ASSUMED_BYTES_PER_SECOND + _SYNCS_OF_A_SAVE * self._ledger.sync_seconds
 
     def _result(self) -> float:
         """By the speed of the last save. A small one tells little of a disk's speed: its fixed part is left out."""
         if not self._result_bytes:
             return 0.5 * self.save_seconds
-        speed = ASSUMED_BYTES_PER_SECOND
+        speed, flushes = ASSUMED_BYTES_PER_SECOND, 5 * self._ledger.sync_seconds
         if self.save_seconds:
             writing = max(self.save_seconds - _SMALLEST_SAVE_SECONDS, 0.1 * self.save_seconds)
             speed = self._state_bytes / writing
-        return _FILES_SECONDS + 1.5 * self._result_bytes / max(speed, 1.0)
+        return _FILES_SECONDS + flushes + 1.5 * self._result_bytes / max(speed, 1.0)
 
     def _restart(self) -> float:
         """What another attempt takes to start up and write the result, should this one be killed.

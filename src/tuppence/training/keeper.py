@@ -88,6 +88,10 @@ class Keeper:
         every = self._config.eval_every
         return bool(every) and step > 0 and step % every == 0
 
+    def may_be_result(self, step: int) -> bool:
+        """Whether the weights after so many steps may be the result of the run."""
+        return step > 0 or self._objective.start_is_a_model
+
     def due_by_clock(self) -> bool:
         """Whether the last checkpoint is as old as the recipe allows."""
         minutes = self._config.checkpoint_minutes
@@ -158,6 +162,7 @@ class Keeper:
             elif (newest := newest_good_checkpoint(self._run.checkpoints)) is not None:
                 found.append(newest)
             if not found:
+                self._refuse_to_begin_anew()
                 return None
             path, checkpoint = found[0]
             return str(path), checkpoint.state, path.resolve().parent == self._run.checkpoints.resolve()
@@ -174,6 +179,19 @@ class Keeper:
         )
         return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective), answer[2]
 
+    def _refuse_to_begin_anew(self) -> None:
+        """A trained model is not replaced by a new one because its checkpoints are gone.
+
+        Raises:
+            InputError: the run has a model, and no checkpoint to go on from.
+        """
+        trained = (self._run.read_record().get("result") or {}).get("steps") if self._run.exists() else 0
+        if trained and (self._run.model / "config.json").is_file():
+            raise InputError(
+                f"{self._run.path} has a trained model and no sound checkpoint to go on from",
+                "choose another --out, or move the folder away to begin anew",
+            )
+
     def _recall_evaluation(self, state: State, row: dict[str, Any] | None) -> None:
         """Counts the evaluation of the checkpoint's own weights: it came behind the checkpoint, and is in the log."""
         if row is None or state.evaluated_step == state.step or not isinstance(row["val_loss"], int | float):
@@ -183,7 +201,11 @@ class Keeper:
             for name, value in row.items()
             if name.startswith("val_") and name != "val_loss" and isinstance(value, int | float)
         }
-        state.count_evaluation({"loss": float(row["val_loss"]), **metrics}, asked_for=self.evaluation_due(state.step))
+        state.count_evaluation(
+            {"loss": float(row["val_loss"]), **metrics},
+            asked_for=self.evaluation_due(state.step),
+            may_be_best=self.may_be_result(state.step),
+        )
 
     def clean_up(self) -> None:
         """Removes what a kill left half-written."""
@@ -224,11 +246,13 @@ def choose(state: State) -> Chosen:
     unscored = "the last weights were not scored"
     if state.evaluated_step == state.step:
         if best == state.step:
-            return Chosen(best, f"the last and the best, with validation loss {loss:.4f}")
+            return Chosen(best, f"the last and the best, with validation loss {loss:.4f}{_start(state)}")
         if best == 0:
             return Chosen(0, f"no evaluation was better than before the first step (validation loss {loss:.4f})")
         return Chosen(
-            best, f"the best, with validation loss {loss:.4f}; after the last step it was {state.val_loss:.4f}"
+            best,
+            f"the best, with validation loss {loss:.4f}; after the last step it was {state.val_loss:.4f}"
+            f"{_start(state)}",
         )
     losses = state.losses_around_best()
     if losses is None and best == 0:
@@ -243,3 +267,11 @@ def choose(state: State) -> Chosen:
         best,
         f"the best, with validation loss {loss:.4f}; {unscored}, and the training loss {told} since that evaluation",
     )
+
+
+def _start(state: State) -> str:
+    """What a person should know where training brought no gain over what it started from."""
+    start, best = state.start_val_loss, state.best_val_loss
+    if start is None or best is None or best < start:
+        return ""
+    return f"; before the first step it was {start:.4f}, which no evaluation has beaten"

@@ -140,7 +140,8 @@ class Loop:
                 ending, progress = self.decide()
                 if ending is None and self.evaluation_due():
                     self.evaluate()
-                    ending = self.out_of_patience() or self.decide()[0]  # a signal may have cut it short
+                    ending = self.decide()[0]  # a signal may have cut it short
+                ending = ending or self.out_of_patience()
                 if ending is not None:
                     break
                 if self.checkpoint_due():
@@ -191,6 +192,7 @@ class Loop:
     def finish(self, ending: str) -> str:
         """Saves, scores the last weights unless interrupted, and writes the result from the best."""
         self.optimizers.zero_grad()
+        self.decide()  # every rank knows of a signal, or none does
         if self.signals.requested is None and self.state.step > 0 and self.state.evaluated_step != self.state.step:
             self.evaluate()
             self.decide()  # a signal may have cut it short, on any rank: then the run is not done
@@ -272,7 +274,11 @@ class Loop:
             if scores is None:
                 return
             require_finite_validation(scores["loss"], step=self.state.step)
-            self.state.count_evaluation(scores, asked_for=self.keeper.evaluation_due(self.state.step))
+            self.state.count_evaluation(
+                scores,
+                asked_for=self.keeper.evaluation_due(self.state.step),
+                may_be_best=self.keeper.may_be_result(self.state.step),
+            )
             samples = self.samples()
         self.deadline.evaluation_seconds = self.state.clock.evaluation - before
         if self.world.leads:

@@ -33,9 +33,11 @@ class Objective(ABC):
             evaluation mode.
         scores_start: whether the held-out batches are scored before the first step: where training starts from a
             model that may be better than what becomes of it.
+        start_is_a_model: whether the weights before the first step may be the result; not where a head is new.
     """
 
     scores_start: bool = False
+    start_is_a_model: bool = True
     metrics: tuple[str, ...] = ()
     evaluation_metrics: tuple[str, ...] | None = None
 

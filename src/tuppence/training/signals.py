@@ -44,7 +44,8 @@ def signal_name(number: int) -> str:
 class StopSignals:
     """A context that turns signals into `requested`; it may be entered again inside itself.
 
-    SIGHUP is left alone where it is ignored, as under nohup. Outside the main thread nothing is handled.
+    One that is ignored is left alone: SIGHUP under nohup, SIGINT in a script's background job. Outside the main thread
+    nothing is handled.
 
     Attributes:
         requested: the number of the first signal that asked us to stop, or None.
@@ -61,7 +62,7 @@ class StopSignals:
         self._depth += 1
         if self._depth == 1 and threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                if signal_name(number) == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+                if signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -96,14 +97,14 @@ class StopSignals:
             Interrupted: `on_signal`, and a signal arrives inside or had arrived before.
             DeadlinePassed: it took too long.
         """
-        if on_signal and self.requested is not None:
-            raise Interrupted(self.requested)
         timed = seconds < _LONGEST_TIMER and hasattr(signal, "setitimer") and bool(self._previous)
         if timed:
             previous = signal.signal(signal.SIGALRM, _raise_deadline)
             signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
-        self._abandoning = on_signal
         try:
+            self._abandoning = on_signal
+            if on_signal and self.requested is not None:
+                raise Interrupted(self.requested)
             yield
         finally:
             self._abandoning = False

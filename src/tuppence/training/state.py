@@ -11,7 +11,7 @@ from tuppence.core.numbers import finite_or_none
 from tuppence.training.throughput import Clock
 
 RECENT_LOSSES = 20
-_NEWER = ("best_losses", "recent_losses", "rate_factor")
+_NEWER = ("best_losses", "recent_losses", "rate_factor", "start_val_loss")
 """Fields that checkpoints of earlier versions do not have."""
 
 
@@ -33,6 +33,7 @@ class State:
         window_loss, window_targets, window_metrics: summed loss, targets and metrics since the last logged row.
         recent_losses: training losses per target of the last `RECENT_LOSSES` steps.
         rate_factor: the share of the peak learning rate that the last step used.
+        start_val_loss: validation loss before the first step, where that was scored.
     """
 
     step: int = 0
@@ -53,6 +54,7 @@ class State:
     best_losses: list[float] = field(default_factory=list)
     recent_losses: list[float] = field(default_factory=list)
     rate_factor: float | None = None
+    start_val_loss: float | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -93,16 +95,21 @@ class State:
             return None
         return sum(self.best_losses[-count:]) / count, sum(self.recent_losses[-count:]) / count
 
-    def count_evaluation(self, scores: dict[str, float], *, asked_for: bool = True) -> None:
+    def count_evaluation(self, scores: dict[str, float], *, asked_for: bool = True, may_be_best: bool = True) -> None:
         """One evaluation more.
 
         Args:
             scores: the loss, and the metrics by name.
             asked_for: whether the recipe asks for one at this step; the one at a run's end is often extra, and must
                 not cost patience when the run goes on.
+            may_be_best: whether these weights may be the result.
         """
         loss, metrics = scores["loss"], {name: value for name, value in scores.items() if name != "loss"}
         self.evaluated_step, self.val_loss, self.val_metrics = self.step, loss, metrics
+        if self.step == 0:
+            self.start_val_loss = loss
+        if not may_be_best:
+            return
         if self.best_val_loss is None or loss < self.best_val_loss:
             self.best_val_loss, self.best_step, self.best_metrics = loss, self.step, metrics
             self.best_losses = self.recent_losses
@@ -116,6 +123,7 @@ class State:
         for name in (
             *("best_val_loss", "best_step", "best_metrics", "best_losses", "val_loss", "val_metrics"),
             *("evaluated_step", "without_gain", "elapsed", "timed_tokens", "clock", "rate_factor", "recent_losses"),
+            "start_val_loss",
             *("window_loss", "window_targets", "window_metrics"),
         ):
             setattr(self, name, getattr(fresh, name))
