@@ -139,7 +139,7 @@ def _fetch(url: str, part: Path, limit_bytes: int, on_progress: OnProgress | Non
         total = _total(response, have)
         _require_room(url, part, have, total, limit_bytes)
         if not have:
-            _open_part(part, os.O_TRUNC).close()  # first: old bytes must never stand beside a new tag
+            _open_part(part, os.O_TRUNC).close()  # first: old bytes are never kept with a new tag
             write_json(_facts(part), {"url": url, "tag": _tag(response)})
         _append(response, part, have, total, limit_bytes, on_progress)
 

@@ -27,8 +27,8 @@ class Copied:
     """What of a text is copied.
 
     Attributes:
-        longest: tokens of the longest run that stands in the data; 0 where none has `SHORTEST`.
-        share: of the text's tokens, those in runs of at least `SHORTEST` that stand in the data.
+        longest: tokens of the longest run found in the data; 0 where none has `SHORTEST`.
+        share: of the text's tokens, those in runs of at least `SHORTEST` found in the data.
         searched: tokens of the data that were looked through, from the first on.
     """
 
@@ -58,7 +58,7 @@ def copied(ids: Sequence[int], shards: TokenShards, *, most: int = _MOST) -> Cop
 
 
 def describe_copied(found: Copied, unseen: Copied) -> str:
-    """What stands beside a sample.
+    """The line shown with a sample.
 
     Args:
         found: of the sample.

@@ -2,7 +2,7 @@
 
 The text is that of `tokenizer.chat_template`, or of the base's own template where that can be used
 (`tokenizer.foreign_template`). Only responses are trained, and the end of text behind each, so that the model learns to
-end; a special token that stands in somebody's text is plain text. What is longer than the
+end; a special token inside a text is plain text. What is longer than the
 context is cut, and counted; an example of which no response is left is refused, or left out and counted.
 
 Batches and padding are the business of `data.buckets`.

@@ -9,7 +9,7 @@
     conversation      {chosen, rejected}: lists of messages, the prompt inside both
 
 A column `system` holds a system message, and a column `history` earlier turns, as in `conversations`. Turns that both
-begin with belong to the prompt, also where one stands beside them; the answers are the assistant's turns after them.
+begin with belong to the prompt, also where a prompt is given too; the answers are the assistant's turns after them.
 Turns behind those answer different things: they are left out, and the rows counted. A pair of equal answers says
 nothing: it is dropped and counted. An empty rejected answer is an answer. What else a row says is named in `unused`.
 """

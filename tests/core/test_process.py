@@ -1,0 +1,33 @@
+"""A bill counts from the start of the process, and from no process before it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tuppence.core import process
+
+AGE = """
+import time
+time.sleep(1)
+from tuppence.core.process import process_began
+print(time.monotonic() - process_began())
+"""
+ON_LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+@ON_LINUX
+def test_time_before_our_first_line_counts() -> None:
+    began = time.monotonic()
+    told = subprocess.run([sys.executable, "-c", AGE], capture_output=True, text=True, check=True, timeout=60)
+    assert 1.0 <= float(told.stdout) <= time.monotonic() - began + 0.02  # a clock tick
+
+
+@ON_LINUX
+def test_a_process_that_was_something_else_before_counts_from_our_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_LONGEST_START_SECONDS", 0.0)
+    assert process.process_began() == process._imported
