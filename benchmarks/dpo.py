@@ -59,7 +59,7 @@ def batches(options: argparse.Namespace) -> list[list[EncodedPair]]:
 
     from tuppence.data.buckets import Buckets
     from tuppence.data.records.preferences import read_preferences
-    from tuppence.data.synthetic.preferences import iter_preferences
+    from tuppence.synthetic.preferences import iter_preferences
     from tuppence.tasks.pairs import read_pairs
     from tuppence.tokenizer import train_tokenizer
 

@@ -52,7 +52,7 @@ def batches(options: argparse.Namespace) -> list[tuple[Any, Any]]:
     from tuppence.data.buckets import Buckets, pad
     from tuppence.data.records.conversations import read_conversations
     from tuppence.data.records.encoding import encode_conversations
-    from tuppence.data.synthetic.instructions import iter_instructions
+    from tuppence.synthetic.instructions import iter_instructions
     from tuppence.tokenizer import train_tokenizer
     from tuppence.tokenizer.chat_template import Message
     from tuppence.training.objective import IGNORED_TARGET

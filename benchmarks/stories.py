@@ -25,12 +25,12 @@ from pathlib import Path
 
 from tuppence.core.memory import keep_freed_memory
 from tuppence.data.shards import TokenShards
-from tuppence.data.synthetic import iter_stories
-from tuppence.data.synthetic.english import with_article
-from tuppence.data.synthetic.tables import table
 from tuppence.evaluation.copied import copied
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, model_folder
+from tuppence.synthetic import iter_stories
+from tuppence.synthetic.english import with_article
+from tuppence.synthetic.tables import table
 from tuppence.tokenizer import Tokenizer
 
 SETTINGS: list[dict[str, float]] = [

@@ -29,7 +29,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers import pre_tokenizers, trainers
 from tokenizers.models import BPE
 
-from tuppence.data.synthetic import iter_stories
+from tuppence.synthetic import iter_stories
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.patterns import GPT2, split_safely
 

@@ -17,7 +17,6 @@ from tuppence.data.records.labelled import read_labelled
 from tuppence.data.records.preferences import read_preferences
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.data.sources import iter_documents, iter_pieces, iter_texts
-from tuppence.data.synthetic.sets import write_set
 from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
 from tuppence.evaluation.subject import kind_of, load_subject
@@ -27,6 +26,7 @@ from tuppence.figures.story import write_story
 from tuppence.figures.story_record import read_story
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
+from tuppence.synthetic.sets import write_set
 from tuppence.tasks.classify import LabelledFiles, run_classify
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct

@@ -14,13 +14,13 @@ import torch
 from tuppence.cli import main
 from tuppence.core.rundir import RunDir
 from tuppence.data.prepare import prepare
-from tuppence.data.synthetic.instructions import iter_instructions
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.quickstart import measure
 from tuppence.quickstart.measure import SHOWN_TASKS, command, evaluate_models
+from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 MADE, SEED, ASKED = 40, 3, 30

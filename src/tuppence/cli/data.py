@@ -107,7 +107,7 @@ def synth(
       tuppence data synth preferences --out preferences.jsonl
     """
     from tuppence.core.errors import InputError
-    from tuppence.data.synthetic.sets import find_set, write_set
+    from tuppence.synthetic.sets import find_set, write_set
 
     made = find_set(what)
     if out.exists() and not overwrite:

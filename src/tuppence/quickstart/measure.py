@@ -14,10 +14,10 @@ from typing import Any
 from tuppence.core.console import note
 from tuppence.core.rundir import RunDir, read_json_lines
 from tuppence.data.records.preferences import read_preferences
-from tuppence.data.synthetic.instructions import iter_instructions
 from tuppence.evaluation.answers import is_exact, read_asked
 from tuppence.evaluation.evaluate import ROWS_FOLDER, Settings, evaluate_several
 from tuppence.model.weights import load_model
+from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
 from tuppence.tasks.instruct import HELD_OUT
 from tuppence.tokenizer import Tokenizer

@@ -17,8 +17,6 @@ from tuppence.core.rundir import RunDir
 from tuppence.data.prepare import prepare
 from tuppence.data.shards import TokenShards, read_index
 from tuppence.data.sources import iter_texts
-from tuppence.data.synthetic import iter_stories
-from tuppence.data.synthetic.sets import SETS, write_set
 from tuppence.evaluation.copied import copied, describe_copied
 from tuppence.figures.report import write_report
 from tuppence.figures.story import write_story
@@ -28,6 +26,8 @@ from tuppence.quickstart import measure
 from tuppence.quickstart.pace import WORK
 from tuppence.quickstart.plan import READ_BY, Plan, Share
 from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, PROMPT, SPAM, STORY
+from tuppence.synthetic import iter_stories
+from tuppence.synthetic.sets import SETS, write_set
 from tuppence.tasks.classify import LabelledFiles, run_classify
 from tuppence.tasks.classify import measure as measure_classifier
 from tuppence.tasks.dpo import run_dpo

@@ -1,0 +1,79 @@
+"""Tells templates outside stories: the language of `grammar`, without a cast that is introduced and remembered.
+
+A `Phraser` is made for one item (a message, a task) and forgotten after it. A slot is filled once an item, so that
+`{name}` is the same person wherever it stands; different slots never get the same filling. It knows no words.
+Called by `sms`, `instructions` and `preferences`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from random import Random
+
+from tuppence.synthetic.english import with_article
+from tuppence.synthetic.grammar import parse, render
+from tuppence.synthetic.tables import table
+
+Maker = Callable[[Random], str]
+Form = Callable[[Random, str], str]
+
+_SPACE_BEFORE_MARK = re.compile(r" +(?=[,.!?])")
+
+
+class Phraser:
+    """Fills the holes of templates for one item.
+
+    Args:
+        random: the one source of chance.
+        makers: how each slot is filled, by its name.
+        forms: what an attribute makes of a filling: `{bank.site}` is `forms["site"]` of `{bank}`.
+
+    Example:
+        >>> phraser = Phraser(Random(1), {"thing": lambda random: "old map"})
+        >>> phraser.tell("Here is {a thing}. Where is the {thing}?")
+        'Here is an old map. Where is the old map?'
+    """
+
+    def __init__(self, random: Random, makers: Mapping[str, Maker], forms: Mapping[str, Form] | None = None) -> None:
+        self.random = random
+        self.uniform = random.random
+        self._makers = makers
+        self._forms = forms or {}
+        self._slots: dict[str, str] = {}
+
+    def tell(self, *alternatives: str) -> str:
+        """One of the alternatives, with its holes filled."""
+        told = render(parse(alternatives[int(self.uniform() * len(alternatives))]), self)
+        return _SPACE_BEFORE_MARK.sub("", told).strip()
+
+    def let(self, **slots: str) -> None:
+        """Fills slots by hand."""
+        self._slots.update(slots)
+
+    def fill(self, form: str, name: str, attribute: str, quoted: bool) -> str:
+        """What a slot holds; called by templates.
+
+        Raises:
+            KeyError: a template names a slot or an attribute that nobody makes.
+        """
+        if name not in self._slots:
+            self._slots[name] = self._make(name)
+        value = self._slots[name]
+        if attribute:
+            value = self._forms[attribute](self.random, value)
+        return with_article(value) if form == "a" else f"{form} {value}".strip()
+
+    def word(self, name: str, quoted: bool) -> str:
+        """An entry of a table; called by templates."""
+        entries = table(name)
+        return render(parse(entries[int(self.uniform() * len(entries))], quoted), self)
+
+    def end_sentence(self) -> str:
+        return ""
+
+    def _make(self, name: str) -> str:
+        taken = set(self._slots.values())
+        while (value := self._makers[name](self.random)) in taken:
+            pass
+        return value

@@ -1,0 +1,122 @@
+"""The made-up sets by name: how many items each has unless told otherwise, and in which files it is written.
+
+The columns are those that the readers of `data.records` know without being told: label and text as in the SMS Spam
+Collection, instruction, input and output as in Alpaca, prompt, chosen and rejected as in `trl`.
+Called by `tuppence data synth` and by the quickstart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from tuppence.core.errors import InputError
+from tuppence.data.output import check_suffix, write_documents, write_rows
+from tuppence.synthetic.instructions import iter_instructions
+from tuppence.synthetic.preferences import iter_preferences
+from tuppence.synthetic.sms import iter_sms
+from tuppence.synthetic.stories import iter_stories
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    name: str
+    items: str  # what they are called, in the plural
+    count: int  # how many, unless told otherwise
+    suffixes: tuple[str, ...]  # of the files it can be written to
+    use: str  # the command that reads it; {file} stands for the path
+
+
+SETS = {
+    one.name: one
+    for one in (
+        SyntheticSet(
+            "stories",
+            "stories",
+            20_000,
+            (".txt", ".jsonl"),
+            "tuppence data prepare {file} --tokenizer TOK --out DATA",
+        ),
+        SyntheticSet(
+            "sms",
+            "messages",
+            5_000,
+            (".tsv", ".csv", ".jsonl"),
+            "tuppence finetune classify --base RUN --data {file} --out RUN2",
+        ),
+        SyntheticSet(
+            "instructions",
+            "tasks",
+            6_000,
+            (".json", ".jsonl"),
+            "tuppence finetune instruct --base RUN --data {file} --out RUN2",
+        ),
+        SyntheticSet(
+            "preferences",
+            "pairs",
+            3_000,
+            (".json", ".jsonl"),
+            "tuppence align dpo --base RUN --data {file} --out RUN2",
+        ),
+    )
+}
+
+
+def find_set(name: str) -> SyntheticSet:
+    """The set of that name.
+
+    Raises:
+        InputError: there is none; the hint names the nearest.
+    """
+    if name in SETS:
+        return SETS[name]
+    near = get_close_matches(name, SETS, n=1)
+    raise InputError(
+        f"we cannot make up '{name}'",
+        f"did you mean '{near[0]}'?" if near else f"we make up {', '.join(SETS)}",
+    )
+
+
+def write_set(
+    one: SyntheticSet,
+    out: str | Path,
+    count: int,
+    seed: int,
+    on_item: Callable[[], object] = lambda: None,
+    plots: int | None = None,
+) -> int:
+    """Writes a set to one file, complete or absent, and returns its size in bytes.
+
+    Args:
+        one: which.
+        out: its suffix says in which form.
+        count: how many items.
+        seed: another seed, another set.
+        on_item: called after each, for a progress bar.
+        plots: of stories: how many plots to draw from; None for all.
+
+    Raises:
+        InputError: a suffix that this set is not written in, a negative count or seed, or plots for a set without any.
+    """
+    out = Path(out)
+    check_suffix(out, one.suffixes, one.name)
+    if one.name == "stories":
+        return write_documents(out, iter_stories(count, seed, plots), on_item)
+    if plots is not None:
+        raise InputError(f"{one.name} have no plots", "leave --plots out: it is for stories")
+    return write_rows(out, _rows(one.name, count, seed), on_item)
+
+
+def _rows(name: str, count: int, seed: int) -> Iterator[dict[str, str]]:
+    if name == "sms":
+        return ({"label": sms.label, "text": sms.text} for sms in iter_sms(count, seed))
+    if name == "instructions":
+        return (
+            {"instruction": task.instruction, "input": task.input, "output": task.output}
+            for task in iter_instructions(count, seed)
+        )
+    return (
+        {"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected} for row in iter_preferences(count, seed)
+    )

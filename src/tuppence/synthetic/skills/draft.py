@@ -1,0 +1,63 @@
+"""What a maker of tasks returns, and what all makers share: phrasing an instruction, and the words of the stories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import NamedTuple
+
+from tuppence.synthetic.phrasing import Phraser
+from tuppence.synthetic.tables import table, tables
+
+
+class Draft(NamedTuple):
+    """A task before it has a kind."""
+
+    instruction: str
+    input: str  # empty where the instruction says it all
+    output: str
+
+
+Maker = Callable[[Random], Draft]
+
+
+def phrased(random: Random, *alternatives: str, **slots: str) -> str:
+    """One of the ways to put an instruction, with its slots filled."""
+    phraser = Phraser(random, {})
+    phraser.let(**slots)
+    return phraser.tell(*alternatives)
+
+
+@cache
+def nouns() -> tuple[str, ...]:
+    """Single words for things and animals: what is counted, spelled and sorted."""
+    found = {word for name, words in tables().items() if name.startswith("thing_") for word in words}
+    found |= set(table("tool")) | set(table("animal_kind"))
+    for kind in ("animal", "fruit", "vegetable", "tool", "instrument", "vehicle", "garment", "tree"):
+        found |= set(table(f"kind_{kind}"))
+    return tuple(sorted(word for word in found if word.isalpha()))
+
+
+@cache
+def single_words() -> tuple[str, ...]:
+    """The nouns, the trades and the colours, for tasks that look at letters."""
+    trades = {word for word in table("trade") if word.isalpha()}
+    return tuple(sorted({*nouns(), *trades, *table("kind_colour"), *table("kind_trade")}))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    return (*table("name_girl"), *table("name_boy"))
+
+
+def thing(random: Random) -> str:
+    """Something with a look that fits it: "small brass compass"."""
+    material = random.choice(("metal", "wood", "cloth", "glass", "paper"))
+    look = random.choice(table(f"look_{material}"))
+    return f"{look} {random.choice(table(f'thing_{material}'))}"
+
+
+def several(random: Random, options: tuple[str, ...], fewest: int, most: int) -> list[str]:
+    """So many different ones, in random order."""
+    return random.sample(options, random.randint(fewest, most))
