@@ -1,4 +1,4 @@
-"""The sets by name: each is written in every form it says, in the columns that others know."""
+"""The sets by name: each is written in every file format it declares, with the columns that readers expect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuppence.synthetic.stories import iter_stories
 
 
 @pytest.mark.parametrize(("name", "suffix"), [(one.name, suffix) for one in SETS.values() for suffix in one.suffixes])
-def test_every_set_is_written_in_every_form_it_says(tmp_path: Path, name: str, suffix: str) -> None:
+def test_every_set_is_written_in_every_format_it_declares(tmp_path: Path, name: str, suffix: str) -> None:
     ticks: list[None] = []
     out = tmp_path / f"a{suffix}"
     size = write_set(SETS[name], out, count=12, seed=1, on_item=lambda: ticks.append(None))
@@ -24,7 +24,7 @@ def test_every_set_is_written_in_every_form_it_says(tmp_path: Path, name: str, s
     assert size == out.stat().st_size > 0
 
 
-def test_the_rows_are_the_items_in_order(tmp_path: Path) -> None:
+def test_a_file_holds_the_items_in_order(tmp_path: Path) -> None:
     write_set(SETS["sms"], tmp_path / "a.tsv", 40, 3)
     with (tmp_path / "a.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -36,13 +36,13 @@ def test_the_rows_are_the_items_in_order(tmp_path: Path) -> None:
     assert [json.loads(line)["text"] for line in lines] == list(iter_stories(5, 3))
 
 
-def test_a_form_that_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_an_unsupported_suffix_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"we write preferences as \.json and \.jsonl"):
         write_set(SETS["preferences"], tmp_path / "a.csv", 5, 0)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_set_that_there_is_not_is_refused_with_the_nearest() -> None:
+def test_an_unknown_set_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(InputError) as refused:
         find_set("instruction")
     assert refused.value.hint == "did you mean 'instructions'?"

@@ -1,4 +1,4 @@
-"""Made-up messages: varied, the same everywhere, and no gift to a filter that only counts words."""
+"""Made-up messages: nearly all distinct, with fictional numbers and links, and not solved by counting words."""
 
 from __future__ import annotations
 
@@ -26,29 +26,28 @@ def is_spam(messages: list[LabelledSms]) -> list[bool]:
     return [message.label == "spam" for message in messages]
 
 
-def test_a_message_depends_on_its_seed_and_place_alone(messages: list[LabelledSms]) -> None:
+def test_a_message_depends_on_seed_and_index_only(messages: list[LabelledSms]) -> None:
     assert list(iter_sms(50, seed=0)) == messages[:50]
     assert list(iter_sms(50, seed=1)) != messages[:50]
 
 
-def test_almost_all_of_five_thousand_messages_differ(messages: list[LabelledSms]) -> None:
-    assert len({message.text for message in messages}) > 4_800
+def test_about_three_messages_in_a_hundred_repeat_another_one(messages: list[LabelledSms]) -> None:
+    assert len({message.text for message in messages}) == 4_838
 
 
-def test_the_share_of_spam_is_that_of_the_real_collection_or_as_asked(is_spam: list[bool]) -> None:
+def test_about_six_messages_in_a_hundred_are_in_another_seed_too(messages: list[LabelledSms]) -> None:
+    # what the guide says to leave out of a test set that is made with another seed
+    seen = {message.text for message in messages}
+    assert sum(message.text in seen for message in iter_sms(5_000, seed=1)) == 287
+
+
+def test_the_share_of_spam_is_that_of_the_sms_spam_collection_or_as_asked(is_spam: list[bool]) -> None:
     assert 0.12 < sum(is_spam) / len(is_spam) < 0.15
     half = [message.label for message in iter_sms(1_000, seed=3, spam_share=0.5)]
     assert 450 < Counter(half)["spam"] < 550
 
 
-def test_a_message_is_one_clean_line(messages: list[LabelledSms]) -> None:
-    for message in messages:
-        assert message.label in ("ham", "spam")
-        assert 3 <= len(message.text) <= 400
-        assert not re.search(r"[\t\r\n{}<>|\[\]]|  | [,.]|^\s|\s$", message.text), message.text
-
-
-def test_every_link_and_every_long_number_is_of_a_range_kept_free_for_fiction(messages: list[LabelledSms]) -> None:
+def test_links_and_phone_numbers_are_from_ranges_reserved_for_fiction(messages: list[LabelledSms]) -> None:
     for message in messages:
         assert not re.search(r"\bwww\.|https?:|\.(?:com|net|org|co|info|uk)\b", message.text), message.text
         for prefix in re.findall(r"\b(0\d{3,4} \d{3})\d", message.text):
@@ -56,7 +55,7 @@ def test_every_link_and_every_long_number_is_of_a_range_kept_free_for_fiction(me
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_counting_words_finds_much_of_the_spam_and_misses_the_rest(seed: int) -> None:
+def test_a_bag_of_words_classifier_finds_only_a_part_of_the_spam(seed: int) -> None:
     made = list(iter_sms(5_000, seed))
     texts, labels = [message.text for message in made], [message.label == "spam" for message in made]
     vectorizer = TfidfVectorizer()
@@ -68,7 +67,7 @@ def test_counting_words_finds_much_of_the_spam_and_misses_the_rest(seed: int) ->
     assert 0.80 < max(scores) < 0.93
 
 
-def test_no_single_word_is_the_signature_of_spam(messages: list[LabelledSms], is_spam: list[bool]) -> None:
+def test_no_single_word_marks_spam(messages: list[LabelledSms], is_spam: list[bool]) -> None:
     for pattern in (r"(?u)\b\w+\b", r"\S+"):
         seen = CountVectorizer(token_pattern=pattern, binary=True).fit_transform([each.text for each in messages])
         in_spam = seen.T @ is_spam
@@ -76,7 +75,7 @@ def test_no_single_word_is_the_signature_of_spam(messages: list[LabelledSms], is
         assert f1.max() < 0.5
 
 
-def test_the_length_does_not_tell_spam(messages: list[LabelledSms], is_spam: list[bool]) -> None:
+def test_length_does_not_mark_spam(messages: list[LabelledSms], is_spam: list[bool]) -> None:
     best = 0.0
     for shortest in range(0, 300, 10):
         for longest in range(shortest + 10, 310, 10):
@@ -85,14 +84,7 @@ def test_the_length_does_not_tell_spam(messages: list[LabelledSms], is_spam: lis
     assert best < 0.5
 
 
-@pytest.mark.parametrize("label", ["ham", "spam"])
-def test_each_label_has_links_prices_codes_greetings_and_bare_politeness(label: str) -> None:
-    texts = [each.text.lower() for each in iter_sms(20_000, seed=4) if each.label == label]
-    for sign in (".example", "£", "your code is", "won", "free", "hi mum", "sorry", "card", "claim", "prize"):
-        assert sum(sign in text for text in texts) >= 5, sign
-
-
-def test_bad_wishes_are_refused() -> None:
+def test_a_negative_count_and_an_impossible_share_are_refused() -> None:
     with pytest.raises(InputError, match="cannot make -1"):
         iter_sms(-1, seed=0)
     with pytest.raises(InputError, match="not a share"):

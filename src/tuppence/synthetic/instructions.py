@@ -29,7 +29,7 @@ class Task:
 
 
 def iter_instructions(count: int, seed: int) -> Iterator[Task]:
-    """The first `count` tasks of a seed. Some 2 in 100 are repetitions of others.
+    """The first `count` tasks of a seed. About 1 in 100 repeats another: 5,960 of the 6,000 of seed 0 are distinct.
 
     Raises:
         InputError: a negative count or seed.
