@@ -28,6 +28,11 @@ settings.register_profile("busy", deadline=None)  # a slow machine is not a wron
 settings.load_profile("busy")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """No bytes in a test's name: the two processes must find the same names, and packed bytes hold the time."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real public data beside the checkout; the test is skipped where there is none."""

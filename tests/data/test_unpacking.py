@@ -70,7 +70,7 @@ def test_a_packed_suffix_on_plain_text_is_refused(tmp_path: Path, suffix: str) -
     ("begins", "complaint", "hint"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n", "Git LFS pointer", "git lfs pull"),
-        (gzip.compress(b"text"), "is packed as a .gz file", "a.txt.gz"),
+        (gzip.compress(b"text", mtime=0), "is packed as a .gz file", "a.txt.gz"),
         (zstandard.compress(b"text"), "is packed as a .zst file", "a.txt.zst"),
         (b"PK\x03\x04\0\0", "is a zip or Office file", "save its content"),
         (b"%PDF-1.7", "is a PDF", "save its content"),
