@@ -108,7 +108,7 @@ def test_a_save_that_fails_leaves_the_old_model_and_no_rubbish(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tuppence.model.weights.save_file", full)
+    monkeypatch.setattr("tuppence.model.weights.save_tensors", full)
     with pytest.raises(Exception, match="no space left"):
         save_model(lively(SIZES[1]), tmp_path / "model")
     assert load_model(tmp_path / "model").config == SIZES[0]

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tuppence.core import files
@@ -24,6 +23,7 @@ from tuppence.core.folders import atomic_folder
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
+from tuppence.model.tensor_files import save_tensors
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BASE = "base.json"
@@ -76,11 +76,11 @@ def save_adapter(
     for name, layer in lora_layers(model):
         stem = _PREFIX + their_name(f"{name}.weight").removesuffix(".weight")
         for part in ("lora_A", "lora_B"):
-            tensors[f"{stem}.{part}.weight"] = getattr(layer, part).detach().float().cpu().contiguous()
+            tensors[f"{stem}.{part}.weight"] = getattr(layer, part).detach().float().cpu()
     if score is not None:
-        tensors[f"{_PREFIX}score.weight"] = score.weight.detach().float().cpu().contiguous()
+        tensors[f"{_PREFIX}score.weight"] = score.weight.detach().float().cpu()
     with atomic_folder(folder) as temporary:
-        save_file(tensors, temporary / WEIGHTS, {"format": "pt"})
+        save_tensors(tensors, temporary / WEIGHTS)
         files.write_json(temporary / BASE, {"sha256": base_sha256})
         files.write_json(temporary / CONFIG, _config(lora, base, scores=score is not None))
 

@@ -1,17 +1,20 @@
-"""The tensors in a Hugging Face folder, looked through before they are believed.
+"""Safetensors files: writing them, and reading those of a Hugging Face folder after they were checked.
 
 The config's sizes decide which tensors there must be and of what shape; the headers of the files are compared with
-that, and only then are weights read. No pickle is ever opened. `weights` is the door.
+that, and only then are weights read. No pickle is ever opened. `weights` is the entry point for whole folders.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tuppence.core import files
@@ -30,6 +33,21 @@ WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _FLOATS = ("F16", "BF16", "F32", "F64")
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Writes a safetensors file, with the metadata that transformers and `peft` expect. Call it in `atomic_folder`.
+
+    Raises:
+        OSError: the disk is full, or the file cannot be written; safetensors has only the number in a message.
+    """
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"})
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def tensor_files(place: Path) -> dict[str, Path]:

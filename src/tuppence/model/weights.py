@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 from torch import Tensor
 
 from tuppence.core import files
-from tuppence.core.errors import InputError, OutOfSpaceError
+from tuppence.core.errors import InputError
 from tuppence.core.folders import atomic_folder, standing
 from tuppence.model import adapters
 from tuppence.model.config import ModelConfig
@@ -34,7 +33,15 @@ from tuppence.model.hugging_face import (
     to_hugging_face,
 )
 from tuppence.model.lora import merged_state
-from tuppence.model.tensor_files import WEIGHTS, check_names, read_tensor, read_tensors, shapes, tensor_files
+from tuppence.model.tensor_files import (
+    WEIGHTS,
+    check_names,
+    read_tensor,
+    read_tensors,
+    save_tensors,
+    shapes,
+    tensor_files,
+)
 from tuppence.tokenizer import Tokenizer
 
 __all__ = [
@@ -264,18 +271,8 @@ def _write_folder(
     pads: bool = False,
 ) -> None:
     with atomic_folder(folder) as temporary:
-        _save_tensors(tensors, temporary / WEIGHTS)
+        save_tensors(tensors, temporary / WEIGHTS)
         for name, values in configs.items():
             files.write_json(temporary / name, values)
         if tokenizer is not None:
             tokenizer.save(temporary, pads=pads)
-
-
-def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    try:
-        with files.explain_disk_errors(path):
-            save_file(tensors, path, metadata={"format": "pt"})
-    except SafetensorError as error:
-        if "os error 28" in str(error) or "os error 122" in str(error):  # ENOSPC, EDQUOT: safetensors wraps them
-            raise OutOfSpaceError(f"no space left on the disk while writing {path}", "free some space") from error
-        raise

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tuppence.core.console import warn
-from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError
+from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file, write_json
 from tuppence.core.folders import atomic_folder
 from tuppence.core.temporary import remove_litter
+from tuppence.model.tensor_files import save_tensors
 
 FILES = ("model.safetensors", "optimizer.safetensors", "objective.safetensors", "state.json")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -64,9 +65,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     final = checkpoint_path(folder, checkpoint.state["step"])
     with atomic_folder(final) as temporary:
-        _save_tensors(temporary / "model.safetensors", checkpoint.model)
-        _save_tensors(temporary / "optimizer.safetensors", checkpoint.optimizer)
-        _save_tensors(temporary / "objective.safetensors", checkpoint.objective)
+        save_tensors(checkpoint.model, temporary / "model.safetensors")
+        save_tensors(checkpoint.optimizer, temporary / "optimizer.safetensors")
+        save_tensors(checkpoint.objective, temporary / "objective.safetensors")
         write_json(temporary / "state.json", checkpoint.state)
         manifest = {
             name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_file(temporary / name)}
@@ -161,15 +162,3 @@ def set_aside_after(folder: Path, step: int) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Removes what a kill left half-written, and puts back what it left moved aside. The run's lock must be held."""
     remove_litter(folder, locked=True)
-
-
-def _save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    try:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"})
-    except SafetensorError as error:
-        if "os error 28" in str(error) or "os error 27" in str(error) or "os error 122" in str(error):
-            raise OutOfSpaceError(
-                f"no space left on the disk while writing {path.name}",
-                "free some space and run the same command again: everything written before is intact",
-            ) from error
-        raise
