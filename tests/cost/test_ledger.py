@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuppence.core.errors import OutOfSpaceError
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 from tuppence.cost import ledger as ledgers
 from tuppence.cost.ledger import KILLED_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.evaluation.asked_before import asked_before
@@ -21,7 +21,7 @@ ROWS = [LabelledText(text, "x") for text in ("You have won", "see you at nine", 
 def run(folder: Path, rows: list[LabelledText], base: Path | None = None) -> Path:
     record = {"verb": "finetune"} | ({} if base is None else {"base": {"path": str(base)}})
     folder.mkdir()
-    RunDir(folder).update_record(**record)
+    Run(folder).update(**record)
     write_trained_rows(folder, rows)
     return folder
 

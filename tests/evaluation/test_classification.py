@@ -14,6 +14,7 @@ import yaml
 from tests.evaluation.conftest import World
 
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.splits import Splits
 from tuppence.evaluation.class_baselines import MAJORITY, TFIDF
@@ -48,7 +49,7 @@ def make_run(world: World, tmp_path: Path) -> Callable[..., Path]:
         save_scorer(model, folder / "model", labels=["ham", "spam"], tokenizer=world.tokenizer)
         (folder / "run.yaml").write_text(yaml.safe_dump({"status": "done"}))
         splits = Splits(rows(120, 0), rows(30, 120), rows(60, 150), ("ham", "spam"), 0, 0, 0)
-        write_splits(splits, folder / "splits")
+        write_splits(splits, Run(folder))
         return folder
 
     return make
@@ -226,6 +227,6 @@ def test_a_run_whose_labels_were_spelled_otherwise_is_still_measured(world: Worl
         [LabelledText(row.text, "True" if row.label == "spam" else "False") for row in rows(count, first)]
         for count, first in ((120, 0), (30, 120), (60, 150))
     ]
-    write_splits(Splits(parts[0], parts[1], parts[2], ("False", "True"), 0, 0, 0), tmp_path / "splits")
+    write_splits(Splits(parts[0], parts[1], parts[2], ("False", "True"), 0, 0, 0), Run(tmp_path))
     numbers = evaluate(tmp_path)["classification"]
     assert (numbers["f1_of"], numbers["baselines"][MAJORITY]["accuracy"]) == ("True", pytest.approx(0.75))

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation.evaluate import RESULTS_NAME, TASKS, Settings, check_tasks, evaluate
+from tuppence.evaluation.evaluate import TASKS, Settings, check_tasks, evaluate
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -19,17 +19,17 @@ EXACT = {"device": "cpu", "precision": "float32"}
 def test_a_run_is_evaluated_on_its_own_data_and_keeps_the_numbers(world: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(world.run, run)
-    (run / RESULTS_NAME).write_text('{"other": {"accuracy": 0.5}, "perplexity": {"loss": 1}}')
+    (run / "evaluation.json").write_text('{"other": {"accuracy": 0.5}, "perplexity": {"loss": 1}}')
     results = evaluate(run, **EXACT)
     assert results["perplexity"]["data"] == str(world.data)
-    assert json.loads((run / RESULTS_NAME).read_text()) == {"other": {"accuracy": 0.5}, **results}
+    assert json.loads((run / "evaluation.json").read_text()) == {"other": {"accuracy": 0.5}, **results}
 
 
 def test_a_damaged_file_of_earlier_numbers_is_replaced(world: Any, tmp_path: Path) -> None:
     shutil.copytree(world.run, tmp_path / "run")
-    (tmp_path / "run" / RESULTS_NAME).write_text('{"perplexity": ')
+    (tmp_path / "run" / "evaluation.json").write_text('{"perplexity": ')
     results = evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)
-    assert json.loads((tmp_path / "run" / RESULTS_NAME).read_text()) == results
+    assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == results
     assert results["perplexity"]["tokens"] == 5
 
 
@@ -61,7 +61,7 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
     shutil.copytree(world.run, tmp_path / "run")
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere but on a read-only disk
     assert evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
-    assert not (tmp_path / "run" / RESULTS_NAME).exists()
+    assert not (tmp_path / "run" / "evaluation.json").exists()
     assert "shown and not kept" in " ".join(capsys.readouterr().err.split())
 
 
@@ -117,10 +117,10 @@ def test_numbers_carry_the_fingerprint_of_their_weights_and_those_of_other_weigh
     run = tmp_path / "run"
     shutil.copytree(world.run, run)
     other = {"old": {"accuracy": 0.5}, "stale": {"accuracy": 0.5, "weights": "0" * 64}}
-    (run / RESULTS_NAME).write_text(json.dumps(other))
+    (run / "evaluation.json").write_text(json.dumps(other))
     weights = hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
     assert evaluate(run)["perplexity"]["weights"] == weights
-    kept = json.loads((run / RESULTS_NAME).read_text())
+    kept = json.loads((run / "evaluation.json").read_text())
     assert kept.keys() == {"old", "perplexity"}  # of "old" it is not known
 
 

@@ -16,7 +16,7 @@ from tests.integration.conftest import Run, finetune_settings
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 from tests.ranks import on_ranks
 
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 from tuppence.model.weights import load_model, load_scorer
 from tuppence.tokenizer import Tokenizer
 
@@ -72,7 +72,7 @@ def test_dpo_learns_and_leaves_a_model_an_adapter_and_answers(
 
     held_out = list(read_json_lines(out / "held-out.jsonl"))
     assert len(held_out) == 6
-    assert {"prompt", "chosen", "rejected", "before", "after"} == held_out[0].keys()
+    assert {"kind", "prompt", "chosen", "rejected", "before", "after"} == held_out[0].keys()
     merged, tokens = load_model(out), torch.tensor([[5, 6, 7, 8]])
     plain = transformers.AutoModelForCausalLM.from_pretrained(base / "model")
     theirs = peft.PeftModel.from_pretrained(plain, out / "adapter").eval()

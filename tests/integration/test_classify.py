@@ -17,7 +17,7 @@ from tests.integration.conftest import Run, finetune_settings
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 from tests.ranks import on_ranks
 
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 
 STEPS = 24
 WHOLE = {"finetune__word_dropout": "0", "finetune__crop": "0"}

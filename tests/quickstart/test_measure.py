@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tuppence.cli import main
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.data.prepare import prepare
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -50,7 +50,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with torch.no_grad():
             model.position_embedding.weight.normal_(std=2)  # else it would say one thing for ever
         save_model(model, root / name / "model", tokenizer=tokenizer)
-        RunDir(root / name).update_record(status="done")
+        Run(root / name).update(status="done")
     rows = []
     for number, task in enumerate(iter_instructions(MADE, SEED)):
         prompt = f"{task.instruction}\n\n{task.input}" if task.input else task.instruction

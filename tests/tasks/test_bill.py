@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import KILLED_SECONDS, Ledger, Rate, read_attempts
 from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
 
@@ -18,7 +18,7 @@ RATE = Rate(3600.0, "a dollar a second")
 
 
 def test_folder_made_for_a_bill_is_removed_where_no_run_began(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "deep" / "run")
+    run = Run(tmp_path / "deep" / "run")
     with pytest.raises(InputError, match="bad data"), open_bill(run, RATE, None):
         assert run.ledger_file.exists()
         raise InputError("bad data", "")
@@ -26,9 +26,9 @@ def test_folder_made_for_a_bill_is_removed_where_no_run_began(tmp_path: Path) ->
 
 
 def test_failed_attempt_of_a_run_is_on_its_bill(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
+    run = Run(tmp_path / "run")
     with open_bill(run, RATE, 5.0):
-        run.update_record(status="running")
+        run.update(status="running")
     with pytest.raises(InputError), open_bill(run, RATE, 5.0):
         raise InputError("bad data", "")
     assert [attempt.reason for attempt in read_attempts(run.ledger_file)] == [
@@ -38,21 +38,21 @@ def test_failed_attempt_of_a_run_is_on_its_bill(tmp_path: Path) -> None:
 
 
 def test_error_inside_a_bill_leaves_no_lock_behind(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
+    run = Run(tmp_path / "run")
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), open_bill(run, RATE, None):
-            run.update_record(status="running")
+            run.update(status="running")
             raise ZeroDivisionError
 
 
 def test_second_process_is_refused_before_it_costs_anything(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
+    run = Run(tmp_path / "run")
     with open_bill(run, RATE, 5.0), pytest.raises(InputError, match="another process"), open_bill(run, RATE, 5.0):
         pass
     assert len(read_attempts(run.ledger_file)) <= 1
 
 
-def spend(run: RunDir, seconds: float, *, startup: float = 0.0, finish: float = 0.0, cap: float = 10.0) -> None:
+def spend(run: Run, seconds: float, *, startup: float = 0.0, finish: float = 0.0, cap: float = 10.0) -> None:
     now = [0.0]
     ledger = Ledger(run.ledger_file, RATE, cap, clock=lambda: now[0])
     ledger.startup_seconds, ledger.finish_seconds = startup, finish
@@ -61,7 +61,7 @@ def spend(run: RunDir, seconds: float, *, startup: float = 0.0, finish: float = 
 
 
 def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     assert money_is_gone(run, RATE, 10.0) is None
     spend(run, 6.0, startup=2.0, finish=0.4)
     assert money_is_gone(run, RATE, 10.0) is None
@@ -74,22 +74,22 @@ def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path:
 
 
 def test_record_of_a_killed_attempt_is_settled(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     assert settle_record(run) == {}
-    run.update_record(status="running", ended_because=None)
+    run.update(status="running", ended_because=None)
     Ledger(run.ledger_file, RATE)
     assert settle_record(run)["ended_because"] == "was killed"
-    assert summary_of(run.read_record()) == {"status": "stopped", "ended_because": "was killed", "result": None}
+    assert summary_of(run.read()) == {"status": "stopped", "ended_because": "was killed", "result": None}
 
 
 def test_guard_ends_the_process_at_the_cap_whatever_it_is_busy_with(tmp_path: Path) -> None:
     program = f"""
 import time
 from pathlib import Path
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.bill import open_bill
-with open_bill(RunDir(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, whole_process=True) as ledger:
+with open_bill(Run(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, whole_process=True) as ledger:
     ledger.doing = "saving"
     time.sleep(600)
 """
@@ -104,7 +104,7 @@ with open_bill(RunDir(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.
 
 
 def test_kill_is_charged_up_to_the_cap(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     Ledger(run.ledger_file, RATE, cap=1e6)
     assert sum(attempt.seconds for attempt in read_attempts(run.ledger_file)) == pytest.approx(KILLED_SECONDS, abs=0.5)
     assert money_is_gone(run, RATE, KILLED_SECONDS) is not None

@@ -8,8 +8,7 @@ import pytest
 
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
-from tuppence.data.records.preferences import read_preferences
-from tuppence.tasks.pairs import Pairs, read_pairs, write_held_out
+from tuppence.tasks.pairs import Pairs, read_pairs
 from tuppence.tasks.reward import Comparisons, RewardConfig
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
@@ -76,15 +75,6 @@ def test_nothing_that_differs_is_an_error(tokenizer: Tokenizer, tmp_path: Path) 
     ]
     with pytest.raises(InputError, match="no pair is left"):
         read(tokenizer, tmp_path, alike)
-
-
-def test_held_out_pairs_can_be_read_again(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    pairs = read(tokenizer, tmp_path, ROWS)
-    write_held_out(tmp_path, pairs.held_out, [{"before": "x", "after": "y"}])
-    assert read_preferences(str(tmp_path / "held-out.jsonl")).rows == pairs.held_out
-    first, second = map(json.loads, (tmp_path / "held-out.jsonl").read_text().splitlines())
-    assert (first["before"], first["after"]) == ("x", "y")
-    assert "before" not in second
 
 
 def test_the_default_recipes_leave_room_for_single_keys() -> None:

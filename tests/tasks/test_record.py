@@ -12,7 +12,7 @@ from tests.training.toy import Bigram, Toy
 from torch import nn
 
 from tuppence.core.errors import InputError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
@@ -60,11 +60,11 @@ def job(out: Path, **train: Any) -> Job:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDir:
+def run(tmp_path: Path) -> Run:
     """A run that `job` began."""
-    run, begun = RunDir(tmp_path), job(tmp_path)
+    run, begun = Run(tmp_path), job(tmp_path)
     run.create()
-    run.update_record(
+    run.update(
         verb=begun.verb,
         config={"finetune": {"epochs": 1.0}, "train": begun.train.model_dump(mode="json")},
         **{name: dict(value) for name, value in begun.inputs.items()},
@@ -73,10 +73,10 @@ def run(tmp_path: Path) -> RunDir:
 
 
 def test_an_empty_place_has_no_record(tmp_path: Path) -> None:
-    assert check_against_record(RunDir(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
+    assert check_against_record(Run(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
 
 
-def test_the_same_job_is_continued_also_to_another_limit(run: RunDir) -> None:
+def test_the_same_job_is_continued_also_to_another_limit(run: Run) -> None:
     for again in (job(run.path), job(run.path, max_steps=9, eval_every=3, patience=1)):
         assert check_against_record(run, again, RunOptions())["verb"] == "toy"
 
@@ -90,18 +90,18 @@ def test_the_same_job_is_continued_also_to_another_limit(run: RunDir) -> None:
         ({"train": TrainConfig(learning_rate=0.5)}, "train.learning_rate=0.001, and now it is 0.5"),
     ],
 )
-def test_another_run_at_the_same_place_is_refused(run: RunDir, change: Mapping[str, Any], message: str) -> None:
+def test_another_run_at_the_same_place_is_refused(run: Run, change: Mapping[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         check_against_record(run, dataclasses.replace(job(run.path), **change), RunOptions())
     assert "choose another --out" in caught.value.hint
 
 
-def test_nothing_is_continued_where_resume_is_never(run: RunDir) -> None:
+def test_nothing_is_continued_where_resume_is_never(run: Run) -> None:
     with pytest.raises(InputError, match="holds a run already"):
         check_against_record(run, job(run.path), RunOptions(resume="never"))
 
 
-def test_epochs_may_be_extended_as_steps_may(run: RunDir) -> None:
+def test_epochs_may_be_extended_as_steps_may(run: Run) -> None:
     longer = dataclasses.replace(job(run.path), settings={"finetune": {"epochs": 2.0}})
     assert check_against_record(run, longer, RunOptions())["verb"] == "toy"
 
@@ -153,7 +153,7 @@ def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
     assert model_sizes(model) == {"parameters": 16, "trained_parameters": 4}
 
 
-def test_a_checkpoint_of_a_run_on_other_data_is_told(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_checkpoint_of_a_run_on_other_data_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = run.checkpoints / "step-00000004"
     assert check_origin(checkpoint, job(run.path)) == run
     assert capsys.readouterr().err == ""
@@ -162,22 +162,22 @@ def test_a_checkpoint_of_a_run_on_other_data_is_told(run: RunDir, capsys: pytest
     assert "is of a run on other data: it goes on here on mine.tsv" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: RunDir) -> None:
-    run.update_record(base={"path": "runs/first", "fingerprint": "first"})
+def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: Run) -> None:
+    run.update(base={"path": "runs/first", "fingerprint": "first"})
     other = dataclasses.replace(job(run.path), inputs={"base": {"path": "runs/second", "fingerprint": "second"}})
     with pytest.raises(InputError, match="is of a run with another base, runs/first"):
         check_origin(run.checkpoints / "step-00000004", other)
 
 
-def record_of(run: RunDir, of: Job, leave_out: str = "") -> None:
+def record_of(run: Run, of: Job, leave_out: str = "") -> None:
     """A run that was started with this job, by a version that did not know the key to leave out."""
     train = {key: value for key, value in of.train.model_dump(mode="json").items() if key != leave_out}
     run.create()
-    run.update_record(verb="toy", data={"fingerprint": "rows"}, config={"train": train, "finetune": {"epochs": 1.0}})
+    run.update(verb="toy", data={"fingerprint": "rows"}, config={"train": train, "finetune": {"epochs": 1.0}})
 
 
 def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     record_of(run, job(tmp_path, batch_size=8, accumulation_steps=2))
     smaller = job(tmp_path, batch_size=4, accumulation_steps=4, activation_checkpointing=True)
     check_against_record(run, smaller, RunOptions())
@@ -186,7 +186,7 @@ def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: P
 
 
 def test_a_key_that_an_older_version_did_not_know_had_its_default(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     record_of(run, job(tmp_path), leave_out="beta2")
     check_against_record(run, job(tmp_path), RunOptions())
     with pytest.raises(InputError, match=r"beta2=0\.95"):

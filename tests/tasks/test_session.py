@@ -16,7 +16,7 @@ import torch
 from tests.training.toy import Bigram, Toy
 
 from tuppence.core.errors import InputError, Interrupted, OutOfMemoryError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.tasks import session
 from tuppence.tasks.job import Job, RunOptions
@@ -136,7 +136,7 @@ def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Pat
     with pytest.raises(OutOfMemoryError, match=r"2\.00 GiB") as caught:
         train(hungry, RunOptions())
     assert "train.batch_size=4 --set train.accumulation_steps=2" in caught.value.hint
-    record = RunDir(tmp_path).read_record()
+    record = Run(tmp_path).read()
     assert (record["status"], record["ended_because"]) == ("failed", caught.value.message)
     lower = {**settings, "batch_size": 4, "accumulation_steps": 2}
     summary = train(dataclasses.replace(toy_job(tmp_path, dict, **lower), measure=None), RunOptions())
@@ -146,9 +146,7 @@ def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Pat
 def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -> None:
     job = dataclasses.replace(toy_job(tmp_path / "run", dict), measure=None)
     train(job, RunOptions())
-    RunDir(tmp_path / "run").update_record(
-        machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped"
-    )
+    Run(tmp_path / "run").update(machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped")
     with pytest.raises(InputError, match="begun in fp16") as caught:
         train(job, RunOptions())
     checkpoint = caught.value.hint.split("--resume ")[1].split(",")[0]

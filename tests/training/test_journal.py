@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.core.rundir import RunDir, read_json_lines
+from tuppence.core.json_lines import read_json_lines
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
 from tuppence.training.journal import Journal
@@ -16,7 +17,7 @@ from tuppence.training.tracking import open_trackers
 
 
 def journal(folder: Path, limits: Limits) -> Journal:
-    run, meter = RunDir(folder), Meter(1.0, None, 1)
+    run, meter = Run(folder), Meter(1.0, None, 1)
     meter.record(2.0, 200)
     return Journal(
         run=run,

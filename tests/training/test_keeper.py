@@ -73,6 +73,6 @@ def test_trained_model_is_not_replaced_because_its_checkpoints_are_gone(tmp_path
     loop = toy_loop(tmp_path)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    loop.keeper._run.update_record(result={"steps": 12})
+    loop.keeper._run.update(result={"steps": 12})
     with pytest.raises(InputError, match="has a trained model and no sound checkpoint"):
         loop.run()

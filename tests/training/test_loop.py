@@ -14,7 +14,7 @@ import torch
 
 from tests.training.toy import Toy, toy_loop, weights
 from tuppence.core.errors import InputError, Interrupted, NonFiniteError
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
 from tuppence.training.parallel import Machine

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.training.toy import Bigram, Toy, toy_loop, weights
 from tuppence.core.errors import NonFiniteError
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
 from tuppence.training.config import TrainConfig
@@ -78,7 +78,7 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
     machine = settings.pop("machine", Machine("cpu", "float32", compile=False))
     resume, model = settings.pop("resume", None), settings.pop("model", None)
     config = TrainConfig(**{"learning_rate": 0.05, "warmup_steps": 2, "log_every": 1, "eval_every": 0, **settings})
-    run = RunDir(folder)
+    run = Run(folder)
     run.create()
     torch.manual_seed(0)
     model = model or Bigram()
@@ -97,7 +97,7 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
         write_result=lambda: written.write_text("result"),  # type: ignore[arg-type,return-value]
         resume=resume,
     )
-    run.update_record(status="running")
+    run.update(status="running")
     return loop
 
 

@@ -65,12 +65,12 @@ def metered(verb: Callable[..., None]) -> Callable[..., None]:
         several = os.environ.get("WORLD_SIZE", "") not in ("", "1")
         if budget is None or (several and os.environ.get("RANK", "0") != "0"):
             return verb(**arguments)
-        from tuppence.core.rundir import RunDir
+        from tuppence.core.run import Run
         from tuppence.cost.limits import Limits
         from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
 
         global _ledger
-        run, price = RunDir(arguments["out"]), _price(rate)
+        run, price = Run(arguments["out"]), _price(rate)
         _require_finite(arguments["max_minutes"], budget, rate)
         Limits(max_dollars=budget, dollars_per_hour=rate)
         gone = money_is_gone(run, price, budget)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.errors import TuppenceError
-from tuppence.core.rundir import append_json, read_json_lines
+from tuppence.core.json_lines import append_json, read_json_lines
 
 TICK_SECONDS = 3.0
 """Between two lines."""

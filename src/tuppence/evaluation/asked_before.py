@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tuppence.core import console
+from tuppence.core.run import Run
 from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.trained_rows import digest_of, read_trained_rows
-from tuppence.evaluation.subject import lineage
 from tuppence.evaluation.task import Numbers
 
 
@@ -45,7 +45,7 @@ def _trained_on(folder: Path) -> tuple[set[str], str | None]:
     """The digests of a run and of those that it comes from; and the base that is not to be found, if there is one."""
     known: set[str] = set()
     lost: str | None = None
-    for run, record in lineage(folder):
+    for run, record in Run.of(folder).lineage():
         known |= read_trained_rows(run.path)
         named = run.named(record, "base")
         lost = named if named is not None and run.find(named) is None else None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tuppence.core import console, files
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.data.records.labelled import LabelledSet, LabelledText, find_label, read_labelled
 from tuppence.data.records.splits import PARTS, Splits
 from tuppence.data.records.tables import read_table
@@ -30,11 +31,8 @@ from tuppence.evaluation.class_metrics import OF_CLASSES, Measures, Predictions,
 from tuppence.evaluation.class_metrics import reliability as reliability_bins
 from tuppence.evaluation.classifier import Classifier
 from tuppence.evaluation.rows import sha256_of
-from tuppence.evaluation.subject import Subject, lineage
+from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores
-
-SPLITS_FOLDER = "splits"
-"""The folder in a run that keeps the rows as they were split."""
 
 SHOWN_MISTAKES = 12
 ROC_POINTS = 200
@@ -54,11 +52,11 @@ class LabelledFile:
         self.path, self.sha256, self.rows, self.columns = str(path), sha256_of(str(path)), rows, columns
 
 
-def write_splits(splits: Splits, folder: Path) -> None:
-    """Writes training.jsonl, validation.jsonl and test.jsonl into a run's folder of splits."""
+def write_splits(splits: Splits, run: Run) -> None:
+    """Writes training.jsonl, validation.jsonl and test.jsonl into RUN/splits."""
     for name, rows in zip(PARTS, (splits.train, splits.validation, splits.test), strict=True):
         lines = [json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False) + "\n" for row in rows]
-        files.write_text(folder / f"{name}.jsonl", "".join(lines))
+        files.write_text(run.split_file(name), "".join(lines))
 
 
 def first_test_text(run: Path) -> str:
@@ -129,14 +127,12 @@ def positive_class(rows: Sequence[str], labels: Sequence[str]) -> int | None:
 
 
 def _split(folder: Path, name: str, labels: Sequence[str] | None = None) -> list[LabelledText] | None:
-    """The rows of a split of a run, in the spelling of `labels` where they are given; None where there are none. The
-    model folder of a run is as good as the run."""
-    for place in (folder, folder.parent):
-        path = place / SPLITS_FOLDER / f"{name}.jsonl"
-        if path.is_file():
-            rows = read_labelled(str(path), text_column="text", label_column="label").rows
-            return rows if labels is None else _in_spelling_of(labels, rows, str(path))
-    return None
+    """The rows of a split of a run, in the spelling of `labels` where they are given; None where there are none."""
+    path = Run.of(folder).split_file(name)
+    if not path.is_file():
+        return None
+    rows = read_labelled(str(path), text_column="text", label_column="label").rows
+    return rows if labels is None else _in_spelling_of(labels, rows, str(path))
 
 
 def _test_rows(subject: Classifier, settings: Settings) -> LabelledFile:
@@ -150,8 +146,7 @@ def _test_rows(subject: Classifier, settings: Settings) -> LabelledFile:
     split = _split(subject.folder, PARTS[2], subject.labels)
     if split is None:
         raise InputError(f"{subject.folder} has no test split", "add --data FILE: labelled texts")
-    place = subject.folder if (subject.folder / SPLITS_FOLDER).is_dir() else subject.folder.parent
-    return LabelledFile(place / SPLITS_FOLDER / f"{PARTS[2]}.jsonl", split[: settings.limit])
+    return LabelledFile(Run.of(subject.folder).split_file(PARTS[2]), split[: settings.limit])
 
 
 def _warn_of_absent(gold: NDArray[np.int64], labels: Sequence[str]) -> None:
@@ -176,7 +171,7 @@ def _read(subject: Classifier, settings: Settings, path: str) -> LabelledSet:
 
 def _trained_columns(folder: Path) -> tuple[str, str]:
     """The columns of text and label that a run was trained on; the names of its splits where run.yaml has none."""
-    for _, record in islice(lineage(folder), 1):
+    for _, record in islice(Run.of(folder).lineage(), 1):
         columns = record.get("columns")
         if isinstance(columns, dict):
             text, label = columns.get("text"), columns.get("label")

@@ -18,7 +18,7 @@ from typing import Any
 from tuppence.core import console, files
 from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.data.records.tables import BAD_ROW_HINT
 from tuppence.evaluation.answers import exact_match
 from tuppence.evaluation.classification import classification
@@ -45,8 +45,6 @@ from tuppence.model.weights import fingerprint
 __all__ = [
     "DEFAULT_TASKS",
     "LOADERS",
-    "RESULTS_NAME",
-    "ROWS_FOLDER",
     "TASKS",
     "WEIGHTS",
     "Settings",
@@ -55,14 +53,8 @@ __all__ = [
     "evaluate_several",
 ]
 
-RESULTS_NAME = "evaluation.json"
-"""The file in a run folder that keeps the numbers; the report shows them."""
-
 WEIGHTS = "weights"
 """The key of a task's numbers that holds the fingerprint of the weights it scored (`model.weights.fingerprint`)."""
-
-ROWS_FOLDER = "evaluation"
-"""The folder in a run that keeps the results row by row."""
 
 
 def evaluate(
@@ -188,7 +180,7 @@ def _outcomes(
     weights = fingerprint(folder)
     subject = LOADERS[kind](folder, device, precision)
     in_float32 = dataclasses.replace(subject, precision=Precision("float32", "as lm-eval's hf backend"))
-    if out is None and RunDir(folder).exists():
+    if out is None and Run(folder).exists():
         if os.access(folder, os.W_OK):
             out = folder
         else:
@@ -197,14 +189,14 @@ def _outcomes(
     for task, one in chosen.items():
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else subject
         try:
-            outcome = one.run(asked, settings, out / ROWS_FOLDER if out else None)
+            outcome = one.run(asked, settings, Run(out).row_logs if out else None)
         except InputError as error:
             if error.hint == BAD_ROW_HINT and not one.skips_rows:
                 raise bad_row(error.message) from error
             raise
         outcomes[task] = dataclasses.replace(outcome, numbers={**outcome.numbers, WEIGHTS: weights})
         if out is not None:  # task by task: what is done stays done
-            _keep(out / RESULTS_NAME, {task: outcomes[task].numbers})
+            _keep(Run(out).evaluation_file, {task: outcomes[task].numbers})
         if on_result is not None:
             on_result(task, outcomes[task].numbers)
     return outcomes

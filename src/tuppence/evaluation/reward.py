@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
+from tuppence.core.run import Run
 from tuppence.data.buckets import pad
 from tuppence.data.records.encoding import encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
@@ -25,9 +26,6 @@ from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
 from tuppence.evaluation.classifier import Classifier, batches_of_tokens, tokens_at_once
 from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings
-
-HELD_OUT = "held-out.jsonl"
-"""In the folder of an aligned run: the pairs that were not trained on."""
 
 LABEL = "reward"
 """The name of the one score in a reward model's config.json."""
@@ -120,11 +118,11 @@ def _weights(pairs: int) -> list[NDArray[np.float64]]:
 
 
 def _file(subject: Classifier, settings: Settings) -> Path:
-    """What was named, or the run's own held-out pairs. A run's model folder is as good as the run."""
+    """What was named, or the run's own held-out pairs."""
     named = settings.data_of("reward")
     if named is not None:
         return Path(named)
-    for place in (subject.folder, subject.folder.parent):
-        if (place / HELD_OUT).is_file():
-            return place / HELD_OUT
+    held_out = Run.of(subject.folder).held_out_file
+    if held_out.is_file():
+        return held_out
     raise InputError(f"{subject.folder} holds no held-out pairs", "name a file of preferences with --data FILE")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ import torch
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError
 from tuppence.core.files import read_json
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import load_model, model_folder
 from tuppence.tokenizer import Tokenizer
@@ -99,34 +98,9 @@ def load_subject(folder: str | Path, device: str = "auto", precision: str = "aut
     return Subject(Path(folder), model, tokenizer, device, choose_precision(device, precision))
 
 
-def lineage(folder: Path) -> Iterator[tuple[RunDir, dict[str, Any]]]:
-    """A run with its record, then the run that it started from, and so on to the first.
-
-    It ends where a base is no run, where none is at the place that the record names, or where a record is damaged.
-
-    Args:
-        folder: a run, or the `model` folder of one.
-    """
-    place: Path | None = folder
-    seen: set[Path] = set()
-    while place is not None:
-        places = (place, place.resolve().parent) if place.name == "model" else (place,)
-        run = next((RunDir(one) for one in places if RunDir(one).exists()), None)
-        if run is None or run.path.resolve() in seen:
-            return
-        seen.add(run.path.resolve())
-        try:
-            record = run.read_record()
-        except InputError:  # damaged: it says nothing any more
-            return
-        yield run, record
-        named = run.named(record, "base")
-        place = None if named is None else run.find(named)
-
-
 def data_of_run(folder: Path) -> str | None:
     """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
-    for run, record in lineage(folder):
+    for run, record in Run.of(folder).lineage():
         path = run.named(record, "data")
         if path is not None and "base" not in record:
             return str(run.find(path) or path)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Attempt, read_attempts
 from tuppence.figures.record import RunRecord, finite, last
 from tuppence.figures.style import (
@@ -77,7 +78,7 @@ def read_receipt(run: RunRecord) -> Receipt:
     """The receipt of a run as it stands; one without attempts where there is no ledger."""
     attempts: list[Attempt] = []
     with contextlib.suppress(ValueError, TypeError, OSError):  # a ledger that somebody edited
-        attempts = read_attempts(run.folder / "ledger.jsonl")
+        attempts = read_attempts(Run(run.folder).ledger_file)
     source = next((row["rate_source"] for row in reversed(run.ledger) if row.get("rate_source")), "")
     return Receipt(attempts, last(run.ledger, "rate_usd_per_hour"), str(source), last(run.ledger, "cap_usd"))
 

@@ -6,17 +6,16 @@ is damaged is counted in `problems`, and only a folder that is no run at all is 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tuppence.core import files
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.json_lines import read_json_lines_tolerantly
+from tuppence.core.run import Run
 
 Row = Mapping[str, Any]
 
@@ -70,16 +69,17 @@ def read_run(folder: str | Path) -> RunRecord:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}", "name a run: the --out of a training verb")
-    if not any((folder / name).is_file() for name in ("run.yaml", "metrics.jsonl")):
+    run = Run(folder)
+    if not (run.exists() or run.metrics_file.is_file()):
         raise InputError(f"{folder} is not a run: it has no run.yaml", "name the --out of a training verb")
     problems: list[str] = []
     return RunRecord(
         folder=folder,
-        meta=_mapping(folder / "run.yaml", problems),
-        metrics=by_step(_rows(folder / "metrics.jsonl", problems)),
-        samples=_rows(folder / "samples.jsonl", problems),
-        ledger=_rows(folder / "ledger.jsonl", problems),
-        evaluation=_of_this_model(folder, problems),
+        meta=run.read_tolerantly(problems),
+        metrics=by_step(read_json_lines_tolerantly(run.metrics_file, problems)),
+        samples=read_json_lines_tolerantly(run.samples_file, problems),
+        ledger=read_json_lines_tolerantly(run.ledger_file, problems),
+        evaluation=_of_this_model(run, problems),
         problems=problems,
     )
 
@@ -122,15 +122,12 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _mapping(path: Path, problems: list[str]) -> Row:
+def _results(path: Path, problems: list[str]) -> Row:
     if not path.is_file():
         return {}
     try:
-        if path.suffix == ".json":
-            content = files.read_json(path)
-        else:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (CorruptFileError, OSError, ValueError, yaml.YAMLError, RecursionError):
+        content = files.read_json(path)
+    except (CorruptFileError, OSError, ValueError, RecursionError):
         problems.append(f"{path.name} could not be read")
         return {}
     if not isinstance(content, Mapping):
@@ -139,10 +136,10 @@ def _mapping(path: Path, problems: list[str]) -> Row:
     return content
 
 
-def _of_this_model(folder: Path, problems: list[str]) -> Row:
+def _of_this_model(run: Run, problems: list[str]) -> Row:
     """The results in evaluation.json that are of the weights in RUN/model; those of others are left out and named."""
-    path, model = folder / "evaluation.json", folder / "model" / "model.safetensors"
-    results = _mapping(path, problems)
+    path, model = run.evaluation_file, run.model / "model.safetensors"
+    folder, results = run.path, _results(path, problems)
     named = {task: one["weights"] for task, one in results.items() if isinstance(one, Mapping) and "weights" in one}
     if len(named) < len(results) and model.is_file() and model.stat().st_mtime > path.stat().st_mtime:
         problems.append(f"{path.name} does not say which weights it scored, and {folder.name}/model is newer")
@@ -164,27 +161,3 @@ def _fingerprint(folder: Path) -> str | None:
         return fingerprint(folder)
     except (InputError, OSError):
         return None
-
-
-def _rows(path: Path, problems: list[str]) -> list[Row]:
-    """The JSON objects of a file, one a line. The last line may be torn: the run is writing it, or was killed."""
-    if not path.is_file():
-        return []
-    rows: list[Row] = []
-    bad, last_is_bad = 0, False
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            last_is_bad = not isinstance(row, dict)
-            if isinstance(row, dict):
-                rows.append(row)
-            else:
-                bad += 1
-    if bad > last_is_bad:
-        problems.append(f"{path.name}: {bad - last_is_bad:,} damaged lines were left out")
-    return rows

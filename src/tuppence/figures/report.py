@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.console import warn
+from tuppence.core.run import Run
 from tuppence.figures import classification_page, curves, page, receipt
 from tuppence.figures.record import RunRecord, finite, last, read_run, series
 from tuppence.figures.style import SMALL, dollars_label
@@ -25,7 +26,6 @@ from tuppence.figures.svg import to_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPORT_NAME = "report.html"
 SHOWN_SAMPLES = 24
 """Samples beyond this many are thinned out evenly: the first and the last always stay."""
 
@@ -42,7 +42,7 @@ def write_report(run: str | Path) -> Path:
     record = read_run(run)
     for problem in record.problems:
         warn(problem)
-    target = record.folder / REPORT_NAME
+    target = Run(record.folder).report_file
     files.write_text(target, render(record))
     return target
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.figures import milestones, page
 from tuppence.figures import story_sections as sections
 from tuppence.figures.record import finite, read_run
-from tuppence.figures.report import REPORT_NAME, duration
+from tuppence.figures.report import duration
 from tuppence.figures.story_pieces import NAMES, picture
 from tuppence.figures.story_record import Story, number_at, read_left_out, read_story
 from tuppence.figures.style import dollars_label
@@ -34,9 +35,10 @@ def write_story(root: str | Path) -> Path:
     stages = read_story(root)
     if not stages:
         raise InputError(f"{root} holds no quickstart that has done anything", "name the --out of a quickstart")
-    runs = {name: read_run(root / name) for name in stages if (root / name / "run.yaml").is_file()}
-    files.write_text(root / REPORT_NAME, render(Story(root, stages, runs)))
-    return root / REPORT_NAME
+    runs = {name: read_run(root / name) for name in stages if Run(root / name).exists()}
+    page_file = Run(root).report_file
+    files.write_text(page_file, render(Story(root, stages, runs)))
+    return page_file
 
 
 def render(story: Story) -> str:

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tuppence.core.run import Run
 from tuppence.figures import page
 from tuppence.figures.record import finite
-from tuppence.figures.report import REPORT_NAME, duration
+from tuppence.figures.report import duration
 from tuppence.figures.story_record import Story
 from tuppence.figures.svg import to_svg
 
@@ -28,9 +29,10 @@ def done(story: Story, *stages: str) -> str:
 
 
 def link(story: Story, run: str) -> str:
-    if not (story.root / run / REPORT_NAME).is_file():
+    report = Run(story.root / run).report_file
+    if not report.is_file():
         return ""
-    return f"<p>{page.link(f'{run}/{REPORT_NAME}', 'Everything about this run')}</p>"
+    return f"<p>{page.link(f'{run}/{report.name}', 'Everything about this run')}</p>"
 
 
 def answers(rows: Any, reference: str = "right") -> str:

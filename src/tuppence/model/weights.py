@@ -17,6 +17,7 @@ from torch import Tensor
 from tuppence.core import files
 from tuppence.core.errors import InputError
 from tuppence.core.folders import atomic_folder, standing
+from tuppence.core.run import Run
 from tuppence.model import adapters
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -73,7 +74,7 @@ def model_folder(folder: Path | str) -> Path:
         InputError: there is neither.
     """
     folder = standing(Path(folder))
-    for place in (folder, standing(folder / "model")):
+    for place in (folder, standing(Run(folder).model)):
         if (place / "config.json").is_file():
             return place
     if adapters.is_adapter(folder):

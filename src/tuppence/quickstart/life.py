@@ -16,6 +16,7 @@ from typing import Any
 from tuppence.core import files
 from tuppence.core.console import note
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.cost.ledger import read_attempts
 from tuppence.figures.report import duration
 from tuppence.figures.story_record import RECORD_NAME, read_shares, read_story
@@ -163,7 +164,7 @@ class _Life:
         numbers = stage.do()
         seconds = own_seconds = time.monotonic() - started
         if stage.run is not None:  # attempts that were killed count, too
-            seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(stage.run / "ledger.jsonl")))
+            seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(Run(stage.run).ledger_file)))
         note(f"      {duration(seconds)}")
         dollars = seconds / 3600 * plan.rate.dollars_per_hour
         self.record[stage.name] = {

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.console import note
-from tuppence.core.rundir import RunDir, read_json_lines
+from tuppence.core.json_lines import read_json_lines
+from tuppence.core.run import Run
 from tuppence.data.records.preferences import read_preferences
 from tuppence.evaluation.answers import is_exact, read_asked
-from tuppence.evaluation.evaluate import ROWS_FOLDER, Settings, evaluate_several
+from tuppence.evaluation.evaluate import Settings, evaluate_several
 from tuppence.model.weights import load_model
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
-from tuppence.tasks.instruct import HELD_OUT
 from tuppence.tokenizer import Tokenizer
 
 SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that both grow alike
@@ -63,7 +63,7 @@ def _what(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Sett
     """Tasks and settings: exact match only where instructions were held out."""
     data = {"perplexity": str(root / "data")}
     if root / "instruct" in runs:
-        data["exact_match"] = str(root / "instruct" / HELD_OUT)
+        data["exact_match"] = str(Run(root / "instruct").held_out_file)
     settings = Settings(task_data=data, max_tokens=SCORED_TOKENS * asked, limit=asked, answer_tokens=ANSWER_TOKENS)
     return list(data), settings
 
@@ -71,10 +71,10 @@ def _what(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Sett
 def _answered(root: Path, names: Sequence[str], made: int, seed: int, limit: int) -> list[dict[str, Any]]:
     """The held-out tasks with their kind, and each model's answer."""
     kinds = {_joined(task.instruction, task.input): task.kind for task in iter_instructions(made, seed)}
-    asked = read_asked(str(root / "instruct" / HELD_OUT), limit).rows
+    asked = read_asked(str(Run(root / "instruct").held_out_file), limit).rows
     answers: dict[str, dict[int, str]] = {}
     for name in names:
-        log = read_json_lines(root / name / ROWS_FOLDER / "exact_match.jsonl")
+        log = read_json_lines(Run(root / name).row_log("exact_match"))
         answers[name] = {row["row"]: row["answer"] for row in log if "row" in row}
     return [
         {
@@ -123,8 +123,8 @@ def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _answers_to_preferences(root: Path, runs: Sequence[Path]) -> list[dict[str, Any]]:
     """The first held-out prompts of the preferences, answered greedily by each model."""
-    held_out = read_preferences(str(root / "dpo" / HELD_OUT)).rows
-    tokenizer = Tokenizer.load(RunDir(runs[-1]).model)
+    held_out = read_preferences(str(Run(root / "dpo").held_out_file)).rows
+    tokenizer = Tokenizer.load(Run(runs[-1]).model)
     models = {run.name: load_model(run).eval() for run in runs}
     context = min(model.config.context_length for model in models.values())
     prompts = shown_prompts(held_out, tokenizer, context_length=context)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
 from tuppence.quickstart.pace import WORK, Work
@@ -25,15 +26,15 @@ LANGUAGE_MODELS = ("pretrain", "instruct", "dpo")
 """Stages that make one, in the order in which one comes from the other."""
 
 RESULTS = {
-    "stories": "stories.txt",
-    "tokenizer": "tokenizer/tokenizer.json",
-    "data": "data/index.json",
-    "pretrain": "pretrain/model",
-    "spam": "spam/model",
-    "instruct": "instruct/model",
-    "dpo": "dpo/model",
-    "evaluate": "pretrain/evaluation.json",
-    "report": "report.html",
+    "stories": Path("stories.txt"),
+    "tokenizer": Path("tokenizer/tokenizer.json"),
+    "data": Path("data/index.json"),
+    "pretrain": Run(Path("pretrain")).model,
+    "spam": Run(Path("spam")).model,
+    "instruct": Run(Path("instruct")).model,
+    "dpo": Run(Path("dpo")).model,
+    "evaluate": Run(Path("pretrain")).evaluation_file,
+    "report": Run(Path()).report_file,
 }
 """What stands below the root once a stage is done."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tuppence.core.console import counted, note
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.data.prepare import prepare
 from tuppence.data.shards import TokenShards, read_index
 from tuppence.data.sources import iter_texts
@@ -204,7 +204,7 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
         return run_pretraining(data, run, PRETRAIN.model_copy(update={"train": config}), options)
 
     summary = _train_enough(plan, "pretrain", share, PRETRAIN.train, train)
-    model, tokenizer = load_model(run), Tokenizer.load(RunDir(run).model)
+    model, tokenizer = load_model(run), Tokenizer.load(Run(run).model)
     (completion,) = generate_text(model, tokenizer, [PROMPT], **STORY)
     note(_indented(PROMPT + completion.text), lines=True)
     copies = _describe_copies(data, tokenizer.encode(PROMPT + completion.text))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.console import one_line
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
 from tuppence.cost.limits import Limits, describe_dollars
 
@@ -25,7 +25,7 @@ FREE_SECONDS = 5.0
 
 @contextlib.contextmanager
 def open_bill(
-    run: RunDir, rate: Rate, cap: float | None, *, began: float | None = None, whole_process: bool = False
+    run: Run, rate: Rate, cap: float | None, *, began: float | None = None, whole_process: bool = False
 ) -> Iterator[Ledger]:
     """The ledger of a new attempt at `run`, ticking and guarded until the block ends.
 
@@ -66,7 +66,7 @@ def open_bill(
             _remove_folders(run, made)
 
 
-def money_is_gone(run: RunDir, rate: Rate, cap: float | None) -> str | None:
+def money_is_gone(run: Run, rate: Rate, cap: float | None) -> str | None:
     """Why no attempt can be started under this cap, or None.
 
     An attempt must at least start up, save and write its result. What that takes is known from the attempts before.
@@ -86,15 +86,15 @@ def money_is_gone(run: RunDir, rate: Rate, cap: float | None) -> str | None:
     )
 
 
-def settle_record(run: RunDir) -> dict[str, Any]:
+def settle_record(run: Run) -> dict[str, Any]:
     """run.yaml of a run that nobody works on; an attempt that was killed is noted there as stopped."""
     if not run.exists():
         return {}
-    if run.read_record().get("status") == "running":
+    if run.read().get("status") == "running":
         attempts = read_attempts(run.ledger_file)
         reason = attempts[-1].reason if attempts else None
-        run.update_record(status="stopped", ended_because=reason or "was killed")
-    return run.read_record()
+        run.update(status="stopped", ended_because=reason or "was killed")
+    return run.read()
 
 
 def summary_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -102,10 +102,10 @@ def summary_of(record: dict[str, Any]) -> dict[str, Any]:
     return {key: record.get(key) for key in ("status", "ended_because", "result")}
 
 
-def _what_stands(run: RunDir) -> str:
+def _what_stands(run: Run) -> str:
     steps = sorted(path.name for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else []
     newest = f"The newest checkpoint is {run.checkpoints / steps[-1]}" if steps else "There is no checkpoint"
-    return newest if (run.model / "config.json").is_file() else f"There is no model yet. {newest}"
+    return newest if run.has_model() else f"There is no model yet. {newest}"
 
 
 def _end_at_cap(place: Path, ledger: Ledger) -> None:
@@ -135,7 +135,7 @@ def _missing_folders(path: Path) -> list[Path]:
     return missing
 
 
-def _remove_folders(run: RunDir, made: list[Path]) -> None:
+def _remove_folders(run: Run, made: list[Path]) -> None:
     with contextlib.suppress(OSError):
         run.ledger_file.unlink(missing_ok=True)
         for folder in made:

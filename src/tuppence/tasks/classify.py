@@ -21,11 +21,12 @@ from torch.nn import functional as F
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
+from tuppence.core.run import Run
 from tuppence.data.buckets import pad
 from tuppence.data.records.labelled import LabelledSet, LabelledText, alike_labels, read_labelled
 from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
 from tuppence.data.records.texts import Array, encode_texts
-from tuppence.evaluation.classification import SPLITS_FOLDER, write_splits
+from tuppence.evaluation.classification import write_splits
 from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.evaluation.task import Numbers
 from tuppence.model.heads import SequenceScorer, Trained, train_only
@@ -227,8 +228,8 @@ def run_classify(
 
     def write_result(model: nn.Module) -> None:
         assert isinstance(model, SequenceScorer)
-        write_splits(splits, out / SPLITS_FOLDER)
-        save_scorer(model, out / "model", labels=splits.labels, tokenizer=start.tokenizer)
+        write_splits(splits, Run(out))
+        save_scorer(model, Run(out).model, labels=splits.labels, tokenizer=start.tokenizer)
         if trained == "lora":
             write_adapter(model.gpt, out, start, lora, model.score)
 

@@ -22,7 +22,9 @@ from torch.nn import functional as F
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note
+from tuppence.core.run import Run
 from tuppence.data.buckets import batches_by_length
+from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import add_lora, without_lora
@@ -32,7 +34,7 @@ from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops
 from tuppence.tasks.instruct import write_language_model
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice, write_held_out
+from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
@@ -233,7 +235,8 @@ def run_dpo(
     def write_result(model: nn.Module) -> None:
         write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
         answers = _before_and_after(model, base, prompts, tokenizer, config)  # type: ignore[arg-type]
-        write_held_out(out, pairs.held_out, answers)
+        rows = [preference_row(pair, answers.get(row)) for row, pair in enumerate(pairs.held_out)]
+        write_held_out(Run(out), rows)
 
     row = {"length": pairs.mean_length, "heads": pairs.answered}
     flops = finetuning_flops(start.sizes, **row, frozen=lora is not None)
@@ -258,11 +261,11 @@ def _pays(pairs: Pairs, config: DPOConfig, options: RunOptions) -> bool:
 
 def _before_and_after(
     model: GPT, base: Path, prompts: Sequence[Prompt], tokenizer: Tokenizer, config: DPOConfig
-) -> list[dict[str, str]]:
-    """What base and policy answer, for the first held-out rows."""
+) -> dict[int, dict[str, str]]:
+    """What base and policy answer to the first held-out rows, by row."""
     limit = config.train.sample_tokens
     if not prompts or not limit:
-        return []
+        return {}
     was_training = model.training
     after = greedy_answers(model.eval(), prompts, tokenizer, max_tokens=limit)
     if config.align.full:
@@ -272,7 +275,5 @@ def _before_and_after(
         with without_lora(model):
             before = greedy_answers(model, prompts, tokenizer, max_tokens=limit)
     model.train(was_training)
-    extras: list[dict[str, str]] = [{} for _ in range(prompts[-1].row + 1)]
-    for prompt, one, other in zip(prompts, before, after, strict=True):
-        extras[prompt.row] = {"before": one, "after": other}
-    return extras
+    rows = [prompt.row for prompt in prompts]
+    return {row: {"before": one, "after": other} for row, one, other in zip(rows, before, after, strict=True)}

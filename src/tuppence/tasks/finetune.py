@@ -22,6 +22,7 @@ from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
+from tuppence.core.run import Run
 from tuppence.data.buckets import Buckets, batches_by_length
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
@@ -122,12 +123,13 @@ def write_adapter(gpt: GPT, out: Path, base: Base, lora: LoRA, score: nn.Linear 
     Args:
         score: the head of a classifier or a reward model.
     """
+    run = Run(out)
     if is_adapter(base.folder):
-        shutil.rmtree(out / "adapter", ignore_errors=True)
-        note(f"no {out / 'adapter'}: its base is an adapter too. {out / 'model'} holds both, merged")
+        shutil.rmtree(run.adapter, ignore_errors=True)
+        note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")
         return
     place = model_folder(base.folder)
-    save_adapter(gpt, out / "adapter", lora, base=place, base_sha256=base.sha256, score=score)
+    save_adapter(gpt, run.adapter, lora, base=place, base_sha256=base.sha256, score=score)
 
 
 def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
-from tuppence.core.rundir import RunDir, append_json
+from tuppence.core.run import Run
 from tuppence.data.buckets import pad
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import EncodedConversation, encode_conversations
+from tuppence.data.records.held_out import conversation_row, write_held_out
 from tuppence.data.records.leaks import content_of
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora
@@ -45,9 +46,6 @@ from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
-
-HELD_OUT = "held-out.jsonl"
-"""The conversations that were not trained on, in the run folder: what `evaluate --tasks exact_match` asks."""
 
 
 class InstructChoice(Section):
@@ -177,7 +175,7 @@ def run_instruct(
 
     def write_result(model: nn.Module) -> None:
         write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
-        _write_held_out(out, held_out)
+        write_held_out(Run(out), map(conversation_row, held_out))
 
     job = Job(
         verb="finetune instruct",
@@ -198,7 +196,7 @@ def run_instruct(
 
 def write_language_model(model: GPT, out: Path, base: Base, tokenizer: Tokenizer, lora: LoRA | None) -> None:
     """RUN/model, whole and merged; and RUN/adapter beside it where an adapter was trained."""
-    save_model(model, out / "model", tokenizer=tokenizer)
+    save_model(model, Run(out).model, tokenizer=tokenizer)
     if lora is not None:
         write_adapter(model, out, base, lora)
 
@@ -213,14 +211,3 @@ def _encode(
     if encoded.skipped_rows:
         warn(f"left out {counted(encoded.skipped_rows, f'{name} conversation')}: the prompt alone fills the context")
     return encoded.rows
-
-
-def _write_held_out(out: Path, rows: Sequence[Conversation]) -> None:
-    path = RunDir(out).path / HELD_OUT
-    path.unlink(missing_ok=True)
-    for row in rows:
-        messages = [
-            {"role": message.role, "content": message.content} | ({} if message.trained else {"weight": 0})
-            for message in row.messages
-        ]
-        append_json(path, {"messages": messages})

@@ -6,7 +6,6 @@ task's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,10 @@ from pydantic import Field
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
-from tuppence.core.files import write_text
 from tuppence.data.buckets import Array, pad
 from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
 from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
-from tuppence.evaluation.reward import HELD_OUT
 from tuppence.model.branches import PADDING
 from tuppence.tasks.finetune import RowObjective, part_rows, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
@@ -164,21 +161,6 @@ class PairObjective(RowObjective[EncodedPair]):
 
     def tokens(self, batch: Batch) -> int:
         return int((batch[1] != PADDING).sum())
-
-
-def write_held_out(run: Path, rows: Sequence[Preference], extras: Sequence[dict[str, str]] = ()) -> None:
-    """The held-out pairs as JSON lines that `read_preferences` reads, in the run folder; complete or absent.
-
-    Args:
-        extras: more columns of the first rows.
-    """
-    lines = []
-    for number, row in enumerate(rows):
-        prompt = [{"role": message.role, "content": message.content} for message in row.prompt]
-        extra = extras[number] if number < len(extras) else {}
-        values = {"prompt": prompt, "chosen": row.chosen, "rejected": row.rejected, **extra}
-        lines.append(json.dumps(values, ensure_ascii=False) + "\n")
-    write_text(run / HELD_OUT, "".join(lines))
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:

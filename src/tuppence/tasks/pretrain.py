@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tuppence.core.config import Section
 from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.data.batches import Batches, evaluation_batches
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.model.config import PRESETS, ModelConfig
@@ -151,7 +152,7 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
         return NextToken(shards, val, tokenizer, sizes, config.train), model
 
     def write_result(model: nn.Module) -> None:
-        save_model(model, out / "model", tokenizer=tokenizer)  # type: ignore[arg-type]
+        save_model(model, Run(out).model, tokenizer=tokenizer)  # type: ignore[arg-type]
 
     epoch_tokens = (len(shards) - 1) // sizes.context_length * sizes.context_length
     job = Job(

@@ -18,7 +18,8 @@ from tuppence import __version__
 from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
-from tuppence.core.rundir import RunDir, git_commit
+from tuppence.core.git import git_commit
+from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.training.config import TrainConfig
@@ -43,7 +44,7 @@ _LIMIT_KEY = "epochs"
 """A limit that stands in the task's own section of a recipe; it may be extended, too."""
 
 
-def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str, Any]:
+def check_against_record(run: Run, job: Job, options: RunOptions) -> dict[str, Any]:
     """The record of the run that stands at this place, or {}.
 
     Raises:
@@ -53,7 +54,7 @@ def check_against_record(run: RunDir, job: Job, options: RunOptions) -> dict[str
         return {}
     if options.resume == "never":
         raise InputError(f"{run.path} holds a run already, and --resume is never", "choose another --out, or remove it")
-    record = run.read_record()
+    record = run.read()
     elsewhere = "choose another --out, or give the settings that the run was started with"
     if record.get("verb") != job.verb:
         raise InputError(f"{run.path} was not made by {job.verb}", "choose another --out")
@@ -86,14 +87,14 @@ def _default_of(train: TrainConfig, section: str, key: str) -> Any:
     return None if field is None else field.get_default()
 
 
-def check_origin(checkpoint: Path, job: Job) -> RunDir:
+def check_origin(checkpoint: Path, job: Job) -> Run:
     """The run of a checkpoint that was asked for. Other data may be meant, and are said; nothing else may differ.
 
     Raises:
         InputError: it was trained from another base, with another tokenizer, or for another reward.
     """
-    run = RunDir(checkpoint.resolve().parent.parent)
-    record = run.read_record() if run.exists() else {}
+    run = Run.of_checkpoint(checkpoint)
+    record = run.read() if run.exists() else {}
     for name, value in job.inputs.items():
         before = record.get(name)
         if isinstance(before, dict) and before.get("fingerprint") != value["fingerprint"]:
@@ -136,10 +137,10 @@ def same_limits(record: dict[str, Any], asked: dict[str, Any]) -> bool:
 
 
 def new_record(
-    run: RunDir, job: Job, options: RunOptions, limits: Limits, machine: Machine, precision: Precision
+    run: Run, job: Job, options: RunOptions, limits: Limits, machine: Machine, precision: Precision
 ) -> dict[str, Any]:
     """run.yaml at the beginning of an attempt."""
-    before = run.read_record() if run.exists() else {}
+    before = run.read() if run.exists() else {}
     environment = describe(machine.device, precision)
     versions = {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
     attempt = {"started": now(), **_what_rounds(environment, versions)}
@@ -217,10 +218,10 @@ def model_sizes(model: nn.Module) -> dict[str, int]:
     return {"parameters": total} | ({"trained_parameters": trained} if trained < total else {})
 
 
-def result_of(loop: Loop, run: RunDir) -> dict[str, Any]:
+def result_of(loop: Loop, run: Run) -> dict[str, Any]:
     """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
     state = loop.state
-    before = (run.read_record() if run.exists() else {}).get("result") or {}
+    before = (run.read() if run.exists() else {}).get("result") or {}
     chosen = loop.chosen
     return {
         "model_step": before.get("model_step") if chosen is None else chosen.step,
@@ -249,7 +250,7 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
         lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")
     if result.get("model_step") is not None:
         lines.append(
-            f"{one_line(str(out / 'model'))}: the weights of step {result['model_step']:,}: {result['model_because']}"
+            f"{one_line(str(Run(out).model))}: the weights of step {result['model_step']:,}: {result['model_because']}"
         )
     metrics = [f"{name} {value:.4f}" for name, value in result.get("best_val_metrics", {}).items()]
     if metrics:

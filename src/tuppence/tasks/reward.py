@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tuppence.core.config import Section
+from tuppence.core.run import Run
+from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.evaluation.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
@@ -25,7 +27,7 @@ from tuppence.model.weights import load_model, save_scorer
 from tuppence.tasks.alignment import open_alignment
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, write_adapter
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairObjective, PairsChoice, write_held_out
+from tuppence.tasks.pairs import PairObjective, PairsChoice
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
@@ -110,10 +112,10 @@ def run_reward(
 
     def write_result(model: nn.Module) -> None:
         scorer: SequenceScorer = model  # type: ignore[assignment]
-        save_scorer(scorer, out / "model", labels=[LABEL], tokenizer=given.tokenizer)
+        save_scorer(scorer, Run(out).model, labels=[LABEL], tokenizer=given.tokenizer)
         if lora is not None:
             write_adapter(scorer.gpt, out, start, lora, scorer.score)
-        write_held_out(out, pairs.held_out)
+        write_held_out(Run(out), map(preference_row, pairs.held_out))
 
     flops = finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None)
     job = given.job("align reward", out, config, flops_per_token=flops, build=build, write_result=write_result)

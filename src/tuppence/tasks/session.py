@@ -25,7 +25,7 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import explaining_memory
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
@@ -68,7 +68,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         InputError: inputs, recipe and run folder do not fit together.
         Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
-    run = RunDir(job.out)
+    run = Run(job.out)
     check_tracker(options.track)
     world, device = join_world(choose_device(job.train.device))
     try:
@@ -99,7 +99,7 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
         leave_world()
 
 
-def _open_ledger(run: RunDir, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
+def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
     """Rank 0's bill; on the other ranks a clock that knows what was spent, and ends them soon after rank 0's guard."""
     ledger = options.ledger or Ledger(None, options.rate, options.budget, began=options.began)
 
@@ -154,7 +154,7 @@ class Start:
         return cls(values["record"], resume, origin)
 
 
-def _look_at(run: RunDir, job: Job, options: RunOptions) -> Start:
+def _look_at(run: Run, job: Job, options: RunOptions) -> Start:
     resume, origin = _resume_from(run, options), None
     if resume is not None:
         verify_checkpoint(resume)
@@ -165,7 +165,7 @@ def _look_at(run: RunDir, job: Job, options: RunOptions) -> Start:
 def _train(
     job: Job,
     options: RunOptions,
-    run: RunDir,
+    run: Run,
     start: Start,
     world: World,
     device: str,
@@ -181,8 +181,8 @@ def _train(
         objective, model = job.build(machine.device)
         machine = _with_batches(machine, objective, model, job, start.record)
     if world.leads:
-        run.update_record(**new_record(run, job, options, limits, machine, precision), **model_sizes(model))
-        say_what_differs(run.read_record())
+        run.update(**new_record(run, job, options, limits, machine, precision), **model_sizes(model))
+        say_what_differs(run.read())
     try:
         if world.leads:
             if job.rows:
@@ -207,7 +207,7 @@ def _train(
     except BaseException as error:
         if world.leads:
             with contextlib.suppress(TuppenceError, OSError):
-                run.update_record(status="failed", ended_because=str(error), ended=now())
+                run.update(status="failed", ended_because=str(error), ended=now())
         raise
     try:
         return _carry_out(loop, job, run)
@@ -258,7 +258,7 @@ def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
     try:
         return choose_precision(device, before or job.train.precision)
     except InputError as error:
-        saved = list_checkpoints(job.out / "checkpoints") if before else []
+        saved = list_checkpoints(Run(job.out).checkpoints) if before else []
         if not saved:
             raise
         raise InputError(
@@ -268,7 +268,7 @@ def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
         ) from error
 
 
-def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
+def _carry_out(loop: Loop, job: Job, run: Run) -> dict[str, Any]:
     """Runs the loop, measures the result, and writes down how it ended, however that was."""
     leads, signals = loop.world.leads, loop.signals
     status, because = "failed", "a defect"
@@ -283,7 +283,7 @@ def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
             raise Interrupted(signals.requested)
         status, failed = "done", False
         if loop.state.step == 0 and leads:
-            warn(f"{because} before the first step: nothing was trained, and no {job.out / 'model'} was written")
+            warn(f"{because} before the first step: nothing was trained, and no {Run(job.out).model} was written")
     except Interrupted as error:
         interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
@@ -300,28 +300,31 @@ def _carry_out(loop: Loop, job: Job, run: RunDir) -> dict[str, Any]:
         if leads:
             _write_down(loop, run, status, because, failed)
             if interruption is not None:
-                interruption.summary = summary_of(run.read_record())
-    return summary_of(run.read_record()) | measured if leads else {}
+                interruption.summary = summary_of(run.read())
+    return summary_of(run.read()) | measured if leads else {}
 
 
-def _write_down(loop: Loop, run: RunDir, status: str, because: str, failed: bool) -> None:
+def _write_down(loop: Loop, run: Run, status: str, because: str, failed: bool) -> None:
     """The end of an attempt, in ledger and record. A full disk must not hide the error that ended it."""
     loop.ledger.reason = because
     try:
-        run.update_record(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
+        run.update(status=status, ended_because=because, ended=now(), result=result_of(loop, run))
     except (TuppenceError, OSError) as error:
         if not failed:
             raise
-        warn(f"{run.record_file} could not be brought up to date: {error}")
+        warn(f"{run.run_file} could not be brought up to date: {error}")
 
 
 def _is_done(job: Job, options: RunOptions, record: dict[str, Any], limits: Limits) -> bool:
     """Whether the run has ended by these limits before, and its model stands."""
-    whole = (job.out / "model" / "config.json").is_file()
-    return whole and record.get("status") == "done" and same_limits(record, limits_asked(job.train, options, limits))
+    return (
+        Run(job.out).has_model()
+        and record.get("status") == "done"
+        and same_limits(record, limits_asked(job.train, options, limits))
+    )
 
 
-def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
+def _resume_from(run: Run, options: RunOptions) -> Path | None:
     """The checkpoint that was asked for; None for the run's own newest one.
 
     That one it is, too, where the run has gone on from the one asked for before: the same command was given again.
@@ -329,7 +332,7 @@ def _resume_from(run: RunDir, options: RunOptions) -> Path | None:
     if options.resume in ("auto", "never"):
         return None
     asked = Path(options.resume)
-    if not run.exists() or run.read_record().get("resumed_from") != str(asked.resolve()):
+    if not run.exists() or run.read().get("resumed_from") != str(asked.resolve()):
         return asked
     if newest_good_checkpoint(run.checkpoints) is None:
         return asked
@@ -345,7 +348,7 @@ def _measured(job: Job, signals: StopSignals, seconds: float = float("inf")) -> 
         with signals.abandoning(on_signal=True, seconds=seconds):
             return job.measure()
     except DeadlinePassed:
-        warn(f"the run's limits leave no time to measure its result; {job.out / 'model'} stands")
+        warn(f"the run's limits leave no time to measure its result; {Run(job.out).model} stands")
         return {}
 
 

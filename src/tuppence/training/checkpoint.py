@@ -28,6 +28,7 @@ from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file, write_json
 from tuppence.core.folders import atomic_folder
+from tuppence.core.run import Run
 from tuppence.core.temporary import remove_litter
 from tuppence.model.tensor_files import save_tensors
 
@@ -87,8 +88,9 @@ def verify_checkpoint(path: Path) -> None:
     """
     if not path.is_dir():
         raise InputError(f"there is no checkpoint at {path}", "give a folder such as RUN/checkpoints/step-00000400")
-    if (path / "checkpoints").is_dir():
-        raise InputError(f"{path} is a run, not a checkpoint", f"name a folder of {path / 'checkpoints'}")
+    of_run = Run(path).checkpoints
+    if of_run.is_dir():
+        raise InputError(f"{path} is a run, not a checkpoint", f"name a folder of {of_run}")
     again = "remove this checkpoint, or restore it"
     manifest = read_json(path / "MANIFEST.json", limit=2**20) if (path / "MANIFEST.json").exists() else None
     if not isinstance(manifest, dict) or set(manifest) != set(FILES):

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tuppence.core.rundir import RunDir, append_json
+from tuppence.core.json_lines import append_json
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.training.objective import Sample
@@ -27,7 +28,7 @@ class Journal:
     def __init__(
         self,
         *,
-        run: RunDir,
+        run: Run,
         ledger: Ledger,
         limits: Limits,
         meter: Meter,

@@ -14,7 +14,7 @@ from torch import nn
 
 from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -63,7 +63,7 @@ class Keeper:
     def __init__(
         self,
         *,
-        run: RunDir,
+        run: Run,
         model: nn.Module,
         optimizers: Optimizers,
         scaler: LossScale,
@@ -142,7 +142,7 @@ class Keeper:
         marks: dict[str, int] = {}
         if ours:
             self.saved_step, marks = state.step, checkpoint.state["logs"]
-            row = self._world.lead(lambda: self._run.evaluation_behind(marks, state.step))
+            row = self._world.lead(lambda: self._run.evaluation_after(marks, state.step))
             self._recall_evaluation(state, row)
         else:
             self.from_elsewhere = True
@@ -185,8 +185,8 @@ class Keeper:
         Raises:
             InputError: the run has a model, and no checkpoint to go on from.
         """
-        trained = (self._run.read_record().get("result") or {}).get("steps") if self._run.exists() else 0
-        if trained and (self._run.model / "config.json").is_file():
+        trained = (self._run.read().get("result") or {}).get("steps") if self._run.exists() else 0
+        if trained and self._run.has_model():
             raise InputError(
                 f"{self._run.path} has a trained model and no sound checkpoint to go on from",
                 "choose another --out, or move the folder away to begin anew",
@@ -215,7 +215,7 @@ class Keeper:
         """Puts the checkpoints of a future that was given up out of the way; what is left comes from `resume`."""
         set_aside_after(self._run.checkpoints, step)
         if self._resume is not None:
-            self._run.update_record(resumed_from=str(self._resume.resolve()))
+            self._run.update(resumed_from=str(self._resume.resolve()))
 
     def choose_weights(self, state: State) -> Chosen:
         """Puts the weights of the result into the model: the best of those that were scored.

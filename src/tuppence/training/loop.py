@@ -18,7 +18,7 @@ from torch import nn
 
 from tuppence.core.console import counted
 from tuppence.core.errors import Interrupted
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.training.config import TrainConfig
@@ -61,7 +61,7 @@ class Loop:
         limits: Limits,
         machine: Machine,
         meter: Meter,
-        run: RunDir,
+        run: Run,
         ledger: Ledger,
         open_trackers: Callable[[int], list[Tracker]],
         write_result: Callable[[], None],

@@ -6,7 +6,8 @@ import math
 from typing import Any, Protocol
 
 from tuppence.core.errors import InputError, MissingExtraError
-from tuppence.core.rundir import RunDir, append_json
+from tuppence.core.json_lines import append_json
+from tuppence.core.run import Run
 
 TRACKERS = ("none", "tensorboard")
 
@@ -22,7 +23,7 @@ class Tracker(Protocol):
 class MetricsFile:
     """`metrics.jsonl`, one object per row; numbers that are not finite are written as null."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: Run) -> None:
         self._path = run.metrics_file
 
     def log(self, row: dict[str, Any]) -> None:
@@ -38,13 +39,13 @@ class TensorBoard:
         MissingExtraError: tensorboard is not installed.
     """
 
-    def __init__(self, run: RunDir, purge_step: int) -> None:
+    def __init__(self, run: Run, purge_step: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise MissingExtraError("tensorboard", "track", "--track tensorboard") from error
         # what a killed attempt logged beyond its checkpoint is hidden again
-        self._writer = SummaryWriter(run.path / "tensorboard", purge_step=purge_step)
+        self._writer = SummaryWriter(run.tensorboard, purge_step=purge_step)
 
     def log(self, row: dict[str, Any]) -> None:
         for key, value in row.items():
@@ -65,7 +66,7 @@ def check_tracker(track: str) -> None:
         raise InputError(f"--track {track} is unknown", f"use one of: {', '.join(TRACKERS)}")
 
 
-def open_trackers(run: RunDir, track: str, step: int) -> list[Tracker]:
+def open_trackers(run: Run, track: str, step: int) -> list[Tracker]:
     """The trackers of a run that is at `step`.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.preferences import Preference
-from tuppence.data.records.trained_rows import NAME, digest_of, read_trained_rows, write_trained_rows
+from tuppence.data.records.trained_rows import digest_of, read_trained_rows, write_trained_rows
 from tuppence.tokenizer.chat_template import Message
 
 
@@ -38,5 +38,5 @@ def test_what_another_run_was_trained_on_is_noted_too(tmp_path: Path) -> None:
 
 def test_nothing_noted_and_damaged_lines_are_no_prompts(tmp_path: Path) -> None:
     assert read_trained_rows(tmp_path) == frozenset()
-    (tmp_path / NAME).write_bytes(b"0123456789abcdef\n\xff\xfe torn\n0123")
+    (tmp_path / "trained-on.txt").write_bytes(b"0123456789abcdef\n\xff\xfe torn\n0123")
     assert read_trained_rows(tmp_path) == {"0123456789abcdef"}

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.tasks.ppo.conftest import LIKED, SIZES, CountingReward
 from transformers import AutoModelForCausalLM
 
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import load_model, save_model
 from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
@@ -36,7 +36,7 @@ def out(tmp_path: Path, tokenizer: Tokenizer) -> Path:
         embedding = model.token_embedding.weight
         model.final_norm.bias += 1.5 * embedding[sorted(LIKED)].sum(dim=0) + 5 * embedding[tokenizer.end_of_text]
     save_model(model, tmp_path / "run" / "model")
-    RunDir(tmp_path / "run").update_record(status="done")
+    Run(tmp_path / "run").update(status="done")
     return tmp_path / "run"
 
 
@@ -88,7 +88,7 @@ def test_the_gain_is_the_mean_of_paired_differences_with_scipys_standard_error(o
     assert len(set(gains)) > 2
     assert means["gain"]["scores"] == pytest.approx(sum(gains) / 7)
     assert means["gain"]["standard_error"] == pytest.approx(stats.sem(gains))
-    assert RunDir(out).read_record()["held_out"] == means
+    assert Run(out).read()["held_out"] == means
 
 
 def test_a_policy_that_learned_nothing_answers_as_its_base_does(out: Path, tokenizer: Tokenizer) -> None:

@@ -11,7 +11,7 @@ from tests.tasks.ppo.conftest import CountingReward
 from tests.training.toy import toy_loop, weights
 
 from tuppence.core.errors import NonFiniteError
-from tuppence.core.rundir import read_json_lines
+from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.model.gpt import GPT
 from tuppence.tasks.ppo.answers import Writing

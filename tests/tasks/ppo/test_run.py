@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tuppence.core.errors import InputError, NonFiniteError
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
@@ -58,7 +58,7 @@ def test_the_numbers_before_and_after_are_those_of_base_and_result(places: Place
     assert after["scores"] == pytest.approx(summary["result"]["best_val_metrics"]["scores"], abs=1e-3)
     assert after["kl"] == pytest.approx(summary["result"]["best_val_metrics"]["kl"], abs=1e-3)
     assert after["base_perplexity"] > 1
-    assert RunDir(places.out).read_record()["held_out"] == summary["held_out"]
+    assert Run(places.out).read()["held_out"] == summary["held_out"]
     rows = [json.loads(line) for line in (places.out / "held-out.jsonl").read_text().splitlines()]
     scores = [row["after"]["scores"] for row in rows]
     assert sum(scores) / len(scores) == pytest.approx(after["scores"], abs=1e-3)
@@ -135,4 +135,4 @@ def test_a_reward_of_nan_stops_the_run(places: Places, monkeypatch: pytest.Monke
     )
     with pytest.raises(NonFiniteError, match="the reward model gives nan"):
         run(places)
-    assert RunDir(places.out).read_record()["status"] == "failed"
+    assert Run(places.out).read()["status"] == "failed"

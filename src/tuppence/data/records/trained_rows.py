@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tuppence.core.files import explain_disk_errors, write_text
+from tuppence.core.run import Run
 from tuppence.data.records.leaks import lessons_of, normalise, prompt_of
-
-NAME = "trained-on.txt"
 
 _DIGITS = 16
 _LINE = re.compile(rb"^[0-9a-f]{%d}$" % _DIGITS, re.MULTILINE)
@@ -29,12 +28,12 @@ def write_trained_rows(run: Path, rows: Iterable[object], *, origin: Path | None
     """
     digests = {digest_of(prompt_of(lesson)) for row in rows for lesson in lessons_of(row)}
     digests |= read_trained_rows(run) | (read_trained_rows(origin) if origin is not None else frozenset())
-    write_text(run / NAME, "".join(f"{digest}\n" for digest in sorted(digests)))
+    write_text(Run(run).trained_on_file, "".join(f"{digest}\n" for digest in sorted(digests)))
 
 
 def read_trained_rows(run: Path) -> frozenset[str]:
     """The digests of the prompts that a run was trained on; none where nothing is noted."""
-    path = run / NAME
+    path = Run(run).trained_on_file
     if not path.is_file():
         return frozenset()
     with explain_disk_errors(path):

@@ -6,7 +6,6 @@ writes RUN/held-out.jsonl (a line for each prompt, with both answers) and notes 
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.console import note
-from tuppence.core.files import write_text
-from tuppence.core.rundir import RunDir
+from tuppence.core.run import Run
+from tuppence.data.records.held_out import prompt_row, write_held_out
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_model
@@ -25,8 +24,6 @@ from tuppence.tasks.ppo.objective import HELD_OUT_SEEDS
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.quality import Quality, answer_quality, distinct
 from tuppence.tasks.ppo.rollout import judge
-
-HELD_OUT = "held-out.jsonl"
 
 _Row = dict[str, Any]
 
@@ -55,10 +52,10 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
         `base_perplexity` over all tokens and `distinct_2` over all answers. "gain" has the mean difference of the
         scores, prompt by prompt, and its standard error.
     """
-    run = RunDir(out)
+    run = Run(out)
     device = judges.reward.score.weight.device
     base = load_model(judges.base, device=device, dropout=0.0)
-    rows: list[_Row] = [{"prompt": judges.writing.tokenizer.decode(prompt)} for prompt in prompts]
+    rows: list[_Row] = [{} for _ in prompts]
     means = {}
     for name, gpt in (("before", base), ("after", load_model(run.model, device=device, dropout=0.0))):
         answers, quality = _answer(gpt, base, judges, prompts, seed)
@@ -68,8 +65,9 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
             row[name] = {"text": judges.writing.tokenizer.decode(answer.words), **measured}
     gains = [row["after"]["scores"] - row["before"]["scores"] for row in rows]
     means["gain"] = {"scores": statistics.fmean(gains), "standard_error": _standard_error(gains)}
-    write_text(out / HELD_OUT, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    run.update_record(held_out=means)
+    texts = [judges.writing.tokenizer.decode(prompt) for prompt in prompts]
+    write_held_out(run, map(prompt_row, texts, rows))
+    run.update(held_out=means)
     note(f"{len(prompts):,} held-out prompts, before → after: " + _in_words(means["before"], means["after"]))
     note("the reward's gain is {scores:.3f}, with a standard error of {standard_error:.3f}".format(**means["gain"]))
     return means

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,12 @@ import pytest
 from tests.permissions import permissions_count
 
 from tuppence.core.errors import InputError
-from tuppence.core.rundir import RunDir, append_json, git_commit, read_json_lines
+from tuppence.core.json_lines import append_json, read_json_lines
+from tuppence.core.run import Run
 
 
 def test_logs_rewind_to_where_they_were_marked(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     append_json(run.metrics_file, {"step": 1})
     marks = run.mark()
     append_json(run.metrics_file, {"step": 2})
@@ -27,96 +27,72 @@ def test_logs_rewind_to_where_they_were_marked(tmp_path: Path) -> None:
 
 
 def test_a_log_shorter_than_its_mark_is_left_alone(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     append_json(run.metrics_file, {"step": 1})
     run.rewind({"metrics.jsonl": 10_000}, 1)
     assert run.metrics_file.stat().st_size == len(json.dumps({"step": 1})) + 1
 
 
-def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
-    log = tmp_path / "metrics.jsonl"
-    log.write_bytes(b'{"step": 1}\n[1]\n{"step": 2, "lo')
-    assert list(read_json_lines(log)) == [{"step": 1}]
-    assert list(read_json_lines(tmp_path / "none.jsonl")) == []
-
-
-def test_numbers_that_are_not_finite_are_logged_as_null(tmp_path: Path) -> None:
-    append_json(tmp_path / "log.jsonl", {"loss": math.nan, "of": [math.inf, 1.0]})
-    assert list(read_json_lines(tmp_path / "log.jsonl")) == [{"loss": None, "of": [None, 1.0]}]
-
-
 def test_evaluation_of_the_marked_step_survives_a_rewind(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     append_json(run.metrics_file, {"step": 4, "loss": 2.0})
     marks = run.mark()
     append_json(run.metrics_file, {"step": 4, "val_loss": 1.5})
     append_json(run.samples_file, {"step": 4, "text": "a"})
     append_json(run.metrics_file, {"step": 5, "loss": 1.9})
     append_json(run.metrics_file, {"step": 4, "val_loss": 9.0})  # behind another step: of a future that was given up
-    assert run.evaluation_behind(marks, 4) == {"step": 4, "val_loss": 1.5}
-    assert run.evaluation_behind(marks, 3) is None
+    assert run.evaluation_after(marks, 4) == {"step": 4, "val_loss": 1.5}
+    assert run.evaluation_after(marks, 3) is None
     run.rewind(marks, 4)
     assert [row["step"] for row in read_json_lines(run.metrics_file)] == [4, 4]
     assert list(read_json_lines(run.samples_file)) == [{"step": 4, "text": "a"}]
 
 
-def test_line_after_a_torn_one_can_be_read(tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
-    log.write_bytes(b'{"step": 1}\n{"step": 2, "lo')
-    append_json(log, {"step": 3})
-    assert [row["step"] for row in read_json_lines(log)] == [1, 3]
-
-
 def test_the_record_keeps_what_an_update_does_not_name(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
+    run = Run(tmp_path / "run")
     run.create()
     assert not run.exists()
-    run.update_record(status="running", seed=3)
-    run.update_record(status="done")
-    assert run.read_record() == {"status": "done", "seed": 3}
+    run.update(status="running", seed=3)
+    run.update(status="done")
+    assert run.read() == {"status": "done", "seed": 3}
 
 
 def test_a_folder_with_other_things_in_it_is_not_taken_for_a_run(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
     with pytest.raises(InputError, match="not empty"):
-        RunDir(tmp_path).create()
-
-
-def test_the_commit_of_this_checkout_is_found() -> None:
-    commit = git_commit()
-    assert commit is None or len(commit.removesuffix("+changes")) == 40
+        Run(tmp_path).create()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX's")
 def test_a_second_process_is_kept_out_until_the_first_lets_go_or_is_killed(tmp_path: Path) -> None:
-    hold = f"from pathlib import Path; from tuppence.core.rundir import RunDir; RunDir(Path({str(tmp_path)!r})).claim()"
+    hold = f"from pathlib import Path; from tuppence.core.run import Run; Run(Path({str(tmp_path)!r})).claim()"
     other = subprocess.Popen([sys.executable, "-c", f"{hold}; print(1, flush=True); input()"], stdin=-1, stdout=-1)
     assert other.stdout is not None
     other.stdout.readline()
     with pytest.raises(InputError, match="another process is training"):
-        RunDir(tmp_path).claim()
+        Run(tmp_path).claim()
     other.kill()
     other.communicate()
-    let_go = RunDir(tmp_path).claim()
+    let_go = Run(tmp_path).claim()
     with pytest.raises(InputError, match="another process"):
-        RunDir(tmp_path).claim()
+        Run(tmp_path).claim()
     let_go()
-    RunDir(tmp_path).claim()()
+    Run(tmp_path).claim()()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
-    run.update_record(verb="pretrain")
-    run.record_file.write_text("")
+    run = Run(tmp_path)
+    run.update(verb="pretrain")
+    run.run_file.write_text("")
     with pytest.raises(InputError, match="record is lost"):
-        run.read_record()
+        run.read()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="numbers of processes cannot be asked there")
 def test_who_claims_a_run_cleans_up_after_the_killed(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
-    run.update_record(verb="pretrain")
+    run = Run(tmp_path)
+    run.update(verb="pretrain")
     (tmp_path / ".model.1.old").mkdir()  # number 1 is alive in any case, and does not hold the lock
     (tmp_path / ".model.1.old" / "config.json").touch()
     for name in (".model.1.tmp", ".adapter.1.tmp"):
@@ -129,14 +105,14 @@ def test_who_claims_a_run_cleans_up_after_the_killed(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_before_its_record_can_be_started_again(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / ".run.yaml.1.tmp").touch()
-    RunDir(tmp_path).create()
-    RunDir(tmp_path).claim()()
+    Run(tmp_path).create()
+    Run(tmp_path).claim()()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_record_names_in_a_closed_folder_is_gone(tmp_path: Path) -> None:
     (tmp_path / "closed" / "base").mkdir(parents=True)
-    run = RunDir(tmp_path / "run")
+    run = Run(tmp_path / "run")
     assert run.find(str(tmp_path / "closed" / "base")) is not None
     (tmp_path / "closed").chmod(0)
     try:
@@ -144,3 +120,43 @@ def test_what_a_record_names_in_a_closed_folder_is_gone(tmp_path: Path) -> None:
             assert run.find(str(tmp_path / "closed" / "base")) is None
     finally:
         (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_run_is_meant_by_its_own_folder_and_by_its_model_folder(tmp_path: Path) -> None:
+    run = Run(tmp_path / "model")  # a run may be called so, too
+    run.update(verb="pretrain")
+    run.model.mkdir()
+    assert Run.of(run.path) == run
+    assert Run.of(run.model) == run
+    assert Run.of(str(tmp_path / "elsewhere" / "model")) == Run(tmp_path / "elsewhere" / "model")
+
+
+def test_the_lineage_of_a_run_goes_back_to_the_first_and_ends_at_a_damaged_one(tmp_path: Path) -> None:
+    first, second, third = (Run(tmp_path / name) for name in ("first", "second", "third"))
+    first.update(verb="pretrain")
+    first.model.mkdir()
+    second.update(verb="finetune instruct", base={"path": str(first.model)})
+    third.update(verb="align dpo", base={"path": str(second.path)})
+    assert [run.path.name for run, _ in third.lineage()] == ["third", "second", "first"]
+    second.run_file.write_text("")
+    assert [run.path.name for run, _ in third.lineage()] == ["third"]
+    assert list(Run(tmp_path).lineage()) == []
+
+
+def test_a_run_that_names_itself_as_its_base_has_a_finite_lineage(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.update(base={"path": str(tmp_path)})
+    assert [each.path for each, _ in run.lineage()] == [tmp_path]
+
+
+@pytest.mark.parametrize(("content", "problem"), [("a: [", "could not be read"), ("- 1", "holds no settings")])
+def test_a_damaged_run_file_is_an_error_or_a_problem_to_tell(content: str, problem: str, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    problems: list[str] = []
+    assert run.read_tolerantly(problems) == {}
+    run.run_file.write_text(content)
+    with pytest.raises(InputError):
+        run.read()
+    assert not problems
+    assert run.read_tolerantly(problems) == {}
+    assert problems == [f"run.yaml {problem}"]
