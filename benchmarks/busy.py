@@ -176,9 +176,9 @@ def build(name: str) -> Callable[[], object]:
         return lambda: generate(writer, [[1, 2, 3]], max_tokens=32, temperature=0.0)
 
     from tuppence.core.environment import choose_precision
+    from tuppence.model.precision import autocast
     from tuppence.training.config import TrainConfig
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast
 
     preset, batch = SIZES[name]
     config = PRESETS[preset]

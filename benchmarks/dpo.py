@@ -88,12 +88,12 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     from tuppence.model.config import PRESETS
     from tuppence.model.gpt import GPT
     from tuppence.model.lora import LoRA, add_lora
+    from tuppence.model.precision import autocast
     from tuppence.tasks.dpo import DPOConfig, Preferences
     from tuppence.tasks.pairs import Pairs
     from tuppence.training.config import TrainConfig
     from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast
 
     compute_deterministically()
     model = GPT(PRESETS[options.model])

@@ -49,13 +49,12 @@ def batches(options: argparse.Namespace) -> list[tuple[Any, Any]]:
     """(tokens_BT, targets_BT) of the first batches, bucketed by length as in training."""
     import numpy as np
 
-    from tuppence.data.buckets import Buckets, pad
+    from tuppence.data.buckets import IGNORED_TARGET, Buckets, pad
     from tuppence.data.records.conversations import read_conversations
     from tuppence.data.records.encoding import encode_conversations
     from tuppence.synthetic.instructions import iter_instructions
     from tuppence.tokenizer import train_tokenizer
     from tuppence.tokenizer.chat_template import Message
-    from tuppence.training.objective import IGNORED_TARGET
 
     if options.data:
         conversations = [row.messages for row in read_conversations(str(options.data)).rows]
@@ -81,15 +80,15 @@ def build_ours(options: argparse.Namespace) -> Step:
     keep_freed_memory(large_pages=False)
     import torch
 
+    from tuppence.data.buckets import IGNORED_TARGET
     from tuppence.model.config import PRESETS
     from tuppence.model.gpt import GPT
     from tuppence.model.lora import LoRA, add_lora
+    from tuppence.model.precision import autocast
     from tuppence.tasks.instruct import response_loss
     from tuppence.training.config import TrainConfig
     from tuppence.training.determinism import compute_deterministically, ordered_kernels
-    from tuppence.training.objective import IGNORED_TARGET
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast
 
     compute_deterministically()
     model = GPT(PRESETS[options.model])
@@ -119,8 +118,8 @@ def build_peft(options: argparse.Namespace) -> Step:
     import torch
     import transformers
 
+    from tuppence.data.buckets import IGNORED_TARGET
     from tuppence.model.config import PRESETS
-    from tuppence.training.objective import IGNORED_TARGET
 
     sizes = PRESETS[options.model]
     config = transformers.GPT2Config(

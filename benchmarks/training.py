@@ -240,10 +240,11 @@ def build_ours(sizes: tuple[int, ...], device: str, inputs: Any, targets: Any, *
     from tuppence.model.config import ModelConfig
     from tuppence.model.gpt import GPT
     from tuppence.model.loss import allow_logits
+    from tuppence.model.precision import autocast
     from tuppence.training.config import TrainConfig
     from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.optim import Optimizers
-    from tuppence.training.precision import autocast, gradient_scaler
+    from tuppence.training.precision import gradient_scaler
 
     compute_deterministically()
     allow_logits(device)

@@ -73,7 +73,7 @@ class Shouting:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def classify(self, texts: Iterable[str]) -> Iterator[Classified]:
+    def classify(self, loaded: object, texts: Iterable[str]) -> Iterator[Classified]:
         for text in texts:
             self.asked.append(text)
             label = "spam" if text.isupper() else "ham"
@@ -81,9 +81,10 @@ class Shouting:
 
 
 @pytest.fixture
-def classifier(intercept: Intercept) -> Shouting:
+def classifier(intercept: Intercept, monkeypatch: pytest.MonkeyPatch) -> Shouting:
     classifier = Shouting()
-    intercept("tuppence.evaluation.classifier", "load_classifier", classifier)
+    intercept("tuppence.model.loaded", "load")
+    monkeypatch.setattr("tuppence.evaluation.classifier.classify", classifier.classify)
     return classifier
 
 
@@ -104,13 +105,15 @@ def test_a_text_is_one_line_for_people_and_whole_for_programs(call: Call, classi
     ]
 
 
-def test_a_label_with_tabs_and_lines_in_it_keeps_one_row_a_line(call: Call, intercept: Intercept) -> None:
-    class Odd(Shouting):
-        def classify(self, texts: Iterable[str]) -> Iterator[Classified]:
-            for text in texts:
-                yield Classified(text, "not\tspam\r\n", {"not\tspam\r\n": 1.0})
+def test_a_label_with_tabs_and_lines_in_it_keeps_one_row_a_line(
+    call: Call, intercept: Intercept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def classify(loaded: object, texts: Iterable[str]) -> Iterator[Classified]:
+        for text in texts:
+            yield Classified(text, "not\tspam\r\n", {"not\tspam\r\n": 1.0})
 
-    intercept("tuppence.evaluation.classifier", "load_classifier", Odd())
+    intercept("tuppence.model.loaded", "load")
+    monkeypatch.setattr("tuppence.evaluation.classifier.classify", classify)
     assert call("classify", "run", "see you\x1b[31m")[1] == "not\\tspam\\r\\n\t1.0000\tsee you\x1b[31m\n"
 
 

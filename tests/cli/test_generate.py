@@ -59,13 +59,13 @@ def test_a_stop_that_holds_a_backslash_is_said(run_folder: Path, call: Call) -> 
     assert call("generate", run_folder, "--prompt", "the", "--max-tokens", 1, "--stop", "\n\n")[2] == ""
 
 
-def test_a_prompt_that_the_model_cannot_read_is_refused_before_it_is_shown(tmp_path: Path, call: Call) -> None:
+def test_a_tokenizer_of_another_model_is_refused_before_the_prompt_is_shown(tmp_path: Path, call: Call) -> None:
     tokenizer = train_tokenizer(["the cat sat"], vocab_size=262)
     save_model(GPT(ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=8, vocab_size=100)), tmp_path / "model")
     tokenizer.save(tmp_path / "model")
     code, out, err = call("generate", tmp_path / "model", "--prompt", "the cat")
     assert (code, out) == (2, "")
-    assert "the model's vocabulary has 100" in err
+    assert "has 262 ids, the model only 100" in err
 
 
 def test_what_a_model_says_and_is_not_used_is_said_once(run_folder: Path, tmp_path: Path, call: Call) -> None:

@@ -10,7 +10,7 @@ from lm_eval.models.huggingface import HFLM
 
 from tuppence.core.errors import InputError
 from tuppence.evaluation.lm_eval_adapter import TuppenceLM
-from tuppence.evaluation.subject import load_subject
+from tuppence.model.loaded import load
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
 
 WORDS = ["lamp", "rain", "café", "open", "stayed", "naïve", "nobody", "雨が降る", "minded it"]
@@ -18,7 +18,7 @@ WORDS = ["lamp", "rain", "café", "open", "stayed", "naïve", "nobody", "雨が�
 
 @pytest.fixture(scope="module")
 def ours(world: Any) -> TuppenceLM:
-    return TuppenceLM(load_subject(world.run, "cpu", "float32"))
+    return TuppenceLM(load(world.run, "cpu", "float32", head="lm"))
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import torch
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.preferences import read_preferences
-from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.reward import LABEL, pair_rewards
 from tuppence.evaluation.task import Settings
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import load
 from tuppence.model.weights import save_scorer
 from tuppence.tokenizer import train_tokenizer
 
@@ -55,7 +55,7 @@ def theirs(model: Path) -> np.ndarray[Any, Any]:
 
 def test_rewards_are_those_of_transformers(model: Path) -> None:
     rows = read_preferences(str(model.parent / "pairs.json")).rows
-    np.testing.assert_allclose(pair_rewards(load_classifier(model), rows), theirs(model), atol=1e-5)
+    np.testing.assert_allclose(pair_rewards(load(model, head="scores"), rows), theirs(model), atol=1e-5)
 
 
 def test_accuracy_and_margin_are_the_means_with_an_interval_around_them(model: Path) -> None:
@@ -75,11 +75,11 @@ def test_without_held_out_pairs_a_file_must_be_named(model: Path) -> None:
 
 
 def test_a_reward_that_is_not_finite_is_refused(model: Path) -> None:
-    subject = load_classifier(model)
+    loaded = load(model, head="scores")
     with torch.no_grad():
-        subject.scorer.score.weight.fill_(float("nan"))
+        loaded.model.score.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="not finite"):
-        pair_rewards(subject, read_preferences(str(model.parent / "pairs.json")).rows)
+        pair_rewards(loaded, read_preferences(str(model.parent / "pairs.json")).rows)
 
 
 def test_pairs_that_are_equal_within_the_context_are_left_out_as_in_training(

@@ -13,8 +13,8 @@ import torch
 from tuppence.core.errors import InputError
 from tuppence.evaluation import questions
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
-from tuppence.evaluation.subject import load_subject
 from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import load
 from tuppence.model.weights import load_model, save_model, save_scorer
 
 EXACT = {"device": "cpu", "precision": "float32"}
@@ -94,12 +94,12 @@ def test_rows_that_were_scored_are_not_scored_again_but_those_of_another_model_a
 
 
 def test_a_fingerprint_changes_with_a_weight_and_only_then(world: Any) -> None:
-    subjects = [load_subject(folder, "cpu", "float32") for folder in (world.model, world.run)]
-    assert subjects[0].fingerprint == subjects[1].fingerprint
-    changed = load_subject(world.model, "cpu", "float32")
+    loaded = [load(folder, "cpu", "float32", head="lm") for folder in (world.model, world.run)]
+    assert loaded[0].values_fingerprint == loaded[1].values_fingerprint
+    changed = load(world.model, "cpu", "float32", head="lm")
     with torch.no_grad():
         changed.model.final_norm.bias[3] += 1e-6
-    assert changed.fingerprint != subjects[0].fingerprint
+    assert changed.values_fingerprint != loaded[0].values_fingerprint
 
 
 def test_data_is_the_text_of_perplexity_or_the_rows_of_the_only_other_task(world: Any, choices: Path) -> None:
@@ -152,7 +152,9 @@ def test_the_public_files_are_scored(world: Any, shared_data: Path, tmp_path: Pa
 def test_models_of_two_kinds_are_refused_before_anything_is_scored(
     world: Any, runs: list[Path], tmp_path: Path
 ) -> None:
-    save_scorer(SequenceScorer(load_model(world.model), 2), tmp_path / "spam", labels=["ham", "spam"])
+    save_scorer(
+        SequenceScorer(load_model(world.model), 2), tmp_path / "spam", labels=["ham", "spam"], tokenizer=world.tokenizer
+    )
     with pytest.raises(InputError, match="first is a language model and spam a classifier"):
         evaluate_several([runs[0], tmp_path / "spam"], **EXACT)
 

@@ -12,14 +12,14 @@ from lm_eval.api.metrics import mean_stderr
 from tuppence.core.environment import Precision
 from tuppence.data.records.tables import Row
 from tuppence.evaluation.rows import RowFile
-from tuppence.evaluation.subject import Subject, load_subject
 from tuppence.evaluation.task import Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.model.loaded import LoadedModel, load
 from tuppence.tokenizer import train_tokenizer
 
 
 @pytest.fixture
-def subject(world: Any) -> Subject:
-    return load_subject(world.model, "cpu", "float32")
+def loaded(world: Any) -> LoadedModel:
+    return load(world.model, "cpu", "float32", head="lm")
 
 
 def test_the_standard_error_is_lm_evals() -> None:
@@ -35,12 +35,12 @@ def test_the_data_named_for_a_task_come_before_those_named_for_all() -> None:
     assert Settings(task_data={"piqa": "piqa.json"}).data_of("choices") is None
 
 
-def test_rows_count_one_each_and_are_compared_on_the_same_file_only(subject: Subject) -> None:
+def test_rows_count_one_each_and_are_compared_on_the_same_file_only(loaded: LoadedModel) -> None:
     file = RowFile("rows.json", "ab12", [Row("row", {})] * 3)
     scores = row_scores([1, 0, 0.5], file)
     assert scores.values.sum() / scores.weights.sum() == 0.5
     assert (scores.weights.tolist(), scores.unit, scores.data) == ([1, 1, 1], "rows", "ab12")
-    about = about_rows(file, Settings(limit=3), subject)
+    about = about_rows(file, Settings(limit=3), loaded)
     assert about == {
         "rows": 3,
         "limit": 3,
@@ -51,43 +51,43 @@ def test_rows_count_one_each_and_are_compared_on_the_same_file_only(subject: Sub
     }
 
 
-def _other_weight(subject: Subject) -> dict[str, Any]:
+def _other_weight(loaded: LoadedModel) -> dict[str, Any]:
     with torch.no_grad():
-        subject.model.final_norm.bias[3] += 1e-6
-    return {"subject": subject}
+        loaded.model.final_norm.bias[3] += 1e-6
+    return {"loaded": loaded}
 
 
 CHANGES: dict[str, Any] = {
-    "task": lambda subject: {"task": "choices"},
+    "task": lambda loaded: {"task": "choices"},
     "model": _other_weight,
-    "tokenizer": lambda subject: {"subject": replace(subject, tokenizer=train_tokenizer(["other words"], 262))},
-    "precision": lambda subject: {"subject": replace(subject, precision=Precision("bf16", "as asked"))},
-    "data": lambda subject: {"data": "cd34"},
-    "settings": lambda subject: {"settings": {"stride": 9}},
+    "tokenizer": lambda loaded: {"loaded": replace(loaded, tokenizer=train_tokenizer(["other words"], 262))},
+    "precision": lambda loaded: {"loaded": replace(loaded, precision=Precision("bf16", "as asked"))},
+    "data": lambda loaded: {"data": "cd34"},
+    "settings": lambda loaded: {"settings": {"stride": 9}},
 }
 
 
-def test_the_same_evaluation_finds_its_results_again(subject: Subject, tmp_path: Path) -> None:
+def test_the_same_evaluation_finds_its_results_again(loaded: LoadedModel, tmp_path: Path) -> None:
     for found in ({}, {0: {"score": 1}}):
-        with open_log("piqa", subject, "ab12", tmp_path, {"stride": 8}) as log:
+        with open_log("piqa", loaded, "ab12", tmp_path, {"stride": 8}) as log:
             assert log.results == found
             log.add(0, {"score": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["piqa.jsonl"]
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_results_depend_on_everything_that_decides_them(what: str, subject: Subject, tmp_path: Path) -> None:
-    given = {"task": "piqa", "subject": subject, "data": "ab12", "settings": {"stride": 8}}
+def test_results_depend_on_everything_that_decides_them(what: str, loaded: LoadedModel, tmp_path: Path) -> None:
+    given = {"task": "piqa", "loaded": loaded, "data": "ab12", "settings": {"stride": 8}}
     with open_log(folder=tmp_path, **given) as log:
         log.add(0, {"score": 1})
     (tmp_path / "choices.jsonl").write_bytes((tmp_path / "piqa.jsonl").read_bytes())
-    changed = {**given, "subject": load_subject(subject.folder, "cpu", "float32")}
-    changed |= CHANGES[what](changed["subject"])
+    changed = {**given, "loaded": load(loaded.folder, "cpu", "float32", head="lm")}
+    changed |= CHANGES[what](changed["loaded"])
     assert open_log(folder=tmp_path, **changed).results == {}
 
 
 def test_where_nothing_is_kept_no_time_goes_into_hashing_the_model(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "fingerprint", property(lambda self: pytest.fail("the model was hashed")))
-    assert open_log("piqa", subject, "ab12", None).path is None
+    monkeypatch.setattr(LoadedModel, "values_fingerprint", property(lambda self: pytest.fail("the model was hashed")))
+    assert open_log("piqa", loaded, "ab12", None).path is None

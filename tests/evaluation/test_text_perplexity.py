@@ -13,14 +13,14 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation.subject import load_subject
 from tuppence.evaluation.task import Outcome, Settings
-from tuppence.evaluation.text_perplexity import text_perplexity
+from tuppence.evaluation.text_perplexity import data_of_run, text_perplexity
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import load
 
 
 def score(model: Path, settings: Settings | None = None, folder: Path | None = None) -> Outcome:
-    return text_perplexity(load_subject(model, "cpu", "float32"), settings or Settings(), folder)
+    return text_perplexity(load(model, "cpu", "float32", head="lm"), settings or Settings(), folder)
 
 
 def nats_by_transformers(world: Any, context: int) -> tuple[float, int]:
@@ -138,3 +138,14 @@ def test_a_text_that_changed_is_scored_anew_from_where_it_changed(
         counts.append(len(scored) - before)
     assert numbers[0] == numbers[1]
     assert 0 < counts[0] < counts[1]
+
+
+@pytest.mark.parametrize("content", ["verb: pretrain", "data: x", "data: {path: 3}", "data: [1]"])
+def test_a_run_that_does_not_name_its_data_has_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(content)
+    assert data_of_run(tmp_path) is None
+
+
+def test_the_data_of_a_run_are_those_it_names(world: Any) -> None:
+    assert data_of_run(world.run) == str(world.data)
+    assert data_of_run(world.model) is None

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuppence.evaluation.windows import IGNORED, batches, windows
+from tuppence.data.buckets import IGNORED_TARGET
+from tuppence.evaluation.windows import batches, windows
 
 
 @st.composite
@@ -21,7 +22,7 @@ def as_in_the_guide(tokens: np.ndarray, context_length: int, stride: int) -> lis
     expected, scored_to = [], 1
     for begin in range(0, len(tokens) - 1, stride):
         end = min(begin + context_length, len(tokens) - 1)
-        targets = [int(tokens[i + 1]) if i + 1 >= scored_to else IGNORED for i in range(begin, end)]
+        targets = [int(tokens[i + 1]) if i + 1 >= scored_to else IGNORED_TARGET for i in range(begin, end)]
         expected.append((tokens[begin:end].tolist(), targets))
         scored_to = end + 1
         if end == len(tokens) - 1:
@@ -45,7 +46,7 @@ def test_every_token_but_the_first_is_a_target_once_with_the_context_promised(
     for inputs, targets in windows(pieces, context_length, stride):
         assert 1 <= len(inputs) <= context_length
         for position, target in enumerate(targets):
-            if target != IGNORED:
+            if target != IGNORED_TARGET:
                 seen.append(int(target))
                 assert position + 1 >= min(int(target), context_length - stride + 1)
     assert seen == list(range(1, sum(map(len, pieces))))
@@ -59,7 +60,7 @@ def test_stacked_windows_are_padded_where_nothing_is_scored() -> None:
     ]
     first, second = batches(iter(cut), 2)
     assert first[0].tolist() == [[1, 2, 3], [5, 0, 0]]
-    assert first[1].tolist() == [[2, 3, 4], [6, IGNORED, IGNORED]]
+    assert first[1].tolist() == [[2, 3, 4], [6, IGNORED_TARGET, IGNORED_TARGET]]
     assert second[0].tolist() == [[7]]
 
 

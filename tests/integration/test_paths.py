@@ -17,13 +17,13 @@ from tuppence.data.records.labelled import read_labelled
 from tuppence.data.records.preferences import read_preferences
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.data.sources import iter_documents, iter_pieces, iter_texts
-from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
-from tuppence.evaluation.subject import kind_of, load_subject
 from tuppence.figures.record import read_run
 from tuppence.figures.report import write_report
 from tuppence.figures.story import write_story
 from tuppence.figures.story_record import read_story
+from tuppence.model.loaded import inspect as inspect_model
+from tuppence.model.loaded import load
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.synthetic.sets import write_set
@@ -42,7 +42,7 @@ FUNCTIONS: list[Callable[..., object]] = [
     *(TokenShards.open, read_index, tokenizer_folder, read_labelled, read_conversations, read_preferences),
     *(Tokenizer.load, Tokenizer.save, import_tokenizer, load_model, save_model),
     *(run_pretraining, run_instruct, LabelledFiles, run_classify, run_dpo, run_reward, run_ppo),
-    *(kind_of, load_subject, load_classifier, evaluate, evaluate_several),
+    *(inspect_model, load, evaluate, evaluate_several),
     *(read_run, write_report, read_story, write_story),
 ]
 

@@ -16,7 +16,7 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import their_name
-from tuppence.model.tensor_files import check_names, read_tensors, shapes, tensor_files
+from tuppence.model.tensor_files import check_names, check_shapes, read_tensors, shapes, tensor_files
 
 Saved = Callable[..., tuple[Any, Path]]
 EMBEDDING = "transformer.wte.weight"
@@ -57,9 +57,10 @@ def test_tensors_are_read_from_all_files_in_the_type_asked_for_and_masks_are_not
     spoil_index(folder, lambda index: index["weight_map"].update({"transformer.h.0.attn.bias": first.name}))
     stored, model = tensor_files(folder), GPT(small_config)
     check_names(stored, model, folder)
+    check_shapes(stored, shapes(model))
     expected = {name: tensor for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
     del expected["transformer.h.0.attn.bias"]
-    found = read_tensors(stored, shapes(model), torch.bfloat16)
+    found = read_tensors(stored, torch.bfloat16)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], tensor.bfloat16()) for name, tensor in expected.items())
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.splits import Splits
 from tuppence.data.records.texts import encode_texts
@@ -29,7 +30,7 @@ from tuppence.tasks.classify import (
 )
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, count_targets
+from tuppence.training.objective import count_targets
 
 TEXTS = ["see you", "you have won a prize, call now", "noon", "it rained and rained", "call me"]
 LABELS = [0, 1, 0, 2, 1]

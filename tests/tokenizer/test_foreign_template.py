@@ -11,7 +11,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.encoding import IGNORED, encode_conversation, encode_preference, encode_prompt
+from tuppence.data.buckets import IGNORED_TARGET
+from tuppence.data.records.encoding import encode_conversation, encode_preference, encode_prompt
 from tuppence.data.records.preferences import Preference
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.chat_template import Message
@@ -93,7 +94,7 @@ def test_transformers_gives_the_same_ids(vocabulary: Tokenizer, tmp_path: Path, 
     encoded = encode_conversation(tokenizer, talk, context_length=500)
     assert encoded.ids.tolist() == whole[:-1]
     assert encode_prompt(tokenizer, talk[:-1]) == asked
-    learned = tokenizer.decode(encoded.targets[encoded.targets != IGNORED])
+    learned = tokenizer.decode(encoded.targets[encoded.targets != IGNORED_TARGET])
     assert learned.replace(" Hello", "Hello").replace(" Bye", "Bye") == f"Hello, it rains.{end}Bye 字{end}"
     assert (tokenizer.chat_template, tokenizer.end_of_text_name) == (template, end)
 
@@ -116,7 +117,7 @@ def test_a_response_of_weight_zero_is_not_learned(vocabulary: Tokenizer, tmp_pat
     tokenizer = with_template(vocabulary, tmp_path, CHATML).with_chat_template()
     talk = [TALK[1], Message("assistant", "WRONG", trained=False), TALK[1], Message("assistant", "Right")]
     encoded = encode_conversation(tokenizer, talk, context_length=500)
-    assert tokenizer.decode(encoded.targets[encoded.targets != IGNORED]) == "Right<|im_end|>"
+    assert tokenizer.decode(encoded.targets[encoded.targets != IGNORED_TARGET]) == "Right<|im_end|>"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from tuppence.training.objective import IGNORED_TARGET, Sums, count_targets
+from tuppence.data.buckets import IGNORED_TARGET
+from tuppence.training.objective import Sums, count_targets
 
 
 def test_ignored_targets_do_not_count() -> None:

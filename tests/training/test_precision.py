@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from tuppence.training.precision import autocast, gradient_scaler
+from tuppence.model.precision import autocast
+from tuppence.training.precision import gradient_scaler
 
 
 def test_bf16_multiplies_in_bf16_and_keeps_float32_weights() -> None:

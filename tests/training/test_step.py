@@ -15,11 +15,12 @@ from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.precision import autocast
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
 from tuppence.training.config import TrainConfig
 from tuppence.training.optim import Optimizers
 from tuppence.training.parallel import Machine
-from tuppence.training.precision import LossScale, autocast
+from tuppence.training.precision import LossScale
 
 FP16 = Machine("cpu", "fp16", compile=False)
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.training.config import TrainConfig
 from tuppence.training.loop import Loop
-from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+from tuppence.training.objective import Batch, Objective, Sample
 from tuppence.training.parallel import Machine
 from tuppence.training.throughput import Meter
 from tuppence.training.tracking import open_trackers

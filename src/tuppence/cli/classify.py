@@ -134,10 +134,11 @@ def classify(
     if texts and file is not None:
         raise InputError("texts and --file exclude each other", "give one of them")
     keep_freed_memory()
-    from tuppence.evaluation.classifier import load_classifier
+    from tuppence.evaluation import classifier
+    from tuppence.model.loaded import load
 
     stream = _texts(texts, file, text_column)
-    results = load_classifier(run, device, precision).classify(stream)
+    results = classifier.classify(load(run, device, precision, head="scores"), stream)
     if json:
         _write_list(results)
     else:

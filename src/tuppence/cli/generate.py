@@ -13,6 +13,7 @@ from tuppence.core.keyboard import Keyboard
 if TYPE_CHECKING:
     from tuppence.model.chat import Conversation
     from tuppence.model.gpt import GPT
+    from tuppence.model.loaded import LoadedModel
     from tuppence.tokenizer import Tokenizer
 
 Run = Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
@@ -70,7 +71,8 @@ def generate(
 
     Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
     _check_stops(stop or [])
-    model, tokenizer = _load(run, device, precision)
+    loaded = _load(run, device, precision)
+    model, tokenizer = loaded.model, loaded.tokenizer
     if "-" in prompt:
         piped = console.read_stdin().removesuffix("\n")  # `echo` and editors put a line end last
         prompt = [piped if text == "-" else text for text in prompt]
@@ -125,7 +127,8 @@ def chat(
     from tuppence.model.chat import Conversation
 
     _check_stops(stop or [])
-    model, tokenizer = _load(run, device, precision)
+    loaded = _load(run, device, precision)
+    model, tokenizer = loaded.model, loaded.tokenizer
     if tokenizer.chat_template is not None and not tokenizer.has_chat_template:
         console.note("the model's own chat template is not used: it continues plain text")
     conversation = Conversation(
@@ -167,22 +170,15 @@ def _answer(conversation: Conversation, line: str) -> None:
             _write("\n")
 
 
-def _load(run: Path, device: str, precision: str) -> tuple[GPT, Tokenizer]:
-    import torch
+def _load(run: Path, device: str, precision: str) -> LoadedModel[GPT]:
+    from tuppence.model.loaded import load
+    from tuppence.model.weights import unused_generation_settings
 
-    from tuppence.core.environment import choose_device, choose_precision
-    from tuppence.model.weights import load_model, model_folder, unused_generation_settings
-    from tuppence.tokenizer import Tokenizer
-
-    place = choose_device(device)
-    name = choose_precision(place, precision).name
-    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
-    # not the model folder: an adapter's base lacks the adapter
-    model, tokenizer = load_model(run, dtype=dtype, device=place), Tokenizer.load(model_folder(run))
+    loaded = load(run, device, precision, head="lm", cast_weights=True)
     unused = unused_generation_settings(run)
     if unused:
         console.note(f"not used of generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
-    return model, tokenizer
+    return loaded
 
 
 def _check(text: str, model: GPT, tokenizer: Tokenizer) -> None:

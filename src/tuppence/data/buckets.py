@@ -22,6 +22,9 @@ from tuppence.data.batches import permute
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
 
+IGNORED_TARGET = -100
+"""The target of a position that is not trained or scored: torch's `ignore_index`, and transformers' label."""
+
 
 class Buckets:
     """The training batches of a list of examples.

@@ -22,8 +22,9 @@ from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.data.inputs import Source
 from tuppence.data.unpacking import OnBytes, read_chunks, refuse_other_content
 from tuppence.tokenizer.patterns import safe_cut
+from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
-SEPARATOR = "<|endoftext|>"
+SEPARATOR = END_OF_TEXT
 """Separates the documents of a .txt or .md file, wherever it stands; the line breaks around it go with it."""
 
 PIECE_CHARACTERS = 2**20

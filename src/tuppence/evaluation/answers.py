@@ -24,9 +24,10 @@ from tuppence.data.records.leaks import prompt_of, text_of
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.rowlog import RowLog
 from tuppence.evaluation.rows import find_file, sha256_of
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
 from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 from tuppence.tokenizer.chat_template import Message
 
 ANSWERS_AT_ONCE = 32
@@ -64,7 +65,7 @@ class AskedFile:
     rows: list[Asked]
 
 
-def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def exact_match(loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Answers a file of instructions and counts the answers that are exactly the file's.
 
     Raises:
@@ -72,8 +73,8 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
     """
     began = time.perf_counter()
     file = asked_file("exact_match", settings)
-    with open_log("exact_match", subject, file.sha256, folder, how_answered(settings)) as log:
-        answer_rows(subject, file.rows, settings, log)
+    with open_log("exact_match", loaded, file.sha256, folder, how_answered(settings)) as log:
+        answer_rows(loaded, file.rows, settings, log)
         results = log.ordered(len(file.rows))
     right = [
         float(is_exact(result["answer"], asked.reference)) for asked, result in zip(file.rows, results, strict=True)
@@ -86,10 +87,10 @@ def exact_match(subject: Subject, settings: Settings, folder: Path | None) -> Ou
             "exact_match": accuracy,
             "exact_match_stderr": error,
             "ended": sum(result["finish_reason"] == "stop" for result in results) / len(results),
-            "cut_prompts": sum(result["prompt_tokens"] > subject.model.config.context_length for result in results),
+            "cut_prompts": sum(result["prompt_tokens"] > loaded.config.context_length for result in results),
             "answer_tokens": settings.answer_tokens,
-            **about_rows(file, settings, subject),
-            **asked_before(subject.folder, file.path, file.rows),
+            **about_rows(file, settings, loaded),
+            **asked_before(loaded.folder, file.path, file.rows),
             "precision": "float32",
             "seconds": round(time.perf_counter() - began, 3),
         },
@@ -141,14 +142,14 @@ def how_answered(settings: Settings) -> dict[str, int]:
     return {"answer_tokens": settings.answer_tokens}
 
 
-def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log: RowLog) -> None:
+def answer_rows(loaded: LoadedModel[GPT], rows: Sequence[Asked], settings: Settings, log: RowLog) -> None:
     """Adds to `log` the answer to every prompt that is not in it yet, by its index: prompts of similar length at once.
 
     Raises:
         InputError: a prompt cannot be encoded.
     """
     missing = log.missing(len(rows))
-    tokenizer = subject.tokenizer.with_chat_template()
+    tokenizer = loaded.tokenizer.with_chat_template()
     prompts = {index: encode_prompt(tokenizer, rows[index].messages) for index in missing}
     missing.sort(key=lambda index: len(prompts[index]))
     size = settings.batch_size or ANSWERS_AT_ONCE
@@ -157,19 +158,19 @@ def answer_rows(subject: Subject, rows: Sequence[Asked], settings: Settings, log
         for start in range(0, len(missing), size):
             batch = missing[start : start + size]
             generations = generate(
-                subject.model,
+                loaded.model,
                 [prompts[index] for index in batch],
                 max_tokens=settings.answer_tokens,
                 temperature=0,
                 stop_ids=tokenizer.stop_ids,
-                vocab_size=subject.tokenizer.vocab_size,
+                vocab_size=loaded.tokenizer.vocab_size,
             )
             for index, generation in zip(batch, generations, strict=True):
                 result = {
-                    "prompt": subject.tokenizer.decode(prompts[index]),
+                    "prompt": loaded.tokenizer.decode(prompts[index]),
                     "prompt_tokens": len(prompts[index]),
                     "reference": rows[index].reference,
-                    "answer": subject.tokenizer.decode(generation.ids),
+                    "answer": loaded.tokenizer.decode(generation.ids),
                     "finish_reason": generation.finish_reason,
                 }
                 log.add(index, result)

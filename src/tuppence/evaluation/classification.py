@@ -29,10 +29,11 @@ from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_baselines import MAJORITY, TFIDF, majority_class, word_counts
 from tuppence.evaluation.class_metrics import OF_CLASSES, Measures, Predictions, bootstrap, interval, measures
 from tuppence.evaluation.class_metrics import reliability as reliability_bins
-from tuppence.evaluation.classifier import Classifier
+from tuppence.evaluation.classifier import class_probabilities
 from tuppence.evaluation.rows import sha256_of
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import LoadedModel
 
 SHOWN_MISTAKES = 12
 ROC_POINTS = 200
@@ -65,41 +66,41 @@ def first_test_text(run: Path) -> str:
     return rows[0].text if rows else ""
 
 
-def classification(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def classification(loaded: LoadedModel[SequenceScorer], settings: Settings, folder: Path | None) -> Outcome:
     """Scores a classifier on its test split, or on another file of labelled text.
 
     Raises:
         InputError: there is no test split and no file was named; a label is none of the model's.
     """
-    if not isinstance(subject, Classifier):
-        raise InputError(f"{subject.folder} is not a classifier", "give a run of 'tuppence finetune classify'")
+    if not loaded.labels:
+        raise InputError(f"{loaded.folder} is not a classifier", "give a run of 'tuppence finetune classify'")
     began = time.perf_counter()
-    file = _test_rows(subject, settings)
-    gold = _ids(file.rows, subject.labels)
-    _warn_of_absent(gold, subject.labels)
-    probabilities = _probabilities(subject, file, folder, settings.skip_bad_rows)
-    train, validation = (_split(subject.folder, name, subject.labels) for name in PARTS[:2])
-    positive = positive_class([row.label for row in train or file.rows], subject.labels)
+    file = _test_rows(loaded, settings)
+    gold = _ids(file.rows, loaded.labels)
+    _warn_of_absent(gold, loaded.labels)
+    probabilities = _probabilities(loaded, file, folder, settings.skip_bad_rows)
+    train, validation = (_split(loaded.folder, name, loaded.labels) for name in PARTS[:2])
+    positive = positive_class([row.label for row in train or file.rows], loaded.labels)
     models = {"model": Predictions(gold, probabilities, positive)}
     if train and validation:
         texts = [row.text for row in file.rows]
-        models[MAJORITY] = Predictions(gold, majority_class(train, subject.labels, len(texts)), positive)
-        models[TFIDF] = Predictions(gold, word_counts(train, validation, subject.labels, texts), positive)
+        models[MAJORITY] = Predictions(gold, majority_class(train, loaded.labels, len(texts)), positive)
+        models[TFIDF] = Predictions(gold, word_counts(train, validation, loaded.labels, texts), positive)
     drawn = dict(zip(models, bootstrap(list(models.values())), strict=True))
     ours = models["model"]
     numbers: Numbers = {
-        **_headline(ours, drawn["model"], subject.labels),
-        "labels": list(subject.labels),
-        "classes": _of_classes(ours, drawn["model"], subject.labels),
+        **_headline(ours, drawn["model"], loaded.labels),
+        "labels": list(loaded.labels),
+        "classes": _of_classes(ours, drawn["model"], loaded.labels),
         "confusion": _confusion(ours),
         "reliability": reliability_bins(ours),
         "roc": _roc(ours),
-        "mistakes": _mistakes(ours, file.rows, subject.labels),
-        "baselines": {name: _headline(models[name], drawn[name], subject.labels) for name in models if name != "model"},
+        "mistakes": _mistakes(ours, file.rows, loaded.labels),
+        "baselines": {name: _headline(models[name], drawn[name], loaded.labels) for name in models if name != "model"},
         **_against_baselines(models, drawn),
         "resamples": len(drawn["model"]["f1"]),
-        **about_rows(file, settings, subject),
-        **asked_before(subject.folder, file.path, file.rows),
+        **about_rows(file, settings, loaded),
+        **asked_before(loaded.folder, file.path, file.rows),
         "seconds": round(time.perf_counter() - began, 3),
     }
     return Outcome(numbers, scores={"accuracy": row_scores(ours.right.tolist(), file)})
@@ -135,18 +136,18 @@ def _split(folder: Path, name: str, labels: Sequence[str] | None = None) -> list
     return rows if labels is None else _in_spelling_of(labels, rows, str(path))
 
 
-def _test_rows(subject: Classifier, settings: Settings) -> LabelledFile:
+def _test_rows(loaded: LoadedModel[SequenceScorer], settings: Settings) -> LabelledFile:
     named = settings.data_of("classification")
     if named is not None:
-        found = _read(subject, settings, named)
+        found = _read(loaded, settings, named)
         if found.skipped_rows:
             console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {named}")
-        rows = _in_spelling_of(subject.labels, found.rows[: settings.limit], named)
+        rows = _in_spelling_of(loaded.labels, found.rows[: settings.limit], named)
         return LabelledFile(Path(named), rows, (found.text_column, found.label_column))
-    split = _split(subject.folder, PARTS[2], subject.labels)
+    split = _split(loaded.folder, PARTS[2], loaded.labels)
     if split is None:
-        raise InputError(f"{subject.folder} has no test split", "add --data FILE: labelled texts")
-    return LabelledFile(Run.of(subject.folder).split_file(PARTS[2]), split[: settings.limit])
+        raise InputError(f"{loaded.folder} has no test split", "add --data FILE: labelled texts")
+    return LabelledFile(Run.of(loaded.folder).split_file(PARTS[2]), split[: settings.limit])
 
 
 def _warn_of_absent(gold: NDArray[np.int64], labels: Sequence[str]) -> None:
@@ -156,14 +157,14 @@ def _warn_of_absent(gold: NDArray[np.int64], labels: Sequence[str]) -> None:
         console.warn(f"the test data has no row of {named}: F1 says nothing there")
 
 
-def _read(subject: Classifier, settings: Settings, path: str) -> LabelledSet:
+def _read(loaded: LoadedModel[SequenceScorer], settings: Settings, path: str) -> LabelledSet:
     """A file of labelled texts. Columns that nobody named are those that the classifier was trained on, where the file
     has them, else found by themselves."""
     text, label = settings.text_column, settings.label_column
     columns = read_table(
         path, skip_bad_rows=settings.skip_bad_rows, named=[one for one in (text, label) if one]
     ).columns
-    trained = _trained_columns(subject.folder)
+    trained = _trained_columns(loaded.folder)
     if text is None and label is None and set(trained) <= set(columns):
         text, label = trained
     return read_labelled(path, text_column=text, label_column=label, skip_bad_rows=settings.skip_bad_rows)
@@ -199,10 +200,12 @@ def _ids(rows: Sequence[LabelledText], labels: Sequence[str]) -> NDArray[np.int6
     return np.array([labels.index(row.label) for row in rows], dtype=np.int64)
 
 
-def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None, skips: bool) -> NDArray[np.float64]:
+def _probabilities(
+    loaded: LoadedModel[SequenceScorer], file: LabelledFile, folder: Path | None, skips: bool
+) -> NDArray[np.float64]:
     """(N, C); rows that were scored before by the same model are not scored again."""
     how = {"columns": list(file.columns), "skip_bad_rows": skips} if file.columns else {}
-    with open_log("classification", subject, file.sha256, folder, how) as log, console.progress("texts") as bar:
+    with open_log("classification", loaded, file.sha256, folder, how) as log, console.progress("texts") as bar:
         missing = log.missing(len(file.rows))
         task = bar.add_task("classifying", total=len(file.rows), completed=len(file.rows) - len(missing))
 
@@ -211,7 +214,7 @@ def _probabilities(subject: Classifier, file: LabelledFile, folder: Path | None,
                 log.add(missing[number], {"label": file.rows[missing[number]].label, "probabilities": row})
             bar.advance(task, len(numbers))
 
-        subject.probabilities([file.rows[number].text for number in missing], on_batch=keep)
+        class_probabilities(loaded, [file.rows[number].text for number in missing], on_batch=keep)
         return np.array([result["probabilities"] for result in log.ordered(len(file.rows))])
 
 

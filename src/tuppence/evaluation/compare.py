@@ -1,7 +1,7 @@
-"""Two subjects on the same rows: how far apart are they, and how sure is that?
+"""Two runs on the same rows: how far apart are they, and how sure is that?
 
 Paired bootstrap: the rows are drawn again with replacement, thousands of times, and each time the difference of the two
-subjects is taken on the *same* rows; the middle 95 % of these differences are the interval. Pairing removes what makes
+runs is taken on the *same* rows; the middle 95 % of these differences are the interval. Pairing removes what makes
 rows easy or hard for both, so the interval is narrower than the two standard errors suggest. Koehn 2004, "Statistical
 Significance Tests for Machine Translation Evaluation". The draws are seeded: the same scores give the same interval.
 """
@@ -23,7 +23,7 @@ _AT_ONCE = 2**22
 
 @dataclass(frozen=True)
 class Difference:
-    """What a subject has more (or less) than the reference.
+    """What a run has more (or less) than the reference.
 
     Attributes:
         difference: of the metric.
@@ -68,14 +68,14 @@ def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Differ
 
 
 def compare(outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, Any]:
-    """The differences of every subject to the first, for every task and metric with scores.
+    """The differences of every run to the first, for every task and metric with scores.
 
     Args:
-        outcomes: subject → task → its outcome.
+        outcomes: run → task → its outcome.
 
     Returns:
-        `{"reference", "method", "tasks": {task: {metric: {subject: {difference, low, high, units, unit}}}}}`. Where two
-        subjects cannot be compared (other data, or text cut otherwise by another tokenizer), null.
+        `{"reference", "method", "tasks": {task: {metric: {run: {difference, low, high, units, unit}}}}}`. Where two
+        runs cannot be compared (other data, or text cut otherwise by another tokenizer), null.
     """
     reference, *others = outcomes
     tasks: dict[str, Any] = {}

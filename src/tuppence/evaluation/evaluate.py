@@ -22,7 +22,6 @@ from tuppence.core.run import Run
 from tuppence.data.records.tables import BAD_ROW_HINT
 from tuppence.evaluation.answers import exact_match
 from tuppence.evaluation.classification import classification
-from tuppence.evaluation.classifier import load_classifier
 from tuppence.evaluation.compare import compare
 from tuppence.evaluation.judge import judge
 from tuppence.evaluation.last_word import lambada
@@ -30,21 +29,12 @@ from tuppence.evaluation.lm_eval_tasks import PREFIX, lm_eval_tasks
 from tuppence.evaluation.multiple_choice import multiple_choice
 from tuppence.evaluation.reward import reward
 from tuppence.evaluation.rows import bad_row, find_file
-from tuppence.evaluation.subject import (
-    CLASSIFIER,
-    LANGUAGE_MODEL,
-    REWARD_MODEL,
-    Subject,
-    kind_of,
-    load_subject,
-)
 from tuppence.evaluation.task import Numbers, Outcome, Settings, Task
 from tuppence.evaluation.text_perplexity import text_perplexity
-from tuppence.model.weights import fingerprint
+from tuppence.model.loaded import Kind, inspect, load
 
 __all__ = [
     "DEFAULT_TASKS",
-    "LOADERS",
     "TASKS",
     "WEIGHTS",
     "Settings",
@@ -109,7 +99,7 @@ def evaluate_several(
     """
     places, out = [Path(folder) for folder in folders], None if out is None else Path(out)
     names = names_of(places)
-    kinds = {name: kind_of(folder) for name, folder in zip(names, places, strict=True)}
+    kinds = {name: inspect(folder).kind for name, folder in zip(names, places, strict=True)}
     other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
     if other is not None:
         raise InputError(
@@ -168,18 +158,15 @@ def _outcomes(
     if tasks is not None:
         tasks = list(dict.fromkeys(tasks))
         check_tasks(tasks)
-    kind = kind_of(folder)
-    if kind not in LOADERS:
-        raise InputError(f"{folder} is a {kind}, not a language model", "name a language model")
-    chosen = _tasks_named(DEFAULT_TASKS[kind] if tasks is None else tasks, settings)
+    info = inspect(folder)
+    chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, settings)
     for task, one in chosen.items():
-        if one.kind != kind:
-            raise InputError(f"{folder} is a {kind}; {task} is for a {one.kind}", "leave --tasks away")
+        if one.kind != info.kind:
+            raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave --tasks away")
     _check_row_options(chosen, settings)
     settings = _with_files(chosen, settings)
-    weights = fingerprint(folder)
-    subject = LOADERS[kind](folder, device, precision)
-    in_float32 = dataclasses.replace(subject, precision=Precision("float32", "as lm-eval's hf backend"))
+    loaded = load(info, device, precision)
+    in_float32 = dataclasses.replace(loaded, precision=Precision("float32", "as lm-eval's hf backend"))
     if out is None and Run(folder).exists():
         if os.access(folder, os.W_OK):
             out = folder
@@ -187,14 +174,14 @@ def _outcomes(
             console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
     outcomes = {}
     for task, one in chosen.items():
-        asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else subject
+        asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else loaded
         try:
             outcome = one.run(asked, settings, Run(out).row_logs if out else None)
         except InputError as error:
             if error.hint == BAD_ROW_HINT and not one.skips_rows:
                 raise bad_row(error.message) from error
             raise
-        outcomes[task] = dataclasses.replace(outcome, numbers={**outcome.numbers, WEIGHTS: weights})
+        outcomes[task] = dataclasses.replace(outcome, numbers={**outcome.numbers, WEIGHTS: info.fingerprint})
         if out is not None:  # task by task: what is done stays done
             _keep(Run(out).evaluation_file, {task: outcomes[task].numbers})
         if on_result is not None:
@@ -260,21 +247,14 @@ TASKS: dict[str, Task] = {
     "choices": Task(partial(multiple_choice, "choices")),
     "exact_match": Task(exact_match, skips_rows=True),
     "judge": Task(judge, skips_rows=True),
-    "classification": Task(classification, kind=CLASSIFIER, reads_rows=False, skips_rows=True),
-    "reward": Task(reward, kind=REWARD_MODEL, reads_rows=False, skips_rows=True),
+    "classification": Task(classification, kind="classifier", reads_rows=False, skips_rows=True),
+    "reward": Task(reward, kind="reward model", reads_rows=False, skips_rows=True),
 }
 """Every task by its name on the command line."""
 
-DEFAULT_TASKS: Mapping[str, Sequence[str]] = {
-    LANGUAGE_MODEL: ("perplexity",),
-    CLASSIFIER: ("classification",),
-    REWARD_MODEL: ("reward",),
+DEFAULT_TASKS: Mapping[Kind, Sequence[str]] = {
+    "language model": ("perplexity",),
+    "classifier": ("classification",),
+    "reward model": ("reward",),
 }
 """What a kind of model is evaluated on where no task is named."""
-
-LOADERS: Mapping[str, Callable[[Path, str, str], Subject]] = {
-    LANGUAGE_MODEL: load_subject,
-    CLASSIFIER: load_classifier,
-    REWARD_MODEL: load_classifier,
-}
-"""How a kind of model is loaded."""

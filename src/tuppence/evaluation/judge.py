@@ -21,8 +21,9 @@ from tuppence.evaluation.answers import Asked, answer_rows, asked_file, how_answ
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.chat_client import ChatClient, key_from
 from tuppence.evaluation.rowlog import Result, RowLog
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 PROMPT = """\
 Score how well an answer responds to a request, from 0 (useless or wrong) to 100 (right and complete). A reference \
@@ -54,7 +55,7 @@ _NUMBER = re.compile(r"(?<![\w.])(?<!\d,)-?\d+(?:\.\d+)?(?!\w|,\d)")
 _NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)?)(?!\w|,\d)", re.IGNORECASE)
 
 
-def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def judge(loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Answers a file of instructions and has the answers scored.
 
     Raises:
@@ -69,10 +70,10 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
         "judge_model": client.model,
         "judge_prompt": PROMPT,
     }
-    with open_log("judge_answers", subject, file.sha256, folder, how_answered(settings)) as answers:
-        answer_rows(subject, file.rows, settings, answers)
+    with open_log("judge_answers", loaded, file.sha256, folder, how_answered(settings)) as answers:
+        answer_rows(loaded, file.rows, settings, answers)
         answered = answers.ordered(len(file.rows))
-    with open_log("judge", subject, file.sha256, folder, how) as log:
+    with open_log("judge", loaded, file.sha256, folder, how) as log:
         judge_rows(client, file.rows, answered, log)
         results = log.ordered(len(file.rows))
     scores = [result["score"] for result in results if result["score"] is not None]
@@ -88,8 +89,8 @@ def judge(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
             "judge_url": client.endpoint,
             "judge_prompt_sha256": hashlib.sha256(PROMPT.encode()).hexdigest(),
             "answer_tokens": settings.answer_tokens,
-            **about_rows(file, settings, subject),
-            **asked_before(subject.folder, file.path, file.rows),
+            **about_rows(file, settings, loaded),
+            **asked_before(loaded.folder, file.path, file.rows),
             "precision": "float32",
             "seconds": round(time.perf_counter() - began, 3),
         },

@@ -18,8 +18,9 @@ from tuppence.data.records.tables import Row
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.questions import Posed, score_rows
 from tuppence.evaluation.rows import RowFile, bad_row, find_file, read_rows
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Outcome, Settings, about_rows, known, open_log, row_scores, standard_error
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Passage:
     ending: str
 
 
-def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def lambada(loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Scores a file of passages.
 
     Raises:
@@ -41,8 +42,8 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
     file = read_rows(find_file("lambada", settings.data_of("lambada"), settings.data_folder), settings.limit)
     passages = read_passages(file)
     rows = [Posed(one.where, one.context, [one.ending]) for one in passages]
-    with open_log("lambada", subject, file.sha256, folder) as log:
-        results = score_rows("lambada", subject, file, rows, log, lambda likelihoods: asdict(likelihoods[0]))
+    with open_log("lambada", loaded, file.sha256, folder) as log:
+        results = score_rows("lambada", loaded, file, rows, log, lambda likelihoods: asdict(likelihoods[0]))
     columns = {
         key: [None if result is None else float(result[key]) for result in results]
         for key in ("is_greedy", "log_probability")
@@ -60,8 +61,8 @@ def lambada(subject: Subject, settings: Settings, folder: Path | None) -> Outcom
             "perplexity": perplexity,
             "perplexity_stderr": None if error is None else perplexity * error,  # to the first order
             "log_probability": mean,
-            **about_rows(file, settings, subject),
-            **asked_before(subject.folder, file.path, [passage.context for passage in passages]),
+            **about_rows(file, settings, loaded),
+            **asked_before(loaded.folder, file.path, [passage.context for passage in passages]),
             "left_out": len(passages) - len(right),
             "seconds": round(time.perf_counter() - began, 3),
         },

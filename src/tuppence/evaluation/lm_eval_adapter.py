@@ -14,8 +14,9 @@ from tuppence.core import console
 from tuppence.core.errors import InputError, MissingExtraError
 from tuppence.evaluation.answers import ANSWERS_AT_ONCE
 from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
-from tuppence.evaluation.subject import Subject
 from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, as_text, render
 from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
@@ -35,14 +36,14 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     """A loaded language model that answers lm-eval's requests.
 
     Args:
-        subject: the model, its tokenizer, the device and the precision of likelihoods.
+        loaded: the model, its tokenizer, the device and the precision of likelihoods.
         prompts_at_once: prompts that are continued together; `ANSWERS_AT_ONCE` if None.
         max_gen_toks: the longest continuation, in tokens, where a task names none.
     """
 
-    def __init__(self, subject: Subject, prompts_at_once: int | None = None, max_gen_toks: int = 256) -> None:
+    def __init__(self, loaded: LoadedModel[GPT], prompts_at_once: int | None = None, max_gen_toks: int = 256) -> None:
         super().__init__()
-        self.subject = subject
+        self.loaded = loaded
         self.prompts_at_once = prompts_at_once or ANSWERS_AT_ONCE
         self.max_gen_toks = max_gen_toks
 
@@ -50,21 +51,21 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
     @property
     def eot_token_id(self) -> int:
-        return self.subject.tokenizer.end_of_text
+        return self.loaded.tokenizer.end_of_text
 
     @property
     def max_length(self) -> int:
         """The model's context, in tokens."""
-        return self.subject.model.config.context_length
+        return self.loaded.config.context_length
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         # transformers' tokenizers see special tokens in a text as such: so must we, to agree with them
-        return self.subject.tokenizer.encode(string, allow_special=True)
+        return self.loaded.tokenizer.encode(string, allow_special=True)
 
     @property
     def tokenizer_name(self) -> str:
         """Names what requests were made with, for lm-eval's caches."""
-        return f"tuppence-{self.subject.tokenizer.fingerprint}"
+        return f"tuppence-{self.loaded.tokenizer.fingerprint}"
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
         """Our template, the only one we render."""
@@ -111,9 +112,9 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         groups = list(endings_of.values())
         questions = [Question(pairs[group[0]][0], [pairs[index][1] for index in group]) for group in groups]
         found: dict[int, Likelihood] = {}
-        with self.subject.arithmetic(), console.progress("requests") as bar:
+        with self.loaded.autocast(), console.progress("requests") as bar:
             progress = bar.add_task("scoring", total=len(pairs))
-            for number, likelihoods in score_questions(self.subject.model, questions):
+            for number, likelihoods in score_questions(self.loaded.model, questions):
                 found.update(zip(groups[number], likelihoods, strict=True))
                 bar.advance(progress, len(likelihoods))
         return [found[index] for index in range(len(pairs))]
@@ -138,7 +139,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return [texts[index] for index in range(len(requests))]
 
     def _continue(self, batch: Sequence[_Continuation]) -> list[str]:
-        first, tokenizer = batch[0], self.subject.tokenizer
+        first, tokenizer = batch[0], self.loaded.tokenizer
         stops = [stop.encode() for stop in first.stops if stop]
         written = [b""] * len(batch)
 
@@ -147,7 +148,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             return any(stop in written[index] for stop in stops)
 
         generate(
-            self.subject.model,
+            self.loaded.model,
             [one.prompt for one in batch],
             max_tokens=first.max_tokens,
             temperature=first.temperature,
@@ -155,7 +156,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             top_p=first.top_p,
             # lm-eval seeds Python's random numbers (--seed), so a sampled evaluation can be repeated
             seed=[random.randrange(2**31) for _ in batch],
-            stop_ids={self.eot_token_id, *self.subject.tokenizer.stop_ids},
+            stop_ids={self.eot_token_id, *self.loaded.tokenizer.stop_ids},
             on_token=has_stopped,
             vocab_size=tokenizer.vocab_size,
         )
@@ -188,7 +189,7 @@ class _Continuation:
     def of(cls, lm: TuppenceLM, context: str, options: dict[str, Any]) -> _Continuation:
         """As lm-eval's `hf` backend reads a request: the context loses its beginning to make room for the answer."""
         normal = dict(normalize_gen_kwargs(options, lm.max_gen_toks))
-        stops = handle_stop_sequences(normal.pop("until"), eos=lm.subject.tokenizer.decode([lm.eot_token_id]))
+        stops = handle_stop_sequences(normal.pop("until"), eos=lm.loaded.tokenizer.decode([lm.eot_token_id]))
         max_tokens = int(normal.pop("max_gen_toks"))
         prompt = lm.tok_encode(context) or [lm.eot_token_id]
         room = lm.max_length - max_tokens

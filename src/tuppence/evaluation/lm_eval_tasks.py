@@ -25,8 +25,9 @@ import numpy as np
 
 from tuppence.core import files
 from tuppence.core.errors import InputError, MissingExtraError, TuppenceError
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings, Task
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 PREFIX = "lm_eval:"
 """What the name of a task of lm-eval begins with: `lm_eval:hellaswag` is lm-eval's, `hellaswag` is ours."""
@@ -69,7 +70,7 @@ def lm_eval_tasks(patterns: Sequence[str], settings: Settings) -> dict[str, Task
     return found
 
 
-def run_task(name: str, subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def run_task(name: str, loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Runs a task, group or tag of lm-eval.
 
     Args:
@@ -87,11 +88,11 @@ def run_task(name: str, subject: Subject, settings: Settings, folder: Path | Non
     began = time.perf_counter()
     with _calling_lm_eval(f"running {name}"):
         results = simple_evaluate(
-            model=TuppenceLM(subject, settings.batch_size),
+            model=TuppenceLM(loaded, settings.batch_size),
             tasks=[name],
             num_fewshot=settings.num_fewshot,
             batch_size=settings.batch_size,
-            device=subject.device,
+            device=loaded.device,
             limit=settings.limit,
             apply_chat_template=settings.apply_chat_template,
             task_manager=_task_manager(settings.task_path),
@@ -111,8 +112,8 @@ def run_task(name: str, subject: Subject, settings: Settings, folder: Path | Non
         "num_fewshot": whole["n-shot"].get(name, settings.num_fewshot),
         "chat_template": settings.apply_chat_template,
         "lm_eval": whole["lm_eval_version"],
-        "precision": subject.precision.name,
-        "device": subject.device,
+        "precision": loaded.precision.name,
+        "device": loaded.device,
         "seconds": time.perf_counter() - began,
     }
     return Outcome({**_numbers(name, whole), **about}, _scores(name, whole, rows))

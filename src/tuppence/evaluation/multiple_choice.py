@@ -21,8 +21,9 @@ from tuppence.evaluation.likelihood import Likelihood
 from tuppence.evaluation.questions import Posed, score_rows
 from tuppence.evaluation.rowlog import Result
 from tuppence.evaluation.rows import find_file, read_rows
-from tuppence.evaluation.subject import Subject
 from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, known, open_log, row_scores, standard_error
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 METRICS: dict[str, Callable[[str], float]] = {
     "acc": lambda ending: 1.0,
@@ -32,7 +33,7 @@ METRICS: dict[str, Callable[[str], float]] = {
 """What each metric divides an ending's log-probability by."""
 
 
-def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def multiple_choice(task: str, loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Scores a file of questions; `task` names it and finds its file in the catalog.
 
     Raises:
@@ -42,8 +43,8 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
     file = read_rows(find_file(task, settings.data_of(task), settings.data_folder), settings.limit)
     choices = read_choices(file, task)
     rows = [Posed(one.where, one.context, [f" {ending}" for ending in one.endings]) for one in choices]
-    with open_log(task, subject, file.sha256, folder) as log:
-        results = score_rows("scoring", subject, file, rows, log, _log_probabilities)
+    with open_log(task, loaded, file.sha256, folder) as log:
+        results = score_rows("scoring", loaded, file, rows, log, _log_probabilities)
     right = {metric: right_answers(choices, results, metric) for metric in METRICS}
     numbers: Numbers = {}
     for metric, values in right.items():
@@ -57,8 +58,8 @@ def multiple_choice(task: str, subject: Subject, settings: Settings, folder: Pat
             "stderr": numbers["acc_stderr"],
             **numbers,
             "chance": sum(1 / len(choice.endings) for choice in answered) / len(answered),
-            **about_rows(file, settings, subject),
-            **asked_before(subject.folder, file.path, [choice.question for choice in choices]),
+            **about_rows(file, settings, loaded),
+            **asked_before(loaded.folder, file.path, [choice.question for choice in choices]),
             "left_out": len(choices) - len(answered),
             "seconds": round(time.perf_counter() - began, 3),
         },

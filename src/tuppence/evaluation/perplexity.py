@@ -26,8 +26,9 @@ import torch
 from numpy.typing import NDArray
 
 from tuppence.core.errors import InputError, NonFiniteError
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.evaluation.rowlog import RowLog
-from tuppence.evaluation.windows import IGNORED, Tokens, Window, batches, windows
+from tuppence.evaluation.windows import Tokens, Window, batches, windows
 
 if TYPE_CHECKING:
     from tuppence.model.gpt import GPT
@@ -104,7 +105,7 @@ def perplexity(
     cut = _limited(_without_specials(windows(stream, context_length, stride), bytes_of_token), max_tokens)
     with _evaluating(model):
         for number, (inputs_BT, targets_BT) in enumerate(batches(cut, batch_size)):
-            scored_BT = targets_BT != IGNORED
+            scored_BT = targets_BT != IGNORED_TARGET
             nats_B = _once(log, number, model, inputs_BT, targets_BT)
             bytes_B = np.where(scored_BT, bytes_of_token[np.where(scored_BT, targets_BT, 0)], 0).sum(axis=1).tolist()
             nats += math.fsum(nats_B)
@@ -136,13 +137,13 @@ def _without_specials(cut: Iterable[Window], bytes_of_token: NDArray[np.int64]) 
                 f"token {highest} is not in the vocabulary of {len(bytes_of_token)}",
                 "use the model's own tokenizer",
             )
-        yield inputs, np.where(np.isin(targets, special_ids), IGNORED, targets)
+        yield inputs, np.where(np.isin(targets, special_ids), IGNORED_TARGET, targets)
 
 
 def _limited(cut: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:
     left = max_tokens
     for inputs, targets in cut:
-        scored = np.flatnonzero(targets != IGNORED)
+        scored = np.flatnonzero(targets != IGNORED_TARGET)
         if left is not None and len(scored) >= left:
             end = scored[left - 1] + 1 if left > 0 else 0
             if end:

@@ -14,7 +14,8 @@ from tuppence.core.errors import InputError
 from tuppence.evaluation.likelihood import Likelihood, Question, check_vocabulary, encode_question, score_questions
 from tuppence.evaluation.rowlog import Result, RowLog
 from tuppence.evaluation.rows import RowFile, bad_row
-from tuppence.evaluation.subject import Subject
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 _LEFT_OUT = "left_out"
 
@@ -29,7 +30,7 @@ class Posed(NamedTuple):
 
 def score_rows(
     name: str,
-    subject: Subject,
+    loaded: LoadedModel[GPT],
     file: RowFile,
     rows: Sequence[Posed],
     log: RowLog,
@@ -49,20 +50,20 @@ def score_rows(
         InputError: a row cannot be asked, or the model's context is too short for every row.
     """
     missing = log.missing(len(rows))
-    context_length = subject.model.config.context_length
+    context_length = loaded.config.context_length
     numbers: list[int] = []
     questions: list[Question] = []
     for number in missing:
-        question = _encode(subject, rows[number])
+        question = _encode(loaded, rows[number])
         longest = max(map(len, question.endings))
         if longest > context_length:
             log.add(number, {_LEFT_OUT: f"an ending has {longest} tokens, the model's context {context_length}"})
         else:
             numbers.append(number)
             questions.append(question)
-    with console.progress("rows") as bar, subject.arithmetic():
+    with console.progress("rows") as bar, loaded.autocast():
         progress = bar.add_task(name, total=len(rows), completed=len(rows) - len(questions))
-        for index, likelihoods in score_questions(subject.model, questions):
+        for index, likelihoods in score_questions(loaded.model, questions):
             log.add(numbers[index], result(likelihoods))
             bar.advance(progress)
     results = [None if _LEFT_OUT in found else found for found in log.ordered(len(rows))]
@@ -81,10 +82,10 @@ def score_rows(
     return results
 
 
-def _encode(subject: Subject, row: Posed) -> Question:
+def _encode(loaded: LoadedModel[GPT], row: Posed) -> Question:
     try:
-        question = encode_question(subject.tokenizer, row.context, row.endings)
-        check_vocabulary(question, subject.model.config.vocab_size)
+        question = encode_question(loaded.tokenizer, row.context, row.endings)
+        check_vocabulary(question, loaded.config.vocab_size)
     except InputError as error:
         raise bad_row(f"{row.where}: {error.message}") from error
     return question

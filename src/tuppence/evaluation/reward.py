@@ -23,29 +23,30 @@ from tuppence.data.records.encoding import encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
-from tuppence.evaluation.classifier import Classifier, batches_of_tokens, tokens_at_once
-from tuppence.evaluation.subject import Subject
+from tuppence.evaluation.classifier import batches_of_tokens, tokens_at_once
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import LoadedModel
 
 LABEL = "reward"
 """The name of the one score in a reward model's config.json."""
 
 
-def reward(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def reward(loaded: LoadedModel[SequenceScorer], settings: Settings, folder: Path | None) -> Outcome:
     """Scores a reward model on its held-out pairs, or on another file of preferences.
 
     Raises:
         InputError: there are no held-out pairs and no file was named, or a reward is not finite.
     """
-    if not isinstance(subject, Classifier):
-        raise InputError(f"{subject.folder} is not a reward model", "give a run of 'tuppence align reward'")
+    if len(loaded.labels) != 1:
+        raise InputError(f"{loaded.folder} is not a reward model", "give a run of 'tuppence align reward'")
     began = time.perf_counter()
-    path = _file(subject, settings)
+    path = _file(loaded, settings)
     found = read_preferences(str(path), skip_bad_rows=settings.skip_bad_rows)
     if found.skipped_rows:
         console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
-    pairs = _differing(subject, found.rows[: settings.limit])
-    rewards_N2 = pair_rewards(subject, pairs)
+    pairs = _differing(loaded, found.rows[: settings.limit])
+    rewards_N2 = pair_rewards(loaded, pairs)
     margins = rewards_N2[:, 0] - rewards_N2[:, 1]
     right = (margins > 0).astype(np.float64)
     drawn = np.concatenate([weights @ np.stack([right, margins], axis=1) for weights in _weights(len(pairs))])
@@ -59,22 +60,22 @@ def reward(subject: Subject, settings: Settings, folder: Path | None) -> Outcome
         "pairs": len(pairs),
         "data": str(path),
         "resamples": RESAMPLES,
-        **asked_before(subject.folder, str(path), pairs),
-        "precision": subject.precision.name,
-        "device": subject.device,
+        **asked_before(loaded.folder, str(path), pairs),
+        "precision": loaded.precision.name,
+        "device": loaded.device,
         "seconds": round(time.perf_counter() - began, 3),
     }
     scores = Scores(right, np.ones(len(pairs)), "pairs", sha256_file(path))
     return Outcome(numbers, scores={"accuracy": scores})
 
 
-def pair_rewards(subject: Classifier, pairs: list[Preference]) -> NDArray[np.float64]:
+def pair_rewards(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -> NDArray[np.float64]:
     """The rewards of chosen and rejected, (N, 2), cut to the context as in training.
 
     Raises:
         InputError: a reward is not finite.
     """
-    context, tokenizer = subject.model.config.context_length, subject.tokenizer
+    context, tokenizer = loaded.config.context_length, loaded.tokenizer
     texts: list[NDArray[np.int64]] = []
     for pair in pairs:
         one = encode_preference(tokenizer, pair, context_length=context)
@@ -82,27 +83,27 @@ def pair_rewards(subject: Classifier, pairs: list[Preference]) -> NDArray[np.flo
             texts.append(np.concatenate([one.prompt_ids, without_end(answer, tokenizer.end_of_text)]))
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     rewards = np.empty(len(texts))
-    with torch.inference_mode(), subject.arithmetic(), console.progress("answers") as bar:
+    with torch.inference_mode(), loaded.autocast(), console.progress("answers") as bar:
         task = bar.add_task("reward", total=len(texts))
-        for numbers in batches_of_tokens(lengths, tokens_at_once(subject.device)):
+        for numbers in batches_of_tokens(lengths, tokens_at_once(loaded.device)):
             tokens_BT = torch.from_numpy(pad([texts[number] for number in numbers], 0, limit=context))
             lengths_B = torch.from_numpy(lengths[numbers])
-            scores_B1 = subject.scorer(tokens_BT.to(subject.device), lengths_B.to(subject.device))
+            scores_B1 = loaded.model(tokens_BT.to(loaded.device), lengths_B.to(loaded.device))
             rewards[numbers] = scores_B1[:, 0].double().cpu().numpy()
             bar.advance(task, len(numbers))
     if not np.isfinite(rewards).all():
-        raise InputError(f"{subject.folder} gives a reward that is not finite", "train it again, at a lower rate")
+        raise InputError(f"{loaded.folder} gives a reward that is not finite", "train it again, at a lower rate")
     return rewards.reshape(-1, 2)
 
 
-def _differing(subject: Classifier, pairs: list[Preference]) -> list[Preference]:
+def _differing(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -> list[Preference]:
     """The pairs whose answers differ within the context: as in training, the others are left out and counted.
 
     Raises:
         InputError: none is left.
     """
-    context = subject.model.config.context_length
-    kept = [pair for pair in pairs if not encode_preference(subject.tokenizer, pair, context_length=context).is_equal]
+    context = loaded.config.context_length
+    kept = [pair for pair in pairs if not encode_preference(loaded.tokenizer, pair, context_length=context).is_equal]
     if not kept:
         raise InputError(
             f"no pair differs within the context of {context:,} tokens", "use a model with a longer context"
@@ -117,12 +118,12 @@ def _weights(pairs: int) -> list[NDArray[np.float64]]:
     return [weights / pairs for weights in resamples(pairs, RESAMPLES, seed=0)]
 
 
-def _file(subject: Classifier, settings: Settings) -> Path:
+def _file(loaded: LoadedModel[SequenceScorer], settings: Settings) -> Path:
     """What was named, or the run's own held-out pairs."""
     named = settings.data_of("reward")
     if named is not None:
         return Path(named)
-    held_out = Run.of(subject.folder).held_out_file
+    held_out = Run.of(loaded.folder).held_out_file
     if held_out.is_file():
         return held_out
-    raise InputError(f"{subject.folder} holds no held-out pairs", "name a file of preferences with --data FILE")
+    raise InputError(f"{loaded.folder} holds no held-out pairs", "name a file of preferences with --data FILE")

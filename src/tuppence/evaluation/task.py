@@ -1,6 +1,6 @@
 """What a task of the evaluation room takes and gives: `Settings` in, an `Outcome` out.
 
-A task is a function of a subject, the settings and a folder for its row log; `evaluate` has the list of them.
+A task is a function of a loaded model, the settings and a folder for its row log; `evaluate` has the list of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuppence.evaluation.rowlog import RowLog
-from tuppence.evaluation.subject import LANGUAGE_MODEL, Subject
+from tuppence.model.loaded import Kind, LoadedModel
 
 Numbers: TypeAlias = dict[str, Any]
 """What a task found, by name: plain values ready for JSON."""
@@ -70,7 +70,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric unit by unit, so that two subjects can be compared on the same units: Σ values / Σ weights.
+    """One metric unit by unit, so that two runs can be compared on the same units: Σ values / Σ weights.
 
     Attributes:
         values: (N,) a row's 0 or 1; the bits of a window of text.
@@ -110,13 +110,13 @@ class Task:
 
     Attributes:
         run: does it. Its last argument is the folder for its row log, None where nothing is kept.
-        kind: of the models it is for, see `subject.kind_of`.
+        kind: of the models it is for, see `model.loaded`.
         reads_rows: it needs a file of rows, which is looked for before anything is loaded.
         skips_rows: it can leave out bad rows of its file.
     """
 
-    run: Callable[[Subject, Settings, Path | None], Outcome]
-    kind: str = LANGUAGE_MODEL
+    run: Callable[[LoadedModel[Any], Settings, Path | None], Outcome]
+    kind: Kind = "language model"
     reads_rows: bool = True
     skips_rows: bool = False
 
@@ -133,7 +133,7 @@ def row_scores(values: Sequence[float | None], file: Rows) -> Scores:
 
 
 def open_log(
-    task: str, subject: Subject, data: str, folder: Path | None, settings: Mapping[str, Any] | None = None
+    task: str, loaded: LoadedModel[Any], data: str, folder: Path | None, settings: Mapping[str, Any] | None = None
 ) -> RowLog:
     """The row log of a task: its results depend on the model, the tokenizer, the precision and the data.
 
@@ -143,9 +143,9 @@ def open_log(
     """
     key = {
         "task": task,
-        "model": subject.fingerprint if folder is not None else "",  # hashing takes seconds for a large model
-        "tokenizer": subject.tokenizer.fingerprint,
-        "precision": subject.precision.name,
+        "model": loaded.values_fingerprint if folder is not None else "",  # hashing takes seconds for a large model
+        "tokenizer": loaded.tokenizer.fingerprint,
+        "precision": loaded.precision.name,
         "data": data,
         "settings": dict(settings or {}),
     }
@@ -162,13 +162,13 @@ def standard_error(values: list[float]) -> float | None:
     return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
-def about_rows(file: Rows, settings: Settings, subject: Subject) -> Numbers:
+def about_rows(file: Rows, settings: Settings, loaded: LoadedModel[Any]) -> Numbers:
     """What every task of rows says about itself beside its numbers."""
     return {
         "rows": len(file.rows),
         "limit": settings.limit,
         "data": file.path,
         "data_sha256": file.sha256,
-        "precision": subject.precision.name,
-        "device": subject.device,
+        "precision": loaded.precision.name,
+        "device": loaded.device,
     }

@@ -16,27 +16,29 @@ import numpy as np
 
 from tuppence.core import console
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.evaluation.perplexity import perplexity
 from tuppence.evaluation.streams import bytes_of_tokens, open_stream
-from tuppence.evaluation.subject import Subject, data_of_run
 from tuppence.evaluation.task import Outcome, Scores, Settings, open_log
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
 
 
-def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -> Outcome:
+def text_perplexity(loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
     """Scores a text.
 
     Raises:
         InputError: no text was named and the run knows none, or it cannot be scored.
     """
-    data = settings.data_of("perplexity") or data_of_run(subject.folder)
+    data = settings.data_of("perplexity") or data_of_run(loaded.folder)
     if data is None:
         raise InputError("perplexity needs a text", "add --data DATA (its validation split) or --data FILE")
-    stream = open_stream(data, subject.tokenizer)
+    stream = open_stream(data, loaded.tokenizer)
     began = time.perf_counter()
     scored: list[tuple[float, int]] = []  # of each window
     cut = {name: getattr(settings, name) for name in ("context_length", "stride", "batch_size")}
     # each block in the log has the sha256 of its tokens: a file that has grown is scored from where it has
-    with open_log("perplexity", subject, "", folder, cut) as log, console.progress("bytes") as bar:
+    with open_log("perplexity", loaded, "", folder, cut) as log, console.progress("bytes") as bar:
         if log.results:
             console.note(f"{console.counted(len(log.results), 'block')} had been scored before: {log.path}")
         task = bar.add_task("perplexity", total=stream.total_bytes)
@@ -45,11 +47,11 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
             scored.extend(zip(nats, text_bytes, strict=True))
             bar.advance(task, sum(text_bytes))
 
-        with subject.arithmetic():
+        with loaded.autocast():
             score = perplexity(
-                subject.model,
+                loaded.model,
                 stream.pieces,
-                bytes_of_tokens(subject.tokenizer),
+                bytes_of_tokens(loaded.tokenizer),
                 **cut,
                 max_tokens=settings.max_tokens,
                 on_batch=on_batch,
@@ -61,9 +63,18 @@ def text_perplexity(subject: Subject, settings: Settings, folder: Path | None) -
             **asdict(score),
             "data": data,
             "max_tokens": settings.max_tokens,
-            "precision": subject.precision.name,
-            "device": subject.device,
+            "precision": loaded.precision.name,
+            "device": loaded.device,
             "seconds": round(time.perf_counter() - began, 3),
         },
         scores={"bits_per_byte": Scores(nats / math.log(2), text_bytes, "windows of text", data)},
     )
+
+
+def data_of_run(folder: Path) -> str | None:
+    """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
+    for run, record in Run.of(folder).lineage():
+        path = run.named(record, "data")
+        if path is not None and "base" not in record:
+            return str(run.find(path) or path)
+    return None

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-IGNORED = -100
-"""A target that is not scored (the value torch's cross-entropy ignores by default)."""
+from tuppence.data.buckets import IGNORED_TARGET
 
 Tokens = NDArray[np.int64]
 Window = tuple[Tokens, Tokens]
@@ -71,14 +70,14 @@ def batches(cut: Iterable[Window], batch_size: int) -> Iterator[Window]:
 
 def _window(tokens: Tokens, scored: int) -> Window:
     targets = tokens[1:].copy()
-    targets[:scored] = IGNORED
+    targets[:scored] = IGNORED_TARGET
     return tokens[:-1], targets
 
 
 def _stack(rows: list[Window]) -> Window:
     longest = max(len(inputs) for inputs, _ in rows)
     inputs_BT = np.zeros((len(rows), longest), dtype=np.int64)
-    targets_BT = np.full((len(rows), longest), IGNORED, dtype=np.int64)
+    targets_BT = np.full((len(rows), longest), IGNORED_TARGET, dtype=np.int64)
     for row, (inputs, targets) in enumerate(rows):
         inputs_BT[row, : len(inputs)] = inputs
         targets_BT[row, : len(targets)] = targets

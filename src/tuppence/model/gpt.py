@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.model.attention import CausalSelfAttention, Implementation, compiled_on_cpu
 from tuppence.model.cache import Layout
 from tuppence.model.config import ModelConfig
 from tuppence.model.linear import Linear, linear
-from tuppence.model.loss import IGNORED, summed_cross_entropy, token_scores
+from tuppence.model.loss import summed_cross_entropy, token_scores
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -162,7 +163,7 @@ class GPT(nn.Module):
     @torch.no_grad()
     def row_losses(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """As `loss`, of each row alone and without a gradient: (B,) in float64."""
-        rows_N, places_N = torch.nonzero(targets_BT != IGNORED, as_tuple=True)
+        rows_N, places_N = torch.nonzero(targets_BT != IGNORED_TARGET, as_tuple=True)
         hidden_ND = self.hidden(tokens_BT)[rows_N, places_N]
         logps_N, _ = token_scores(hidden_ND, self.token_embedding.weight, targets_BT[rows_N, places_N])
         sums_B = torch.zeros(len(tokens_BT), dtype=torch.float64)  # on the CPU: added up in one order, in any precision

@@ -23,8 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-IGNORED = -100
-"""A target with this value is no target: it adds nothing to the loss."""
+from tuppence.data.buckets import IGNORED_TARGET
 
 LOGITS_AT_ONCE = {"cpu": 2**25, "cuda": 2**28}
 """Logits that are held at a time: 128 MiB in float32 on a CPU. A GPU wants larger matrices; see `allow_logits`."""
@@ -64,13 +63,13 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
         return loss
     if not torch.compiler.is_compiling():  # compiled code wants shapes that do not depend on values
         # no logits for what is not scored: in a sliding window that is half of the tokens
-        kept_N = targets_N != IGNORED
+        kept_N = targets_N != IGNORED_TARGET
         hidden_ND, targets_N = hidden_ND[kept_N], targets_N[kept_N]
     loss = torch.zeros((), device=hidden_ND.device)
     head_PD = _padded(head_VD)
     for hidden_nD, targets_n in _pieces(hidden_ND, targets_N, piece):
         logits_nV = _logits(hidden_nD, head_PD, len(head_VD)).float()
-        loss = loss + F.cross_entropy(logits_nV, targets_n, reduction="sum", ignore_index=IGNORED)
+        loss = loss + F.cross_entropy(logits_nV, targets_n, reduction="sum", ignore_index=IGNORED_TARGET)
     return loss
 
 
@@ -192,7 +191,7 @@ class _GradientInForward(torch.autograd.Function):
             head_grad = torch.zeros((), device=device)
             hidden_grads = []
             for hidden, targets in _pieces(hidden_ND.to(dtype), targets_N, piece):
-                valid_n1 = (targets != IGNORED)[:, None]
+                valid_n1 = (targets != IGNORED_TARGET)[:, None]
                 logits_nV = _logits(hidden, head, vocabulary)
                 losses_n1, gradient_nV = _losses_and_gradient(logits_nV, targets.clamp(min=0))
                 loss = loss + (losses_n1 * valid_n1).sum()

@@ -135,26 +135,24 @@ def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
             raise InputError(f"{place}: tensor {their_name(name)} is missing", "restore the file")
 
 
-def read_tensors(
-    stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype
-) -> dict[str, Tensor]:
-    """Reads and checks every tensor, file by file; masks are skipped."""
-    tensors: dict[str, Tensor] = {}
+def check_shapes(stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Compares shape and type of every tensor with what the model needs; reads headers only.
+
+    Args:
+        stored: file by Hugging Face's tensor name.
+        shapes: by our names, or by Hugging Face's where we have none.
+
+    Raises:
+        InputError: with the first tensor's name.
+    """
     for path in sorted(set(stored.values())):
         with safe_open(path, framework="pt") as opened:
             for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
-                wanted = shapes[our_name(name) or TOKEN_EMBEDDING]  # lm_head is shaped like the embedding
-                tensors[name] = read_tensor(opened, name, wanted, path).to(dtype)
-    return tensors
+                key = name if name in shapes else our_name(name) or TOKEN_EMBEDDING  # lm_head has the embedding's shape
+                _check_header(opened.get_slice(name), name, shapes[key], path)
 
 
-def read_tensor(opened: Any, name: str, wanted: tuple[int, ...], path: Path) -> Tensor:
-    """One tensor of an opened file, after its shape, its type and its values were looked at.
-
-    Raises:
-        InputError: it is not what the config wants; with its name.
-    """
-    header = opened.get_slice(name)
+def _check_header(header: Any, name: str, wanted: tuple[int, ...], path: Path) -> None:
     if tuple(header.get_shape()) != wanted:
         raise InputError(
             f"{path}: tensor {name} has shape {tuple(header.get_shape())}, and config.json wants {wanted}",
@@ -165,6 +163,28 @@ def read_tensor(opened: Any, name: str, wanted: tuple[int, ...], path: Path) -> 
             f"{path}: tensor {name} is stored as {header.get_dtype()}",
             f"weights must be floats ({', '.join(_FLOATS)}); quantized files cannot be read",
         )
+
+
+def read_tensors(stored: Mapping[str, Path], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Reads every tensor, file by file; masks are skipped. Call `check_shapes` first.
+
+    Raises:
+        InputError: a tensor holds NaN or infinity.
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(set(stored.values())):
+        with safe_open(path, framework="pt") as opened:
+            for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
+                tensors[name] = read_tensor(opened, name, path).to(dtype)
+    return tensors
+
+
+def read_tensor(opened: Any, name: str, path: Path) -> Tensor:
+    """One tensor of an opened file.
+
+    Raises:
+        InputError: it holds NaN or infinity.
+    """
     tensor: Tensor = opened.get_tensor(name)
     if not tensor.isfinite().all():
         raise InputError(f"{path}: tensor {name} holds NaN or infinity", "the model is broken: restore an older one")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,13 @@ from tuppence.model.hugging_face import (
     our_name,
     their_name,
     to_hugging_face,
+    unexpected_tensor,
 )
 from tuppence.model.lora import merged_state
 from tuppence.model.tensor_files import (
     WEIGHTS,
     check_names,
+    check_shapes,
     read_tensor,
     read_tensors,
     save_tensors,
@@ -46,11 +49,13 @@ from tuppence.model.tensor_files import (
 from tuppence.tokenizer import Tokenizer
 
 __all__ = [
+    "Headers",
     "fingerprint",
     "from_hugging_face",
     "load_model",
     "load_scorer",
     "model_folder",
+    "read_headers",
     "save_model",
     "save_scorer",
     "to_hugging_face",
@@ -87,6 +92,53 @@ def model_folder(folder: Path | str) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Headers:
+    """What a Hugging Face folder says about its model without its weights being read.
+
+    Attributes:
+        place: the folder.
+        config: the sizes.
+        labels: the names of a classifier's scores, in order; empty for a language model.
+        stored: which file holds which tensor, by Hugging Face's names.
+    """
+
+    place: Path
+    config: ModelConfig
+    labels: tuple[str, ...]
+    stored: Mapping[str, Path]
+
+
+def read_headers(place: Path) -> Headers:
+    """Reads config.json and the headers of the weight files, and compares names, shapes and types of all tensors.
+
+    Args:
+        place: a folder as `model_folder` finds it.
+
+    Raises:
+        InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
+        CorruptFileError: a file is torn or not what it says.
+    """
+    config, values = _read_config(place)
+    stored = tensor_files(place)
+    if values.get("tie_word_embeddings") is False:
+        _check_own_head(place, stored)
+    with torch.device("meta"):
+        model = GPT(config)
+    names = {name: path for name, path in stored.items() if name != _SCORE}
+    check_names(names, model, place)
+    check_shapes(names, shapes(model))
+    named = values.get("architectures")
+    if _SCORE in stored:
+        labels = tuple(labels_from_config(values))
+        check_shapes({_SCORE: stored[_SCORE]}, {_SCORE: (len(labels), config.d_model)})
+    elif isinstance(named, list) and any("SequenceClassification" in str(one) for one in named):
+        raise InputError(f"{place}: tensor {_SCORE} is missing", "restore the file")
+    else:
+        labels = ()
+    return Headers(place, config, labels, stored)
+
+
 def load_model(
     folder: Path | str,
     *,
@@ -113,16 +165,16 @@ def load_model(
         CorruptFileError: a file is torn or not what it says.
     """
     folder = standing(Path(folder))
-    place = model_folder(folder)
-    config, values = _read_config(place, dropout)
-    stored = tensor_files(place)
-    if values.get("tie_word_embeddings") is False:
-        _check_own_head(place, stored)
+    headers = read_headers(model_folder(folder))
+    if headers.labels:
+        error = unexpected_tensor(_SCORE)
+        raise InputError(f"{headers.stored[_SCORE]}: {error.message}", error.hint)
+    config = _with_dropout(headers.config, dropout)
     with torch.device("meta"):
         model = GPT(config)
-    _fill(model, stored, place, dtype or torch.float32)
+    _fill(model, headers, dtype or torch.float32)
     if adapters.is_adapter(folder):
-        adapters.load_adapter(model, folder, base_sha256=fingerprint(place))
+        adapters.load_adapter(model, folder, base_sha256=fingerprint(headers.place))
         merged = merged_state(model)
         with torch.device("meta"):
             model = GPT(config)
@@ -141,23 +193,21 @@ def load_scorer(
 
     Arguments and errors as in `load_model`.
     """
-    place = model_folder(folder)
-    config, values = _read_config(place, dropout)
-    stored = tensor_files(place)
-    if _SCORE not in stored:
+    headers = read_headers(model_folder(folder))
+    if not headers.labels:
         raise InputError(
-            f"{place} is a language model: it has no scores",
+            f"{headers.place} is a language model: it has no scores",
             "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
         )
-    labels = labels_from_config(values)
+    config = _with_dropout(headers.config, dropout)
     with torch.device("meta"):
-        model = SequenceScorer(GPT(config), len(labels))
-    path = stored.pop(_SCORE)
-    _fill(model.gpt, stored, place, dtype or torch.float32)
+        model = SequenceScorer(GPT(config), len(headers.labels))
+    _fill(model.gpt, headers, dtype or torch.float32)
+    path = headers.stored[_SCORE]
     with safe_open(path, framework="pt") as opened:
-        score = read_tensor(opened, _SCORE, (len(labels), config.d_model), path)
+        score = read_tensor(opened, _SCORE, path)
     model.score.weight = torch.nn.Parameter(score.to(dtype or torch.float32))
-    return model.to(device or "cpu").eval(), labels
+    return model.to(device or "cpu").eval(), list(headers.labels)
 
 
 def fingerprint(folder: Path | str) -> str:
@@ -182,15 +232,18 @@ def unused_generation_settings(folder: Path | str) -> list[str]:
     return [key for key in _DRAWING if values.get(key) is not None] if isinstance(values, dict) else []
 
 
-def _read_config(place: Path, dropout: float | None) -> tuple[ModelConfig, dict[str, Any]]:
+def _read_config(place: Path) -> tuple[ModelConfig, dict[str, Any]]:
     """The sizes in a folder's config.json, and all else it says."""
     path = place / "config.json"
     values = files.read_json(path)
     try:
-        config = config_from_hugging_face(values)
+        return config_from_hugging_face(values), values
     except InputError as error:
         raise InputError(error.message.replace("config.json", str(path), 1), error.hint) from error
-    return config if dropout is None else config.model_copy(update={"dropout": dropout}), values
+
+
+def _with_dropout(config: ModelConfig, dropout: float | None) -> ModelConfig:
+    return config if dropout is None else config.model_copy(update={"dropout": dropout})
 
 
 def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
@@ -201,14 +254,13 @@ def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
         raise InputError(f"{place}: tensor {their_name(TOKEN_EMBEDDING)} is missing", "restore the file")
 
 
-def _fill(model: GPT, stored: Mapping[str, Path], place: Path, dtype: torch.dtype) -> None:
-    """Puts the tensors of files into a model without any."""
-    check_names(stored, model, place)
-    state = read_tensors(stored, shapes(model), dtype)
+def _fill(model: GPT, headers: Headers, dtype: torch.dtype) -> None:
+    """Reads the tensors of a GPT into a model on the meta device."""
+    state = read_tensors({name: path for name, path in headers.stored.items() if name != _SCORE}, dtype)
     try:
         model.load_state_dict(from_hugging_face(state), assign=True)
     except InputError as error:
-        raise InputError(f"{place}: {error.message}", error.hint) from error
+        raise InputError(f"{headers.place}: {error.message}", error.hint) from error
 
 
 def save_model(

@@ -17,10 +17,9 @@ from tuppence.core.run import Run
 from tuppence.data.records.preferences import read_preferences
 from tuppence.evaluation.answers import is_exact, read_asked
 from tuppence.evaluation.evaluate import Settings, evaluate_several
-from tuppence.model.weights import load_model
+from tuppence.model.loaded import load
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
-from tuppence.tokenizer import Tokenizer
 
 SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that both grow alike
 SHOWN_TASKS = 8
@@ -124,12 +123,12 @@ def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _answers_to_preferences(root: Path, runs: Sequence[Path]) -> list[dict[str, Any]]:
     """The first held-out prompts of the preferences, answered greedily by each model."""
     held_out = read_preferences(str(Run(root / "dpo").held_out_file)).rows
-    tokenizer = Tokenizer.load(Run(runs[-1]).model)
-    models = {run.name: load_model(run).eval() for run in runs}
-    context = min(model.config.context_length for model in models.values())
+    models = {run.name: load(run, "cpu", "float32", head="lm") for run in runs}
+    tokenizer = models[runs[-1].name].tokenizer
+    context = min(one.config.context_length for one in models.values())
     prompts = shown_prompts(held_out, tokenizer, context_length=context)
     answers = {
-        name: greedy_answers(model, prompts, tokenizer, max_tokens=ANSWER_TOKENS) for name, model in models.items()
+        name: greedy_answers(one.model, prompts, tokenizer, max_tokens=ANSWER_TOKENS) for name, one in models.items()
     }
     return [
         {

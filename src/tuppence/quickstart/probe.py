@@ -8,10 +8,10 @@ import torch
 
 from tuppence.core.environment import choose_device, choose_precision
 from tuppence.model.gpt import GPT
+from tuppence.model.precision import autocast
 from tuppence.quickstart.recipes import PRETRAIN
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.optim import Optimizers
-from tuppence.training.precision import autocast
 
 VOCABULARY = 4096
 _FEWEST_STEPS = 3

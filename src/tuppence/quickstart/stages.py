@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tuppence.core.console import counted, note
-from tuppence.core.run import Run
 from tuppence.data.prepare import prepare
 from tuppence.data.shards import TokenShards, read_index
 from tuppence.data.sources import iter_texts
 from tuppence.evaluation.copied import copied, describe_copied
 from tuppence.figures.report import write_report
 from tuppence.figures.story import write_story
+from tuppence.model.loaded import load
 from tuppence.model.text import generate_text
-from tuppence.model.weights import load_model
 from tuppence.quickstart import measure
 from tuppence.quickstart.pace import WORK
 from tuppence.quickstart.plan import READ_BY, Plan, Share
@@ -204,7 +203,8 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
         return run_pretraining(data, run, PRETRAIN.model_copy(update={"train": config}), options)
 
     summary = _train_enough(plan, "pretrain", share, PRETRAIN.train, train)
-    model, tokenizer = load_model(run), Tokenizer.load(Run(run).model)
+    trained = load(run, "cpu", "float32", head="lm")
+    model, tokenizer = trained.model, trained.tokenizer
     (completion,) = generate_text(model, tokenizer, [PROMPT], **STORY)
     note(_indented(PROMPT + completion.text), lines=True)
     copies = _describe_copies(data, tokenizer.encode(PROMPT + completion.text))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import LoRA
-from tuppence.tasks.finetune import Base, LoRAChoice, conversation_tokenizer, open_base, rows_input
+from tuppence.tasks.finetune import LoRAChoice, base_inputs, conversation_tokenizer, rows_input
 from tuppence.tasks.job import Job
 from tuppence.tasks.pairs import Pairs, PairsChoice, read_pairs
 from tuppence.tokenizer import Tokenizer
@@ -38,7 +39,7 @@ class Alignment:
         inputs: for run.yaml.
     """
 
-    base: Base
+    base: ModelInfo
     tokenizer: Tokenizer
     pairs: Pairs
     lora: LoRA | None
@@ -74,18 +75,18 @@ def open_alignment(
     Raises:
         InputError: there is no model, or no pair to learn from.
     """
-    start = open_base(base)
+    start = inspect(base, head="lm")
     tokenizer = conversation_tokenizer(start)
     pairs = read_pairs(
         data,
         val,
         tokenizer,
-        context_length=start.sizes.context_length,
+        context_length=start.config.context_length,
         val_fraction=config.align.val_fraction,
         seed=config.train.seed,
         with_end=with_end,
         skip_bad_rows=skip_bad_rows,
     )
     lora = None if config.align.full else config.lora.resolve()
-    inputs = {**start.inputs, "data": rows_input([data] if val is None else [data, val], len(pairs.train))}
+    inputs = {**base_inputs(start), "data": rows_input([data] if val is None else [data, val], len(pairs.train))}
     return Alignment(start, tokenizer, pairs, lora, inputs)

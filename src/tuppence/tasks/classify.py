@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
 from tuppence.core.run import Run
-from tuppence.data.buckets import pad
+from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.data.records.labelled import LabelledSet, LabelledText, alike_labels, read_labelled
 from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
 from tuppence.data.records.texts import Array, encode_texts
@@ -30,14 +30,14 @@ from tuppence.evaluation.classification import write_splits
 from tuppence.evaluation.evaluate import Settings, evaluate
 from tuppence.evaluation.task import Numbers
 from tuppence.model.heads import SequenceScorer, Trained, train_only
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import load_model, save_scorer
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.finetune import (
-    Base,
     LoRAChoice,
     RowObjective,
+    base_inputs,
     finetuning_flops,
-    open_base,
     rows_input,
     say_skipped,
     say_unused,
@@ -46,7 +46,7 @@ from tuppence.tasks.finetune import (
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+from tuppence.training.objective import Batch, Objective, Sample
 
 EVALUATIONS = 2
 """Validations an epoch: patience of four of them is two epochs without gain."""
@@ -202,7 +202,7 @@ def run_classify(
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     base, out = Path(base), Path(out)
-    start = open_base(base)
+    start = inspect(base, head="lm")
     data = given.read(given.data)
     splits = _split(data.rows, given, config)
     rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
@@ -223,7 +223,7 @@ def run_classify(
         model = SequenceScorer(body, len(splits.labels))
         train_only(model, trained, lora)
         return Classes(
-            rows, val, start.sizes.context_length, training, config.finetune.word_dropout, config.finetune.crop
+            rows, val, start.config.context_length, training, config.finetune.word_dropout, config.finetune.crop
         ), model
 
     def write_result(model: nn.Module) -> None:
@@ -238,15 +238,15 @@ def run_classify(
         out=out,
         train=training,
         settings={"finetune": config.finetune.model_dump(mode="json"), "lora": config.lora.model_dump(mode="json")},
-        inputs={**start.inputs, "data": rows_input(given.paths, len(rows))},
+        inputs={**base_inputs(start), "data": rows_input(given.paths, len(rows))},
         tokens_per_step=round(per_step * mean_length),
         default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(rows) / (per_step * ranks))),
         flops_per_token=finetuning_flops(
-            start.sizes,
+            start.config,
             length=mean_length,
             heads=0.0,
             frozen=trained == "lora",
-            depth={"head": 0.0, "last-block": 1 / start.sizes.n_layers}.get(trained, 1.0),
+            depth={"head": 0.0, "last-block": 1 / start.config.n_layers}.get(trained, 1.0),
         ),
         build=build,
         write_result=write_result,
@@ -316,8 +316,8 @@ def _parts(splits: Splits) -> dict[str, list[LabelledText]]:
     return dict(zip(PARTS, (splits.train, splits.validation, splits.test), strict=True))
 
 
-def _encode(base: Base, rows: Sequence[LabelledText], splits: Splits, name: str) -> list[EncodedLabelled]:
-    encoded = encode_texts(base.tokenizer, [row.text for row in rows], context_length=base.sizes.context_length)
+def _encode(base: ModelInfo, rows: Sequence[LabelledText], splits: Splits, name: str) -> list[EncodedLabelled]:
+    encoded = encode_texts(base.tokenizer, [row.text for row in rows], context_length=base.config.context_length)
     if encoded.truncated_rows:
         texts = counted(encoded.truncated_rows, f"{name} text")
         note(f"{texts} cut at the context's end, by {counted(encoded.truncated_tokens, 'token')} in all")

@@ -9,6 +9,7 @@ first loss is ln 2, as policy and reference agree. `run_dpo` is what `tuppence a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note
 from tuppence.core.run import Run
-from tuppence.data.buckets import batches_by_length
+from tuppence.data.buckets import IGNORED_TARGET, batches_by_length
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
@@ -38,7 +39,7 @@ from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
+from tuppence.training.objective import Objective, Sample
 
 SAY_EVERY_SECONDS = 10.0
 
@@ -219,28 +220,33 @@ def run_dpo(
     val = None if val is None else Path(val)
     given = open_alignment(base, data, val, config, with_end=True, skip_bad_rows=skip_bad_rows)
     start, tokenizer, pairs, lora, choice = given.base, given.tokenizer, given.pairs, given.lora, config.align
-    prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.sizes.context_length)
+    prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.config.context_length)
     precompute = choice.reference == "precomputed" or (choice.reference == "auto" and _pays(pairs, config, options))
+
+    before: list[str] = []
+    """What the base answers, where it is gone after the first step."""
 
     def build(device: str) -> tuple[Objective, GPT]:
         model = load_model(base, device=device, dropout=0.0)
         frozen = None
         if lora is not None:
             add_lora(model, lora)
-        elif not precompute:
-            frozen = load_model(base, device=device).requires_grad_(False)
+        else:
+            before[:] = greedy_answers(model, prompts, tokenizer, max_tokens=config.train.sample_tokens)
+            if not precompute:
+                frozen = copy.deepcopy(model).requires_grad_(False)
         model.activation_checkpointing = config.train.activation_checkpointing
         return Preferences(pairs, prompts, tokenizer, config, reference=frozen, precompute=precompute), model
 
     def write_result(model: nn.Module) -> None:
         write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
-        answers = _before_and_after(model, base, prompts, tokenizer, config)  # type: ignore[arg-type]
+        answers = _before_and_after(model, before, prompts, tokenizer, config)  # type: ignore[arg-type]
         rows = [preference_row(pair, answers.get(row)) for row, pair in enumerate(pairs.held_out)]
         write_held_out(Run(out), rows)
 
     row = {"length": pairs.mean_length, "heads": pairs.answered}
-    flops = finetuning_flops(start.sizes, **row, frozen=lora is not None)
-    flops += 0.0 if precompute else forward_flops(start.sizes, **row)
+    flops = finetuning_flops(start.config, **row, frozen=lora is not None)
+    flops += 0.0 if precompute else forward_flops(start.config, **row)
     job = given.job("align dpo", out, config, flops_per_token=flops, build=build, write_result=write_result)
     return train(job, options)
 
@@ -260,18 +266,19 @@ def _pays(pairs: Pairs, config: DPOConfig, options: RunOptions) -> bool:
 
 
 def _before_and_after(
-    model: GPT, base: Path, prompts: Sequence[Prompt], tokenizer: Tokenizer, config: DPOConfig
+    model: GPT, before: list[str], prompts: Sequence[Prompt], tokenizer: Tokenizer, config: DPOConfig
 ) -> dict[int, dict[str, str]]:
-    """What base and policy answer to the first held-out rows, by row."""
+    """What base and policy answer to the first held-out rows, by row.
+
+    Args:
+        before: the base's answers; empty where the base is the model without its adapter.
+    """
     limit = config.train.sample_tokens
     if not prompts or not limit:
         return {}
     was_training = model.training
     after = greedy_answers(model.eval(), prompts, tokenizer, max_tokens=limit)
-    if config.align.full:
-        device = model.token_embedding.weight.device
-        before = greedy_answers(load_model(base, device=device), prompts, tokenizer, max_tokens=limit)
-    else:
+    if not before:
         with without_lora(model):
             before = greedy_answers(model, prompts, tokenizer, max_tokens=limit)
     model.train(was_training)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,18 +22,19 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.files import sha256_file
 from tuppence.core.run import Run
-from tuppence.data.buckets import Buckets, batches_by_length
+from tuppence.data.buckets import IGNORED_TARGET, Buckets, batches_by_length
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
 from tuppence.data.records.unused import Unused
 from tuppence.model.adapters import is_adapter, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import ModelInfo
 from tuppence.model.lora import TARGETS, LoRA
-from tuppence.model.weights import fingerprint, load_model, model_folder
+from tuppence.model.weights import model_folder
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, Batch, Objective
+from tuppence.training.objective import Batch, Objective
 
 Row = TypeVar("Row")
 
@@ -56,48 +56,15 @@ class LoRAChoice(Section):
         return LoRA(self.rank, self.alpha or 2.0 * self.rank, self.dropout, tuple(self.targets))
 
 
-@dataclass(frozen=True)
-class Base:
-    """The model a finetune starts from.
-
-    Attributes:
-        folder: what the person named: a run, a Hugging Face folder, or an adapter's.
-        sha256: of its weights.
-        sizes: of the model.
-    """
-
-    folder: Path
-    sha256: str
-    sizes: ModelConfig
-    tokenizer: Tokenizer
-
-    @property
-    def inputs(self) -> dict[str, dict[str, Any]]:
-        """For run.yaml: which base, and which tokenizer."""
-        return {
-            "base": {"path": str(self.folder), "fingerprint": self.sha256},
-            "tokenizer": {"fingerprint": self.tokenizer.fingerprint, "vocab_size": self.tokenizer.vocab_size},
-        }
+def base_inputs(base: ModelInfo) -> dict[str, dict[str, Any]]:
+    """For run.yaml: which base, and which tokenizer."""
+    return {
+        "base": {"path": str(base.folder), "fingerprint": base.fingerprint},
+        "tokenizer": {"fingerprint": base.tokenizer.fingerprint, "vocab_size": base.tokenizer.vocab_size},
+    }
 
 
-def open_base(folder: Path) -> Base:
-    """Looks at a base before anything is trained.
-
-    Raises:
-        InputError: there is no language model or no tokenizer, or the two do not belong together.
-    """
-    model = load_model(folder)
-    place = model_folder(folder)
-    tokenizer = Tokenizer.load(place)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise InputError(
-            f"the tokenizer of {folder} has {tokenizer.vocab_size:,} ids, its model only {model.config.vocab_size:,}",
-            "put the tokenizer beside the model that it was trained with",
-        )
-    return Base(folder, fingerprint(folder), model.config, tokenizer)
-
-
-def conversation_tokenizer(base: Base) -> Tokenizer:
+def conversation_tokenizer(base: ModelInfo) -> Tokenizer:
     """The base's tokenizer with the chat template that conversations are written in; says which one, where the base has
     one that is not ours.
 
@@ -116,7 +83,7 @@ def conversation_tokenizer(base: Base) -> Tokenizer:
     return tokenizer
 
 
-def write_adapter(gpt: GPT, out: Path, base: Base, lora: LoRA, score: nn.Linear | None = None) -> None:
+def write_adapter(gpt: GPT, out: Path, base: ModelInfo, lora: LoRA, score: nn.Linear | None = None) -> None:
     """RUN/adapter, as `peft` opens it. None where the base is an adapter itself: what this one was trained on lies in
     no folder that it could name.
 
@@ -129,7 +96,7 @@ def write_adapter(gpt: GPT, out: Path, base: Base, lora: LoRA, score: nn.Linear 
         note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")
         return
     place = model_folder(base.folder)
-    save_adapter(gpt, run.adapter, lora, base=place, base_sha256=base.sha256, score=score)
+    save_adapter(gpt, run.adapter, lora, base=place, base_sha256=base.fingerprint, score=score)
 
 
 def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:

@@ -18,23 +18,23 @@ from torch import Tensor, nn
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
 from tuppence.core.run import Run
-from tuppence.data.buckets import pad
+from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.data.records.conversations import Conversation, read_conversations
 from tuppence.data.records.encoding import EncodedConversation, encode_conversations
 from tuppence.data.records.held_out import conversation_row, write_held_out
 from tuppence.data.records.leaks import content_of
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.model.weights import load_model, save_model
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.finetune import (
-    Base,
     LoRAChoice,
     RowObjective,
+    base_inputs,
     conversation_tokenizer,
     finetuning_flops,
-    open_base,
     part_rows,
     rows_input,
     say_skipped,
@@ -45,7 +45,7 @@ from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+from tuppence.training.objective import Batch, Objective, Sample
 
 
 class InstructChoice(Section):
@@ -141,7 +141,7 @@ def run_instruct(
     """
     base, data, out = Path(base), Path(data), Path(out)
     val = None if val is None else Path(val)
-    start = open_base(base)
+    start = inspect(base, head="lm")
 
     def read(path: Path) -> list[Conversation]:
         found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
@@ -156,7 +156,7 @@ def run_instruct(
 
     fraction, seed = config.finetune.val_fraction, config.train.seed
     rows, held_out = part_rows(read, data, val, fraction=fraction, seed=seed, key=content_of, noun="row")
-    tokenizer, context = conversation_tokenizer(start), start.sizes.context_length
+    tokenizer, context = conversation_tokenizer(start), start.config.context_length
     encoded, encoded_val = (
         _encode(tokenizer, part, context, name) for part, name in ((rows, "training"), (held_out, "held-out"))
     )
@@ -182,10 +182,10 @@ def run_instruct(
         out=out,
         train=config.train,
         settings={"finetune": config.finetune.model_dump(), "lora": config.lora.model_dump(mode="json")},
-        inputs={**start.inputs, "data": rows_input([data] if val is None else [data, val], len(rows))},
+        inputs={**base_inputs(start), "data": rows_input([data] if val is None else [data, val], len(rows))},
         tokens_per_step=round(per_step * mean_length),
         default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(encoded) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.sizes, length=mean_length, heads=answered, frozen=lora is not None),
+        flops_per_token=finetuning_flops(start.config, length=mean_length, heads=answered, frozen=lora is not None),
         build=build,
         write_result=write_result,
         rows=rows,
@@ -194,7 +194,7 @@ def run_instruct(
     return train(job, options)
 
 
-def write_language_model(model: GPT, out: Path, base: Base, tokenizer: Tokenizer, lora: LoRA | None) -> None:
+def write_language_model(model: GPT, out: Path, base: ModelInfo, tokenizer: Tokenizer, lora: LoRA | None) -> None:
     """RUN/model, whole and merged; and RUN/adapter beside it where an adapter was trained."""
     save_model(model, Run(out).model, tokenizer=tokenizer)
     if lora is not None:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from tuppence.core.config import Section
 from tuppence.core.run import Run
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.evaluation.reward import LABEL
 from tuppence.model.branches import Branches
@@ -30,7 +31,7 @@ from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairObjective, PairsChoice
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import IGNORED_TARGET, Objective, Sample
+from tuppence.training.objective import Objective, Sample
 
 
 class RewardConfig(Section):
@@ -117,6 +118,6 @@ def run_reward(
             write_adapter(scorer.gpt, out, start, lora, scorer.score)
         write_held_out(Run(out), map(preference_row, pairs.held_out))
 
-    flops = finetuning_flops(start.sizes, length=pairs.mean_length, heads=0.0, frozen=lora is not None)
+    flops = finetuning_flops(start.config, length=pairs.mean_length, heads=0.0, frozen=lora is not None)
     job = given.job("align reward", out, config, flops_per_token=flops, build=build, write_result=write_result)
     return train(job, options)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from tuppence.model.precision import autocast
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective
 from tuppence.training.parallel import Machine
-from tuppence.training.precision import autocast
 from tuppence.training.trained import trained_parameters
 
 USABLE = 0.85

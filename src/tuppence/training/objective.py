@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tuppence.data.buckets import IGNORED_TARGET
+
 Batch = tuple[Tensor, ...]
-IGNORED_TARGET = -100
 
 
 @dataclass(frozen=True)

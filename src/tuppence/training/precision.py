@@ -6,26 +6,14 @@ and the gradients are scaled down again (Micikevicius et al. 2018, arXiv:1710.03
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tuppence.training.finite import require_usable_scale
-
-PrecisionName = Literal["bf16", "fp16", "float32"]
-DTYPES: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "float32": torch.float32}
-
-
-def autocast(device: str, precision: str) -> AbstractContextManager[object]:
-    """The context in which forward passes run at `precision` on `device` ("cpu", "cuda", "cuda:1", "mps")."""
-    if precision == "float32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.partition(":")[0], dtype=DTYPES[precision])
 
 
 class LossScale:

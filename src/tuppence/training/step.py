@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tuppence.model.loss import allow_logits
+from tuppence.model.precision import autocast
 from tuppence.training.batch_size import join
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import ordered_kernels, step_seed
@@ -24,7 +25,7 @@ from tuppence.training.finite import require_finite_step
 from tuppence.training.objective import Objective, Sums, count_targets
 from tuppence.training.optim import Optimizers
 from tuppence.training.parallel import Machine, ParallelLoss
-from tuppence.training.precision import LossScale, autocast
+from tuppence.training.precision import LossScale
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from tuppence.cost.hardware import Peak, known_peak
-from tuppence.training.precision import DTYPES
+from tuppence.model.precision import DTYPES
 
 RECENT_STEPS = 20
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from tuppence.model.precision import autocast
 from tuppence.training.objective import Objective, Sums, count_targets
 from tuppence.training.parallel import Machine
-from tuppence.training.precision import autocast
 
 
 @torch.no_grad()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from tuppence.core.errors import InputError
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.encoding import (
-    IGNORED,
     PromptTooLongError,
     encode_conversation,
     encode_conversations,
@@ -52,7 +52,7 @@ def test_transformers_gives_the_same_ids(tokenizer: Tokenizer, peer: Any, conten
 
 def test_targets_are_the_next_tokens_of_responses_and_their_ends(tokenizer: Tokenizer) -> None:
     encoded = encode_conversation(tokenizer, turns("dark?", "the night", "wet?", "rain"), context_length=500)
-    trained = encoded.targets != IGNORED
+    trained = encoded.targets != IGNORED_TARGET
     assert tokenizer.decode(encoded.targets[trained]) == "the night<|endoftext|>rain<|endoftext|>"
     places = np.flatnonzero(trained[:-1])
     assert (encoded.targets[places] == encoded.ids[places + 1]).all()
@@ -71,7 +71,7 @@ def test_an_end_of_text_that_somebody_typed_is_plain_text(tokenizer: Tokenizer) 
 @given(context_length=st.integers(1, 120))
 def test_a_long_conversation_is_cut_at_the_right_and_counted(tokenizer: Tokenizer, context_length: int) -> None:
     whole = encode_conversation(tokenizer, turns("dark?", "a dark and stormy night"), context_length=1000)
-    first = int(np.flatnonzero(whole.targets != IGNORED)[0])
+    first = int(np.flatnonzero(whole.targets != IGNORED_TARGET)[0])
     if context_length <= first:
         with pytest.raises(PromptTooLongError, match=rf"the prompt has {first + 1} tokens, and the context is"):
             encode_conversation(tokenizer, turns("dark?", "a dark and stormy night"), context_length=context_length)

@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuppence.core.errors import InputError
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.preferences import Preference
 from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message, check_turns, render
 
 if TYPE_CHECKING:
     from tuppence.tokenizer.foreign_template import ForeignTemplate
-
-IGNORED = -100
-"""The target of a position that is not trained, as everywhere in torch and transformers."""
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -41,7 +39,7 @@ class EncodedConversation:
 
     Attributes:
         ids: what the model sees, int64, (T,).
-        targets: the token after each of them, int64, (T,); `IGNORED` where that is not of a response.
+        targets: the token after each of them, int64, (T,); `IGNORED_TARGET` where that is not of a response.
         truncated: tokens at the end that did not fit into the context.
     """
 
@@ -140,15 +138,15 @@ def encode_conversation(
         >>> tokenizer = train_tokenizer(["### Instruction: Response: Name a fruit. Plum."], vocab_size=270)
         >>> turns = [Message("user", "Name a fruit."), Message("assistant", "Plum.")]
         >>> encoded = encode_conversation(tokenizer, turns, context_length=256)
-        >>> tokenizer.decode(encoded.targets[encoded.targets != IGNORED])
+        >>> tokenizer.decode(encoded.targets[encoded.targets != IGNORED_TARGET])
         'Plum.<|endoftext|>'
     """
     tokens, trained = _encode(tokenizer, messages, add_generation_prompt=False)
     if not any(trained):
         raise InputError("a conversation without a response", "the last turn should be the assistant's")
     ids = np.array(tokens[:-1], dtype=np.int64)[:context_length]
-    targets = np.where(trained[1:], tokens[1:], IGNORED).astype(np.int64)[:context_length]
-    if (targets == IGNORED).all():
+    targets = np.where(trained[1:], tokens[1:], IGNORED_TARGET).astype(np.int64)[:context_length]
+    if (targets == IGNORED_TARGET).all():
         prompt = trained.index(True)
         raise PromptTooLongError(
             f"the prompt has {prompt:,} tokens, and the context is {context_length:,}: nothing is left of the response",

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 
 from tuppence.core.errors import NonFiniteError
-from tuppence.data.buckets import batches_by_length, pad
+from tuppence.data.buckets import IGNORED_TARGET, batches_by_length, pad
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.policy import merged
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.finite import STANDS
-from tuppence.training.objective import IGNORED_TARGET
 
 
 @dataclass(frozen=True)

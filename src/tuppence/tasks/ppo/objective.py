@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from tuppence.data.batches import permute
-from tuppence.data.buckets import pad
+from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
@@ -27,7 +27,7 @@ from tuppence.tasks.ppo.equations import clipped_policy_loss, clipped_value_loss
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.quality import answer_quality
 from tuppence.tasks.ppo.rollout import Judged, Rollout, judge, make_rollout, rollout_gauges
-from tuppence.training.objective import IGNORED_TARGET, Batch, Objective, Sample
+from tuppence.training.objective import Batch, Objective, Sample
 
 HELD_OUT_SEEDS = 2**40
 """In the place of a step, for the seeds of held-out answers: no run has so many steps."""

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import merge_lora, unmerge_lora, without_lora
-from tuppence.training.objective import IGNORED_TARGET
 
 
 @dataclass(frozen=True)

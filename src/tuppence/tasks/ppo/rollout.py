@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tuppence.data.buckets import batches_by_length
+from tuppence.data.buckets import IGNORED_TARGET, batches_by_length
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.answers import Answer, lay_out, score_answers
 from tuppence.tasks.ppo.config import PPOChoice
 from tuppence.tasks.ppo.equations import generalised_advantages, token_rewards, whiten
 from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
-from tuppence.training.objective import IGNORED_TARGET
 
 _STATE = "rollout."
 

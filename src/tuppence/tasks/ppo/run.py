@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from torch import nn
 from tuppence.core.errors import InputError
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora
-from tuppence.model.weights import fingerprint, load_model, load_scorer, model_folder
-from tuppence.tasks.finetune import Base, conversation_tokenizer, finetuning_flops, open_base, rows_input
+from tuppence.model.weights import load_model
+from tuppence.tasks.finetune import base_inputs, conversation_tokenizer, finetuning_flops, rows_input
 from tuppence.tasks.instruct import write_language_model
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.ppo.answers import Writing
@@ -23,7 +25,6 @@ from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.prompts import read_prompts
 from tuppence.tasks.session import train
-from tuppence.tokenizer import Tokenizer
 from tuppence.training.objective import Objective
 
 
@@ -55,11 +56,12 @@ def run_ppo(
     """
     base, reward, data, out = Path(base), Path(reward), Path(data), Path(out)
     val = None if val is None else Path(val)
-    start, choice = open_base(base), config.align
-    scorer = _open_reward(reward, start)
+    start, choice = inspect(base, head="lm"), config.align
+    judge = _open_reward(reward, start)
+    scorer = judge.model
     if config.lora.dropout and not choice.full:
         raise InputError("lora.dropout is above 0, and PPO compares a policy with itself", "leave lora.dropout at 0")
-    context = start.sizes.context_length
+    context = start.config.context_length
     if choice.max_new_tokens >= context:
         raise InputError(
             f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
@@ -82,16 +84,16 @@ def run_ppo(
     def build(device: str) -> tuple[Objective, PolicyWithValue]:
         # no dropout: a ratio of probabilities must be the update's doing
         gpt = load_model(base, device=device, dropout=0.0)
-        gpt.activation_checkpointing = config.train.activation_checkpointing
         frozen: GPT | None = None
         if lora is None:
-            frozen = load_model(base, device=device, dropout=0.0).requires_grad_(False)
+            frozen = copy.deepcopy(gpt).requires_grad_(False)
             gpt.train()
         else:
             add_lora(gpt, lora)
+        gpt.activation_checkpointing = config.train.activation_checkpointing
         ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        judge = scorer.to(device)
-        return PPO(prompts.train, prompts.val, judge, frozen, writing, config, ranks), PolicyWithValue(gpt)
+        scorer.to(device)
+        return PPO(prompts.train, prompts.val, scorer, frozen, writing, config, ranks), PolicyWithValue(gpt)
 
     def write_result(model: nn.Module) -> None:
         assert isinstance(model, PolicyWithValue)
@@ -109,14 +111,14 @@ def run_ppo(
         train=config.train,
         settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
         inputs={
-            **start.inputs,
-            "reward": {"path": str(reward), "fingerprint": fingerprint(reward)},
+            **base_inputs(start),
+            "reward": {"path": str(reward), "fingerprint": judge.fingerprint},
             "data": rows_input([data] if val is None else [data, val], len(prompts.train)),
         },
         tokens_per_step=round(per_step * tokens_per_row),
         default_steps=lambda ranks: _steps(len(prompts.train), per_step * ranks, config),
         flops_per_token=finetuning_flops(
-            start.sizes,
+            start.config,
             length=tokens_per_row,
             heads=choice.max_new_tokens / tokens_per_row,
             frozen=lora is not None,
@@ -132,23 +134,24 @@ def run_ppo(
     return train(job, options)
 
 
-def _open_reward(folder: Path, start: Base) -> SequenceScorer:
+def _open_reward(folder: Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
     """The reward model, frozen.
 
     Raises:
         InputError: it is none, or reads other tokens than the policy writes.
     """
-    scorer, labels = load_scorer(folder, dropout=0.0)
-    if len(labels) != 1:
+    reward = load(folder, "cpu", "float32", head="scores")
+    if len(reward.labels) != 1:
         raise InputError(
-            f"{folder} gives {len(labels)} scores, and a reward is one", "give a run of 'tuppence align reward'"
+            f"{folder} gives {len(reward.labels)} scores, and a reward is one", "give a run of 'tuppence align reward'"
         )
-    if Tokenizer.load(model_folder(folder)).fingerprint != start.tokenizer.fingerprint:
+    if reward.tokenizer.fingerprint != base.tokenizer.fingerprint:
         raise InputError(
-            f"the reward model {folder} has another tokenizer than the base {start.folder}",
+            f"the reward model {folder} has another tokenizer than the base {base.folder}",
             "train the reward model from the same base: tuppence align reward --base …",
         )
-    return scorer.requires_grad_(False)
+    reward.model.requires_grad_(False)
+    return reward
 
 
 def _steps(prompts: int, global_batch: int, config: PPOConfig) -> int:

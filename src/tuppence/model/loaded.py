@@ -1,0 +1,178 @@
+"""A model with its tokenizer, from a run or any Hugging Face GPT-2 folder: the one way to open a trained model.
+
+`inspect` reads config.json, the tokenizer and the headers of the weight files, and checks that they fit together.
+`load` reads the weights as well. Called by the command line, `evaluation`, `tasks` (which inspect a base, and read its
+weights when training begins) and `quickstart`. The file formats are in `weights`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+
+from tuppence.core.environment import Precision, choose_device, choose_precision
+from tuppence.core.errors import InputError
+from tuppence.model import adapters, weights
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.heads import SequenceScorer
+from tuppence.model.precision import DTYPES, autocast
+from tuppence.tokenizer import Tokenizer
+
+Kind = Literal["language model", "classifier", "reward model"]
+Head = Literal["lm", "scores"]
+Model = TypeVar("Model", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model folder, as far as it is known without its weights.
+
+    Attributes:
+        folder: what the person named: a run, a Hugging Face folder, or an adapter's.
+        config: the sizes of the GPT.
+        tokenizer: has at most `config.vocab_size` ids.
+        kind: a reward model is a classifier with one score.
+        labels: the names of the scores; empty for a language model.
+    """
+
+    folder: Path
+    config: ModelConfig
+    tokenizer: Tokenizer
+    kind: Kind
+    labels: tuple[str, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the weight files, see `weights.fingerprint`; reads them."""
+        return weights.fingerprint(self.folder)
+
+
+Folder = str | Path | ModelInfo
+
+
+@dataclass(frozen=True)
+class LoadedModel(ModelInfo, Generic[Model]):
+    """A model in evaluation mode on a device, with its tokenizer.
+
+    Attributes:
+        model: a `GPT`, or a `SequenceScorer` for a classifier or reward model. Run it inside `autocast()`.
+        device: torch's name of it.
+        precision: of the matrix products.
+    """
+
+    model: Model
+    device: str
+    precision: Precision
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context for forward passes; does nothing where the weights themselves are in `precision`."""
+        is_cast = next(self.model.parameters()).dtype == DTYPES[self.precision.name]
+        return autocast(self.device, "float32" if is_cast else self.precision.name)
+
+    @cached_property
+    def values_fingerprint(self) -> str:
+        """sha256 over the names and values of the weights and the labels: equal for equal models, however stored.
+
+        Row logs are kept by it. Takes seconds for a large model.
+        """
+        model: nn.Module = self.model
+        body = model.gpt if isinstance(model, SequenceScorer) else model
+        digest = hashlib.sha256()
+        for name, tensor in sorted(body.state_dict().items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(_bytes_of(tensor))
+        if not isinstance(model, SequenceScorer):
+            return digest.hexdigest()
+        named = "\n".join([digest.hexdigest(), *self.labels]).encode()
+        return hashlib.sha256(named + _bytes_of(model.score.weight)).hexdigest()
+
+
+def inspect(folder: str | Path, head: Head | None = None) -> ModelInfo:
+    """Opens a model folder without reading the weights.
+
+    Args:
+        folder: a run, a Hugging Face GPT-2 folder, or the folder of a PEFT adapter.
+        head: refuse what is no language model ("lm"), or no classifier or reward model ("scores").
+
+    Raises:
+        InputError: there is no model or tokenizer, tensors are missing or do not fit config.json, or the tokenizer has
+            ids that the model does not.
+        CorruptFileError: a file is damaged.
+    """
+    folder = Path(folder)
+    place = weights.model_folder(folder)
+    if head == "scores" and adapters.is_adapter(folder):
+        raise InputError(f"{folder} is an adapter without its classifier's labels", "give the run it belongs to")
+    headers = weights.read_headers(place)
+    config, labels = headers.config, headers.labels
+    if head == "lm" and labels:
+        raise InputError(f"{folder} is a classifier, not a language model", "use it with a classifying verb")
+    if head == "scores" and not labels:
+        raise InputError(
+            f"{folder} is a language model: it has no scores",
+            "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
+        )
+    tokenizer = Tokenizer.load(place)
+    if tokenizer.vocab_size > config.vocab_size:
+        raise InputError(
+            f"the tokenizer in {place} has {tokenizer.vocab_size:,} ids, the model only {config.vocab_size:,}",
+            "put the tokenizer beside the model that it was trained with",
+        )
+    kind: Kind = "language model" if not labels else "reward model" if len(labels) == 1 else "classifier"
+    return ModelInfo(folder, config, tokenizer, kind, labels)
+
+
+@overload
+def load(
+    folder: Folder, device: str = "auto", precision: str = "auto", *, head: Literal["lm"], cast_weights: bool = False
+) -> LoadedModel[GPT]: ...
+@overload
+def load(
+    folder: Folder, device: str = "auto", precision: str = "auto", *, head: Literal["scores"]
+) -> LoadedModel[SequenceScorer]: ...
+@overload
+def load(folder: Folder, device: str = "auto", precision: str = "auto") -> LoadedModel[GPT | SequenceScorer]: ...
+def load(
+    folder: str | Path | ModelInfo,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    head: Head | None = None,
+    cast_weights: bool = False,
+) -> LoadedModel[Any]:
+    """Reads a model and its tokenizer.
+
+    Args:
+        folder: as in `inspect`; or what that returned, which is then not read again.
+        head: as in `inspect`.
+        device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
+        precision: `float32`, `bf16`, `fp16` or `auto`. Auto is the device's fastest for a language model, and float32
+            for a classifier or reward model, so that a score does not depend on the other texts of the batch.
+        cast_weights: keep the weights themselves in `precision`, as generation wants it: half the memory to read for
+            every token. Otherwise they are float32, and `LoadedModel.autocast` casts.
+
+    Raises:
+        InputError, CorruptFileError: as `inspect`; also NaN in the weights, or a device that this machine lacks.
+    """
+    info = folder if isinstance(folder, ModelInfo) else inspect(folder, head)
+    device = choose_device(device)
+    chosen = choose_precision(device, "float32" if info.labels and precision == "auto" else precision)
+    model: nn.Module
+    if info.labels:
+        model, _ = weights.load_scorer(info.folder, device=device)
+    else:
+        model = weights.load_model(info.folder, device=device, dtype=DTYPES[chosen.name] if cast_weights else None)
+    known = {field.name: getattr(info, field.name) for field in fields(info)}
+    return LoadedModel(**known, model=model, device=device, precision=chosen)
+
+
+def _bytes_of(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()

@@ -1,0 +1,71 @@
+"""How often a training verb reads the weights of its base: once, however large it is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuppence.model import weights
+from tuppence.model.config import ModelConfig
+from tuppence.model.gpt import GPT
+from tuppence.model.tensor_files import read_tensors
+from tuppence.tasks.dpo import DPOChoice, DPOConfig, run_dpo
+from tuppence.tasks.instruct import InstructChoice, InstructConfig, run_instruct
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.reward import RewardConfig, run_reward
+from tuppence.tokenizer import train_tokenizer
+from tuppence.training.config import TrainConfig
+
+SIZES = ModelConfig(n_layers=1, n_heads=2, d_model=8, context_length=96, vocab_size=280)
+TRAIN = TrainConfig(batch_size=4, max_steps=1, precision="float32", warmup_steps=0, sample_tokens=3)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    tokenizer = train_tokenizer(["### Instruction: Response: Name fruits. plum No."], 280)
+    torch.manual_seed(0)
+    weights.save_model(GPT(SIZES), tmp_path / "base", tokenizer=tokenizer)
+    rows = [{"instruction": f"Name {n} fruits.", "output": "plum " * n} for n in range(1, 13)]
+    (tmp_path / "tasks.json").write_text(json.dumps(rows))
+    pairs = [{"prompt": f"Name {n} fruits.", "chosen": "plum " * n, "rejected": "No."} for n in range(1, 13)]
+    (tmp_path / "pairs.json").write_text(json.dumps(pairs))
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def reads(base: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
+    """How often the weights of each folder were read."""
+    found: Counter[Path] = Counter()
+
+    def counted(stored: dict[str, Path], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        found[next(iter(stored.values())).parent] += 1
+        return read_tensors(stored, dtype)
+
+    monkeypatch.setattr(weights, "read_tensors", counted)
+    return found
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_finetune_instruct_reads_its_base_once(full: bool, base: Path, reads: Counter[Path]) -> None:
+    recipe = InstructConfig(finetune=InstructChoice(full=full, val_fraction=0.25), train=TRAIN)
+    run_instruct(base, base.parent / "tasks.json", base.parent / "run", recipe, RunOptions())
+    assert reads[base] == 1
+
+
+@pytest.mark.parametrize("reference", ["precomputed", "along"])
+@pytest.mark.parametrize("full", [False, True])
+def test_align_dpo_reads_its_base_once(full: bool, reference: str, base: Path, reads: Counter[Path]) -> None:
+    choice = DPOChoice(full=full, val_fraction=0.25, reference=reference)  # type: ignore[arg-type]
+    run_dpo(base, base.parent / "pairs.json", base.parent / "run", DPOConfig(align=choice, train=TRAIN), RunOptions())
+    assert reads[base] == 1
+    held_out = [json.loads(line) for line in (base.parent / "run" / "held-out.jsonl").read_text().splitlines()]
+    assert any("before" in row for row in held_out)
+
+
+def test_align_reward_reads_its_base_once(base: Path, reads: Counter[Path]) -> None:
+    run_reward(base, base.parent / "pairs.json", base.parent / "run", RewardConfig(train=TRAIN), RunOptions())
+    assert reads[base] == 1
