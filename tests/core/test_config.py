@@ -9,12 +9,13 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from tuppence.core.config import Section, dump_yaml, load_config, nearest
+from tuppence.core.config import Section, dump_yaml, load_config, nearest, with_present_names
 from tuppence.core.errors import InputError
 
 
 class Train(Section):
     short_names: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
+    former_names: ClassVar[Mapping[str, str]] = {"step_size": "learning_rate"}
 
     learning_rate: float = Field(1e-3, gt=0)
     seed: int = 1
@@ -173,3 +174,18 @@ def test_dumped_yaml_reads_back_equal(tmp_path: Path) -> None:
 
 def test_nearest_finds_nothing_where_nothing_is_near() -> None:
     assert nearest("qqq", ["train.seed"]) is None
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_former_name_still_works_and_one_line_says_the_new_one(
+    in_file: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("train:\n  step_size: 0.5\n" if in_file else "")
+    recipe = load_config(Recipe, file, [] if in_file else ["train.step_size=0.5"])
+    assert recipe.train.learning_rate == 0.5
+    assert capsys.readouterr().err == "train.step_size is now called learning_rate; the old name still works\n"
+
+
+def test_a_section_of_an_earlier_version_gets_the_present_names() -> None:
+    assert with_present_names(Train, {"step_size": 0.5, "seed": 2}) == {"learning_rate": 0.5, "seed": 2}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tests.training.toy import Toy, toy_loop, weights
 from tuppence.training.batch_size import batches_at_once, fitting, join
 from tuppence.training.config import TrainConfig
-from tuppence.training.parallel import Machine
+from tuppence.training.execution import Execution
 
 
 def test_auto_takes_the_sequences_of_a_step_from_accumulation_steps() -> None:
@@ -40,8 +40,8 @@ def test_only_batches_of_one_shape_are_joined() -> None:
 def test_joined_batches_give_the_same_step(tmp_path: Path, at_once: int) -> None:
     ends = []
     for count in (1, at_once):
-        machine = Machine("cpu", "float32", compile=False, batches_at_once=count)
-        loop = toy_loop(tmp_path / str(count), Toy(accumulation=8), machine=machine)
+        execution = Execution("cpu", "float32", compile=False, batches_at_once=count)
+        loop = toy_loop(tmp_path / str(count), Toy(accumulation=8), execution=execution)
         loop.model.dropout.p = 0.0  # type: ignore[union-attr,assignment]
         loop.run()
         ends.append(weights(loop))
@@ -50,5 +50,5 @@ def test_joined_batches_give_the_same_step(tmp_path: Path, at_once: int) -> None
 
 def test_on_a_cpu_batches_stay_small() -> None:
     config = TrainConfig(batch_size="auto", accumulation_steps=64)  # type: ignore[arg-type]
-    machine = Machine("cpu", "float32", compile=False)
-    assert batches_at_once(Toy(), torch.nn.Linear(1, 1), machine, config) == 1
+    execution = Execution("cpu", "float32", compile=False)
+    assert batches_at_once(Toy(), torch.nn.Linear(1, 1), execution, config) == 1

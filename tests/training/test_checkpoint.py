@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.temporary import remove_litter
 from tuppence.training.checkpoint import (
     FILES,
     Checkpoint,
@@ -21,7 +22,6 @@ from tuppence.training.checkpoint import (
     load_checkpoint,
     newest_good_checkpoint,
     prune_checkpoints,
-    remove_leftovers,
     save_checkpoint,
     set_aside_after,
     verify_checkpoint,
@@ -137,7 +137,7 @@ def test_a_killed_writer_leaves_only_whole_checkpoints(tmp_path: Path, delay: fl
     assert found[1].state["step"] >= last
     for path in list_checkpoints(tmp_path):
         load_checkpoint(path)
-    remove_leftovers(tmp_path)
+    remove_litter(tmp_path, locked=True)
     assert not list(tmp_path.glob(".*"))
 
 

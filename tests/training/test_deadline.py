@@ -113,3 +113,12 @@ def test_money_for_another_start_is_held_back_where_it_is_a_small_share_of_the_c
 
     assert seconds_of_training(1000.0) == pytest.approx(1000 - MARGIN_SECONDS - 4 - KILLED_SECONDS, abs=0.25)
     assert seconds_of_training(100.0) == pytest.approx(100 - MARGIN_SECONDS, abs=0.25)
+
+
+def test_time_to_go_is_that_of_the_nearest_limit() -> None:
+    clock = Time()
+    assert deadline(Limits(max_steps=10), clock, step_seconds=2.0).seconds_to_go(4) == pytest.approx(12)
+    both = deadline(Limits(max_steps=10, max_seconds=5), clock, step_seconds=2.0)
+    clock.now = 1.0
+    assert both.seconds_to_go(4) == pytest.approx(4)
+    assert deadline(Limits(), clock).seconds_to_go(4) is None

@@ -14,14 +14,14 @@ from tuppence.core.errors import InputError
 from tuppence.training.distributed import World, join_world, leave_world
 
 
-def test_without_torchrun_there_is_one_rank_that_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchrun_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     world, device = join_world("cpu")
     assert (world, device) == (World(0, 1, 0), "cpu")
-    assert world.leads
-    assert world.sum([1.5, 2.0], "cpu") == [1.5, 2.0]
-    assert world.broadcast(3.0, "cpu") == 3.0
-    world.wait()
+    assert world.is_main
+    assert world.sum([1.5, 2.0]) == [1.5, 2.0]
+    assert world.broadcast_from_rank0(3.0) == 3.0
+    world.barrier()
     leave_world()
 
 
@@ -41,19 +41,22 @@ import os
 import torch
 from tests.training.toy import Bigram, Toy
 from tuppence.training.distributed import join_world, leave_world
-from tuppence.training.parallel import Machine, ParallelLoss
+from tuppence.training.execution import Execution
+from tuppence.training.parallel import ParallelLoss
 
 def threads():
     return [name for name in (open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task"))
             if "gloo" in name]
 
 world, _ = join_world("cpu")
-assert world.sum([1.0, 2.0], "cpu") == [2.0, 4.0]
-assert world.broadcast(float(world.rank), "cpu") == 0.0
-loss = ParallelLoss(toy := Toy(), Bigram(), Machine("cpu", "float32", False, world))
-with loss.exchanging(last=True):
+assert world.sum([1.0, 2.0]) == [2.0, 4.0]
+assert world.broadcast_from_rank0(float(world.rank)) == 0.0
+assert world.largest(float(world.rank)) == 1.0
+assert world.on_main(lambda: world.rank) == 0
+loss = ParallelLoss(toy := Toy(), Bigram(), Execution("cpu", "float32", False, world))
+with loss.sync_gradients(last=True):
     loss(toy.sequences(world.rank))[0].backward()
-world.wait()
+world.barrier()
 assert threads()
 loss.release()
 leave_world()

@@ -17,7 +17,7 @@ from tuppence.core.errors import InputError, Interrupted, NonFiniteError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
-from tuppence.training.parallel import Machine
+from tuppence.training.execution import Execution
 
 
 def rows(folder: Path) -> list[dict[str, float]]:
@@ -211,13 +211,13 @@ def test_a_run_continues_from_the_checkpoint_that_is_named(tmp_path: Path) -> No
 
 def test_fp16_scaling_state_survives_a_checkpoint(tmp_path: Path) -> None:
     # the CPU has no fast fp16, but its scaler works the same way
-    machine = Machine("cpu", "fp16", compile=False)
-    loop = toy_loop(tmp_path, machine=machine)
+    execution = Execution("cpu", "fp16", compile=False)
+    loop = toy_loop(tmp_path, execution=execution)
     loop.run()
-    continued = toy_loop(tmp_path, limits=Limits(max_steps=13), machine=machine)
+    continued = toy_loop(tmp_path, limits=Limits(max_steps=13), execution=execution)
     continued.restore()
-    assert continued.scaler.state_dict() == loop.scaler.state_dict()
-    assert continued.scaler.get_scale() > 1
+    assert continued.step.scaler.state_dict() == loop.step.scaler.state_dict()
+    assert continued.step.scaler.get_scale() > 1
 
 
 class Measured(Toy):
@@ -341,8 +341,8 @@ def test_extended_run_keeps_what_its_last_evaluation_found(tmp_path: Path) -> No
     assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [5, 30]
     assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["step-00000005", "step-00000030"]
     assert torch.equal(weights(longer), best)
-    assert longer.chosen is not None
-    assert longer.chosen.step == 5
+    assert longer.selected is not None
+    assert longer.selected.step == 5
 
 
 def test_extra_evaluation_at_the_end_of_a_run_costs_no_patience(tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_extra_evaluation_at_the_end_of_a_run_costs_no_patience(tmp_path: Path) 
     for steps in (4, 5, 6, 7):
         loop = toy_loop(tmp_path, objective, Limits(max_steps=steps), **settings)
         loop.run()
-        assert (loop.state.best_step, loop.state.without_gain) == (4, 0)
+        assert (loop.state.best_step, loop.state.evals_since_best) == (4, 0)
 
 
 @pytest.mark.parametrize("falls", [True, False])
@@ -366,16 +366,16 @@ def test_last_weights_that_were_not_scored_are_taken_if_the_training_loss_fell(t
             os.kill(os.getpid(), signal.SIGTERM)
         if step == 30:
             loop.config = loop.config.model_copy(update={"eval_every": 0})
-            loop.keeper._config = loop.config
+            loop.checkpoints._config = loop.config
             objective.scale = lambda step: 1.0 if falls else 5.0
 
     objective.on_loss = stop
     with pytest.raises(Interrupted):
         loop.run()
-    assert loop.chosen is not None
-    assert (loop.state.best_step, loop.chosen.step) == (28, 36 if falls else 28)
-    assert "not scored" in loop.chosen.because
-    assert ("the training loss fell from" in loop.chosen.because) == falls
+    assert loop.selected is not None
+    assert (loop.state.best_step, loop.selected.step) == (28, 36 if falls else 28)
+    assert "not scored" in loop.selected.because
+    assert ("the training loss fell from" in loop.selected.because) == falls
 
 
 def test_start_is_scored_where_it_may_be_better_than_what_becomes_of_it(tmp_path: Path) -> None:
@@ -387,8 +387,8 @@ def test_start_is_scored_where_it_may_be_better_than_what_becomes_of_it(tmp_path
     loop.run()
     assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [0, 4, 8]
     assert torch.equal(weights(loop), before)
-    assert loop.chosen is not None
-    assert (loop.chosen.step, "before the first step" in loop.chosen.because) == (0, True)
+    assert loop.selected is not None
+    assert (loop.selected.step, "before the first step" in loop.selected.because) == (0, True)
 
 
 def test_checkpoint_of_another_run_brings_weights_and_no_scores(tmp_path: Path) -> None:
@@ -438,7 +438,7 @@ def test_hang_up_saves_and_leaves(tmp_path: Path) -> None:
 def test_run_ends_without_a_result_where_nothing_was_trained(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path, limits=Limits(max_seconds=1e-3))
     loop.run()
-    assert loop.chosen is None
+    assert loop.selected is None
     assert not (tmp_path / "written.txt").exists()
 
 
@@ -454,7 +454,7 @@ def test_metric_that_is_infinite_ends_neither_log_nor_checkpoint(tmp_path: Path)
 
 
 def test_rate_that_rises_again_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings: dict[str, Any] = {"schedule": "wsd", "decay_fraction": 0.7, "final_learning_rate": 0.0}
+    settings: dict[str, Any] = {"schedule": "wsd", "decay_fraction": 0.7, "min_lr_factor": 0.0}
     toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
     toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
     assert "rises again" not in capsys.readouterr().err
@@ -479,9 +479,9 @@ def test_start_with_a_new_head_is_scored_but_is_no_result(tmp_path: Path) -> Non
     again.run()
     assert [row["step"] for row in rows(tmp_path) if "val_loss" in row] == [0, 4, 8]
     for one in (loop, again):
-        assert one.chosen is not None
-        assert one.chosen.step == 4
-        assert "before the first step it was" in one.chosen.because
+        assert one.selected is not None
+        assert one.selected.step == 4
+        assert "before the first step it was" in one.selected.because
 
 
 def test_patience_counts_alike_after_a_kill_behind_the_last_evaluation(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tuppence.training.schedule import learning_rate_factor
 
 
 def test_cosine_falls_from_one_to_its_floor_by_the_formula() -> None:
-    config = TrainConfig(warmup_steps=0, schedule="cosine", final_learning_rate=0.2)
+    config = TrainConfig(warmup_steps=0, schedule="cosine", min_lr_factor=0.2)
     for done in (0.0, 0.25, 0.5, 1.0):
         expected = 0.2 + 0.8 * (1 + math.cos(math.pi * done)) / 2
         assert learning_rate_factor(config, 10, done) == pytest.approx(expected)
@@ -31,7 +31,7 @@ def test_a_short_run_reaches_its_peak_after_a_tenth() -> None:
 
 
 def test_wsd_is_flat_then_linear() -> None:
-    config = TrainConfig(warmup_steps=0, schedule="wsd", decay_fraction=0.2, final_learning_rate=0.1)
+    config = TrainConfig(warmup_steps=0, schedule="wsd", decay_fraction=0.2, min_lr_factor=0.1)
     assert learning_rate_factor(config, 10, 0.79) == 1.0
     assert learning_rate_factor(config, 10, 0.9) == pytest.approx(0.55)
     assert learning_rate_factor(config, 10, 1.0) == pytest.approx(0.1)

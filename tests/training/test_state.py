@@ -20,6 +20,16 @@ def test_keys_of_a_newer_version_are_passed_over() -> None:
     assert State.from_dict({**State(step=1).as_dict(), "news": 1}).step == 1
 
 
+def test_fields_of_a_later_version_get_their_defaults() -> None:
+    first = {name: State().as_dict()[name] for name in ("step", "tokens", "elapsed", "clock")}
+    assert State.from_dict({**first, "step": 3}) == State(step=3)
+
+
+def test_a_field_that_was_renamed_keeps_its_value() -> None:
+    values = State(evals_since_best=2).as_dict()
+    assert State.from_dict({**values, "without_gain": values.pop("evals_since_best")}).evals_since_best == 2
+
+
 @pytest.mark.parametrize("wrong", [{}, {"step": 1}, {**State().as_dict(), "clock": {"x": 1}}])
 def test_incomplete_state_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(CorruptFileError):
@@ -49,5 +59,5 @@ def test_the_best_evaluation_is_kept_and_the_others_are_counted() -> None:
         state.step = step
         state.count_evaluation({"loss": loss, "accuracy": step / 10})
     assert (state.best_val_loss, state.best_step, state.best_metrics) == (2.0, 1, {"accuracy": 0.1})
-    assert (state.val_loss, state.evaluated_step, state.without_gain) == (2.5, 3, 2)
+    assert (state.val_loss, state.evaluated_step, state.evals_since_best) == (2.5, 3, 2)
     assert state.val_metrics == {"accuracy": 0.3}

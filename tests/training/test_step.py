@@ -18,11 +18,11 @@ from tuppence.model.gpt import GPT
 from tuppence.model.precision import autocast
 from tuppence.training.checkpoint import list_checkpoints, load_checkpoint
 from tuppence.training.config import TrainConfig
+from tuppence.training.execution import Execution
 from tuppence.training.optim import Optimizers
-from tuppence.training.parallel import Machine
 from tuppence.training.precision import LossScale
 
-FP16 = Machine("cpu", "fp16", compile=False)
+FP16 = Execution("cpu", "fp16", compile=False)
 
 
 class Late:
@@ -35,7 +35,7 @@ class Late:
         self.waited_for = True
 
 
-class AsynchronousMachine(Machine):
+class AsynchronousExecution(Execution):
     """A CPU whose results are told as late as a GPU's."""
 
     events: list[Late] = []  # noqa: RUF012
@@ -91,7 +91,7 @@ def test_fp16_that_overflows_at_every_scale_stops_the_run(tmp_path: Path, optimi
     objective = Toy()
     objective.scale = lambda step: 1.0 if step < 4 else overflowing(step)
     loop = toy_loop(
-        tmp_path, objective, Limits(max_steps=300), machine=FP16, optimizer=optimizer, checkpoint_every=4, log_every=1
+        tmp_path, objective, Limits(max_steps=300), execution=FP16, optimizer=optimizer, checkpoint_every=4, log_every=1
     )
     with pytest.raises(NonFiniteError, match="fp16") as caught:
         loop.run()
@@ -107,9 +107,9 @@ def test_fp16_that_overflows_at_every_scale_stops_the_run(tmp_path: Path, optimi
 def test_a_few_skipped_steps_do_not_stop_fp16(tmp_path: Path) -> None:
     objective = Toy()
     objective.scale = lambda step: 3e3 if step < 2 else 1.0  # too much for a scale of 65,536, not for less
-    loop = toy_loop(tmp_path, objective, Limits(max_steps=8), machine=FP16)
+    loop = toy_loop(tmp_path, objective, Limits(max_steps=8), execution=FP16)
     loop.run()
-    assert loop.scaler.skipped == 2
+    assert loop.step.scaler.skipped == 2
     assert loop.state.step == 8
     kept = load_checkpoint(list_checkpoints(tmp_path / "checkpoints")[-1]).state["scaler"]
     assert (kept["skipped"], kept["scale"]) == (2, 16384.0)
@@ -117,13 +117,13 @@ def test_a_few_skipped_steps_do_not_stop_fp16(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_run_in_another_precision_goes_on_in_fp16_with_a_fresh_scale(tmp_path: Path, precision: str) -> None:
-    before = toy_loop(tmp_path / "a", machine=Machine("cpu", precision, compile=False), checkpoint_every=4)
+    before = toy_loop(tmp_path / "a", execution=Execution("cpu", precision, compile=False), checkpoint_every=4)
     before.run()
     origin = tmp_path / "a" / "checkpoints" / "step-00000012"
-    after = toy_loop(tmp_path / "b", limits=Limits(max_steps=14), resume=origin, machine=FP16)
+    after = toy_loop(tmp_path / "b", limits=Limits(max_steps=14), resume=origin, execution=FP16)
     after.run()
     assert after.state.step == 14
-    assert after.scaler.get_scale() == 65536.0
+    assert after.step.scaler.get_scale() == 65536.0
 
 
 def test_the_loss_scale_is_that_of_torch() -> None:
@@ -174,8 +174,8 @@ def test_fp16_gradients_are_float32_s_and_small_ones_survive_by_the_scale() -> N
 def test_a_bad_step_that_is_told_late_has_changed_nothing_and_reaches_no_checkpoint(tmp_path: Path) -> None:
     objective = Toy()
     objective.scale = lambda step: math.nan if step == 5 else 1.0
-    machine = AsynchronousMachine("cpu", "float32", compile=False)
-    loop = toy_loop(tmp_path, objective, machine=machine, log_every=100, checkpoint_every=2)
+    execution = AsynchronousExecution("cpu", "float32", compile=False)
+    loop = toy_loop(tmp_path, objective, execution=execution, log_every=100, checkpoint_every=2)
     seen: dict[int, Tensor] = {}
     update = loop.step.update
 
@@ -195,7 +195,7 @@ def test_a_bad_step_that_is_told_late_has_changed_nothing_and_reaches_no_checkpo
 def test_late_outcomes_give_the_same_rows_and_weights(tmp_path: Path) -> None:
     settings = {"log_every": 3, "eval_every": 4, "checkpoint_every": 5}
     prompt = toy_loop(tmp_path / "prompt", **settings)
-    late = toy_loop(tmp_path / "late", machine=AsynchronousMachine("cpu", "float32", compile=False), **settings)
+    late = toy_loop(tmp_path / "late", execution=AsynchronousExecution("cpu", "float32", compile=False), **settings)
     for loop in (prompt, late):
         loop.run()
     assert torch.equal(weights(prompt), weights(late))
@@ -208,27 +208,27 @@ def test_late_outcomes_give_the_same_rows_and_weights(tmp_path: Path) -> None:
 
 
 def test_a_step_waits_for_no_device_before_the_next_is_under_way(tmp_path: Path) -> None:
-    machine = AsynchronousMachine("cpu", "float32", compile=False)
-    machine.events.clear()
-    loop = toy_loop(tmp_path, machine=machine, log_every=100)
+    execution = AsynchronousExecution("cpu", "float32", compile=False)
+    execution.events.clear()
+    loop = toy_loop(tmp_path, execution=execution, log_every=100)
     loop.training_step(0.0)  # the first is waited for: it is timed apart
     for step in range(1, 4):
         loop.training_step(0.0)
-        assert [event.waited_for for event in machine.events] == [True] * step + [False]
-    loop.look(at_all=True)
-    assert all(event.waited_for for event in machine.events)
+        assert [event.waited_for for event in execution.events] == [True] * step + [False]
+    loop.read_outcomes(wait=True)
+    assert all(event.waited_for for event in execution.events)
 
 
 def test_near_its_limit_a_run_waits_for_every_step(tmp_path: Path) -> None:
-    machine = AsynchronousMachine("cpu", "float32", compile=False)
-    machine.events.clear()
-    loop = toy_loop(tmp_path, limits=Limits(max_seconds=3600.0), machine=machine, log_every=100)
+    execution = AsynchronousExecution("cpu", "float32", compile=False)
+    execution.events.clear()
+    loop = toy_loop(tmp_path, limits=Limits(max_seconds=3600.0), execution=execution, log_every=100)
     for _ in range(3):
         loop.training_step(0.0)
-    assert [event.waited_for for event in machine.events] == [True, True, False]
-    loop.deadline.seconds_left = lambda *_, **__: 4 * (loop.meter.step_seconds or 1.0)  # type: ignore[method-assign]
+    assert [event.waited_for for event in execution.events] == [True, True, False]
+    loop.deadline.seconds_left = lambda *_, **__: 4 * (loop.deadline.meter.step_seconds or 1.0)  # type: ignore[method-assign]
     loop.training_step(0.0)
-    assert all(event.waited_for for event in machine.events)
+    assert all(event.waited_for for event in execution.events)
 
 
 class Watched(Toy):

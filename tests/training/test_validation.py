@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tests.training.toy import Bigram, Toy
+from tuppence.training.execution import Execution
 from tuppence.training.objective import Batch
-from tuppence.training.parallel import Machine
 from tuppence.training.validation import validate
 
-CPU = Machine("cpu", "float32", compile=False)
+CPU = Execution("cpu", "float32", compile=False)
 
 
 def test_the_loss_is_the_mean_over_the_targets_of_all_batches() -> None:

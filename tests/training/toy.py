@@ -13,12 +13,15 @@ from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger, Rate
 from tuppence.cost.limits import Limits
 from tuppence.data.buckets import IGNORED_TARGET
+from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.config import TrainConfig
+from tuppence.training.deadline import Deadline
+from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
+from tuppence.training.metrics import MetricsLogger
 from tuppence.training.objective import Batch, Objective, Sample
-from tuppence.training.parallel import Machine
+from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
-from tuppence.training.tracking import open_trackers
 
 VOCAB, WIDTH, SEQUENCES = 11, 8, 8
 
@@ -35,7 +38,7 @@ class Bigram(nn.Module):
         return self.head(self.dropout(torch.tanh(self.blocks[0](self.embedding(tokens)))))
 
 
-class Toy(Objective):
+class Toy(Objective[nn.Module]):
     """Eight sequences a step, of unequal numbers of valid targets, in `accumulation` equal batches."""
 
     def __init__(self, accumulation: int = 1, on_loss: Callable[[int], None] | None = None) -> None:
@@ -76,7 +79,7 @@ class Toy(Objective):
 
 def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None = None, **settings: Any) -> Loop:
     """A loop over the toy problem in `folder`; `settings` go to TrainConfig."""
-    machine = settings.pop("machine", Machine("cpu", "float32", compile=False))
+    execution = settings.pop("execution", Execution("cpu", "float32", compile=False))
     resume, model = settings.pop("resume", None), settings.pop("model", None)
     config = TrainConfig(**{"learning_rate": 0.05, "warmup_steps": 2, "log_every": 1, "eval_every": 0, **settings})
     run = Run(folder)
@@ -85,18 +88,15 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
     model = model or Bigram()
     limits = limits or Limits(max_steps=12)
     written = folder / "written.txt"
+    ledger = Ledger(run.ledger_file, Rate(limits.dollars_per_hour, "test"))
+    step = Step(objective or Toy(), model, config, execution)
+    deadline = Deadline.of(step, limits, ledger, Meter(1e3, None, 1))
     loop = Loop(
-        objective=objective or Toy(),
-        model=model,
-        config=config,
-        limits=limits,
-        machine=machine,
-        meter=Meter(1e3, None, 1),
-        run=run,
-        ledger=Ledger(run.ledger_file, Rate(limits.dollars_per_hour, "test")),
-        open_trackers=lambda step: open_trackers(run, "none", step),
+        step,
+        deadline,
+        CheckpointManager(run, step, resume),
+        MetricsLogger(run, deadline, log_every=config.log_every),
         write_result=lambda: written.write_text("result"),  # type: ignore[arg-type,return-value]
-        resume=resume,
     )
     run.update(status="running")
     return loop

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tuppence.core.console import note
 from tuppence.core.errors import InputError
 from tuppence.core.recipes import find_recipe
 
@@ -25,9 +26,11 @@ class Section(BaseModel):
 
     Attributes:
         short_names: what fingers type instead of a key.
+        former_names: the names of keys in earlier versions; they are accepted, and a line says the new one.
     """
 
     short_names: ClassVar[Mapping[str, str]] = {}
+    former_names: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
 
@@ -77,6 +80,11 @@ def _over_defaults(schema: type[BaseModel], values: dict[str, Any]) -> dict[str,
         if isinstance(field.default, BaseModel) and isinstance(given, dict):
             merged[name] = {**field.default.model_dump(exclude_unset=True), **given}
     return merged
+
+
+def with_present_names(schema: type[Section], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A section that was written by an earlier version, with the names that its keys have now."""
+    return {schema.former_names.get(key, key): value for key, value in values.items()}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -170,7 +178,12 @@ def _spell_out(schema: type[BaseModel], sections: Sequence[str], key: str) -> st
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
             return key
         schema = field.annotation
-    return schema.short_names.get(key, key) if issubclass(schema, Section) else key
+    if not issubclass(schema, Section):
+        return key
+    if key in schema.former_names:
+        note(f"{'.'.join([*sections, key])} is now called {schema.former_names[key]}; the old name still works")
+        return schema.former_names[key]
+    return schema.short_names.get(key, key)
 
 
 def _set(schema: type[BaseModel], values: dict[str, Any], override: str) -> None:

@@ -217,7 +217,7 @@ def run_classify(
             f" (train.embedding_learning_rate), {training.learning_rate:g} for all else"
         )
 
-    def build(device: str) -> tuple[Objective, SequenceScorer]:
+    def build(device: str) -> tuple[Objective[Any], SequenceScorer]:
         body = load_model(base, device=device, dropout=config.finetune.dropout)
         body.activation_checkpointing = config.train.activation_checkpointing
         model = SequenceScorer(body, len(splits.labels))

@@ -226,7 +226,7 @@ def run_dpo(
     before: list[str] = []
     """What the base answers, where it is gone after the first step."""
 
-    def build(device: str) -> tuple[Objective, GPT]:
+    def build(device: str) -> tuple[Objective[Any], GPT]:
         model = load_model(base, device=device, dropout=0.0)
         frozen = None
         if lora is not None:

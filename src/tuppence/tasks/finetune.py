@@ -191,7 +191,7 @@ def finetuning_flops(
     return forward + depth * backward
 
 
-class RowObjective(Objective, Generic[Row]):
+class RowObjective(Objective[Any], Generic[Row]):
     """An objective over rows of different lengths: batches bucketed by length, held-out rows the longest first.
 
     Args:

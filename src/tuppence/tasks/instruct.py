@@ -165,7 +165,7 @@ def run_instruct(
     mean_length = sum(len(row.ids) for row in encoded) / len(encoded)
     answered = sum(int((row.targets != IGNORED_TARGET).sum()) for row in encoded) / (mean_length * len(encoded))
 
-    def build(device: str) -> tuple[Objective, GPT]:
+    def build(device: str) -> tuple[Objective[Any], GPT]:
         model = load_model(base, device=device, dropout=config.finetune.dropout)
         model.activation_checkpointing = config.train.activation_checkpointing
         if lora is not None:

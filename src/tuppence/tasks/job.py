@@ -74,7 +74,7 @@ class Job:
     tokens_per_step: int
     default_steps: Callable[[int], int]
     flops_per_token: float
-    build: Callable[[str], tuple[Objective, nn.Module]]
+    build: Callable[[str], tuple[Objective[Any], nn.Module]]
     write_result: Callable[[nn.Module], None]
     measure: Callable[[], dict[str, Any]] | None = None
     closing: float = 0.0

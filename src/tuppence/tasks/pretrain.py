@@ -77,7 +77,7 @@ class PretrainConfig(Section):
     train: TrainConfig = TrainConfig()
 
 
-class NextToken(Objective):
+class NextToken(Objective[Any]):
     """The objective of pretraining: predict each next token of the shards."""
 
     def __init__(
@@ -147,7 +147,7 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
             f"the validation split has {counted(len(val), 'token')}, less than one context of {sizes.context_length:,}"
         )
 
-    def build(device: str) -> tuple[Objective, GPT]:
+    def build(device: str) -> tuple[Objective[Any], GPT]:
         model = GPT(sizes, activation_checkpointing=config.train.activation_checkpointing).to(device)
         return NextToken(shards, val, tokenizer, sizes, config.train), model
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from tuppence import __version__
+from tuppence.core.config import with_present_names
 from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
@@ -23,10 +24,10 @@ from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.training.config import TrainConfig
+from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
-from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
-from tuppence.training.trained import trained_parameters
+from tuppence.training.trainable import trainable_parameters
 
 FREE_TO_CHANGE = frozenset(
     {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
@@ -62,11 +63,12 @@ def check_against_record(run: Run, job: Job, options: RunOptions) -> dict[str, A
         if (record.get(name) or {}).get("fingerprint") != value["fingerprint"]:
             given = f" than {value['path']}" if "path" in value else ""
             raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
-    before = record.get("config") or {}
-    same_step = _sequences(before.get("train") or {}) == _sequences(settings_of(job)["train"])
+    before = {name: values or {} for name, values in (record.get("config") or {}).items()}
+    before["train"] = with_present_names(type(job.train), before.get("train", {}))
+    same_step = _sequences(before["train"]) == _sequences(settings_of(job)["train"])
     for section, values in settings_of(job).items():
         for key, value in values.items():
-            was = (before.get(section) or {}).get(key, _default_of(job.train, section, key))
+            was = before.get(section, {}).get(key, _default_of(job.train, section, key))
             free = key == _LIMIT_KEY
             if section == "train":
                 free = key in FREE_TO_CHANGE or (same_step and key in SPLIT_OF_A_STEP)
@@ -137,11 +139,11 @@ def same_limits(record: dict[str, Any], asked: dict[str, Any]) -> bool:
 
 
 def new_record(
-    run: Run, job: Job, options: RunOptions, limits: Limits, machine: Machine, precision: Precision
+    run: Run, job: Job, options: RunOptions, limits: Limits, execution: Execution, precision: Precision
 ) -> dict[str, Any]:
     """run.yaml at the beginning of an attempt."""
     before = run.read() if run.exists() else {}
-    environment = describe(machine.device, precision)
+    environment = describe(execution.device, precision)
     versions = {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
     attempt = {"started": now(), **_what_rounds(environment, versions)}
     return {
@@ -155,10 +157,10 @@ def new_record(
         "config": settings_of(job),
         "limits": limits_asked(job.train, options, limits),
         "machine": {
-            "precision": machine.precision,
-            "compile": machine.compile,
-            "ranks": machine.world.size,
-            "batches_at_once": machine.batches_at_once,
+            "precision": execution.precision,
+            "compile": execution.compile,
+            "ranks": execution.world.size,
+            "batches_at_once": execution.batches_at_once,
         },
         "environment": environment,
         "versions": versions,
@@ -214,7 +216,7 @@ def say_what_differs(record: dict[str, Any]) -> None:
 def model_sizes(model: nn.Module) -> dict[str, int]:
     """How large the model is, and how much of it is trained where that is not all."""
     total = sum(parameter.numel() for parameter in model.parameters())
-    trained = sum(parameter.numel() for parameter in trained_parameters(model).values())
+    trained = sum(parameter.numel() for parameter in trainable_parameters(model).values())
     return {"parameters": total} | ({"trained_parameters": trained} if trained < total else {})
 
 
@@ -222,7 +224,7 @@ def result_of(loop: Loop, run: Run) -> dict[str, Any]:
     """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
     state = loop.state
     before = (run.read() if run.exists() else {}).get("result") or {}
-    chosen = loop.chosen
+    chosen = loop.selected
     return {
         "model_step": before.get("model_step") if chosen is None else chosen.step,
         "model_because": before.get("model_because") if chosen is None else chosen.because,
@@ -235,7 +237,7 @@ def result_of(loop: Loop, run: Run) -> dict[str, Any]:
         "seconds": round(loop.ledger.charged_seconds(), 1),
         **state.clock.as_dict(),
         "tokens_per_second": state.tokens_per_second,
-        "mfu": loop.meter.mfu_at(state.tokens_per_second),
+        "mfu": loop.deadline.meter.mfu_at(state.tokens_per_second),
         "dollars": round(loop.ledger.charged_dollars(), 6),
         "attempts": len(loop.ledger.attempts) + 1,
     }

@@ -104,7 +104,7 @@ def run_reward(
     given = open_alignment(base, data, val, config, with_end=False, skip_bad_rows=skip_bad_rows)
     start, pairs, lora = given.base, given.pairs, given.lora
 
-    def build(device: str) -> tuple[Objective, SequenceScorer]:
+    def build(device: str) -> tuple[Objective[Any], SequenceScorer]:
         gpt = load_model(base, device=device, dropout=0.0)
         gpt.activation_checkpointing = config.train.activation_checkpointing
         model = SequenceScorer(gpt, 1)

@@ -45,17 +45,21 @@ from tuppence.tasks.record import (
 )
 from tuppence.training.batch_size import batches_at_once
 from tuppence.training.checkpoint import list_checkpoints, newest_good_checkpoint, verify_checkpoint
+from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.compilation import worth_compiling
 from tuppence.training.config import TrainConfig
+from tuppence.training.deadline import Deadline
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.distributed import World, join_world, leave_world
+from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
+from tuppence.training.metrics import MetricsLogger
 from tuppence.training.objective import Objective
-from tuppence.training.parallel import Machine
 from tuppence.training.progress import describe_seconds
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
+from tuppence.training.step import Step
 from tuppence.training.throughput import Meter, device_peak
-from tuppence.training.tracking import check_tracker, open_trackers
+from tuppence.training.tracking import check_tracker
 
 
 def train(job: Job, options: RunOptions) -> dict[str, Any]:
@@ -73,21 +77,21 @@ def train(job: Job, options: RunOptions) -> dict[str, Any]:
     world, device = join_world(choose_device(job.train.device))
     try:
         with StopSignals() as signals, contextlib.ExitStack() as stack:
-            start = Start.from_plain(world.lead(lambda: _look_at(run, job, options).plain()))
+            start = Start.from_plain(world.on_main(lambda: _look_at(run, job, options).plain()))
             limits = _limits(job.train, options, job.default_steps(world.size))
-            if world.lead(lambda: _is_done(job, options, start.record, limits)):
-                if not world.leads:
+            if world.on_main(lambda: _is_done(job, options, start.record, limits)):
+                if not world.is_main:
                     return {}
                 note(f"{job.out} is done already: it {start.record['ended_because']}")
                 left = float("inf") if options.ledger is None else options.ledger.seconds_to_cap()
                 return summary_of(start.record) | _measured(job, signals, left)
-            gone = world.lead(
+            gone = world.on_main(
                 lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget)
             )
             if gone:
-                if world.leads:
+                if world.is_main:
                     note(gone)
-                return summary_of(settle_record(run)) if world.leads else {}
+                return summary_of(settle_record(run)) if world.is_main else {}
             ledger = _open_ledger(run, options, world, stack)
             summary = _train(job, options, run, start, world, device, limits, ledger, signals)
             if signals.requested is not None:  # while the end was written down
@@ -112,8 +116,8 @@ def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.
             ledger = stack.enter_context(bill)
         return ledger.spent_before
 
-    before = float(world.lead(spent))
-    if not world.leads:
+    before = float(world.on_main(spent))
+    if not world.is_main:
         ledger.spent_before = before
         if options.whole_process and options.budget is not None:
             stack.enter_context(ledger.watching(_leave_behind_rank_0))
@@ -174,45 +178,35 @@ def _train(
     signals: StopSignals,
 ) -> dict[str, Any]:
     world.require_same(_what_is_trained(job), "the ranks read different data or recipes")
-    machine, precision, meter = _choose_machine(job, start.record, world, device, limits)
+    execution, precision, meter = _choose_execution(job, start.record, world, device, limits)
     compute_deterministically()
     torch.manual_seed(job.train.seed)
     with signals.abandoning(on_signal=world.size == 1), explaining_memory(_memory_hint(job.train)):
-        objective, model = job.build(machine.device)
-        machine = _with_batches(machine, objective, model, job, start.record)
-    if world.leads:
-        run.update(**new_record(run, job, options, limits, machine, precision), **model_sizes(model))
+        objective, model = job.build(execution.device)
+        execution = _with_batches(execution, objective, model, job, start.record)
+    if world.is_main:
+        run.update(**new_record(run, job, options, limits, execution, precision), **model_sizes(model))
         say_what_differs(run.read())
     try:
-        if world.leads:
+        if world.is_main:
             if job.rows:
                 write_trained_rows(job.out, job.rows, origin=start.origin)
-            _announce(model, limits, job.tokens_per_step, machine)
-        world.wait()
-        loop = Loop(
-            objective=objective,
-            model=model,
-            config=job.train,
-            limits=limits,
-            machine=machine,
-            meter=meter,
-            run=run,
-            ledger=ledger,
-            open_trackers=lambda step: open_trackers(run, options.track, step),
-            write_result=lambda: job.write_result(model),
-            resume=start.resume,
-            closing=job.closing,
-            signals=signals,
-        )
+            _announce(model, limits, job.tokens_per_step, execution)
+        world.barrier()
+        step = Step(objective, model, job.train, execution)
+        deadline = Deadline.of(step, limits, ledger, meter, closing=job.closing)
+        checkpoints = CheckpointManager(run, step, start.resume)
+        logger = MetricsLogger(run, deadline, track=options.track, log_every=job.train.log_every, is_main=world.is_main)
+        loop = Loop(step, deadline, checkpoints, logger, write_result=lambda: job.write_result(model), signals=signals)
     except BaseException as error:
-        if world.leads:
+        if world.is_main:
             with contextlib.suppress(TuppenceError, OSError):
                 run.update(status="failed", ended_because=str(error), ended=now())
         raise
     try:
         return _carry_out(loop, job, run)
     finally:
-        loop.loss.release()
+        loop.step.loss.release()
 
 
 def _what_is_trained(job: Job) -> str:
@@ -220,9 +214,9 @@ def _what_is_trained(job: Job) -> str:
     return json.dumps([fingerprints, settings_of(job)], sort_keys=True, default=str)
 
 
-def _choose_machine(
+def _choose_execution(
     job: Job, record: Mapping[str, Any], world: World, device: str, limits: Limits
-) -> tuple[Machine, Precision, Meter]:
+) -> tuple[Execution, Precision, Meter]:
     """Device, precision with its reason, and whether to compile; a continued run keeps its own.
 
     The device's peak is measured here, once, before anything is seeded: it takes a moment, and draws numbers.
@@ -244,9 +238,9 @@ def _choose_machine(
     if compiles is None:
         wanted = config.compile if job.compile or config.compile != "auto" else False
         compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
-        compiles = bool(world.broadcast(float(compiles), device))
+        compiles = bool(world.broadcast_from_rank0(float(compiles)))
     meter = Meter(job.flops_per_token, peak, world.size)
-    return Machine(device, precision.name, bool(compiles), world), precision, meter
+    return Execution(device, precision.name, bool(compiles), world), precision, meter
 
 
 def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
@@ -270,7 +264,7 @@ def _choose_precision(job: Job, device: str, before: str | None) -> Precision:
 
 def _carry_out(loop: Loop, job: Job, run: Run) -> dict[str, Any]:
     """Runs the loop, measures the result, and writes down how it ended, however that was."""
-    leads, signals = loop.world.leads, loop.signals
+    leads, signals = loop.world.is_main, loop.signals
     status, because = "failed", "a defect"
     interruption: Interrupted | None = None
     failed = True
@@ -288,7 +282,7 @@ def _carry_out(loop: Loop, job: Job, run: Run) -> dict[str, Any]:
         interruption = error
         status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
         if leads and error.at_once:
-            saved = "nothing" if loop.keeper.saved_step is None else f"step {loop.keeper.saved_step:,}"
+            saved = "nothing" if loop.checkpoints.saved_step is None else f"step {loop.checkpoints.saved_step:,}"
             note(f"{job.out}: left at once; {saved} is saved")
         elif leads:
             note(f"{job.out}: {because} at step {loop.state.step:,}, saved; the same command goes on from there")
@@ -353,14 +347,14 @@ def _measured(job: Job, signals: StopSignals, seconds: float = float("inf")) -> 
 
 
 def _with_batches(
-    machine: Machine, objective: Objective, model: nn.Module, job: Job, record: Mapping[str, Any]
-) -> Machine:
-    """The machine with how many batches it computes at once; a continued run keeps its own number."""
+    execution: Execution, objective: Objective[Any], model: nn.Module, job: Job, record: Mapping[str, Any]
+) -> Execution:
+    """The execution with how many batches it computes at once; a continued run keeps its own number."""
     chosen = (record.get("machine") or {}).get("batches_at_once")
     if chosen is None:
-        chosen = batches_at_once(objective, model, machine, job.train) if job.compile else 1
-        chosen = int(machine.agree(float(chosen)))
-    return dataclasses.replace(machine, batches_at_once=int(chosen))
+        chosen = batches_at_once(objective, model, execution, job.train) if job.compile else 1
+        chosen = int(execution.world.broadcast_from_rank0(float(chosen)))
+    return dataclasses.replace(execution, batches_at_once=int(chosen))
 
 
 def _memory_hint(train: TrainConfig) -> str:
@@ -389,9 +383,9 @@ def _limits(train: TrainConfig, options: RunOptions, default_steps: int) -> Limi
     )
 
 
-def _announce(model: nn.Module, limits: Limits, rank_tokens: int, machine: Machine) -> None:
+def _announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Execution) -> None:
     """What is about to happen and what it can cost, before it starts."""
-    sizes, tokens_per_step = model_sizes(model), rank_tokens * machine.world.size
+    sizes, tokens_per_step = model_sizes(model), rank_tokens * execution.world.size
     trained = f" ({sizes['trained_parameters']:,} trained)" if "trained_parameters" in sizes else ""
     parts = [f"{sizes['parameters']:,} parameters{trained}", f"{tokens_per_step:,} tokens a step"]
     if limits.max_steps is not None:
@@ -403,5 +397,5 @@ def _announce(model: nn.Module, limits: Limits, rank_tokens: int, machine: Machi
             parts.append(f"at most ${seconds / 3600 * limits.dollars_per_hour:.4f}")
     elif limits.dollars_per_hour:
         parts.append(f"no cap, at ${limits.dollars_per_hour:g} an hour")
-    compiled = ", compiled" if machine.compile else ""
-    note(" · ".join([*parts, f"{machine.device} in {machine.precision}{compiled}"]))
+    compiled = ", compiled" if execution.compile else ""
+    note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}"]))

@@ -9,14 +9,16 @@ Used by `session`, which keeps the number in run.yaml, so that a continued run c
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from tuppence.model.precision import autocast
 from tuppence.training.config import TrainConfig
+from tuppence.training.execution import Execution
 from tuppence.training.objective import Batch, Objective
-from tuppence.training.parallel import Machine
-from tuppence.training.trained import trained_parameters
+from tuppence.training.trainable import trainable_parameters
 
 USABLE = 0.85
 """Share of a GPU's memory that is planned with; the rest is for fragments, kernels' workspaces and other programs."""
@@ -40,7 +42,7 @@ def join(batches: list[Batch], count: int) -> list[Batch]:
     return joined
 
 
-def batches_at_once(objective: Objective, model: nn.Module, machine: Machine, config: TrainConfig) -> int:
+def batches_at_once(objective: Objective[Any], model: nn.Module, execution: Execution, config: TrainConfig) -> int:
     """How many micro-batches of a step to compute at once: what fits, and divides their number.
 
     It measures what one and what two take, forward and backward, and draws a line through both. Not compiled, which
@@ -48,12 +50,14 @@ def batches_at_once(objective: Objective, model: nn.Module, machine: Machine, co
     """
     if config.batches_at_once != "auto":
         return config.batches_at_once
-    if not machine.device.startswith("cuda") or config.accumulation_steps == 1:
+    if not execution.device.startswith("cuda") or config.accumulation_steps == 1:
         return 1
-    one, two = (_peak_bytes(objective, model, machine, count) for count in (1, 2))
-    total = torch.cuda.get_device_properties(machine.device).total_memory
-    state = 12 * sum(parameter.numel() for parameter in trained_parameters(model).values())  # gradient and two moments
-    room = USABLE * total - torch.cuda.memory_allocated(machine.device) - state
+    one, two = (_peak_bytes(objective, model, execution, count) for count in (1, 2))
+    total = torch.cuda.get_device_properties(execution.device).total_memory
+    state = 12 * sum(
+        parameter.numel() for parameter in trainable_parameters(model).values()
+    )  # gradient and two moments
+    room = USABLE * total - torch.cuda.memory_allocated(execution.device) - state
     return fitting(one, two, room, config.accumulation_steps)
 
 
@@ -73,15 +77,15 @@ def fitting(one: float, two: float, room: float, steps: int) -> int:
     return max(divisor for divisor in range(1, steps + 1) if steps % divisor == 0 and divisor <= most)
 
 
-def _peak_bytes(objective: Objective, model: nn.Module, machine: Machine, count: int) -> float:
+def _peak_bytes(objective: Objective[Any], model: nn.Module, execution: Execution, count: int) -> float:
     """The most memory that forward and backward of so many batches take, above what is held already."""
-    (batch,) = join(objective.batches(0, machine.world.rank, machine.world.size)[:count], count)
+    (batch,) = join(objective.batches(0, execution.world.rank, execution.world.size)[:count], count)
     torch.cuda.empty_cache()
-    before = torch.cuda.memory_allocated(machine.device)
-    torch.cuda.reset_peak_memory_stats(machine.device)
-    with autocast(machine.device, machine.precision):
-        loss, _ = objective.loss(model, *machine.take(batch))
+    before = torch.cuda.memory_allocated(execution.device)
+    torch.cuda.reset_peak_memory_stats(execution.device)
+    with autocast(execution.device, execution.precision):
+        loss, _ = objective.loss(model, *execution.to_device(batch))
     loss.backward()  # type: ignore[no-untyped-call]
     model.zero_grad(set_to_none=True)
     del loss
-    return float(torch.cuda.max_memory_allocated(machine.device) - before)
+    return float(torch.cuda.max_memory_allocated(execution.device) - before)

@@ -29,7 +29,6 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file, write_json
 from tuppence.core.folders import atomic_folder
 from tuppence.core.run import Run
-from tuppence.core.temporary import remove_litter
 from tuppence.model.tensor_files import save_tensors
 
 FILES = ("model.safetensors", "optimizer.safetensors", "objective.safetensors", "state.json")
@@ -54,7 +53,7 @@ class Checkpoint:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step stands."""
+    """The folder of the checkpoint of a step."""
     return folder / f"step-{step:08d}"
 
 
@@ -153,14 +152,9 @@ def prune_checkpoints(folder: Path, *, keep: int, best_step: int | None) -> None
 
 
 def set_aside_after(folder: Path, step: int) -> None:
-    """Renames the checkpoints after `step`, damaged or of a future that was given up: none is to be taken for ours."""
+    """Renames the checkpoints of later steps, which are damaged or were given up, so that none is loaded by mistake."""
     for path in list_checkpoints(folder):
         if path.name > checkpoint_path(folder, step).name:
             aside = path.with_name(f"set-aside-{path.name}")
             shutil.rmtree(aside, ignore_errors=True)
             path.replace(aside)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a kill left half-written, and puts back what it left moved aside. The run's lock must be held."""
-    remove_litter(folder, locked=True)

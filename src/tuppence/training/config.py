@@ -25,7 +25,7 @@ class TrainConfig(Section):
         1, description="batches of equal shape computed as one; auto: as many as fit; set by batch_size=auto"
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="the peak; also called lr")
-    final_learning_rate: float = Field(0.1, ge=0, le=1, description="at the end, as a share of the peak")
+    min_lr_factor: float = Field(0.1, ge=0, le=1, description="the rate at the end, as a share of the peak")
     warmup_steps: int = Field(100, ge=0, description="linear from zero to the peak")
     schedule: Literal["cosine", "wsd", "constant"] = "cosine"
     decay_fraction: float = Field(0.5, gt=0, le=1, description="wsd: the last share of the run, where the rate falls")
@@ -60,6 +60,7 @@ class TrainConfig(Section):
     seed: int = Field(1, ge=0, lt=2**31)
 
     short_names: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
+    former_names: ClassVar[Mapping[str, str]] = {"final_learning_rate": "min_lr_factor"}
 
     @model_validator(mode="before")
     @classmethod

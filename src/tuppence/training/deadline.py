@@ -1,4 +1,4 @@
-"""How much time and money a run has left, and how much of that its own ending will take.
+"""How much time and money a run has left, with time reserved for the final evaluation and checkpoint.
 
 `cost.limits` knows the limits. What one more step, evaluation, save and result cost is measured here as the run goes,
 and estimated from bytes before it has been measured, so that a run ends early enough to score its last weights, to
@@ -7,8 +7,11 @@ save them and to write its result. Where an ending takes longer all the same, th
 
 from __future__ import annotations
 
+import math
+
 from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, Ledger
 from tuppence.cost.limits import Limits
+from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
 
 ASSUMED_BYTES_PER_SECOND = 50e6
@@ -31,6 +34,7 @@ class Deadline:
         result_bytes: of RUN/model.
 
     Attributes:
+        limits, ledger, meter: what it was made of.
         elapsed_before: wall seconds of the earlier attempts that led here.
         evaluation_seconds, save_seconds: what the last evaluation and the last save took; 0 before the first.
     """
@@ -45,23 +49,36 @@ class Deadline:
         state_bytes: int = 0,
         result_bytes: int = 0,
     ) -> None:
-        self._limits, self._ledger, self._meter = limits, ledger, meter
+        self.limits, self.ledger, self.meter = limits, ledger, meter
         self._closing, self._evaluation_tokens = closing, evaluation_tokens
         self._state_bytes, self._result_bytes = state_bytes, result_bytes
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
         """Wall seconds of the run, all attempts that led here."""
-        return self.elapsed_before + self._ledger.seconds()
+        return self.elapsed_before + self.ledger.seconds()
+
+    @classmethod
+    def of(cls, step: Step, limits: Limits, ledger: Ledger, meter: Meter, *, closing: float = 0.0) -> Deadline:
+        """The deadline of a run, with estimated sizes of its checkpoints and its result."""
+        return cls(
+            limits,
+            ledger,
+            meter,
+            closing,
+            evaluation_tokens=step.objective.evaluation_tokens() if limits.timed else 0,
+            state_bytes=3 * 4 * sum(parameter.numel() for parameter in step.optimizers.parameters()),
+            result_bytes=4 * sum(parameter.numel() for parameter in step.model.parameters()),
+        )
 
     def reached(self, step: int) -> tuple[str | None, float]:
         """Why the run ends before this step, or None; and how much of it is done, 0 to 1."""
-        elapsed, spent = self.elapsed(), self._ledger.dollars()
-        one_more = 1.5 * (self._meter.step_seconds or 0.0)
+        elapsed, spent = self.elapsed(), self.ledger.dollars()
+        one_more = 1.5 * (self.meter.step_seconds or 0.0)
         reserve, restart = one_more + self._evaluation() + self.ending_seconds(), self._restart()
-        self._ledger.finish_seconds = self._result()
-        ending = self._limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
-        return ending, self._limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
+        self.ledger.finish_seconds = self._result()
+        ending = self.limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
+        return ending, self.limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
 
     def seconds_left(self, *, save: bool = True, score: bool = False, result: bool = True) -> float:
         """Seconds until the time or the dollar limit, less what is still to be done.
@@ -70,15 +87,22 @@ class Deadline:
             save, score, result: whether the state is still to be saved, the last weights to be scored, and the result
                 to be written.
         """
-        left = self._limits.seconds_left(elapsed=self.elapsed(), spent=self._ledger.dollars())
+        left = self.limits.seconds_left(elapsed=self.elapsed(), spent=self.ledger.dollars())
         if left == float("inf"):
             return left
         ahead = (self._save() if save else 0.0) + (self._evaluation() if score else 0.0)
-        return left - ahead - (self._result() if result else 0.0) - self._ledger.exit_seconds - GUARD_SECONDS
+        return left - ahead - (self._result() if result else 0.0) - self.ledger.exit_seconds - GUARD_SECONDS
+
+    def seconds_to_go(self, step: int) -> float | None:
+        """Seconds until the first limit at the present speed; None where that is not known."""
+        left = self.limits.seconds_left(elapsed=self.elapsed(), spent=self.ledger.dollars())
+        if self.limits.max_steps is not None and self.meter.step_seconds is not None:
+            left = min(left, (self.limits.max_steps - step) * self.meter.step_seconds)
+        return max(left, 0.0) if math.isfinite(left) else None
 
     def ending_seconds(self) -> float:
         """Seconds to save, to write the result and to exit."""
-        return self._save() + self._result() + self._ledger.exit_seconds
+        return self._save() + self._result() + self.ledger.exit_seconds
 
     def _evaluation(self) -> float:
         """Of the last weights, and of the measurement of the result."""
@@ -86,19 +110,19 @@ class Deadline:
 
     def _guessed_evaluation(self) -> float:
         """Reading costs a third of training (`ModelConfig.flops_per_token`); half, as kernels and batches differ."""
-        speed = self._meter.tokens_per_second
+        speed = self.meter.tokens_per_second
         return self._evaluation_tokens / (2 * speed) if speed else 0.0
 
     def _save(self) -> float:
         if self.save_seconds:
             return 2.0 * self.save_seconds
-        return self._state_bytes / ASSUMED_BYTES_PER_SECOND + _SYNCS_OF_A_SAVE * self._ledger.sync_seconds
+        return self._state_bytes / ASSUMED_BYTES_PER_SECOND + _SYNCS_OF_A_SAVE * self.ledger.sync_seconds
 
     def _result(self) -> float:
         """By the speed of the last save. A small one tells little of a disk's speed: its fixed part is left out."""
         if not self._result_bytes:
             return 0.5 * self.save_seconds
-        speed, flushes = ASSUMED_BYTES_PER_SECOND, 5 * self._ledger.sync_seconds
+        speed, flushes = ASSUMED_BYTES_PER_SECOND, 5 * self.ledger.sync_seconds
         if self.save_seconds:
             writing = max(self.save_seconds - _SMALLEST_SAVE_SECONDS, 0.1 * self.save_seconds)
             speed = self._state_bytes / writing
@@ -109,8 +133,8 @@ class Deadline:
 
         A small cap leaves no money for that.
         """
-        cap, rate = self._limits.max_dollars, self._limits.dollars_per_hour
+        cap, rate = self.limits.max_dollars, self.limits.dollars_per_hour
         if cap is None:
             return 0.0
-        seconds = self._ledger.startup_seconds + self._result() + KILLED_SECONDS
+        seconds = self.ledger.startup_seconds + self._result() + KILLED_SECONDS
         return seconds if seconds / 3600 * rate <= RESTART_SHARE * cap else 0.0

@@ -40,33 +40,31 @@ class World:
     local_rank: int = 0
 
     @property
-    def leads(self) -> bool:
-        """Whether this is the rank that writes."""
+    def is_main(self) -> bool:
+        """Whether this is rank 0, the one that writes."""
         return self.rank == 0
 
-    def sum(self, values: list[float], device: str) -> list[float]:
-        """Adds up a few numbers over all ranks, in float64 where the device has it."""
+    def sum(self, values: list[float]) -> list[float]:
+        """Adds up a few numbers of the host over all ranks, in float64; no GPU is waited for."""
         if self.size == 1:
             return values
-        dtype = torch.float32 if device.startswith("mps") else torch.float64
-        total = torch.tensor(values, dtype=dtype, device=device)
+        total = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(total)
         return [float(value) for value in total.tolist()]
 
-    def largest(self, value: float, device: str) -> float:
+    def largest(self, value: float) -> float:
         """The largest of all ranks' numbers."""
         if self.size == 1:
             return value
-        box = torch.tensor([value], dtype=torch.float32, device=device)
+        box = torch.tensor([value], dtype=torch.float64)
         dist.all_reduce(box, op=dist.ReduceOp.MAX)
         return float(box.item())
 
-    def broadcast(self, value: float, device: str) -> float:
+    def broadcast_from_rank0(self, value: float) -> float:
         """Rank 0's number, on every rank: clocks differ, and decisions must not."""
         if self.size == 1:
             return value
-        dtype = torch.float32 if device.startswith("mps") else torch.float64
-        box = torch.tensor([value], dtype=dtype, device=device)
+        box = torch.tensor([value], dtype=torch.float64)
         dist.broadcast(box, src=0)
         return float(box.item())
 
@@ -83,8 +81,10 @@ class World:
         dist.broadcast(box, src=0)
         return box.cpu().numpy().tobytes()
 
-    def lead(self, work: Callable[[], Any]) -> Any:
-        """What `work` gives on rank 0, as JSON, on every rank. Its error ends every rank; rank 0 alone tells it.
+    def on_main(self, work: Callable[[], Any]) -> Any:
+        """Calls `work` on rank 0; returns its result, as JSON, on every rank.
+
+        An error of `work` ends every rank, and rank 0 prints it.
 
         Raises:
             TuppenceError: `work` raised one.
@@ -94,12 +94,12 @@ class World:
             return work()
         answer: dict[str, Any] = {}
         failure: TuppenceError | None = None
-        if self.leads:
+        if self.is_main:
             try:
                 answer = {"value": work()}
             except TuppenceError as error:
                 failure, answer = error, {"failed": error.message}
-        answer = json.loads(self.share(json.dumps(answer, default=str).encode() if self.leads else None))
+        answer = json.loads(self.share(json.dumps(answer, default=str).encode() if self.is_main else None))
         if failure is not None:
             raise failure
         if "failed" in answer:
@@ -114,7 +114,7 @@ class World:
             name: [str(value.dtype).removeprefix("torch."), list(value.shape)]
             for name, value in (tensors or {}).items()
         }
-        header = self.lead(lambda: header)
+        header = self.on_main(lambda: header)
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
         shared = {}
         for name, (dtype, shape) in header.items():
@@ -134,15 +134,14 @@ class World:
         if self.size == 1:
             return
         mine = hashlib.sha256(value.encode()).digest()
-        differs = self.share(mine if self.leads else None) != mine
-        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        if self.largest(float(differs), device):
-            if not self.leads:
+        differs = self.share(mine if self.is_main else None) != mine
+        if self.largest(float(differs)):
+            if not self.is_main:
                 raise OtherRankError(otherwise)
             raise InputError(otherwise, "give every node the same data, base, tokenizer and recipe")
 
-    def wait(self) -> None:
-        """Returns when every rank has come here."""
+    def barrier(self) -> None:
+        """Waits until every rank has called it."""
         if self.size > 1:
             dist.barrier()
 

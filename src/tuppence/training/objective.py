@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from tuppence.data.buckets import IGNORED_TARGET
 
 Batch = tuple[Tensor, ...]
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Sample:
     text: str
 
 
-class Objective(ABC):
+class Objective(ABC, Generic[Model]):
     """Batches, a loss and an evaluation.
 
     Most objectives are pure functions of their arguments, with nothing to save or replay. One that learns from what
@@ -50,7 +52,7 @@ class Objective(ABC):
         """
 
     @abstractmethod
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: Model, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The *sum* of the losses of a batch's targets, as a float32 scalar, and metrics as sums over targets."""
 
     @abstractmethod
@@ -58,7 +60,7 @@ class Objective(ABC):
         """The held-out batches, always the same; none where nothing is held out."""
 
     @abstractmethod
-    def samples(self, model: nn.Module) -> list[Sample]:
+    def samples(self, model: Model) -> list[Sample]:
         """Texts that show what the model has learned; must not touch torch's global random state."""
 
     def tokens(self, batch: Batch) -> int:
@@ -69,7 +71,7 @@ class Objective(ABC):
         """How many tokens the model reads in one evaluation: for a guess at its time."""
         return sum(self.tokens(batch) for batch in self.evaluation())
 
-    def prepare(self, step: int, model: nn.Module) -> None:  # noqa: B027  most have nothing to prepare
+    def prepare(self, step: int, model: Model) -> None:
         """Called before the batches of a step are asked for, with the weights of that moment.
 
         It may be cut short by a signal or the clock, and is then called again: what it changes, it changes at its end.

@@ -28,13 +28,13 @@ def learning_rate_factor(config: TrainConfig, step: int, progress: float) -> flo
         A factor in (0, 1].
 
     Example:
-        >>> config = TrainConfig(warmup_steps=10, schedule="wsd", decay_fraction=0.5, final_learning_rate=0.0)
+        >>> config = TrainConfig(warmup_steps=10, schedule="wsd", decay_fraction=0.5, min_lr_factor=0.0)
         >>> [learning_rate_factor(config, step, step / 100) for step in (0, 9, 50, 75)]
         [0.1, 1.0, 1.0, 0.5]
     """
     done = min(max(progress, 0.0), 1.0)
     warmup = min(1.0, max((step + 1) / config.warmup_steps, done / LONGEST_WARMUP)) if config.warmup_steps else 1.0
-    low = config.final_learning_rate
+    low = config.min_lr_factor
     if config.schedule == "cosine":
         decay = low + (1 - low) * (1 + math.cos(math.pi * done)) / 2
     elif config.schedule == "wsd":
@@ -42,3 +42,33 @@ def learning_rate_factor(config: TrainConfig, step: int, progress: float) -> flo
     else:
         decay = 1.0
     return warmup * decay
+
+
+def schedule_surprises(
+    config: TrainConfig, *, max_steps: int | None, step: int, progress: float, last_factor: float | None
+) -> list[str]:
+    """Sentences about a learning rate that is not what a person expects of the recipe.
+
+    Args:
+        max_steps: the limit of steps; None where there is none.
+        step: optimizer steps done.
+        progress: the share of the run that is done.
+        last_factor: `learning_rate_factor` of the last step; None before the first.
+    """
+    said = []
+    longest = math.ceil(LONGEST_WARMUP * max_steps) if max_steps else math.inf
+    if "warmup_steps" in config.model_fields_set and config.warmup_steps > longest:
+        said.append(
+            f"warm-up takes {longest:,} of the recipe's {config.warmup_steps:,} steps: at most a tenth of the run"
+        )
+    if config.patience and not config.eval_every:
+        said.append("train.patience has no effect: train.eval_every is 0")
+    factor = learning_rate_factor(config, step, progress)
+    warm = step >= config.warmup_steps or progress >= LONGEST_WARMUP
+    if last_factor is not None and factor > 1.05 * last_factor and warm:
+        peak = config.learning_rate
+        said.append(
+            f"the learning rate rises again, from {last_factor * peak:.2g} to {factor * peak:.2g}: "
+            "the schedule now stretches over the longer run"
+        )
+    return said

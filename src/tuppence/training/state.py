@@ -1,4 +1,4 @@
-"""What the loop remembers between steps, and keeps in every checkpoint beside weights and optimizer state."""
+"""Counts and scores of a run, saved in every checkpoint beside weights and optimizer state."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from tuppence.core.numbers import finite_or_none
 from tuppence.training.throughput import Clock
 
 RECENT_LOSSES = 20
-_NEWER = ("best_losses", "recent_losses", "rate_factor", "start_val_loss")
-"""Fields that checkpoints of earlier versions do not have."""
+_REQUIRED = ("step", "tokens", "elapsed", "clock")
+"""Fields of every version; all others have defaults where a checkpoint of an earlier version lacks them."""
+
+_FORMER_NAMES = {"without_gain": "evals_since_best"}
 
 
 @dataclass
 class State:
-    """Counts and scores. Data order and randomness are pure functions of (seed, step): nothing of them is here.
+    """Counts and scores. Data order and random numbers are pure functions of (seed, step), so they need no state.
 
     Attributes:
         step: optimizer steps done.
@@ -26,7 +28,7 @@ class State:
         best_val_loss, best_step: the lowest validation loss and where it was reached.
         best_losses: `recent_losses` at the best evaluation.
         evaluated_step: the last step that was evaluated.
-        without_gain: evaluations since the best one; patience counts those that the recipe asks for.
+        evals_since_best: evaluations since the best one; patience counts those that the recipe asks for.
         timed_tokens: those of `tokens` that `clock.train` timed: all but the first step of each attempt.
         val_metrics, best_metrics: what the objective measured beside the validation loss, at the last and at the best
             evaluation.
@@ -44,7 +46,7 @@ class State:
     best_step: int | None = None
     val_loss: float | None = None
     evaluated_step: int | None = None
-    without_gain: int = 0
+    evals_since_best: int = 0
     val_metrics: dict[str, float] = field(default_factory=dict)
     best_metrics: dict[str, float] = field(default_factory=dict)
     window_loss: float = 0.0
@@ -62,7 +64,7 @@ class State:
         return self.timed_tokens / self.clock.train if self.clock.train else None
 
     def count_step(self, tokens: int) -> None:
-        """One optimizer step more.
+        """Counts one optimizer step.
 
         Args:
             tokens: of all ranks and accumulation steps.
@@ -71,7 +73,7 @@ class State:
         self.tokens += tokens
 
     def count_sums(self, targets: int, sums: dict[str, float]) -> None:
-        """What a step came to; it may be known after later steps were begun.
+        """Adds the sums of one step; they may arrive after later steps were started.
 
         Args:
             targets: of all ranks and accumulation steps.
@@ -96,7 +98,7 @@ class State:
         return sum(self.best_losses[-count:]) / count, sum(self.recent_losses[-count:]) / count
 
     def count_evaluation(self, scores: dict[str, float], *, asked_for: bool = True, may_be_best: bool = True) -> None:
-        """One evaluation more.
+        """Counts one evaluation.
 
         Args:
             scores: the loss, and the metrics by name.
@@ -113,16 +115,16 @@ class State:
         if self.best_val_loss is None or loss < self.best_val_loss:
             self.best_val_loss, self.best_step, self.best_metrics = loss, self.step, metrics
             self.best_losses = self.recent_losses
-            self.without_gain = 0
+            self.evals_since_best = 0
         elif asked_for:
-            self.without_gain += 1
+            self.evals_since_best += 1
 
     def forget_scores(self) -> None:
-        """Begins anew with scores, speed and time: those so far are of another run."""
+        """Resets scores, speed and time: those so far are of another run."""
         fresh = State()
         for name in (
             *("best_val_loss", "best_step", "best_metrics", "best_losses", "val_loss", "val_metrics"),
-            *("evaluated_step", "without_gain", "elapsed", "timed_tokens", "clock", "rate_factor", "recent_losses"),
+            *("evaluated_step", "evals_since_best", "elapsed", "timed_tokens", "clock", "rate_factor", "recent_losses"),
             "start_val_loss",
             *("window_loss", "window_targets", "window_metrics"),
         ):
@@ -134,16 +136,18 @@ class State:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> State:
-        """The state that `as_dict` gave; keys of another version are passed over.
+        """The state that `as_dict` returned. Unknown keys are ignored; fields of later versions get their defaults.
 
         Raises:
             CorruptFileError: a value is missing or of the wrong kind.
         """
         try:
-            known = {f.name: values[f.name] for f in fields(cls) if f.name not in _NEWER or f.name in values}
+            named = {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
+            known = {f.name: named[f.name] for f in fields(cls) if f.name in named or f.name in _REQUIRED}
             for name in ("val_metrics", "best_metrics", "window_metrics"):
-                known[name] = {key: math.nan if value is None else value for key, value in known[name].items()}
-            if known["window_loss"] is None:
+                metrics = known.get(name, {})
+                known[name] = {key: math.nan if value is None else value for key, value in metrics.items()}
+            if known.get("window_loss", 0.0) is None:
                 known["window_loss"] = math.nan
             return cls(**{**known, "clock": Clock(**known["clock"])})
         except (KeyError, TypeError, AttributeError) as error:

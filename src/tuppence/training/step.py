@@ -1,10 +1,10 @@
 """One optimizer step: gradients of all micro-batches, one decision whether they are finite, one update.
 
-Nothing in here waits for the device. Whether loss and gradient are finite is decided there, and an update that is not
-leaves weights, moments and step counts as they are; `Step.outcomes` tells the host about it one step later, or at once
+Nothing here waits for the device. Whether loss and gradient are finite is decided on the device; an update that is not
+finite leaves weights, moments and step counts unchanged. `Step.outcomes` reports to the host one step later, or at once
 where it is asked to wait. Meanwhile the host prepares the next batches, so that a GPU always has work.
 
-Called by `loop`. What a batch or a loss is, `tasks` says; which rank has which batch, the objective.
+Called by `loop`. `tasks` defines batches and losses; the objective decides which rank gets which batch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +22,17 @@ from tuppence.model.precision import autocast
 from tuppence.training.batch_size import join
 from tuppence.training.config import TrainConfig
 from tuppence.training.determinism import ordered_kernels, step_seed
+from tuppence.training.execution import Execution
 from tuppence.training.finite import require_finite_step
 from tuppence.training.objective import Objective, Sums, count_targets
 from tuppence.training.optim import Optimizers
-from tuppence.training.parallel import Machine, ParallelLoss
-from tuppence.training.precision import LossScale
+from tuppence.training.parallel import ParallelLoss
+from tuppence.training.precision import gradient_scaler
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one step came to, over all ranks and micro-batches.
+    """The result of one step, over all ranks and micro-batches.
 
     Attributes:
         targets: valid targets.
@@ -58,7 +60,7 @@ class _Pending:
 
 @dataclass(frozen=True)
 class Gradients:
-    """What `Step.accumulate` left in the parameters' `grad`, before anything is updated.
+    """Describes the gradients in the parameters' `grad` after `Step.accumulate`.
 
     Attributes:
         targets, tokens: over all ranks and micro-batches.
@@ -72,28 +74,23 @@ class Gradients:
 
 
 class Step:
-    """Makes steps.
+    """What is trained, and how one step of it is done.
 
     Args:
-        objective, model, config, machine: the run's.
-        optimizers, scale: changed by every step.
+        objective, model, config, execution: the run's.
+
+    Attributes:
+        optimizers, scaler: of the model's trainable parameters; changed by every step.
+        loss: the objective's, over all ranks.
     """
 
-    def __init__(
-        self,
-        *,
-        objective: Objective,
-        model: nn.Module,
-        config: TrainConfig,
-        machine: Machine,
-        optimizers: Optimizers,
-        scale: LossScale,
-    ) -> None:
-        self._objective, self._model, self._config, self._machine = objective, model, config, machine
-        self._optimizers, self._scale = optimizers, scale
+    def __init__(self, objective: Objective[Any], model: nn.Module, config: TrainConfig, execution: Execution) -> None:
+        self.objective, self.model, self.config, self.execution = objective, model, config, execution
+        self.optimizers = Optimizers(model.named_parameters(), config, execution.device)
+        self.scaler = gradient_scaler(execution.device, execution.precision)
         self._pending: deque[_Pending] = deque()
-        allow_logits(machine.device)
-        self.loss = ParallelLoss(objective, model, machine)
+        allow_logits(execution.device)
+        self.loss = ParallelLoss(objective, model, execution)
 
     def accumulate(self, step: int) -> Gradients:
         """Adds up the gradients of the step's micro-batches; no weight changes.
@@ -101,43 +98,43 @@ class Step:
         Raises:
             InputError: `train.deterministic`, and an operation has no ordered version here.
         """
-        machine, config = self._machine, self._config
-        torch.manual_seed(step_seed(config.seed, step, machine.world.rank))  # dropout; stateless: resume is exact
-        with autocast(machine.device, machine.precision):
-            self._objective.prepare(step, self._model)
-        batches = self._objective.batches(step, machine.world.rank, machine.world.size)
-        counts = [float(sum(map(count, batches))) for count in (count_targets, self._objective.tokens)]
-        targets, tokens = machine.sum(counts)
-        sums = Sums(self._objective.metrics, machine.device)
-        batches = join(batches, machine.batches_at_once)
+        execution, config, world = self.execution, self.config, self.execution.world
+        torch.manual_seed(step_seed(config.seed, step, world.rank))  # dropout; stateless: resume is exact
+        with autocast(execution.device, execution.precision):
+            self.objective.prepare(step, self.model)
+        batches = self.objective.batches(step, world.rank, world.size)
+        counts = [float(sum(map(count, batches))) for count in (count_targets, self.objective.tokens)]
+        targets, tokens = world.sum(counts)
+        sums = Sums(self.objective.metrics, execution.device)
+        batches = join(batches, execution.batches_at_once)
         for index, batch in enumerate(batches):
-            with ordered_kernels(config.deterministic), self.loss.exchanging(last=index == len(batches) - 1):
-                with autocast(machine.device, machine.precision):
-                    loss, metrics = self.loss(machine.take(batch))
+            with ordered_kernels(config.deterministic), self.loss.sync_gradients(last=index == len(batches) - 1):
+                with autocast(execution.device, execution.precision):
+                    loss, metrics = self.loss(execution.to_device(batch))
                 # divided once by the *global* number of targets; DistributedDataParallel averages over ranks
-                torch.autograd.backward(self._scale.scale(loss * (machine.world.size / max(targets, 1.0))))
+                torch.autograd.backward(self.scaler.scale(loss * (world.size / max(targets, 1.0))))
             sums.add(loss, metrics)
         return Gradients(step, int(targets), int(tokens), sums)
 
     def update(self, gradients: Gradients) -> None:
-        """Clips and updates, or does neither where loss or gradient are not finite; forgets the gradients."""
-        machine, parameters = self._machine, self._optimizers.parameters()
+        """Clips and updates, or does neither where loss or gradient are not finite; clears the gradients."""
+        parameters = self.optimizers.parameters()
         present = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        self._scale.unscale_(present)
+        self.scaler.unscale_(present)
         norm = nn.utils.get_total_norm(present)
-        if self._config.gradient_clip:
-            nn.utils.clip_grads_with_norm_(parameters, self._config.gradient_clip, norm)
-        sums = machine.sum_on_device(gradients.sums.as_tensor())
+        if self.config.gradient_clip:
+            nn.utils.clip_grads_with_norm_(parameters, self.config.gradient_clip, norm)
+        sums = self.execution.sum_on_device(gradients.sums.as_tensor())
         finite = norm.isfinite()
-        self._optimizers.step(finite & sums[0].isfinite())
-        self._optimizers.zero_grad()
-        self._scale.update(finite)
-        seen = torch.cat([sums, torch.stack([norm, self._scale.snapshot()]).to(sums.dtype)])
-        values, arrived = machine.fetch(seen)
+        self.optimizers.step(finite & sums[0].isfinite())
+        self.optimizers.zero_grad()
+        self.scaler.update(finite)
+        seen = torch.cat([sums, torch.stack([norm, self.scaler.snapshot()]).to(sums.dtype)])
+        values, arrived = self.execution.fetch(seen)
         self._pending.append(_Pending(gradients.step, gradients.targets, gradients.sums.names, values, arrived))
 
     def outcomes(self, *, all_of_them: bool) -> list[Outcome]:
-        """The outcomes that were not told yet, oldest first.
+        """The outcomes that were not returned yet, oldest first.
 
         Args:
             all_of_them: wait for every step; else only for those before the last one, where the device is asynchronous.
@@ -145,16 +142,16 @@ class Step:
         Raises:
             NonFiniteError: the loss or a gradient of a step was not finite (in fp16: of too many steps in a row).
         """
-        told = []
+        found = []
         while self._pending and (all_of_them or self._pending[0].arrived is None or len(self._pending) > 1):
-            told.append(self._tell(self._pending.popleft()))
-        return told
+            found.append(self._read(self._pending.popleft()))
+        return found
 
-    def _tell(self, pending: _Pending) -> Outcome:
+    def _read(self, pending: _Pending) -> Outcome:
         if pending.arrived is not None:
             pending.arrived.synchronize()
         *sums, norm, scale = pending.values.tolist()
-        scaled = self._scale.is_enabled()
+        scaled = self.scaler.is_enabled()
         require_finite_step(sums[0], norm, step=pending.step, scaled=scaled)
-        self._scale.count(math.isfinite(norm), scale, step=pending.step)
+        self.scaler.count(math.isfinite(norm), scale, step=pending.step)
         return Outcome(pending.targets, dict(zip(pending.names, sums, strict=True)), norm, scale if scaled else None)

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from tuppence.model.precision import autocast
+from tuppence.training.execution import Execution
 from tuppence.training.objective import Objective, Sums, count_targets
-from tuppence.training.parallel import Machine
 
 
 @torch.no_grad()
 def validate(
-    objective: Objective, model: nn.Module, machine: Machine, go_on: Callable[[], bool]
+    objective: Objective[Any], model: nn.Module, execution: Execution, go_on: Callable[[], bool]
 ) -> dict[str, float] | None:
     """The loss and the metrics per target; None where nothing is held out, or where it was cut short.
 
     Args:
         go_on: asked before each batch; False, on any rank, cuts the validation short.
     """
-    world, names = machine.world, objective.evaluation_metrics
-    sums, targets, cut = Sums(objective.metrics if names is None else names, machine.device), 0, False
+    world, names = execution.world, objective.evaluation_metrics
+    sums, targets, cut = Sums(objective.metrics if names is None else names, execution.device), 0, False
     model.eval()
     for index, batch in enumerate(objective.evaluation()):
         if not go_on():
             cut = True
             break
         if index % world.size == world.rank:
-            with autocast(machine.device, machine.precision):
-                sums.add(*objective.loss(model, *machine.take(batch)))
+            with autocast(execution.device, execution.precision):
+                sums.add(*objective.loss(model, *execution.to_device(batch)))
             targets += count_targets(batch)
     model.train()
-    any_cut, all_targets, *totals = machine.sum([float(cut), float(targets), *sums.as_floats()])
+    any_cut, all_targets, *totals = execution.world.sum([float(cut), float(targets), *sums.as_floats()])
     if any_cut or not all_targets:
         return None
     return {name: total / all_targets for name, total in zip(sums.names, totals, strict=True)}

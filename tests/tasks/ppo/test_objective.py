@@ -21,8 +21,8 @@ from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.distributed import World
+from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
-from tuppence.training.parallel import Machine
 
 Policy = Callable[..., PolicyWithValue]
 PROMPTS = [[3 + number, *range(20, 20 + number % 5)] for number in range(24)]
@@ -223,7 +223,7 @@ def test_rollouts_are_made_in_the_precision_of_the_updates(
     tokenizer: Tokenizer, policy: Policy, tmp_path: Path
 ) -> None:
     """Otherwise the ratio would begin away from 1: under bf16 the same token has another probability."""
-    loop = ppo_loop(tmp_path, objective(tokenizer), policy(), 1, machine=Machine("cpu", "bf16", False, World()))
+    loop = ppo_loop(tmp_path, objective(tokenizer), policy(), 1, execution=Execution("cpu", "bf16", False, World()))
     loop.run()
     (first, *_) = read_json_lines(tmp_path / "metrics.jsonl")
     assert first["policy/approxkl_avg"] < 1e-5

@@ -53,7 +53,7 @@ class Memory:
     score_deviation: float = 1.0
 
 
-class PPO(Objective):
+class PPO(Objective[PolicyWithValue]):
     """Learns to write what a reward model likes, without going far from the base.
 
     Args:

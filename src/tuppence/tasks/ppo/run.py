@@ -81,7 +81,7 @@ def run_ppo(
     writing = Writing(choice.max_new_tokens, choice.temperature, tokenizer)
     lora = None if choice.full else config.lora.resolve()
 
-    def build(device: str) -> tuple[Objective, PolicyWithValue]:
+    def build(device: str) -> tuple[Objective[Any], PolicyWithValue]:
         # no dropout: a ratio of probabilities must be the update's doing
         gpt = load_model(base, device=device, dropout=0.0)
         frozen: GPT | None = None

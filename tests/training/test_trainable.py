@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tuppence.training.trained import load_trained, trained_parameters
+from tuppence.training.trainable import load_trainable, trainable_parameters
 
 
 def half_frozen() -> nn.Sequential:
@@ -17,9 +17,9 @@ def half_frozen() -> nn.Sequential:
 
 def test_frozen_parameters_are_left_out_and_left_alone() -> None:
     model = half_frozen()
-    assert set(trained_parameters(model)) == {"1.weight", "1.bias"}
+    assert set(trainable_parameters(model)) == {"1.weight", "1.bias"}
     before = model[0].weight.clone()
-    load_trained(model, {"1.weight": torch.full((1, 3), 2.0), "1.bias": torch.zeros(1)})
+    load_trainable(model, {"1.weight": torch.full((1, 3), 2.0), "1.bias": torch.zeros(1)})
     assert model[1].weight.tolist() == [[2.0, 2.0, 2.0]]
     assert torch.equal(model[0].weight, before)
 
@@ -41,5 +41,5 @@ def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(
     model = half_frozen()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(ValueError, match=complaint):
-        load_trained(model, tensors)
+        load_trainable(model, tensors)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -16,14 +16,14 @@ from tuppence.training.checkpoint import checkpoint_path
 
 
 def test_an_empty_run_has_nothing_to_restore(tmp_path: Path) -> None:
-    assert toy_loop(tmp_path).keeper.restore() is None
+    assert toy_loop(tmp_path).checkpoints.restore() is None
 
 
 def test_weights_optimizer_and_state_come_back(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path)
     loop.run()
     other = toy_loop(tmp_path)
-    found = other.keeper.restore()
+    found = other.checkpoints.restore()
     assert found is not None
     path, state, marks = found
     assert path == checkpoint_path(tmp_path / "checkpoints", 12)
@@ -31,39 +31,39 @@ def test_weights_optimizer_and_state_come_back(tmp_path: Path) -> None:
     assert state.best_step == state.evaluated_step == 12
     assert marks["metrics.jsonl"] <= (tmp_path / "metrics.jsonl").stat().st_size
     assert torch.equal(weights(other), weights(loop))
-    before, after = loop.optimizers.state(), other.optimizers.state()
+    before, after = loop.step.optimizers.state(), other.step.optimizers.state()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
-    assert other.keeper.saved_step == 12
+    assert other.checkpoints.saved_step == 12
 
 
 def test_a_checkpoint_of_another_run_brings_no_logs_and_is_not_ours(tmp_path: Path) -> None:
     toy_loop(tmp_path / "a").run()
     other = toy_loop(tmp_path / "b", resume=checkpoint_path(tmp_path / "a" / "checkpoints", 12))
-    found = other.keeper.restore()
+    found = other.checkpoints.restore()
     assert found is not None
     assert found[2] == {}
-    assert other.keeper.saved_step is None
+    assert other.checkpoints.saved_step is None
 
 
 def test_another_optimizer_s_checkpoint_is_refused(tmp_path: Path) -> None:
     toy_loop(tmp_path, optimizer="adamw").run()
     with pytest.raises(InputError, match="does not fit"):
-        toy_loop(tmp_path, optimizer="muon").keeper.restore()
+        toy_loop(tmp_path, optimizer="muon").checkpoints.restore()
 
 
 def test_checkpoints_are_due_by_step_and_by_clock(tmp_path: Path) -> None:
-    keeper = toy_loop(tmp_path, checkpoint_every=4, checkpoint_minutes=0).keeper
-    assert [step for step in range(10) if keeper.due_by_step(step)] == [4, 8]
-    assert not keeper.due_by_clock()
-    assert toy_loop(tmp_path / "b", checkpoint_minutes=1e-9).keeper.due_by_clock()
+    manager = toy_loop(tmp_path, checkpoint_every=4, checkpoint_minutes=0).checkpoints
+    assert [step for step in range(10) if manager.due_by_step(step)] == [4, 8]
+    assert not manager.due_by_clock()
+    assert toy_loop(tmp_path / "b", checkpoint_minutes=1e-9).checkpoints.due_by_clock()
 
 
 def test_without_a_better_one_the_last_weights_stay(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path, limits=Limits(max_steps=2))
     loop.run()
     before = weights(loop).clone()
-    assert loop.keeper.choose_weights(loop.state).step == 2
+    assert loop.checkpoints.load_result(loop.state).step == 2
     assert torch.equal(weights(loop), before)
 
 
@@ -73,6 +73,6 @@ def test_trained_model_is_not_replaced_because_its_checkpoints_are_gone(tmp_path
     loop = toy_loop(tmp_path)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    loop.keeper._run.update(result={"steps": 12})
+    loop.checkpoints._run.update(result={"steps": 12})
     with pytest.raises(InputError, match="has a trained model and no sound checkpoint"):
         loop.run()

@@ -1,0 +1,193 @@
+"""Saves and restores a run: what a checkpoint holds, and when one is due.
+
+The file format is in `checkpoint`; which weights are the result, in `selection`. The loop decides when to save.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tuppence.core.console import warn
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.run import Run
+from tuppence.core.temporary import remove_litter
+from tuppence.training.checkpoint import (
+    Checkpoint,
+    checkpoint_path,
+    load_checkpoint,
+    newest_good_checkpoint,
+    prune_checkpoints,
+    save_checkpoint,
+    set_aside_after,
+)
+from tuppence.training.selection import Selection, select_weights
+from tuppence.training.state import State
+from tuppence.training.step import Step
+from tuppence.training.trainable import load_trainable, trainable_parameters
+
+
+class CheckpointManager:
+    """Saves and restores model, optimizers, loss scale, objective and state.
+
+    Args:
+        run: the run folder.
+        step: the model, its objective and its optimizers.
+        resume: None for the newest good checkpoint of the run; a path for that one.
+
+    Attributes:
+        saved_step: the step of the run's newest checkpoint, or None.
+        from_elsewhere: whether `restore` loaded the checkpoint of another run.
+    """
+
+    def __init__(self, run: Run, step: Step, resume: Path | None = None) -> None:
+        self._run, self._step, self._resume = run, step, resume
+        self._config, self._world = step.config, step.execution.world
+        self.saved_step: int | None = None
+        self.from_elsewhere = False
+        self._saved_at = time.monotonic()
+
+    def due_by_step(self, step: int) -> bool:
+        """Whether the recipe asks for a checkpoint at this step."""
+        every = self._config.checkpoint_every
+        return bool(every) and step > 0 and step % every == 0
+
+    def due_by_clock(self) -> bool:
+        """Whether the last checkpoint is as old as the recipe allows."""
+        minutes = self._config.checkpoint_minutes
+        return bool(minutes) and time.monotonic() - self._saved_at >= 60 * minutes
+
+    def evaluation_due(self, step: int) -> bool:
+        """Whether the recipe asks for an evaluation at this step."""
+        every = self._config.eval_every
+        return bool(every) and step > 0 and step % every == 0
+
+    def may_be_result(self, step: int) -> bool:
+        """Whether the weights after so many steps may be the result of the run."""
+        return step > 0 or self._step.objective.start_is_a_model
+
+    def save(self, state: State) -> None:
+        """Writes a verified checkpoint on rank 0, then prunes old ones."""
+        if self._world.is_main:
+            content: dict[str, Any] = {
+                **state.as_dict(),
+                "scaler": self._step.scaler.state_dict(),
+                "logs": self._run.mark(),
+            }
+            tensors = {name: parameter.data for name, parameter in trainable_parameters(self._step.model).items()}
+            checkpoint = Checkpoint(tensors, self._step.optimizers.state(), content, self._step.objective.state())
+            save_checkpoint(self._run.checkpoints, checkpoint)
+            prune_checkpoints(self._run.checkpoints, keep=self._config.keep_checkpoints, best_step=state.best_step)
+        self.saved_step, self._saved_at = state.step, time.monotonic()
+
+    def restore(self) -> tuple[Path, State, dict[str, int]] | None:
+        """Loads the newest good checkpoint, or the one asked for, into model, optimizers and objective.
+
+        Checkpoints of later steps are set aside, and run.yaml notes a checkpoint that was asked for.
+
+        Returns:
+            The checkpoint's path, its state, and the sizes of the logs at that time; None where there is no checkpoint.
+            For another run's checkpoint, scores and times are reset, and no log is cut.
+
+        Raises:
+            InputError: the checkpoint is of another model or recipe.
+        """
+        if self._world.is_main:
+            remove_litter(self._run.checkpoints, locked=True)
+        found = self._find()
+        if found is None:
+            return None
+        path, checkpoint, ours = found
+        try:
+            load_trainable(self._step.model, checkpoint.model)
+            self._step.optimizers.load_state(checkpoint.optimizer)
+            self._step.objective.load_state(checkpoint.objective)
+        except ValueError as error:
+            raise InputError(
+                f"checkpoint {path} does not fit: {error}", "give the model.* and train.* it was made with"
+            ) from error
+        state = State.from_dict(checkpoint.state)
+        self._step.scaler.load_state_dict(checkpoint.state["scaler"])
+        marks: dict[str, int] = {}
+        if ours:
+            self.saved_step, marks = state.step, checkpoint.state["logs"]
+            row = self._world.on_main(lambda: self._run.evaluation_after(marks, state.step))
+            self._recall_evaluation(state, row)
+        else:
+            self.from_elsewhere = True
+            state.forget_scores()
+        if self._world.is_main:
+            set_aside_after(self._run.checkpoints, state.step)
+            if self._resume is not None:
+                self._run.update(resumed_from=str(self._resume.resolve()))
+        return path, state, marks
+
+    def load_result(self, state: State) -> Selection:
+        """Loads the weights of the result into the model; returns which they are."""
+        selected = select_weights(state)
+        if selected.step == state.step:
+            return selected
+        try:
+            best = load_checkpoint(checkpoint_path(self._run.checkpoints, selected.step))
+        except (InputError, CorruptFileError) as error:
+            warn(f"{error.message}; the result has the last weights instead of the best")
+            because = f"the checkpoint of step {selected.step:,}, which has the best, is damaged or gone"
+            return Selection(state.step, because)
+        load_trainable(self._step.model, best.model)
+        return selected
+
+    def _find(self) -> tuple[Path, Checkpoint, bool] | None:
+        """The checkpoint to continue from, and whether it is this run's. Rank 0 reads it for all ranks."""
+        found: list[tuple[Path, Checkpoint]] = []
+
+        def read() -> tuple[str, dict[str, Any], bool] | None:
+            if self._resume is not None:
+                found.append((self._resume, load_checkpoint(self._resume)))
+            elif (newest := newest_good_checkpoint(self._run.checkpoints)) is not None:
+                found.append(newest)
+            if not found:
+                self._refuse_to_start_over()
+                return None
+            path, checkpoint = found[0]
+            return str(path), checkpoint.state, path.resolve().parent == self._run.checkpoints.resolve()
+
+        answer = self._world.on_main(read)
+        if answer is None:
+            return None
+        if self._world.size == 1:
+            return *found[0], answer[2]
+        mine = found[0][1] if found else None
+        model, optimizer, objective = (
+            self._world.share_tensors(None if mine is None else getattr(mine, part))
+            for part in ("model", "optimizer", "objective")
+        )
+        return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective), answer[2]
+
+    def _refuse_to_start_over(self) -> None:
+        """Keeps a trained model from being replaced by a new one because its checkpoints are gone.
+
+        Raises:
+            InputError: the run has a model, and no checkpoint to continue from.
+        """
+        trained = (self._run.read().get("result") or {}).get("steps") if self._run.exists() else 0
+        if trained and self._run.has_model():
+            raise InputError(
+                f"{self._run.path} has a trained model and no sound checkpoint to go on from",
+                "choose another --out, or move the folder away to begin anew",
+            )
+
+    def _recall_evaluation(self, state: State, row: dict[str, Any] | None) -> None:
+        """Counts the evaluation of the checkpoint's own weights, which was logged after the checkpoint was written."""
+        if row is None or state.evaluated_step == state.step or not isinstance(row["val_loss"], int | float):
+            return
+        metrics = {
+            name.removeprefix("val_"): value
+            for name, value in row.items()
+            if name.startswith("val_") and name != "val_loss" and isinstance(value, int | float)
+        }
+        state.count_evaluation(
+            {"loss": float(row["val_loss"]), **metrics},
+            asked_for=self.evaluation_due(state.step),
+            may_be_best=self.may_be_result(state.step),
+        )

@@ -1,0 +1,28 @@
+"""Trainable parameters by name. Checkpoints hold these alone: frozen base weights are read from the base again."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that require a gradient, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+@torch.no_grad()
+def load_trainable(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Copies a checkpoint's weights into the model's trainable parameters.
+
+    Raises:
+        ValueError: a tensor is missing, unknown, or has another shape; the model is unchanged.
+    """
+    parameters = trainable_parameters(model)
+    for name in sorted(parameters.keys() ^ tensors.keys()):
+        raise ValueError(f"tensor {name} is {'missing' if name in parameters else 'not one of this model'}")
+    for name, parameter in parameters.items():
+        if tensors[name].shape != parameter.shape:
+            raise ValueError(f"tensor {name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}")
+    for name, parameter in parameters.items():
+        parameter.copy_(tensors[name])
