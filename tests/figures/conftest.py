@@ -1,11 +1,10 @@
-"""A run folder as the trainer leaves it, a classifier's numbers, text that means harm, and a reader of pages."""
+"""A run folder as training leaves it, the evaluation of a classifier, hostile text, and a parser of pages."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
-import xml.etree.ElementTree as Tree
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -127,7 +126,7 @@ class _Outline(HTMLParser):
 
 @pytest.fixture(scope="session")
 def nasty() -> str:
-    """Text that would run, hide or reverse itself if a page did not escape it."""
+    """Text that would run scripts or reverse the text around it if a page did not escape it."""
     return NASTY
 
 
@@ -145,7 +144,7 @@ def make_run() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def outline() -> type[_Outline]:
-    """Reads a page: `.tags`, `.words`; fails where an element is not closed in order."""
+    """Parses a page into `.tags` and `.words`; fails where an element is not closed in order."""
     return _Outline
 
 
@@ -159,7 +158,7 @@ def _scores(accuracy: float) -> dict[str, Any]:
 
 
 def make_numbers(text: str = "You have won", label: str = "spam") -> dict[str, Any]:
-    """What a classifier's evaluation found, with a text and a label that come from the data."""
+    """The evaluation of a classifier, with a text and a label from the data."""
     return {
         **_scores(0.97),
         "f1_of": label,
@@ -189,10 +188,5 @@ def make_numbers(text: str = "You have won", label: str = "spam") -> dict[str, A
 
 @pytest.fixture
 def numbers() -> dict[str, Any]:
-    """What a classifier's evaluation found."""
+    """The evaluation of a classifier."""
     return make_numbers()
-
-
-def table_rows(piece: str) -> list[list[str]]:
-    """The cells of the tables in a piece of a page, row by row; fails where it is not well-formed."""
-    return [["".join(cell.itertext()) for cell in row] for row in Tree.fromstring(f"<p>{piece}</p>").iter("tr")]

@@ -1,4 +1,4 @@
-"""A figure shows itself in a notebook, with and without matplotlib's own support for notebooks."""
+"""A figure is displayed in a notebook, with and without matplotlib's own support for notebooks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import sys
 import pytest
 from PIL import Image
 
-from tuppence.figures.curves import loss_curve
+from tuppence.figures import plot_loss
 
-ROWS = [{"step": step, "loss": 5.0 - step / 10, "tokens": 100 * step} for step in range(1, 20)]
+STEPS = range(1, 20)
+LOSSES = [5.0 - step / 10 for step in STEPS]
 
 
-def test_the_last_expression_of_a_cell_shows_the_picture() -> None:
-    figure = loss_curve(ROWS)
+def test_the_last_expression_of_a_cell_displays_the_figure() -> None:
+    figure = plot_loss(STEPS, LOSSES)
     content, about = pytest.importorskip("IPython.core.formatters").DisplayFormatter().format(figure)
     picture = Image.open(io.BytesIO(content["image/png"]))
     assert picture.size == (1680, 720)
@@ -28,8 +29,8 @@ def test_it_needs_no_pyplot() -> None:
     code = """
 import sys
 
-from tuppence.figures.curves import loss_curve
-figure = loss_curve([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}])
+from tuppence.figures import plot_loss
+figure = plot_loss([1, 2], [2.0, 1.0])
 from IPython.core.formatters import DisplayFormatter
 print(sorted(DisplayFormatter().format(figure)[0]), "matplotlib.pyplot" in sys.modules)
 """
@@ -37,13 +38,13 @@ print(sorted(DisplayFormatter().format(figure)[0]), "matplotlib.pyplot" in sys.m
     assert done.stdout.strip() == "['image/png', 'text/plain'] False"
 
 
-def test_with_matplotlib_inline_it_is_shown_once() -> None:
+def test_with_matplotlib_inline_it_is_displayed_once() -> None:
     shells = pytest.importorskip("IPython.core.interactiveshell")
     inline = pytest.importorskip("matplotlib_inline.backend_inline")
     shell = shells.InteractiveShell.instance()
     try:
         inline.configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
-        content, _ = shell.display_formatter.format(loss_curve(ROWS))
+        content, _ = shell.display_formatter.format(plot_loss(STEPS, LOSSES))
         assert [kind for kind in content if kind.startswith("image/")] == ["image/png"]
     finally:
         shells.InteractiveShell.clear_instance()

@@ -18,10 +18,10 @@ from tuppence.data.records.preferences import read_preferences
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.data.sources import iter_documents, iter_pieces, iter_texts
 from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
-from tuppence.figures.record import read_run
-from tuppence.figures.report import write_report
-from tuppence.figures.story import write_story
-from tuppence.figures.story_record import read_story
+from tuppence.figures.quickstart_report.data import LifeState
+from tuppence.figures.quickstart_report.page import write_quickstart_report
+from tuppence.figures.report.page import write_report
+from tuppence.figures.run_data import read_run
 from tuppence.model.loaded import inspect as inspect_model
 from tuppence.model.loaded import load
 from tuppence.model.text import generate_text
@@ -43,7 +43,7 @@ FUNCTIONS: list[Callable[..., object]] = [
     *(Tokenizer.load, Tokenizer.save, import_tokenizer, load_model, save_model),
     *(run_pretraining, run_instruct, LabelledFiles, run_classify, run_dpo, run_reward, run_ppo),
     *(inspect_model, load, evaluate, evaluate_several),
-    *(read_run, write_report, read_story, write_story),
+    *(read_run, write_report, LifeState.read, write_quickstart_report),
 ]
 
 

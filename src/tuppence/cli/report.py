@@ -30,11 +30,11 @@ def report(
       tuppence report runs/tiny
       tuppence report runs/tiny --open
     """
-    from tuppence.figures.report import write_report
-    from tuppence.figures.story import write_story
-    from tuppence.figures.story_record import RECORD_NAME
+    from tuppence.figures.quickstart_report.data import LifeState
+    from tuppence.figures.quickstart_report.page import write_quickstart_report
+    from tuppence.figures.report.page import write_report
 
-    path = write_story(run) if (run / RECORD_NAME).is_file() else write_report(run)
+    path = write_quickstart_report(run) if LifeState.exists(run) else write_report(run)
     if json:
         console.emit_json({"report": str(path)})
     else:

@@ -1,27 +1,29 @@
-"""The curves of a training run: loss, learning rate, gradient norm, throughput.
+"""Curves over training steps: loss, learning rate, gradient norm, throughput, and the rewards of preference pairs.
 
-Each function takes the rows of metrics.jsonl (see `record.read_run`) and returns a Figure, or None where the run
-has logged nothing to draw. Called by `report` and by notebooks.
+Each function takes arrays of equal length and returns a Figure; with empty arrays its axes are empty. Points that are
+NaN or infinite are left out. `run_data.series` reads the arrays from the metrics of a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuppence.figures.record import Row, finite, series
+from tuppence.figures.format import count_label, rate_label
 from tuppence.figures.style import (
     BLUE,
+    DASHED,
     GREEN,
     MUTED,
     ORANGE,
     PURPLE,
     SMALL,
     WIDE,
-    count_label,
+    Array,
+    Floats,
+    Size,
     new_figure,
     smooth,
     styled,
@@ -34,39 +36,60 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def loss_curve(metrics: Sequence[Row], size: tuple[float, float] = WIDE, unit: str = "nats per token") -> Figure | None:
-    """Training loss, faint as measured and strong as smoothed, and the validation points; by step and by tokens."""
-    steps, losses = series(metrics, "loss")
-    val_steps, val_losses = series(metrics, "val_loss")
-    if not losses and not val_losses:
-        return None
+def plot_loss(
+    steps: Array,
+    losses: Array,
+    val_steps: Array = (),
+    val_losses: Array = (),
+    *,
+    token_steps: Array = (),
+    tokens: Array = (),
+    unit: str = "nats per token",
+    size: Size = WIDE,
+) -> Figure:
+    """Training loss, faint as measured and strong as smoothed, and the validation losses with the best one marked.
+
+    Args:
+        steps, losses: of training.
+        val_steps, val_losses: of the evaluations.
+        token_steps, tokens: trained tokens by step, for a second axis at the top: runs of different batch sizes
+            compare by tokens, not by steps. Empty for no such axis.
+        unit: of the losses.
+        size: width and height in inches.
+    """
+    steps, losses = _finite_points(steps, losses)
+    val_steps, val_losses = _finite_points(val_steps, val_losses)
     with styled():
         figure, axes = new_figure("Loss", size)
-        if losses:
+        if losses.size:
             axes.plot(*thin(steps, losses), color=BLUE, alpha=0.22, linewidth=0.9)
             axes.plot(*thin(steps, smooth(losses)), color=BLUE, label="training, smoothed")
-        if val_losses:
+        if val_losses.size:
             axes.plot(
                 val_steps, val_losses, color=ORANGE, marker="o", markersize=3.5, linewidth=1.3, label="validation"
             )
             _mark_best(axes, val_steps, val_losses)
         axes.set_ylabel(unit)
         _by_step(axes)
-        _by_tokens_too(axes, metrics)
-        _fit_past_the_first_drop(axes, [*losses, *val_losses])
-        axes.legend(loc="upper right")
+        _add_token_axis(axes, *_finite_points(token_steps, tokens))
+        if losses.size or val_losses.size:
+            _limit_to_the_later_losses(axes, np.concatenate((losses, val_losses)))
+            axes.legend(loc="upper right")
     return figure
 
 
-def learning_rate_curve(metrics: Sequence[Row], size: tuple[float, float] = SMALL) -> Figure | None:
-    """The schedule as it was followed."""
-    return _single(metrics, "learning_rate", "Learning rate", PURPLE, size)
+def plot_learning_rate(steps: Array, rates: Array, *, size: Size = SMALL) -> Figure:
+    """The learning rate of each step."""
+    figure = _plot_curve("Learning rate", steps, rates, PURPLE, size)
+    figure.axes[0].yaxis.set_major_formatter(rate_label)
+    return figure
 
 
-def gradient_norm_curve(metrics: Sequence[Row], size: tuple[float, float] = SMALL) -> Figure | None:
-    """The norm of the whole gradient before clipping, on a logarithmic axis: a spike is seen at any height."""
-    figure = _single(metrics, "grad_norm", "Gradient norm", GREEN, size)
-    if figure is not None and min(series(metrics, "grad_norm")[1]) > 0:
+def plot_gradient_norm(steps: Array, norms: Array, *, size: Size = SMALL) -> Figure:
+    """The norm of the whole gradient before clipping; on a logarithmic axis where all are above zero."""
+    figure = _plot_curve("Gradient norm", steps, norms, GREEN, size)
+    _, known = _finite_points(steps, norms)
+    if known.size and known.min() > 0:
         with styled():
             from matplotlib.ticker import LogLocator
 
@@ -78,32 +101,51 @@ def gradient_norm_curve(metrics: Sequence[Row], size: tuple[float, float] = SMAL
     return figure
 
 
-def throughput_curve(metrics: Sequence[Row], size: tuple[float, float] = SMALL) -> Figure | None:
+def plot_throughput(steps: Array, tokens_per_second: Array, *, size: Size = SMALL) -> Figure:
     """Trained tokens per second, without the time of evaluations and checkpoints."""
-    figure = _single(metrics, "tokens_per_second", "Tokens per second", BLUE, size)
-    if figure is not None:
-        figure.axes[0].set_ylim(bottom=0)
+    figure = _plot_curve("Tokens per second", steps, tokens_per_second, BLUE, size)
+    figure.axes[0].set_ylim(bottom=0)
     return figure
 
 
-def _single(metrics: Sequence[Row], key: str, title: str, colour: str, size: tuple[float, float]) -> Figure | None:
-    steps, values = series(metrics, key)
-    if not values:
-        return None
+def plot_preference_accuracy(steps: Array, shares: Array, *, size: Size = SMALL) -> Figure:
+    """The share of held-out pairs whose chosen answer has the higher reward, by step; one half at step 0."""
+    percent = 100 * np.asarray(shares, dtype=float)
+    return _plot_from_step_0("Held-out pairs in the right order", steps, percent, 50.0, "%", size)
+
+
+def plot_reward_margin(steps: Array, margins: Array, *, size: Size = SMALL) -> Figure:
+    """The mean reward of held-out chosen answers minus that of the rejected ones, by step; zero at step 0."""
+    return _plot_from_step_0("Reward margin, held-out pairs", steps, margins, 0.0, "nats", size)
+
+
+def _finite_points(x: Array, y: Array) -> tuple[Floats, Floats]:
+    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    known = np.isfinite(xs) & np.isfinite(ys)
+    return xs[known], ys[known]
+
+
+def _plot_curve(title: str, steps: Array, values: Array, colour: str, size: Size) -> Figure:
+    steps, values = _finite_points(steps, values)
     with styled():
         figure, axes = new_figure(title, size)
-        axes.plot(*thin(steps, values), color=colour, linewidth=1.3, marker="o" if len(values) == 1 else None)
-        axes.yaxis.set_major_formatter(_plain_or_scientific if key == "learning_rate" else count_label)
+        if values.size:
+            axes.plot(*thin(steps, values), color=colour, linewidth=1.3, marker="o" if values.size == 1 else None)
+        axes.yaxis.set_major_formatter(count_label)
         _by_step(axes)
     return figure
 
 
-def _plain_or_scientific(value: float, _: object = None) -> str:
-    """0.001 → 1e-3: the way people write learning rates."""
-    if value == 0:
-        return "0"
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+def _plot_from_step_0(title: str, steps: Array, values: Array, start: float, unit: str, size: Size) -> Figure:
+    steps, values = _finite_points(steps, values)
+    with styled():
+        figure, axes = new_figure(title, size)
+        axes.plot([0, *steps], [start, *values], color=GREEN, marker="o", markersize=4)
+        axes.axhline(start, color=MUTED, linewidth=1, linestyle=DASHED)
+        axes.set_ylabel(unit)
+        axes.set_xlabel("step", loc="right")
+        ticks(axes, whole_steps=True)
+    return figure
 
 
 def _by_step(axes: Axes) -> None:
@@ -112,10 +154,8 @@ def _by_step(axes: Axes) -> None:
     ticks(axes, whole_steps=True)
 
 
-def _by_tokens_too(axes: Axes, metrics: Sequence[Row]) -> None:
-    """A second axis at the top: runs of different batch sizes compare by tokens, not by steps."""
-    steps, tokens = series(metrics, "tokens")
-    if len(steps) < 2 or tokens[-1] <= tokens[0] or any(b <= a for a, b in pairwise(tokens)):
+def _add_token_axis(axes: Axes, steps: Floats, tokens: Floats) -> None:
+    if tokens.size < 2 or any(later <= earlier for earlier, later in pairwise(tokens)):
         return
     slope = (tokens[-1] - tokens[0]) / (steps[-1] - steps[0])
 
@@ -131,7 +171,7 @@ def _by_tokens_too(axes: Axes, metrics: Sequence[Row]) -> None:
     top.spines["top"].set_visible(False)
 
 
-def _mark_best(axes: Axes, steps: Sequence[float], losses: Sequence[float]) -> None:
+def _mark_best(axes: Axes, steps: Floats, losses: Floats) -> None:
     best = int(np.argmin(losses))
     axes.plot(steps[best], losses[best], "o", color=ORANGE, markersize=7)
     axes.annotate(
@@ -145,10 +185,9 @@ def _mark_best(axes: Axes, steps: Sequence[float], losses: Sequence[float]) -> N
     )
 
 
-def _fit_past_the_first_drop(axes: Axes, losses: Sequence[float]) -> None:
-    """The first steps, down from ln V, would take most of the axis and leave a sliver to all that follows."""
-    finite_losses = [value for loss in losses if (value := finite(loss)) is not None]
-    low, usual, high = min(finite_losses), float(np.quantile(finite_losses, 0.9)), max(finite_losses)
+def _limit_to_the_later_losses(axes: Axes, losses: Floats) -> None:
+    """Cuts the axis above the first steps: their fall from ln V would leave a sliver to all later losses."""
+    low, usual, high = losses.min(), np.quantile(losses, 0.9), losses.max()
     if high - low > 2.5 * (usual - low) > 0:
         high = low + 2.5 * (usual - low)
     margin = 0.06 * (high - low) or 0.1 * abs(low) or 0.1

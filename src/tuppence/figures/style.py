@@ -1,20 +1,21 @@
-"""How every picture looks: calm axes, and colours that people with colour blindness can tell apart.
+"""The style of every figure: settings of matplotlib, sizes, and colours that colour-blind people can tell apart.
 
-The colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/); each has a name here, and `svg` turns the names
-into variables of the page, so that one picture serves a light page and a dark one. No pyplot: figures are made
-directly, which needs no display and leaves nothing behind.
+The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/). `svg` replaces them by CSS variables of the
+page, so that one figure serves a light and a dark page. Figures are made without pyplot: that needs no display and
+changes no global state.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tuppence.core.errors import MissingExtraError
+from tuppence.figures.format import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +32,25 @@ YELLOW = "#e69f00"
 
 PALETTE = {"ink": INK, "muted": MUTED, "grid": GRID, "blue": BLUE, "orange": ORANGE, "green": GREEN}
 PALETTE |= {"purple": PURPLE, "yellow": YELLOW}
-"""Colour names, as the page's variables are called."""
+"""The colours by the names of the page's CSS variables."""
 
-WIDE = (8.4, 3.6)
-SMALL = (4.2, 2.6)
-"""Sizes in inches; pages scale pictures to their width, so a phone is given the small one."""
+DASHED = (0, (4, 3))
+"""The line style of references: budgets, chance, the diagonal."""
+
+Array: TypeAlias = ArrayLike
+Floats: TypeAlias = NDArray[np.float64]
+Size: TypeAlias = tuple[float, float]
+
+WIDE: Size = (8.4, 3.6)
+SMALL: Size = (4.2, 2.6)
+SQUARE: Size = (4.2, 3.6)
+"""Sizes in inches. Pages scale figures to their width, so a phone gets the small one."""
 
 MAX_POINTS = 1200
-"""A curve is thinned to this many points: more are smaller than a pixel and make pages slow."""
+"""A curve is thinned to this many points: more of them are smaller than a pixel and make pages slow."""
 
 _SETTINGS: Any = {  # matplotlib types its keys one by one
-    "font.family": "sans-serif",
+    "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
@@ -81,7 +90,7 @@ _SETTINGS: Any = {  # matplotlib types its keys one by one
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """A block in which matplotlib draws in our style; its settings are put back at the end.
+    """A block in which matplotlib has our settings; at the end it has its own again.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -105,6 +114,16 @@ def new_figure(title: str, size: tuple[float, float] = SMALL) -> tuple[Figure, A
     return figure, axes
 
 
+def drawable(text: str) -> str:
+    """Text that matplotlib draws as it is: printable, and with dollars that begin no formula.
+
+    Example:
+        >>> drawable("$5")
+        '\\\\$5'
+    """
+    return printable(text).replace("$", r"\$")
+
+
 def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
     """Few, round ticks on both axes."""
     from matplotlib.ticker import MaxNLocator
@@ -114,55 +133,30 @@ def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=round_steps))
 
 
-def count_label(value: float, _: object = None) -> str:
-    """A number as an axis shows it: 1,500 → 1.5k.
-
-    Example:
-        >>> [count_label(value) for value in (0, 250, 1_500, 20_000, 3_500_000, 2e9)]
-        ['0', '250', '1.5k', '20k', '3.5M', '2G']
-    """
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}"
-
-
-def dollars_label(value: float, _: object = None) -> str:
-    """Dollars and cents, and what is below a cent where there is less than a dollar.
-
-    Example:
-        >>> [dollars_label(value) for value in (0, 0.0123, 0.1, 2.5, 1234)]
-        ['$0.00', '$0.0123', '$0.10', '$2.50', '$1,234.00']
-    """
-    if value >= 1 or value == 0:
-        return f"${value:,.2f}"
-    whole, _, fraction = f"{value:.4f}".partition(".")
-    return f"${whole}.{fraction.rstrip('0'):0<2}"
-
-
-def smooth(values: Sequence[float]) -> list[float]:
+def smooth(values: Array) -> Floats:
     """Exponential moving average over about an eightieth of the points; up to 80 points stay as they are.
 
     The bias of its start is corrected as in Adam (Kingma and Ba 2015, arXiv:1412.6980, section 3).
 
     Example:
         >>> smooth([2.0, 2.0, 2.0])
-        [2.0, 2.0, 2.0]
+        array([2., 2., 2.])
     """
-    weight = 1 - min(1.0, 80 / max(1, len(values)))
+    points = np.asarray(values, dtype=float)
+    weight = 1 - min(1.0, 80 / max(1, len(points)))
     smoothed: list[float] = []
     total = norm = 0.0
-    for value in values:
+    for value in points.tolist():
         total = weight * total + (1 - weight) * value
         norm = weight * norm + (1 - weight)
         smoothed.append(total / norm)
-    return smoothed
+    return np.array(smoothed)
 
 
-def thin(x: Sequence[float], y: Sequence[float], limit: int = MAX_POINTS) -> tuple[NDArray[Any], NDArray[Any]]:
-    """At most `limit` points of a curve that keep its look: the lowest and the highest of each bin.
+def thin(x: Array, y: Array, limit: int = MAX_POINTS) -> tuple[Floats, Floats]:
+    """At most `limit` points of a curve: the lowest and the highest of each bin.
 
-    Averaging would hide the spikes, which are what a person looks for in a loss or a gradient norm.
+    Averages would hide the spikes, which a person looks for in a loss or a gradient norm.
     """
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if len(xs) <= limit:

@@ -1,48 +1,63 @@
-"""Puts a matplotlib Figure into a page as inline SVG that belongs to the page.
+"""Puts a figure into a page as inline SVG.
 
-Its colours become the page's variables (light and dark from one picture), its text takes the page's font, its ids
-get a prefix of their own, and everything that names another host (metadata, namespaces) is taken out.
+The colours of the palette become CSS variables of the page, so that one figure serves the light and the dark theme.
+Text stays text (`svg.fonttype`), and the page's style sheet gives it the page's font. Ids get a prefix, so that they
+are unique in the page. What names another host (namespaces, metadata) is removed.
 """
 
 from __future__ import annotations
 
-import html
 import io
 import re
 import warnings
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
+from markupsafe import Markup
+
+from tuppence.figures.format import printable
 from tuppence.figures.style import PALETTE, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_WRAPPER = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
-_NAMESPACE = re.compile(r'\s(?:xmlns(?::\w+)?|version)="[^"]*"')
-_FONT = re.compile(r"font-family: [^;\"]*|(?<=font: )([^;\"]*?px) [^;\"]*")
+_VARIABLES = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-def to_svg(figure: Figure, name: str, label: str) -> str:
+def to_svg(figure: Figure, name: str, label: str) -> Markup:
     """The figure as one `<svg>` element.
 
     Args:
-        figure: what to draw.
-        name: unique in the page; a prefix of every id inside.
-        label: what the picture shows, for people who hear the page.
+        figure: what to show.
+        name: unique in the page; the prefix of every id.
+        label: what the figure shows, for screen readers.
     """
     buffer = io.StringIO()
     with styled(), warnings.catch_warnings():
-        # letters that the font for measuring lacks (Chinese, emoji): the page's reader has a font with them
+        # the font that matplotlib measures with lacks some letters (Chinese, emoji); the browser has fonts for them
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="svg", transparent=True)
-    text = _WRAPPER.sub("", buffer.getvalue())
-    head, _, body = text.partition(">")
-    head = re.sub(r'\s(?:width|height)="[^"]*"', "", _NAMESPACE.sub("", head)).strip()
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = re.sub(r"url\(#", f"url(#{name}-", body)
-    body = re.sub(r'href="#', f'href="#{name}-', body)
-    body = _FONT.sub(lambda found: f"{found[1]} var(--font)" if found[1] else "font-family: var(--font)", body)
-    for variable, colour in PALETTE.items():
-        body = re.sub(colour, f"var(--{variable})", body, flags=re.IGNORECASE)
-    return f'{head} role="img" aria-label="{html.escape(label)}">{body.strip()}'
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
+    root = ElementTree.fromstring(buffer.getvalue())
+    for element in root.iter():
+        element.tag = _local(element.tag)
+        element.attrib = {_local(key): _adapted(_local(key), value, name) for key, value in element.attrib.items()}
+    for definitions in root.findall("defs"):
+        for style in definitions.findall("style"):  # matplotlib's: it would apply to the whole page
+            definitions.remove(style)
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": printable(label)}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _local(name: str) -> str:
+    """A tag or key without its namespace, which HTML does not need."""
+    return name.rpartition("}")[2]
+
+
+def _adapted(key: str, value: str, prefix: str) -> str:
+    if key == "id":
+        return f"{prefix}-{value}"
+    if key == "href":
+        return f"#{prefix}-{value.removeprefix('#')}"
+    value = value.replace("url(#", f"url(#{prefix}-")
+    return re.sub(r"#[0-9a-f]{6}", lambda colour: _VARIABLES.get(colour[0], colour[0]), value)

@@ -13,22 +13,17 @@ import time
 from collections.abc import Mapping, Set
 from typing import Any
 
-from tuppence.core import files
 from tuppence.core.console import note
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import read_attempts
-from tuppence.figures.report import duration
-from tuppence.figures.story_record import RECORD_NAME, read_shares, read_story
-from tuppence.figures.style import dollars_label
+from tuppence.figures.format import dollars_label, duration
+from tuppence.figures.quickstart_report.data import LifeState
 from tuppence.quickstart import STAGES
 from tuppence.quickstart.pace import MOST_SECONDS, WORK, Pace
 from tuppence.quickstart.plan import FULL, READ_BY, ROWS, Plan, Share
 from tuppence.quickstart.probe import seconds_of_a_step
 from tuppence.quickstart.stages import Stage, list_stages
-
-Record = dict[str, dict[str, Any]]
-"""Stage → what story.json says of it."""
 
 SLOW = 1.25
 """From this slowness on it is said."""
@@ -49,19 +44,19 @@ def quickstart(plan: Plan) -> dict[str, Any]:
         Interrupted: SIGINT or SIGTERM; what is done stays done.
     """
     _check_names(plan.skip)
-    record: Record = dict(read_story(plan.root))
-    _refuse_other_data(plan, record)
-    return _Life(plan, record).live()
+    state = LifeState.read(plan.root)
+    _refuse_other_data(plan, state)
+    return _Life(plan, state).live()
 
 
 class _Life:
     """One pass through all stages."""
 
-    def __init__(self, plan: Plan, record: Record) -> None:
-        self.plan, self.record = plan, record
+    def __init__(self, plan: Plan, state: LifeState) -> None:
+        self.plan, self.done = plan, state.stages
         self.reasons = dict.fromkeys(plan.skip, "skipped, as asked")
         self.to_do = self._what_is_to_do()
-        self.decided = _kept_shares(plan, record)
+        self.decided = _kept_shares(plan, state)
 
     def live(self) -> dict[str, Any]:
         plan = self.plan
@@ -111,7 +106,7 @@ class _Life:
         return anew
 
     def _stands(self, name: str) -> bool:
-        kept = self.record.get(name)
+        kept = self.done.get(name)
         if kept is None or not self.plan.stands(name):
             return False
         return bool(kept.get("wish", self.plan.wish(name)) == self.plan.wish(name))  # older records have none
@@ -167,7 +162,7 @@ class _Life:
             seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(Run(stage.run).ledger_file)))
         note(f"      {duration(seconds)}")
         dollars = seconds / 3600 * plan.rate.dollars_per_hour
-        self.record[stage.name] = {
+        self.done[stage.name] = {
             "title": stage.title,
             "command": stage.command,
             "wish": plan.wish(stage.name),
@@ -182,8 +177,7 @@ class _Life:
     def _write(self) -> None:
         plan = self.plan
         shares = {name: {**vars(share), "wish": plan.wish(name)} for name, share in self.decided.items()}
-        content = {"version": 1, "stages": self.record, "shares": shares, "left_out": self.left_out}
-        files.write_json(self.plan.root / RECORD_NAME, content)
+        LifeState(self.done, shares, self.left_out).write(plan.root)
 
     # ---- telling ---------------------------------------------------------------------------------------------
 
@@ -199,14 +193,14 @@ class _Life:
             note(f"it is {pace.slowness:.1f} times slower than a quiet one with two cores{shorter}")
 
     def _told(self) -> dict[str, Any]:
-        plan, record, left_out = self.plan, self.record, self.left_out
-        seconds = sum(one["seconds"] for one in record.values())
+        plan, done, left_out = self.plan, self.done, self.left_out
+        seconds = sum(one["seconds"] for one in done.values())
         note("")
         note(f"the whole took {duration(seconds)}{_price(plan, seconds)}")
         missing = [name for name in left_out if name not in plan.skip and not plan.stands(name)]
         if missing:
             note(f"not done: {', '.join(missing)}")
-        found = {name: record[name]["numbers"] for name in STAGES if name in record}
+        found = {name: done[name]["numbers"] for name in STAGES if name in done}
         told = {"left_out": {name: left_out[name] for name in missing}} if missing else {}
         return {"out": str(plan.root), **found, **told, "seconds": seconds}
 
@@ -219,26 +213,26 @@ def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
     return share.amount or 0
 
 
-def _kept_shares(plan: Plan, record: Record) -> dict[str, Share]:
+def _kept_shares(plan: Plan, state: LifeState) -> dict[str, Share]:
     """Sizes that were decided before, of stages whose wish is still the same."""
     shares = {}
-    for name, kept in read_shares(plan.root).items():
+    for name, kept in state.shares.items():
         if name in STAGES and kept.get("wish") == plan.wish(name):
             amount = kept["amount"]
             shares[name] = Share(None if amount is None else int(amount), kept["minutes"])
-    stories = record.get("stories", {}).get("numbers", {}).get("stories")
+    stories = state.stages.get("stories", {}).get("numbers", {}).get("stories")
     if isinstance(stories, int):
         shares |= {name: Share(stories) for name in ("stories", "tokenizer", "data")}
     return shares
 
 
-def _refuse_other_data(plan: Plan, record: Mapping[str, Mapping[str, Any]]) -> None:
+def _refuse_other_data(plan: Plan, state: LifeState) -> None:
     """Models that stand were trained on what stands: it is not replaced by something else."""
     asked_for = {"stories": plan.stories}
     if plan.rows is not None:
         asked_for |= {stage: min(plan.rows, ROWS[name]) for name, stage in READ_BY.items()}
     for name, asked in asked_for.items():
-        before = str(record.get(name, {}).get("command", "")).partition("\n")[0]
+        before = str(state.stages.get(name, {}).get("command", "")).partition("\n")[0]
         made = re.search(r"^tuppence data synth \w+ --count (\d+)", before)
         if asked is not None and made and int(made[1]) != asked and plan.stands(name):
             raise InputError(

@@ -17,8 +17,8 @@ from tuppence.data.prepare import prepare
 from tuppence.data.shards import TokenShards, read_index
 from tuppence.data.sources import iter_texts
 from tuppence.evaluation.copied import copied, describe_copied
-from tuppence.figures.report import write_report
-from tuppence.figures.story import write_story
+from tuppence.figures.quickstart_report.page import write_quickstart_report
+from tuppence.figures.report.page import write_report
 from tuppence.model.loaded import load
 from tuppence.model.text import generate_text
 from tuppence.quickstart import measure
@@ -282,7 +282,7 @@ def _report(plan: Plan) -> Numbers:
     for name in ("pretrain", "spam", "instruct", "dpo"):
         if plan.stands(name):
             write_report(plan.place(name))
-    page = write_story(plan.root)
+    page = write_quickstart_report(plan.root)
     note(f"      open {page}")
     return {"report": str(page)}
 

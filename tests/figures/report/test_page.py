@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tuppence.core.errors import InputError
-from tuppence.figures.record import read_run
-from tuppence.figures.report import SHOWN_SAMPLES, duration, render, write_report
+from tuppence.figures.report.page import SHOWN_SAMPLES, render_report, write_report
+from tuppence.figures.run_data import read_run
 
 
 def words(outline: Any, page: str) -> str:
@@ -67,17 +67,17 @@ def test_the_page_is_well_formed_and_ids_are_unique(whole: str, outline: Any) ->
         "killed",
     ],
 )
-def test_the_page_says(expected: str, whole: str, outline: Any) -> None:
+def test_the_page_shows(expected: str, whole: str, outline: Any) -> None:
     assert expected.replace(" ", "") in words(outline, whole).replace(" ", "")
 
 
-def test_what_a_model_wrote_is_shown_as_text(whole: str, outline: Any, nasty: str) -> None:
+def test_samples_are_shown_as_text(whole: str, outline: Any, nasty: str) -> None:
     outline = outline(whole)
     assert not {"script", "img"} & outline.tags
     assert sum(nasty in word for word in outline.words) >= 2
 
 
-def test_five_pictures_are_drawn(whole: str) -> None:
+def test_every_figure_of_a_run_is_on_the_page(whole: str) -> None:
     labels = re.findall(r'aria-label="([^"]+)"', whole)
     assert {label.split(" by ")[0] for label in labels} >= {
         "Training and validation loss",
@@ -89,11 +89,11 @@ def test_five_pictures_are_drawn(whole: str) -> None:
     }
 
 
-def test_a_run_that_goes_on_is_reported_as_it_stands(tmp_path: Path, lines: Any, outline: Any) -> None:
+def test_a_run_that_is_still_training_is_reported(tmp_path: Path, lines: Any, outline: Any) -> None:
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({"status": "running", "verb": "pretrain"}))
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 9.01}\n{"step": 2, "loss": 8.5}\n{"step": 3, "l')
     lines(tmp_path / "ledger.jsonl", [{"attempt": 1, "event": "start", "seconds": 0.1, "dollars": 0}])
-    shown = words(outline, render(read_run(tmp_path)))
+    shown = words(outline, render_report(read_run(tmp_path)))
     assert "running" in shown
     assert "8.500 training loss" in shown
     assert "going on" in shown
@@ -102,10 +102,10 @@ def test_a_run_that_goes_on_is_reported_as_it_stands(tmp_path: Path, lines: Any,
 @pytest.mark.parametrize("name", ["run.yaml", "metrics.jsonl"])
 def test_one_empty_file_is_enough_for_a_page(name: str, tmp_path: Path, outline: Any) -> None:
     (tmp_path / name).write_text("")
-    outline(render(read_run(tmp_path)))
+    assert tmp_path.name in words(outline, render_report(read_run(tmp_path)))
 
 
-def test_values_of_the_wrong_kind_everywhere_are_no_crash(tmp_path: Path, lines: Any, outline: Any) -> None:
+def test_values_of_the_wrong_type_are_left_out_or_shown_as_text(tmp_path: Path, lines: Any, outline: Any) -> None:
     odd = {
         "status": ["x"],
         "config": "none",
@@ -121,18 +121,29 @@ def test_values_of_the_wrong_kind_everywhere_are_no_crash(tmp_path: Path, lines:
     lines(tmp_path / "samples.jsonl", [{"text": 5}, {"prompt": None, "text": "x", "step": "y"}, {}])
     lines(tmp_path / "ledger.jsonl", [{"attempt": 1, "seconds": "long"}, {"dollars": "much"}])
     (tmp_path / "evaluation.json").write_text(json.dumps({"perplexity": 3, "other": {"a": [1, {"b": None}]}}))
-    outline(render(read_run(tmp_path)))
+    shown = words(outline, render_report(read_run(tmp_path)))
+    assert "a 1, b: None" in shown
+    assert "written at step unknown" in shown
 
 
-def test_damage_is_told_at_the_foot_of_the_page(tmp_path: Path, outline: Any, lines: Any) -> None:
+def test_samples_with_control_and_half_characters_are_shown(tmp_path: Path, lines: Any, outline: Any) -> None:
+    (tmp_path / "run.yaml").write_text("{}")
+    lines(tmp_path / "samples.jsonl", [{"step": 1, "prompt": "bell \x07", "text": "nul \x00 half \ud83d"}])
+    write_report(tmp_path)
+    shown = words(outline, (tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "bell ␇" in shown
+    assert "nul ␀ half �" in shown
+
+
+def test_damaged_files_are_named_at_the_foot_of_the_page(tmp_path: Path, outline: Any, lines: Any) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 9.0}\nrubbish\n{"step": 2, "loss": 8.0}\n')
-    assert "metrics.jsonl: 1 damaged lines were left out" in words(outline, render(read_run(tmp_path)))
+    assert "metrics.jsonl: 1 damaged lines were left out" in words(outline, render_report(read_run(tmp_path)))
 
 
-def test_of_many_samples_the_first_and_the_last_stay(tmp_path: Path, lines: Any) -> None:
+def test_many_samples_are_thinned_out_and_the_first_and_the_last_stay(tmp_path: Path, lines: Any) -> None:
     (tmp_path / "run.yaml").write_text("{}")
     lines(tmp_path / "samples.jsonl", [{"step": step, "prompt": "P", "text": f"text{step}."} for step in range(500)])
-    page = render(read_run(tmp_path))
+    page = render_report(read_run(tmp_path))
     shown = [int(step) for step in re.findall(r"text(\d+)\.", page)]
     assert len(shown) == SHOWN_SAMPLES + 1
     assert {0, 498, 499} <= set(shown)
@@ -141,19 +152,10 @@ def test_of_many_samples_the_first_and_the_last_stay(tmp_path: Path, lines: Any)
 def test_a_hundred_thousand_steps_make_a_page_of_moderate_size(tmp_path: Path, lines: Any) -> None:
     rows = [{"step": step, "loss": 5.0 + step % 7, "grad_norm": 1.0 + step % 3} for step in range(100_000)]
     lines(tmp_path / "metrics.jsonl", rows)
-    assert len(render(read_run(tmp_path))) < 400_000
+    assert len(render_report(read_run(tmp_path))) < 400_000
 
 
-def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_durations_carry_over() -> None:
-    assert [duration(value) for value in (9.96, 59.7, 3599.6, 7199.7)] == [
-        "10.0 s",
-        "1 min 0 s",
-        "1 h 0 min",
-        "2 h 0 min",
-    ]

@@ -1,4 +1,4 @@
-"""A run is read however far it came: going on, killed in the middle of a line, edited, or nearly empty."""
+"""A run is read in any state: still training, killed in the middle of a line, edited, or nearly empty."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from safetensors.numpy import save
 
 from tuppence.core.errors import InputError
-from tuppence.figures.record import RunRecord, by_step, finite, last, read_run, series
-from tuppence.figures.report import write_report
+from tuppence.figures.report.page import write_report
+from tuppence.figures.run_data import RunData, by_step, finite, last, read_run, series
 
 
-def test_a_whole_run_is_read_whole(tmp_path: Path, make_run: Any) -> None:
+def test_every_file_of_a_finished_run_is_read(tmp_path: Path, make_run: Any) -> None:
     run = read_run(make_run(tmp_path / "run", steps=100))
     assert len(run.metrics) == 100
     assert run.get("config", "model", "n_layers") == 6
@@ -26,7 +26,7 @@ def test_a_whole_run_is_read_whole(tmp_path: Path, make_run: Any) -> None:
     assert run.problems == []
 
 
-def test_a_torn_last_line_is_left_out_without_a_word(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_left_out_silently(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 9.0}\n{"step": 2, "lo')
     run = read_run(tmp_path)
     assert run.metrics == [{"step": 1, "loss": 9.0}]
@@ -40,7 +40,7 @@ def test_damaged_lines_in_between_are_counted(tmp_path: Path, lines: Any) -> Non
     assert run.problems == ["metrics.jsonl: 3 damaged lines were left out"]
 
 
-def test_steps_that_a_resumed_run_repeats_count_once_and_the_last_time(tmp_path: Path) -> None:
+def test_of_a_step_logged_twice_the_later_values_count(tmp_path: Path) -> None:
     rows = [{"step": 1, "loss": 9.0}, {"step": 2, "loss": 8.0, "val_loss": 8.5}, {"step": 2, "loss": 7.9}, {"loss": 1}]
     assert by_step([*rows, {"step": 0, "loss": 9.5}]) == [
         {"step": 0, "loss": 9.5},
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_read(name: str, content: str, t
     assert name in run.problems[0]
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a run"):
         read_run(tmp_path)
     with pytest.raises(InputError, match="there is no folder"):
@@ -84,8 +84,8 @@ def test_only_finite_numbers_reach_a_curve() -> None:
     assert finite(True) is None
 
 
-def test_a_path_that_is_not_there_is_none() -> None:
-    run = RunRecord(Path("x"), meta={"result": {"steps": 4, "tokens": "many"}, "data": None})
+def test_a_missing_value_of_run_yaml_is_none() -> None:
+    run = RunData(Path("x"), meta={"result": {"steps": 4, "tokens": "many"}, "data": None})
     assert run.get("result", "steps") == 4
     assert run.get("data", "path") is None
     assert run.get("result", "steps", "deeper") is None
@@ -101,7 +101,7 @@ def model_of(folder: Path, content: bytes) -> str:
     return hashlib.sha256(tensors).hexdigest()
 
 
-def test_numbers_of_other_weights_are_left_out_and_named(
+def test_results_of_other_weights_are_left_out_and_named(
     tmp_path: Path, make_run: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(tmp_path, steps=3)
@@ -117,9 +117,7 @@ def test_numbers_of_other_weights_are_left_out_and_named(
     assert "perplexity, lambada scored other weights" in capsys.readouterr().err
 
 
-def test_numbers_that_do_not_say_which_weights_they_are_of_are_marked_where_the_model_is_newer(
-    tmp_path: Path, make_run: Any
-) -> None:
+def test_results_without_a_fingerprint_are_named_where_the_model_is_newer(tmp_path: Path, make_run: Any) -> None:
     run = make_run(tmp_path, steps=3)
     model_of(run, b"now")
     os.utime(run / "evaluation.json", (1, 1))

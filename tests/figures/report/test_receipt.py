@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tuppence.cost.ledger import KILLED_SECONDS
-from tuppence.figures import receipt
-from tuppence.figures.record import read_run
+from tuppence.figures.report import receipt
+from tuppence.figures.report.page import render_report
+from tuppence.figures.run_data import read_run
 
 
 def test_the_receipt_adds_up_all_attempts(tmp_path: Path, make_run: Any) -> None:
@@ -18,16 +19,16 @@ def test_the_receipt_adds_up_all_attempts(tmp_path: Path, make_run: Any) -> None
     assert [attempt.seconds for attempt in bill.attempts] == [killed_after, 240]
     assert [attempt.ended for attempt in bill.attempts] == [False, True]
     assert bill.dollars == pytest.approx((killed_after + 240) / 3600 * 0.736)
-    assert (bill.dollars_per_hour, bill.rate_source, bill.cap) == (0.736, "--rate 0.736", 0.1)
+    assert (bill.rate_usd_per_hour, bill.rate_source, bill.budget_usd) == (0.736, "--rate 0.736", 0.1)
 
 
 def test_a_run_without_a_ledger_has_an_empty_receipt(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text("")
     bill = receipt.read_receipt(read_run(tmp_path))
-    assert (list(bill.attempts), bill.seconds, bill.dollars, bill.cap) == ([], 0, 0, None)
+    assert (list(bill.attempts), bill.seconds, bill.dollars, bill.budget_usd) == ([], 0, 0, None)
 
 
-def test_a_ledger_that_was_edited_is_no_crash(tmp_path: Path, lines: Any) -> None:
+def test_an_edited_ledger_costs_nothing(tmp_path: Path, lines: Any) -> None:
     lines(tmp_path / "metrics.jsonl", [])
     lines(tmp_path / "ledger.jsonl", [{"attempt": 1, "seconds": 5, "rate_usd_per_hour": "lots"}, {"attempt": [2]}])
     assert receipt.read_receipt(read_run(tmp_path)).dollars == 0
@@ -40,35 +41,23 @@ def test_time_spent_adds_up_to_the_time_of_all_attempts(tmp_path: Path, make_run
     assert sum(spent.values()) == pytest.approx(receipt.read_receipt(run).seconds)
 
 
-def test_a_run_that_goes_on_tells_its_times_in_the_metrics(tmp_path: Path, lines: Any) -> None:
+def test_times_of_an_unfinished_run_come_from_the_metrics(tmp_path: Path, lines: Any) -> None:
     lines(tmp_path / "metrics.jsonl", [{"step": 1, "train_seconds": 30, "evaluation_seconds": 10}])
     assert receipt.time_spent(read_run(tmp_path)) == {"training": 30, "evaluation": 10}
 
 
-def test_the_dollars_go_on_where_the_attempt_before_stopped(tmp_path: Path, make_run: Any) -> None:
-    figure = receipt.dollars_curve(read_run(make_run(tmp_path)))
-    assert figure is not None
-    spent, cap = figure.axes[0].get_lines()
-    minutes = spent.get_xdata()
-    assert all(later >= earlier for earlier, later in pairwise(minutes))
-    assert minutes[-1] == pytest.approx(6)
-    assert spent.get_ydata()[-1] == pytest.approx(360 / 3600 * 0.736)
-    assert cap.get_ydata()[0] == 0.1
+def test_dollars_continue_where_the_attempt_before_stopped(tmp_path: Path, make_run: Any) -> None:
+    seconds, dollars = receipt.dollars_by_time(read_run(make_run(tmp_path)))
+    assert all(later >= earlier for earlier, later in pairwise(seconds))
+    assert seconds[-1] == 360
+    assert dollars[-1] == pytest.approx(360 / 3600 * 0.736)
 
 
-def test_a_machine_that_costs_nothing_has_no_curve_of_dollars(tmp_path: Path, make_run: Any, lines: Any) -> None:
+def test_a_machine_without_a_rate_has_no_figure_of_dollars(tmp_path: Path, make_run: Any, lines: Any) -> None:
     run = make_run(tmp_path)
+    assert "Dollars spent" in render_report(read_run(run))
     rows = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
     lines(run / "ledger.jsonl", [{**row, "dollars": 0.0, "rate_usd_per_hour": 0.0} for row in rows])
-    assert receipt.dollars_curve(read_run(run)) is None
+    assert "Dollars spent" not in render_report(read_run(run))
     (run / "ledger.jsonl").unlink()
-    assert receipt.dollars_curve(read_run(run)) is None
-
-
-@pytest.mark.parametrize("legend", [True, False])
-def test_the_time_bar_is_cut_by_shares(legend: bool) -> None:
-    figure = receipt.time_bar({"training": 30.0, "evaluation": 10.0}, legend=legend)
-    assert figure is not None
-    assert [patch.get_width() for patch in figure.axes[0].patches] == [0.75, 0.25]
-    assert (figure.axes[0].get_legend() is not None) is legend
-    assert receipt.time_bar({}) is None
+    assert "Dollars spent" not in render_report(read_run(run))

@@ -1,7 +1,8 @@
-"""Reads what a run left in its folder, however far it came.
+"""Reads what a run left in its folder.
 
-A run may be going on, killed in the middle of a line, or from an older version: what is missing is left out, what
-is damaged is counted in `problems`, and only a folder that is no run at all is an error. Writes nothing.
+A run may still be training, may have been killed in the middle of a line, or may come from an older version: what is
+missing is left out, what is damaged is named in `problems`, and only a folder that is not a run is an error. Writes
+nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """A run as its folder tells it.
+class RunData:
+    """The content of a run folder.
 
     Attributes:
-        folder: the run's.
+        folder: of the run.
         meta: run.yaml.
-        metrics: metrics.jsonl, one row for each step, ascending; of a step logged twice (a resumed run repeats
-            steps) the later values count.
+        metrics: metrics.jsonl, one row for each step, ascending; where a resumed run logged a step again, the later
+            values.
         samples: samples.jsonl, as logged.
         ledger: ledger.jsonl, as logged.
         evaluation: evaluation.json, without the numbers of other weights than RUN/model has.
@@ -44,10 +45,10 @@ class RunRecord:
     problems: Sequence[str] = ()
 
     def get(self, *keys: str) -> Any:
-        """The value at a path of keys in run.yaml; None where it is not there.
+        """The value at a path of keys in run.yaml; None where there is none.
 
         Example:
-            >>> RunRecord(Path("run"), meta={"result": {"steps": 400}}).get("result", "steps")
+            >>> RunData(Path("run"), meta={"result": {"steps": 400}}).get("result", "steps")
             400
         """
         value: Any = self.meta
@@ -60,7 +61,7 @@ class RunRecord:
         return finite(self.get(*keys))
 
 
-def read_run(folder: str | Path) -> RunRecord:
+def read_run(folder: str | Path) -> RunData:
     """Reads a run folder.
 
     Raises:
@@ -73,7 +74,7 @@ def read_run(folder: str | Path) -> RunRecord:
     if not (run.exists() or run.metrics_file.is_file()):
         raise InputError(f"{folder} is not a run: it has no run.yaml", "name the --out of a training verb")
     problems: list[str] = []
-    return RunRecord(
+    return RunData(
         folder=folder,
         meta=run.read_tolerantly(problems),
         metrics=by_step(read_json_lines_tolerantly(run.metrics_file, problems)),
@@ -112,7 +113,7 @@ def last(rows: Sequence[Row], key: str) -> float | None:
 
 
 def finite(value: Any) -> float | None:
-    """The value as a float where it is a finite number, else None (a NaN has no place on an axis)."""
+    """The value as a float where it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -137,7 +138,7 @@ def _results(path: Path, problems: list[str]) -> Row:
 
 
 def _of_this_model(run: Run, problems: list[str]) -> Row:
-    """The results in evaluation.json that are of the weights in RUN/model; those of others are left out and named."""
+    """The results in evaluation.json that belong to the weights in RUN/model; others are left out and named."""
     path, model = run.evaluation_file, run.model / "model.safetensors"
     folder, results = run.path, _results(path, problems)
     named = {task: one["weights"] for task, one in results.items() if isinstance(one, Mapping) and "weights" in one}
@@ -154,7 +155,7 @@ def _of_this_model(run: Run, problems: list[str]) -> Row:
 
 
 def _fingerprint(folder: Path) -> str | None:
-    """Of the weights of a run; None where they cannot be read."""
+    """The fingerprint of a run's weights; None where they cannot be read."""
     from tuppence.model.weights import fingerprint  # imports torch, which most reports do not need
 
     try:

@@ -1,4 +1,4 @@
-"""The page of a whole life: complete in itself, escaped, and written from whatever stages there are."""
+"""The page of a quickstart: complete in itself, escaped, and written from the stages that are there."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.figures.record import read_run
-from tuppence.figures.story import render, write_story
-from tuppence.figures.story_record import RECORD_NAME, Story, read_story
+from tuppence.figures.quickstart_report.data import STATE_NAME, LifeState, QuickstartData
+from tuppence.figures.quickstart_report.page import render_quickstart_report, write_quickstart_report
+from tuppence.figures.run_data import read_run
 
 RUNS = ("pretrain", "spam", "instruct", "dpo")
 
@@ -21,8 +21,8 @@ def words(outline: Any, page: str) -> str:
     return re.sub(r"\s+", " ", " ".join(outline(page).words))
 
 
-def record(nasty: str) -> dict[str, dict[str, Any]]:
-    """story.json of a whole life, with text that means harm wherever text comes from outside."""
+def stages_of(nasty: str) -> dict[str, dict[str, Any]]:
+    """The stages of story.json, with hostile text wherever text comes from outside."""
     answers = {"pretrain": nasty, "instruct": "plum", "dpo": "plum"}
     row = {"prompt": "Name a fruit. " + nasty, "reference": "plum " + nasty, "answers": answers}
     right = {"pretrain": False, "instruct": True, "dpo": True}
@@ -86,13 +86,13 @@ def root(tmp_path_factory: pytest.TempPathFactory, make_run: Any, nasty: str) ->
         "baselines": {"majority class": {"accuracy": 0.8, "f1": 0.0, "intervals": intervals}},
     }
     (root / "spam" / "evaluation.json").write_text(json.dumps({"classification": classes}))
-    (root / RECORD_NAME).write_text(json.dumps({"version": 1, "stages": record(nasty)}))
+    (root / STATE_NAME).write_text(json.dumps({"version": 1, "stages": stages_of(nasty)}))
     return root
 
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> str:
-    path = write_story(root)
+    path = write_quickstart_report(root)
     assert path == root / "report.html"
     return path.read_text(encoding="utf-8")
 
@@ -109,7 +109,7 @@ def test_the_page_is_well_formed_and_ids_are_unique(page: str, outline: Any) -> 
     assert len(ids) == len(set(ids))
 
 
-def test_whatever_models_wrote_and_people_typed_is_shown_as_text(page: str, outline: Any, nasty: str) -> None:
+def test_foreign_text_is_shown_as_text(page: str, outline: Any, nasty: str) -> None:
     found = outline(page)
     assert not {"script", "img"} & found.tags
     assert sum(nasty in word for word in found.words) >= 12
@@ -131,39 +131,41 @@ def test_whatever_models_wrote_and_people_typed_is_shown_as_text(page: str, outl
         "tuppence pretrain",
     ],
 )
-def test_the_page_says(expected: str, page: str, outline: Any) -> None:
+def test_the_page_shows(expected: str, page: str, outline: Any) -> None:
     assert expected.replace(" ", "") in words(outline, page).replace(" ", "")
 
 
-def test_every_run_s_own_report_is_linked(page: str) -> None:
+def test_the_report_of_every_run_is_linked(page: str) -> None:
     assert re.findall(r'href="([^"#]+)"', page) == [f"{run}/report.html" for run in RUNS]
 
 
-def test_pictures_are_drawn_for_every_stage_of_training(page: str) -> None:
+def test_every_training_stage_has_figures(page: str) -> None:
     labels = " ".join(re.findall(r'aria-label="([^"]+)"', page))
     for expected in ("Loss of pretraining", "Model and baselines", "Confusion", "kind of task", "margin", "Wall time"):
         assert expected in labels
 
 
 @pytest.mark.parametrize("stage", [*RUNS, "stories", "tokenizer", "data", "evaluate"])
-def test_a_stage_that_was_skipped_is_no_crash(stage: str, root: Path, nasty: str, outline: Any) -> None:
-    stages = {name: one for name, one in record(nasty).items() if name != stage}
+def test_a_stage_that_was_skipped_is_not_on_the_page(stage: str, root: Path, nasty: str, outline: Any) -> None:
+    stages = {name: one for name, one in stages_of(nasty).items() if name != stage}
     runs = {name: read_run(root / name) for name in RUNS if name != stage}
-    assert f"tuppence {stage} " not in words(outline, render(Story(root, stages, runs)))
+    life = QuickstartData(root, LifeState(stages), runs)
+    assert f"tuppence {stage} " not in words(outline, render_quickstart_report(life))
 
 
 @pytest.mark.parametrize(
     "value", [None, 3, "x", [1], {"runs": 1, "kinds": {"a": 1}, "answers": [1], "preferences": {}}]
 )
-def test_numbers_of_the_wrong_kind_are_no_crash(value: Any, root: Path, nasty: str, outline: Any) -> None:
-    stages = {name: {**one, "numbers": value} for name, one in record(nasty).items()}
+def test_numbers_of_the_wrong_type_leave_the_rest_of_the_page(value: Any, root: Path, nasty: str, outline: Any) -> None:
+    stages = {name: {**one, "numbers": value} for name, one in stages_of(nasty).items()}
     (root / "odd").mkdir(exist_ok=True)
-    (root / "odd" / RECORD_NAME).write_text(json.dumps({"version": 1, "stages": stages}))
+    (root / "odd" / STATE_NAME).write_text(json.dumps({"version": 1, "stages": stages}))
     runs = {name: read_run(root / name) for name in RUNS}
-    outline(render(Story(root, read_story(root / "odd"), runs)))
+    life = QuickstartData(root, LifeState.read(root / "odd"), runs)
+    assert "The life of a small model" in words(outline, render_quickstart_report(life))
 
 
 def test_a_folder_without_a_quickstart_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no quickstart"):
-        write_story(tmp_path)
+        write_quickstart_report(tmp_path)
     assert list(tmp_path.iterdir()) == []

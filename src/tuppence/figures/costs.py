@@ -1,0 +1,113 @@
+"""Figures of what training took: dollars over time, and seconds by purpose and by stage.
+
+Each function takes arrays and returns a Figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuppence.figures.format import dollars_label
+from tuppence.figures.style import (
+    BLUE,
+    DASHED,
+    MUTED,
+    ORANGE,
+    PALETTE,
+    SMALL,
+    YELLOW,
+    Array,
+    Size,
+    new_figure,
+    styled,
+    thin,
+    ticks,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TIME_COLOURS = {
+    "training": "blue",
+    "start-up": "purple",
+    "evaluation": "orange",
+    "checkpoints": "green",
+    "everything else": "muted",
+}
+"""The colour of each purpose of `plot_time_shares`, by its name in the palette."""
+
+
+def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None, size: Size = SMALL) -> Figure:
+    """Dollars over wall time, with the budget as a line.
+
+    Args:
+        seconds, dollars: the points of the curve, ascending in time.
+        budget: in dollars.
+        size: width and height in inches.
+    """
+    times, spent = np.asarray(seconds, dtype=float), np.asarray(dollars, dtype=float)
+    with styled():
+        figure, axes = new_figure("Dollars", size)
+        unit, seconds_of_unit = ("hours", 3600) if max(times, default=0) >= 7200 else ("minutes", 60)
+        axes.plot(*thin(times / seconds_of_unit, spent), color=YELLOW)
+        if budget:
+            axes.axhline(budget, color=ORANGE, linewidth=1.2, linestyle=DASHED)
+            axes.annotate(
+                f"cap {dollars_label(budget)}",
+                (0, budget),
+                textcoords="offset points",
+                xytext=(2, 4),
+                color=MUTED,
+                fontsize=8.5,
+            )
+        axes.set_ylim(0, max(budget or 0.0, max(spent, default=0.0)) * 1.18 or 1.0)
+        axes.yaxis.set_major_formatter(dollars_label)
+        ticks(axes)
+        axes.set_xlabel(unit, loc="right")
+    return figure
+
+
+def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size: Size = (8.4, 1.0)) -> Figure:
+    """One bar, divided into the shares of each purpose.
+
+    Args:
+        seconds: purpose → seconds; the purposes of `TIME_COLOURS` have their own colours.
+        legend: whether the purposes are named below the bar.
+        size: width and height in inches.
+    """
+    total = sum(seconds.values()) or 1.0
+    with styled():
+        figure, axes = new_figure("", size)
+        start = 0.0
+        for name, part in seconds.items():
+            share = part / total
+            colour = PALETTE[TIME_COLOURS.get(name, "muted")]
+            axes.barh(0, share, left=start, height=0.5, color=colour, label=f"{name} {share:.0%}")
+            start += share
+        axes.set_xlim(0, 1)
+        axes.set_axis_off()
+        if legend and seconds:
+            axes.legend(loc="upper left", bbox_to_anchor=(-0.01, 0.05), ncols=len(seconds), handlelength=0.9)
+    return figure
+
+
+def plot_stage_seconds(seconds: Mapping[str, float], *, size: Size = (8.4, 2.6)) -> Figure:
+    """The wall time of each stage, as bars one below the other.
+
+    Args:
+        seconds: stage → seconds.
+        size: width and height in inches.
+    """
+    with styled():
+        from matplotlib.ticker import MaxNLocator
+
+        figure, axes = new_figure("", size)
+        axes.barh(range(len(seconds)), list(seconds.values()), height=0.62, color=BLUE, alpha=0.85)
+        axes.set_yticks(range(len(seconds)), list(seconds))
+        axes.invert_yaxis()
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+        axes.set_xlabel("seconds", loc="right")
+    return figure

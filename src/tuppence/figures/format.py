@@ -1,0 +1,126 @@
+"""How numbers, times and foreign text are written on pages and on axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_CONTROLS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
+_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)  # the C1 controls have no symbols of their own
+_CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # half characters, which UTF-8 cannot write
+
+
+def printable(text: str) -> str:
+    """The text with a visible symbol in place of every character that HTML, SVG or UTF-8 cannot hold.
+
+    Example:
+        >>> printable("bell\\x07 and half \\ud83d")
+        'bell␇ and half �'
+    """
+    return text.translate(_CONTROLS)
+
+
+def count_label(value: float, _: object = None) -> str:
+    """A number as an axis shows it: 1,500 → 1.5k.
+
+    Example:
+        >>> [count_label(value) for value in (0, 250, 1_500, 20_000, 3_500_000, 2e9)]
+        ['0', '250', '1.5k', '20k', '3.5M', '2G']
+    """
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def rate_label(value: float, _: object = None) -> str:
+    """A learning rate as it is usually written.
+
+    Example:
+        >>> [rate_label(value) for value in (0.0, 1e-3, 0.0025, 1.0)]
+        ['0', '1e-3', '2.5e-3', '1e0']
+    """
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def dollars_label(value: float, _: object = None) -> str:
+    """Dollars and cents; below one dollar up to four decimals.
+
+    Example:
+        >>> [dollars_label(value) for value in (0, 0.0123, 0.1, 2.5, 1234)]
+        ['$0.00', '$0.0123', '$0.10', '$2.50', '$1,234.00']
+    """
+    if value >= 1 or value == 0:
+        return f"${value:,.2f}"
+    whole, _, fraction = f"{value:.4f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0'):0<2}"
+
+
+def number(value: float) -> str:
+    """Large counts in short form, small ones in full.
+
+    Example:
+        >>> [number(value) for value in (1_520_000, 12_345, 158.2)]
+        ['1.52M', '12,345', '158.2']
+    """
+    if value >= 1e6:
+        return f"{value / 1e9:.2f}B" if value >= 1e9 else f"{value / 1e6:.2f}M"
+    return f"{value:,.0f}" if value >= 1000 or float(value).is_integer() else f"{value:,.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units.
+
+    Example:
+        >>> [duration(value) for value in (0.4, 42, 605, 7322)]
+        ['0.4 s', '42 s', '10 min 5 s', '2 h 2 min']
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(value: Any) -> str:
+    """An ISO time to the minute; anything else unchanged.
+
+    Example:
+        >>> moment("2026-01-05T10:00:31.5Z")
+        '2026-01-05 10:00 UTC'
+    """
+    found = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|\+00:00)?", str(value))
+    return f"{found[1]} {found[2]}{' UTC' if found[3] else ''}" if found else str(value)
+
+
+def setting(value: Any) -> str | None:
+    """A value of a config as a person reads it; None for None.
+
+    Example:
+        >>> [setting(value) for value in (True, 20_000, 0.001, [1, {"lr": 2}])]
+        ['yes', '20,000', '0.001', '1, lr: 2']
+    """
+    if value is None or isinstance(value, bool):
+        return {None: None, True: "yes", False: "no"}[value]
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {setting(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(setting(item)) for item in value)
+    return str(value)
+
+
+def shorten(text: Any, longest: int) -> str:
+    """The text, cut with an ellipsis to at most `longest` characters."""
+    whole = str(text)
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"

@@ -1,0 +1,91 @@
+"""The life of a small model on one page: ROOT/report.html, from what `tuppence quickstart` left below ROOT.
+
+Each stage has the command that does the same, a figure, its numbers before and after, and answers before and after; at
+the end is what everything took. The reports of the runs are linked. Like every report, it asks no other host for
+anything. Called by the quickstart, and by `tuppence report ROOT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tuppence import __version__
+from tuppence.core import files
+from tuppence.core.errors import InputError
+from tuppence.core.run import Run
+from tuppence.figures.costs import plot_stage_seconds
+from tuppence.figures.format import dollars_label, duration
+from tuppence.figures.html import render
+from tuppence.figures.quickstart_report import sections
+from tuppence.figures.quickstart_report.data import QuickstartData, number_at
+from tuppence.figures.quickstart_report.sections import NAMES
+from tuppence.figures.run_data import finite
+from tuppence.figures.svg import to_svg
+
+
+def write_quickstart_report(root: str | Path) -> Path:
+    """Writes ROOT/report.html and returns its path.
+
+    Raises:
+        InputError: no quickstart was begun there.
+        MissingExtraError: matplotlib is not installed.
+    """
+    life = QuickstartData.read(Path(root))
+    if not life.stages:
+        raise InputError(f"{root} holds no quickstart that has done anything", "name the --out of a quickstart")
+    target = Run(life.root).report_file
+    files.write_text(target, render_quickstart_report(life))
+    return target
+
+
+def render_quickstart_report(life: QuickstartData) -> str:
+    """The page as HTML."""
+    return render(
+        "quickstart.html",
+        title="The life of a small model",
+        summary=_summary(life),
+        left_out={name: why for name, why in life.state.left_out.items() if name not in life.stages},
+        headline=list(_headline(life)),
+        data=sections.data(life),
+        pretraining=sections.pretraining(life),
+        spam=sections.spam(life),
+        instructions=sections.instructions(life),
+        preferences=sections.preferences(life),
+        evaluation=sections.evaluation(life),
+        receipt=_receipt(life),
+        version=__version__,
+    )
+
+
+def _summary(life: QuickstartData) -> list[str]:
+    size = life.runs["pretrain"].number("parameters") if "pretrain" in life.runs else None
+    return [*([f"{size / 1e6:.1f}M parameters"] if size else []), f"made in {duration(life.seconds)}"]
+
+
+def _headline(life: QuickstartData) -> Iterator[tuple[str, str]]:
+    scores = life.scores
+    if (perplexity := number_at(scores, "pretrain", "perplexity", "perplexity")) is not None:
+        yield "perplexity of held-out stories", f"{perplexity:.2f}"
+    if (accuracy := finite(life.classes.get("accuracy"))) is not None:
+        yield "spam test accuracy", f"{accuracy:.1%}"
+    for run in ("pretrain", "instruct"):
+        if (share := number_at(scores, run, "exact_match", "accuracy")) is not None:
+            yield f"tasks exactly right, {NAMES[run]}", f"{share:.1%}"
+    if (accuracy := life.last("dpo", "val_rewards/accuracies")) is not None:
+        yield "preferences in the right order", f"{accuracy:.1%}"
+    yield "wall time", duration(life.seconds)
+    if dollars := sum(finite(stage.get("dollars")) or 0.0 for stage in life.stages.values()):
+        yield "dollars", dollars_label(dollars)
+
+
+def _receipt(life: QuickstartData) -> dict[str, Any]:
+    stages = {name: stage for name, stage in life.stages.items() if name != "report"}
+    seconds = {name: float(stage["seconds"]) for name, stage in stages.items()}
+    dollars = {name: finite(stage.get("dollars")) or 0.0 for name, stage in stages.items()}
+    rows = [(name, duration(seconds[name]), dollars_label(dollars[name])) for name in stages]
+    return {
+        "bar": to_svg(plot_stage_seconds(seconds), "time", "Wall time by stage") if any(seconds.values()) else None,
+        "rows": [*rows, ("together", duration(sum(seconds.values())), dollars_label(sum(dollars.values())))],
+    }

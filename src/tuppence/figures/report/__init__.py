@@ -1,0 +1,6 @@
+"""The report of a run: `tuppence report RUN` writes RUN/report.html.
+
+page.py             the whole page
+classification.py   a classifier's evaluation
+receipt.py          what the run cost in dollars and in time
+"""

@@ -1,0 +1,92 @@
+"""What a run cost in dollars and in time, read from its ledger and its metrics.
+
+The ledger itself is kept by `cost.ledger`; here it is only read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuppence.core.run import Run
+from tuppence.cost.ledger import Attempt, read_attempts
+from tuppence.figures.run_data import RunData, finite, last
+
+TIMES = {
+    "train_seconds": "training",
+    "startup_seconds": "start-up",
+    "evaluation_seconds": "evaluation",
+    "checkpoint_seconds": "checkpoints",
+}
+"""The keys under which a run logs where its time went → the purposes of `costs.TIME_COLOURS`."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a run came to.
+
+    Attributes:
+        attempts: every start of the same run, killed ones too.
+        rate_usd_per_hour: of the newest attempt; None where none is recorded.
+        rate_source: where that rate came from.
+        budget_usd: what the run may spend; None where no budget was set.
+    """
+
+    attempts: Sequence[Attempt]
+    rate_usd_per_hour: float | None
+    rate_source: str
+    budget_usd: float | None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all attempts."""
+        return sum(attempt.seconds for attempt in self.attempts)
+
+    @property
+    def dollars(self) -> float:
+        """What all attempts cost."""
+        return sum(attempt.dollars for attempt in self.attempts)
+
+
+def read_receipt(run: RunData) -> Receipt:
+    """The receipt of a run so far; one without attempts where there is no ledger."""
+    attempts: list[Attempt] = []
+    with contextlib.suppress(ValueError, TypeError, OSError):  # a ledger that somebody edited
+        attempts = read_attempts(Run(run.folder).ledger_file)
+    source = next((row["rate_source"] for row in reversed(run.ledger) if row.get("rate_source")), "")
+    return Receipt(attempts, last(run.ledger, "rate_usd_per_hour"), str(source), last(run.ledger, "cap_usd"))
+
+
+def time_spent(run: RunData) -> dict[str, float]:
+    """Purpose → seconds; "everything else" is what the attempts took beyond the logged purposes.
+
+    Empty where the run has logged no times.
+    """
+    newest = run.metrics[-1] if run.metrics else {}
+    logged = {name: run.number("result", key) for key, name in TIMES.items()}
+    if not any(logged.values()):
+        logged = {name: finite(newest.get(key)) for key, name in TIMES.items()}
+    spent = {name: seconds for name, seconds in logged.items() if seconds}
+    rest = read_receipt(run).seconds - sum(spent.values())
+    if spent and rest > 0.5:
+        spent["everything else"] = rest
+    return spent
+
+
+def dollars_by_time(run: RunData) -> tuple[list[float], list[float]]:
+    """Wall time in seconds over all attempts, and the dollars spent by then."""
+    times: list[float] = []
+    dollars: list[float] = []
+    before = longest = 0.0
+    attempt = None
+    for row in run.ledger:
+        seconds, spent = finite(row.get("seconds")), finite(row.get("dollars"))
+        if seconds is None or spent is None:
+            continue
+        if row.get("attempt") != attempt:
+            attempt, before, longest = row.get("attempt"), before + longest, 0.0
+        longest = max(longest, seconds)
+        times.append(before + seconds)
+        dollars.append(spent)
+    return times, dollars
