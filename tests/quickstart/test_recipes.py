@@ -3,35 +3,38 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
-from tests.conftest import ROOT
 
 from tuppence.core.config import load_config
+from tuppence.core.recipes import recipe_names
 from tuppence.quickstart.plan import FULL, Plan
-from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, SPAM
+from tuppence.quickstart.recipes import PRETRAIN
 from tuppence.quickstart.stages import list_stages
 from tuppence.tasks.pretrain import PretrainConfig
 
-
-@pytest.mark.parametrize(
-    ("recipe", "name"),
-    [
-        (PRETRAIN, "quickstart"),
-        (SPAM, "quickstart-spam"),
-        (INSTRUCT, "quickstart-instruct"),
-        (DPO, "quickstart-dpo"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_recipe_equals_the_one_that_the_printed_command_names(recipe: BaseModel, name: str) -> None:
-    assert load_config(type(recipe), name) == recipe
-    assert any(f"--config {name} " in stage.command for stage in list_stages(Plan(Path("x")), FULL))
+STAGES = {
+    "pretrain": "quickstart",
+    "spam": "quickstart-spam",
+    "instruct": "quickstart-instruct",
+    "dpo": "quickstart-dpo",
+}
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [path for path in sorted((ROOT / "configs").glob("*.yaml")) if not path.stem.startswith("quickstart-")],
-    ids=lambda path: path.stem,
-)
-def test_every_recipe_of_pretraining_is_valid(recipe: Path) -> None:
+def test_every_printed_training_command_names_its_recipe() -> None:
+    commands = {stage.name: stage.command for stage in list_stages(Plan(Path("x")), FULL)}
+    assert set(STAGES.values()) <= set(recipe_names())
+    for stage, recipe in STAGES.items():
+        assert f"--config {recipe} " in commands[stage]
+
+
+def test_a_file_in_the_working_directory_is_not_taken_for_a_recipe_of_the_quickstart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_config(PretrainConfig, "quickstart") == PRETRAIN
+    monkeypatch.chdir(tmp_path)
+    Path("quickstart").mkdir()
+    assert load_config(PretrainConfig, "quickstart") == PRETRAIN, "a folder is no file"
+
+
+@pytest.mark.parametrize("recipe", [name for name in recipe_names() if not name.startswith("quickstart-")])
+def test_every_recipe_of_pretraining_is_valid(recipe: str) -> None:
     load_config(PretrainConfig, recipe).model.resolve(512)

@@ -27,7 +27,7 @@ def find_recipe(recipe: str | Path) -> Path:
     """The file of a recipe.
 
     Args:
-        recipe: the path of a YAML file, or a name from `recipe_names`; a file comes before a name.
+        recipe: the path of a YAML file, or a name from `recipe_names`; a file comes before a name, and a name before a folder.
 
     Raises:
         InputError: there is neither such a file nor such a name.
@@ -37,7 +37,7 @@ def find_recipe(recipe: str | Path) -> Path:
         'tiny.yaml'
     """
     path = Path(recipe)
-    if str(recipe) and path.exists():
+    if path.exists() and not path.is_dir():
         return path
     names = recipe_names()
     if str(recipe) in names:

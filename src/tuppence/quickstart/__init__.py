@@ -1,7 +1,7 @@
 """The whole life of a small model on the embedded default data: `tuppence quickstart`.
 
     stages.py     what each stage does, and the command that does the same
-    recipes.py    how the models are trained; also in tuppence/configs
+    recipes.py    how the models are trained: recipes of tuppence/configs
     measure.py    what the evaluation finds beyond what `tuppence evaluate` prints
     life.py       goes through the stages, passes over what stands, keeps the record that the report tells from
 
