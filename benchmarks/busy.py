@@ -169,11 +169,12 @@ def build(name: str) -> Callable[[], object]:
     from tuppence.model.config import PRESETS
     from tuppence.model.generate import generate
     from tuppence.model.gpt import GPT
+    from tuppence.model.sampling import Sampling
 
     torch.manual_seed(0)
     if name == "generate":
         writer = GPT(PRESETS["tiny"]).eval()
-        return lambda: generate(writer, [[1, 2, 3]], max_tokens=32, temperature=0.0)
+        return lambda: generate(writer, [[1, 2, 3]], Sampling(max_tokens=32, temperature=0.0))
 
     from tuppence.core.environment import choose_precision
     from tuppence.model.precision import autocast

@@ -30,6 +30,7 @@ from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import config_to_hugging_face, to_hugging_face
 from tuppence.model.native import library
+from tuppence.model.sampling import Sampling
 
 
 def main() -> None:
@@ -113,7 +114,7 @@ def compare(model: GPT, batch: int, arguments: argparse.Namespace) -> dict[str, 
 
 
 def ours(model: GPT, prompts: list[list[int]], tokens: int) -> list[list[int]]:
-    return [one.ids for one in generate(model, prompts, max_tokens=tokens, temperature=0)]
+    return [one.ids for one in generate(model, prompts, Sampling(max_tokens=tokens, temperature=0))]
 
 
 def ordinary(model: GPT, prompts: list[list[int]], tokens: int) -> list[list[int]]:

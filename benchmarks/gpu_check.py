@@ -265,6 +265,7 @@ from tuppence.model import graph_step
 from tuppence.model.config import PRESETS
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 captured = []
 capture = graph_step.GraphStep._captured
 graph_step.GraphStep._captured = lambda self: captured.append(1) or capture(self)
@@ -273,9 +274,9 @@ model = GPT(PRESETS["gpt2-124m"]).cuda().eval()
 same = total = 0
 for prompts in ([[1, 2, 3]], [[5, 6, 7, 8], [9], [10, 11]]):
     for settings in ({"temperature": 0}, {"temperature": 1.0, "top_k": 50, "seed": 1}):
-        quick = generate(model, prompts, max_tokens=300, **settings)
+        quick = generate(model, prompts, Sampling(max_tokens=300, **settings))
         os.environ["TUPPENCE_NATIVE"] = "0"
-        ordinary = generate(model, prompts, max_tokens=300, **settings)
+        ordinary = generate(model, prompts, Sampling(max_tokens=300, **settings))
         del os.environ["TUPPENCE_NATIVE"]
         same += sum(a == b for a, b in zip(quick, ordinary))
         total += len(prompts)

@@ -20,12 +20,13 @@ import argparse
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuppence.core.memory import keep_freed_memory
 from tuppence.data.shards import TokenShards
 from tuppence.evaluation.copied import copied
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, model_folder
 from tuppence.synthetic import iter_stories
@@ -146,10 +147,9 @@ def main() -> None:
         model = load_model(run).eval()
         for setting in SETTINGS:
             prompts = [prompt for prompt in options.prompt or ["One morning"] for _ in range(options.texts)]
-            seeds = list(range(len(prompts)))
-            written = generate_text(
-                model, tokenizer, prompts, max_tokens=options.max_tokens, seed=seeds, **setting  # type: ignore[arg-type]
-            )  # fmt: skip
+            one = Sampling(max_tokens=options.max_tokens, **setting)  # type: ignore[arg-type]
+            samplings = [replace(one, seed=seed) for seed in range(len(prompts))]
+            written = generate_text(model, tokenizer, prompts, samplings)
             texts = [tokenizer.encode(one.prompt + one.text) for one in written]
             label = f"{run.name[:12]} " + ", ".join(f"{key} {value:g}" for key, value in setting.items())
             row(label, judge, shards, tokenizer, texts, [one.finish_reason == "stop" for one in written])

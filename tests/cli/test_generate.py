@@ -16,6 +16,7 @@ from tuppence.model.adapters import WEIGHTS, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora, lora_layers
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.model.weights import fingerprint, load_model, save_model
 from tuppence.tokenizer import Tokenizer, train_tokenizer
@@ -37,7 +38,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_prompt_and_continuation_go_to_stdout_and_nothing_else(run_folder: Path, call: Call) -> None:
     code, out, _err = call("generate", run_folder, "--prompt", "the cat", "--max-tokens", 20, "--seed", 3)
     tokenizer, model = Tokenizer.load(run_folder / "model"), load_model(run_folder)
-    expected = generate_text(model, tokenizer, ["the cat"], max_tokens=20, temperature=0.7, top_p=0.9, seed=3)[0]
+    expected = generate_text(
+        model, tokenizer, ["the cat"], Sampling(max_tokens=20, temperature=0.7, top_p=0.9, seed=3)
+    )[0]
     assert code == 0
     assert out == "the cat" + expected.text + "\n"
 
@@ -102,7 +105,7 @@ def test_an_adapter_s_folder_is_its_base_with_the_adapter(run_folder: Path, tmp_
     asked = ("--prompt", "the cat", "--max-tokens", 20, "--temperature", 0)
     _code, out, _err = call("generate", tmp_path / "adapter", *asked)
     expected = generate_text(
-        load_model(tmp_path / "adapter"), Tokenizer.load(base), ["the cat"], max_tokens=20, temperature=0
+        load_model(tmp_path / "adapter"), Tokenizer.load(base), ["the cat"], Sampling(max_tokens=20, temperature=0)
     )
     assert out == f"the cat{expected[0].text}\n"
     assert out != call("generate", run_folder, *asked)[1]

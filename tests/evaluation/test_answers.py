@@ -112,11 +112,11 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(
     run = shutil.copytree(run, tmp_path / "run")
     real, asked = answers.generate, []
 
-    def counting(model: Any, prompts: Any, **options: Any) -> Any:
+    def counting(model: Any, prompts: Any, *rest: Any, **options: Any) -> Any:
         asked.append(len(prompts))
         if len(asked) == 3:
             raise KeyboardInterrupt
-        return real(model, prompts, **options)
+        return real(model, prompts, *rest, **options)
 
     monkeypatch.setattr(answers, "generate", counting)
     with pytest.raises(KeyboardInterrupt):

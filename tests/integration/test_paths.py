@@ -24,6 +24,7 @@ from tuppence.figures.report.page import write_report
 from tuppence.figures.run_data import read_run
 from tuppence.model.loaded import inspect as inspect_model
 from tuppence.model.loaded import load
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.synthetic.sets import write_set
@@ -67,7 +68,7 @@ def test_a_whole_life_in_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     recipe = load_config(PretrainConfig, overrides=[*small, "train.max_steps=2", "train.compile=false"])
     run_pretraining("out/data", "out/run", recipe, RunOptions())
     save_model(load_model("out/run"), "out/copy", tokenizer=Tokenizer.load("out/run/model"))
-    (completion,) = generate_text(load_model("out/copy"), Tokenizer.load("out/copy"), ["the"], max_tokens=3)
+    (completion,) = generate_text(load_model("out/copy"), Tokenizer.load("out/copy"), ["the"], Sampling(max_tokens=3))
     assert completion.completion_tokens <= 3
     settings = Settings(data="out/text.txt")
     one = evaluate("out/run", settings=settings, device="cpu", out="out/numbers")

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.model.chat import Conversation
+from tuppence.model.chat import ChatSession
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 
 @pytest.fixture
-def conversation(lively: Callable[..., GPT]) -> Conversation:
+def session(lively: Callable[..., GPT]) -> ChatSession:
     tokenizer = train_tokenizer(["the cat sat on the mat, and the dog sat on the cat"], vocab_size=280)
     config = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=64, vocab_size=tokenizer.vocab_size)
-    return Conversation(lively(config), tokenizer, max_tokens=10, seed=1)
+    return ChatSession(lively(config), tokenizer, Sampling(max_tokens=10, seed=1))
 
 
-def test_every_answer_continues_all_that_was_said(conversation: Conversation) -> None:
+def test_every_answer_continues_all_that_was_said(session: ChatSession) -> None:
     answers: list[str] = []
     prompt = ""
     for turn, line in enumerate(["the cat", "the dog"]):
@@ -29,22 +30,22 @@ def test_every_answer_continues_all_that_was_said(conversation: Conversation) ->
         def on_text(piece: str) -> None:
             answers[-1] += piece
 
-        conversation.reply(line, on_text)
+        session.reply(line, on_text)
         prompt += line
-        expected = generate_text(conversation.model, conversation.tokenizer, [prompt], max_tokens=10, seed=1 + turn)
+        expected = generate_text(session.model, session.tokenizer, [prompt], Sampling(max_tokens=10, seed=1 + turn))
         assert answers[-1] == expected[0].text
         prompt += answers[-1] + "\n"
 
 
-def test_the_oldest_turns_go_when_the_context_is_full(conversation: Conversation) -> None:
+def test_the_oldest_turns_go_when_the_context_is_full(session: ChatSession) -> None:
     for _ in range(12):
-        conversation.reply("the cat sat on the mat", lambda piece: None)
-    tokens = len(conversation.tokenizer.encode("\n".join(map("".join, conversation.turns))))
+        session.reply("the cat sat on the mat", lambda piece: None)
+    tokens = len(session.tokenizer.encode("\n".join(map("".join, session.turns))))
     assert 0 < tokens <= 64 + 10
-    assert len(conversation.turns) < 12
+    assert len(session.turns) < 12
 
 
-def test_an_interrupted_answer_stays_as_far_as_it_came(conversation: Conversation) -> None:
+def test_an_interrupted_answer_stays_as_far_as_it_came(session: ChatSession) -> None:
     pieces: list[str] = []
 
     def on_text(piece: str) -> None:
@@ -53,27 +54,25 @@ def test_an_interrupted_answer_stays_as_far_as_it_came(conversation: Conversatio
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        conversation.reply("the cat", on_text)
-    assert conversation.turns == [("the cat", "".join(pieces))]
+        session.reply("the cat", on_text)
+    assert session.turns == [("the cat", "".join(pieces))]
 
 
-def test_an_instruction_model_is_asked_in_its_template(
-    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instruction_model_is_asked_in_its_template(session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
     transformers = pytest.importorskip("transformers")
     seen: list[list[int]] = []
 
-    def answer(*_: object, encoded: list[list[int]], on_text: Callable[[int, str], None], **__: object) -> None:
-        seen.extend(encoded)
-        on_text(0, " On the mat. ")
+    def answer(_: GPT, __: Tokenizer, prompts: list[list[int]], ___: Sampling) -> list[tuple[int, str]]:
+        seen.extend(prompts)
+        return [(0, " On the mat. ")]
 
-    monkeypatch.setattr("tuppence.model.chat.generate_text", answer)
-    conversation.tokenizer = conversation.tokenizer.with_chat_template()
-    conversation.model.config = conversation.model.config.model_copy(update={"context_length": 512})
-    conversation.reply("Where sat the cat?", lambda piece: None)
-    conversation.reply("And the dog?", lambda piece: None)
+    monkeypatch.setattr("tuppence.model.chat.TextDecoder", answer)
+    session.tokenizer = session.tokenizer.with_chat_template()
+    session.model.config = session.model.config.model_copy(update={"context_length": 512})
+    session.reply("Where sat the cat?", lambda piece: None)
+    session.reply("And the dog?", lambda piece: None)
     with tempfile.TemporaryDirectory() as folder:
-        conversation.tokenizer.save(Path(folder))
+        session.tokenizer.save(Path(folder))
         theirs = transformers.AutoTokenizer.from_pretrained(folder)
     turns = [
         {"role": "user", "content": "Where sat the cat?"},
@@ -84,14 +83,14 @@ def test_an_instruction_model_is_asked_in_its_template(
     assert seen[1] == list(expected)
 
 
-def test_reset_forgets(conversation: Conversation) -> None:
-    conversation.reply("the cat", lambda piece: None)
-    conversation.reset()
-    assert conversation.turns == []
+def test_reset_forgets(session: ChatSession) -> None:
+    session.reply("the cat", lambda piece: None)
+    session.reset()
+    assert session.turns == []
 
 
 def test_a_model_with_the_template_of_another_tool_is_asked_in_it_and_stops_at_its_end(
-    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     chatml += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -99,12 +98,13 @@ def test_a_model_with_the_template_of_another_tool_is_asked_in_it_and_stops_at_i
     seen: list[Tokenizer] = []
     asked: list[list[int]] = []
 
-    def answer(_: object, tokenizer: Tokenizer, *__: object, encoded: list[list[int]], **___: object) -> None:
+    def answer(_: GPT, tokenizer: Tokenizer, prompts: list[list[int]], __: Sampling) -> list[tuple[int, str]]:
         seen.append(tokenizer)
-        asked.extend(encoded)
+        asked.extend(prompts)
+        return []
 
-    monkeypatch.setattr("tuppence.model.chat.generate_text", answer)
-    chat = Conversation(conversation.model, Tokenizer(vocabulary.vocabulary, chatml), max_tokens=4)
+    monkeypatch.setattr("tuppence.model.chat.TextDecoder", answer)
+    chat = ChatSession(session.model, Tokenizer(vocabulary.vocabulary, chatml), Sampling(max_tokens=4))
     chat.reply("Hi", lambda piece: None)
     assert seen[0].decode(asked[0]) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     assert seen[0].special_tokens["<|im_end|>"] in seen[0].stop_ids

@@ -16,6 +16,7 @@ from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import from_hugging_face
 from tuppence.model.linear import Linear
+from tuppence.model.sampling import Sampling
 
 CONFIGS = [
     ModelConfig(n_layers=2, n_heads=2, d_model=32, context_length=48, vocab_size=61),
@@ -93,7 +94,7 @@ def test_greedy_ids_equal_transformers_token_for_token(
             max_new_tokens=20,
             pad_token_id=0,
         )[0, len(prompt) :].tolist()
-        assert generate(model, [prompt], max_tokens=20, temperature=0)[0].ids == expected
+        assert generate(model, [prompt], Sampling(max_tokens=20, temperature=0))[0].ids == expected
         assert len(set(expected)) > 1
     assert len(steps) == 3 * 19  # the first token comes from reading the prompt
 
@@ -108,11 +109,12 @@ def test_float32_ids_equal_the_ordinary_path_also_beyond_the_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = lively(config, std=0.1)
-    arguments: dict[str, Any] = {"max_tokens": 60, "stop_ids": {3}, "vocab_size": config.vocab_size - 2, **settings}
-    compiled = [generate(model, [prompt], **arguments) for prompt in prompts(config, 8)]
+    arguments: dict[str, Any] = {"stop_ids": {3}, "vocab_size": config.vocab_size - 2}
+    sampling = Sampling(max_tokens=60, **settings)
+    compiled = [generate(model, [prompt], sampling, **arguments) for prompt in prompts(config, 8)]
     used = len(steps)
     monkeypatch.setenv("TUPPENCE_NATIVE", "0")
-    assert [generate(model, [prompt], **arguments) for prompt in prompts(config, 8)] == compiled
+    assert [generate(model, [prompt], sampling, **arguments) for prompt in prompts(config, 8)] == compiled
     assert used > 100
     assert len(steps) == used
 
@@ -245,5 +247,5 @@ def test_it_is_built_for_a_long_text_of_a_large_model_only(
     asked: list[bool] = []
     monkeypatch.setattr(decode_step, "library", lambda build: asked.append(build))
     monkeypatch.setattr(decode_step, "_weight_bytes", lambda model: int(preset_bytes))
-    generate(lively(CONFIGS[0]), [[1]], max_tokens=tokens)
+    generate(lively(CONFIGS[0]), [[1]], Sampling(max_tokens=tokens))
     assert asked[0] is builds

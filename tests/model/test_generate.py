@@ -8,9 +8,10 @@ import torch
 
 from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
-from tuppence.model.generate import Generation, generate, stream
+from tuppence.model.generate import Decoder, Generation, generate
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import from_hugging_face
+from tuppence.model.sampling import Sampling
 
 LENGTHS = [5, 1, 9, 3]
 STOP = set(range(0, 61, 12))
@@ -47,7 +48,7 @@ def test_greedy_ids_equal_transformers_token_for_token(
     state = {name: tensor for name, tensor in theirs.state_dict().items() if name != "lm_head.weight"}
     model = GPT(config).eval()
     model.load_state_dict(from_hugging_face(state))
-    results = generate(model, prompts(config), max_tokens=20, temperature=0)
+    results = generate(model, prompts(config), Sampling(max_tokens=20, temperature=0))
     for prompt, result in zip(prompts(config), results, strict=True):
         tokens_1T = torch.tensor([prompt])
         expected = theirs.generate(
@@ -66,7 +67,9 @@ def test_cached_generation_equals_generation_without_a_cache(
 ) -> None:
     model = lively(small_config)
     for prompt, result in zip(
-        prompts(small_config), generate(model, prompts(small_config), max_tokens=20, temperature=0), strict=True
+        prompts(small_config),
+        generate(model, prompts(small_config), Sampling(max_tokens=20, temperature=0)),
+        strict=True,
     ):
         assert result.ids == without_cache(model, prompt, 20)
 
@@ -76,9 +79,9 @@ def test_a_prompt_gets_in_a_batch_what_it_gets_alone(
     settings: dict[str, Any], small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model = lively(small_config).double()
-    together = generate(model, prompts(small_config), max_tokens=60, seed=5, stop_ids=STOP, **settings)
+    together = generate(model, prompts(small_config), Sampling(max_tokens=60, seed=5, **settings), stop_ids=STOP)
     alone = [
-        generate(model, [prompt], max_tokens=60, seed=5, stop_ids=STOP, **settings)[0]
+        generate(model, [prompt], Sampling(max_tokens=60, seed=5, **settings), stop_ids=STOP)[0]
         for prompt in prompts(small_config)
     ]
     assert together == alone
@@ -91,64 +94,85 @@ def test_seeds_fix_what_is_drawn_and_torchs_generator_is_left_alone(
     model, prompt = lively(small_config), prompts(small_config)[0]
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first, again, other = (generate(model, [prompt], max_tokens=15, seed=seed)[0].ids for seed in (1, 1, 2))
+    first, again, other = (generate(model, [prompt], Sampling(max_tokens=15, seed=seed))[0].ids for seed in (1, 1, 2))
     assert first == again
     assert first != other
-    assert generate(model, [prompt], max_tokens=15)[0].ids != generate(model, [prompt], max_tokens=15)[0].ids
+    assert (
+        generate(model, [prompt], Sampling(max_tokens=15))[0].ids
+        != generate(model, [prompt], Sampling(max_tokens=15))[0].ids
+    )
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_every_prompt_can_have_a_seed_of_its_own(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model, prompt = lively(small_config), prompts(small_config)[0]
-    samples = generate(model, [prompt] * 3, max_tokens=15, seed=[4, 5, 4])
-    assert samples[0] == samples[2] == generate(model, [prompt], max_tokens=15, seed=4)[0]
+    samples = generate(model, [prompt] * 3, [Sampling(max_tokens=15, seed=seed) for seed in (4, 5, 4)])
+    assert samples[0] == samples[2] == generate(model, [prompt], Sampling(max_tokens=15, seed=4))[0]
     assert samples[0] != samples[1]
-    with pytest.raises(InputError, match="2 seeds for 3 prompts"):
-        generate(model, [prompt] * 3, max_tokens=1, seed=[4, 5])
+    with pytest.raises(InputError, match="2 samplings for 3 prompts"):
+        generate(model, [prompt] * 3, [Sampling(), Sampling()])
 
 
 def test_a_stop_id_ends_a_sequence_and_is_not_part_of_it(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model, prompt = lively(small_config), prompts(small_config)[0]
-    ids = generate(model, [prompt], max_tokens=20, temperature=0)[0].ids
+    ids = generate(model, [prompt], Sampling(max_tokens=20, temperature=0))[0].ids
     stop = ids[6]
     expected = ids[: ids.index(stop)]
-    result = generate(model, [prompt], max_tokens=20, temperature=0, stop_ids={stop})[0]
+    result = generate(model, [prompt], Sampling(max_tokens=20, temperature=0), stop_ids={stop})[0]
     assert result == Generation(expected, "stop")
 
 
 def test_tokens_stream_one_by_one_in_order(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config)
-    results = generate(model, prompts(small_config), max_tokens=6, seed=1)
+    results = generate(model, prompts(small_config), Sampling(max_tokens=6, seed=1))
     seen: list[list[int]] = [[] for _ in LENGTHS]
-    for count, (index, token) in enumerate(stream(model, prompts(small_config), max_tokens=6, seed=1), start=1):
+    for count, (index, token) in enumerate(
+        Decoder(model, prompts(small_config), Sampling(max_tokens=6, seed=1)), start=1
+    ):
         seen[index].append(token)
         assert count == sum(map(len, seen))
     assert seen == [result.ids for result in results]
-    first = next(stream(model, prompts(small_config), max_tokens=10**9, temperature=0))
+    first = next(iter(Decoder(model, prompts(small_config), Sampling(max_tokens=10**9, temperature=0))))
     assert first[0] == 0  # it did not wait for the rest
 
 
-def test_on_token_can_end_one_sequence_and_leave_the_others(
-    small_config: ModelConfig, lively: Callable[..., GPT]
-) -> None:
+def test_one_sequence_can_be_ended_and_the_others_go_on(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config)
-    whole = generate(model, prompts(small_config), max_tokens=8, seed=1)
+    whole = generate(model, prompts(small_config), Sampling(max_tokens=8, seed=1))
+    decoder = Decoder(model, prompts(small_config), Sampling(max_tokens=8, seed=1))
     counts = [0] * len(LENGTHS)
-
-    def on_token(index: int, token: int) -> bool:
+    for index, _ in decoder:
         counts[index] += 1
-        return index == 2 and counts[2] == 3
-
-    cut = generate(model, prompts(small_config), max_tokens=8, seed=1, on_token=on_token)
+        if index == 2 and counts[2] == 3:
+            decoder.finish(index)
+    cut = decoder.generations()
     assert cut[2] == Generation(whole[2].ids[:3], "stop")
     assert [cut[i] for i in (0, 1, 3)] == [whole[i] for i in (0, 1, 3)]
+
+
+def test_every_prompt_of_a_batch_can_be_sampled_in_its_own_way(
+    small_config: ModelConfig, lively: Callable[..., GPT]
+) -> None:
+    model = lively(small_config).double()
+    samplings = [
+        Sampling(temperature=0, max_tokens=12),
+        Sampling(temperature=1.7, top_k=9, max_tokens=40, seed=3),
+        Sampling(temperature=0, max_tokens=0),
+        Sampling(top_p=0.8, max_tokens=5, seed=3),
+    ]
+    together = generate(model, prompts(small_config), samplings, stop_ids=STOP)
+    alone = [
+        generate(model, [prompt], sampling, stop_ids=STOP)[0]
+        for prompt, sampling in zip(prompts(small_config), samplings, strict=True)
+    ]
+    assert together == alone
 
 
 def test_generation_goes_on_beyond_the_context_on_the_newest_half(
     small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model, prompt = lively(small_config), prompts(small_config)[0]
-    result = generate(model, [prompt], max_tokens=100, temperature=0)[0]
+    result = generate(model, [prompt], Sampling(max_tokens=100, temperature=0))[0]
     ids, window = list(prompt), list(prompt)
     while len(ids) < len(prompt) + 100:
         if len(window) > 32:
@@ -164,20 +188,20 @@ def test_of_a_prompt_that_is_too_long_the_newest_part_counts(
     length: int, max_tokens: int, seen: int, small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model, prompt = lively(small_config), prompts(small_config, [length])[0]
-    first = generate(model, [prompt], max_tokens=max_tokens, temperature=0)[0].ids[0]
+    first = generate(model, [prompt], Sampling(max_tokens=max_tokens, temperature=0))[0].ids[0]
     assert first == without_cache(model, prompt[-seen:], 1)[0]
 
 
 def test_a_context_of_one_token_still_writes(lively: Callable[..., GPT]) -> None:
     model = lively(ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=1, vocab_size=11))
-    assert len(generate(model, [[1, 2, 3]], max_tokens=4, temperature=0)[0].ids) == 4
+    assert len(generate(model, [[1, 2, 3]], Sampling(max_tokens=4, temperature=0))[0].ids) == 4
 
 
 def test_ids_beyond_the_tokenizers_vocabulary_are_never_drawn(
     small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     result = generate(
-        lively(small_config), prompts(small_config), max_tokens=50, temperature=50.0, vocab_size=10, seed=0
+        lively(small_config), prompts(small_config), Sampling(max_tokens=50, temperature=50.0, seed=0), vocab_size=10
     )
     assert {token for one in result for token in one.ids} == set(range(10))
 
@@ -186,7 +210,7 @@ def test_dropout_is_off_while_writing_and_the_training_mode_comes_back(
     small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model = lively(small_config.model_copy(update={"dropout": 0.5})).train()
-    runs = [generate(model, prompts(small_config), max_tokens=10, temperature=0) for _ in range(2)]
+    runs = [generate(model, prompts(small_config), Sampling(max_tokens=10, temperature=0)) for _ in range(2)]
     assert runs[0] == runs[1]
     assert model.training
     assert all(module.training for module in model.modules())
@@ -194,27 +218,27 @@ def test_dropout_is_off_while_writing_and_the_training_mode_comes_back(
 
 def test_bfloat16_models_write(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config).to(torch.bfloat16)
-    assert [len(result.ids) for result in generate(model, prompts(small_config), max_tokens=40, seed=0)] == [40] * 4
+    assert [len(result.ids) for result in generate(model, prompts(small_config), Sampling(max_tokens=40, seed=0))] == [
+        40
+    ] * 4
 
 
 def test_nothing_asked_is_nothing_written(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config)
-    assert generate(model, [], max_tokens=5) == []
-    assert generate(model, [[1]], max_tokens=0) == [Generation([], "length")]
+    assert generate(model, [], Sampling(max_tokens=5)) == []
+    assert generate(model, [[1]], Sampling(max_tokens=0)) == [Generation([], "length")]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("asked", "message"),
     [
-        ({"prompts": [[1], []]}, "prompt 1 has no tokens"),
-        ({"prompts": [[61]]}, "prompt 0 holds token 61"),
-        ({"prompts": [[-1]]}, "prompt 0 holds token -1"),
-        ({"max_tokens": -1}, "max_tokens -1"),
-        ({"temperature": -1.0}, "temperature"),
+        ([[1], []], "prompt 1 has no tokens"),
+        ([[61]], "prompt 0 holds token 61"),
+        ([[-1]], "prompt 0 holds token -1"),
     ],
 )
 def test_impossible_requests_are_refused(
-    arguments: dict[str, Any], message: str, small_config: ModelConfig, lively: Callable[..., GPT]
+    asked: list[list[int]], message: str, small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     with pytest.raises(InputError, match=message):
-        generate(lively(small_config), **{"prompts": [[1]], "max_tokens": 3, **arguments})
+        generate(lively(small_config), asked, Sampling(max_tokens=3))

@@ -14,6 +14,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.graph_step import GraphStep, graph_step
+from tuppence.model.sampling import Sampling
 
 CONFIG = ModelConfig(n_layers=2, n_heads=2, d_model=32, context_length=40, vocab_size=61)
 PROMPTS = [[1, 2, 3, 4, 5], [6], [7, 8, 9]]
@@ -55,10 +56,10 @@ def test_the_tokens_are_those_of_the_ordinary_path(
     request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.setenv("TUPPENCE_NATIVE", "0")
-    ordinary = generate(model, prompts, max_tokens=90, **settings)  # type: ignore[arg-type]
+    ordinary = generate(model, prompts, Sampling(max_tokens=90, **settings))  # type: ignore[arg-type]
     steps = request.getfixturevalue("steps")
     monkeypatch.setattr(graph_step_module, "BLOCK", block)
-    assert generate(model, prompts, max_tokens=90, **settings) == ordinary  # type: ignore[arg-type]
+    assert generate(model, prompts, Sampling(max_tokens=90, **settings)) == ordinary  # type: ignore[arg-type]
     assert len(steps) > 60  # the context is outgrown several times, and read again
 
 

@@ -77,8 +77,10 @@ def test_rows_are_drawn_independently() -> None:
         ({"top_k": 0}, "top-k 0"),
         ({"top_p": 0.0}, "top-p 0.0"),
         ({"top_p": 1.5}, "top-p 1.5"),
+        ({"max_tokens": -1}, "max_tokens -1"),
+        ({"stop": ("end", "")}, "a stop string is empty"),
     ],
 )
-def test_settings_out_of_range_are_refused(setting: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_refused(setting: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Sampling(**setting)  # type: ignore[arg-type]

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
-from tuppence.model.text import TextStream, generate_text
+from tuppence.model.sampling import Sampling
+from tuppence.model.text import TextDecoder, TextStream, generate_text
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -72,11 +72,6 @@ def test_only_what_may_begin_a_stop_string_is_held_back() -> None:
     assert stopped
 
 
-def test_an_empty_stop_string_is_refused() -> None:
-    with pytest.raises(InputError, match="empty"):
-        TextStream(lambda ids: b"", [""])
-
-
 def test_what_is_streamed_is_what_is_returned(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = ["the cat", "on the", ""]
     streamed = [""] * 3
@@ -85,18 +80,42 @@ def test_what_is_streamed_is_what_is_returned(model: GPT, tokenizer: Tokenizer) 
         assert piece
         streamed[index] += piece
 
-    completions = generate_text(model, tokenizer, prompts, max_tokens=40, seed=[1, 2, 3], on_text=on_text)
+    completions = generate_text(
+        model, tokenizer, prompts, [Sampling(max_tokens=40, seed=seed) for seed in (1, 2, 3)], on_text=on_text
+    )
     assert streamed == [completion.text for completion in completions]
     assert [completion.prompt for completion in completions] == prompts
     assert completions[2].prompt_tokens == 1  # the end of text stands before a text that begins with nothing
 
 
+def test_what_was_held_back_is_shown_when_its_own_text_ends(model: GPT, tokenizer: Tokenizer) -> None:
+    prompts = [tokenizer.encode(text) for text in ("the cat", "on the")]
+    short = generate_text(model, tokenizer, ["on the"], Sampling(max_tokens=6, seed=3))[0].text
+    stop = short[-1:] + "never"  # the last character may begin it, and is held back
+    samplings = [Sampling(max_tokens=40, seed=3), Sampling(max_tokens=6, seed=3, stop=(stop,))]
+    pieces = list(TextDecoder(model, tokenizer, prompts, samplings))
+    assert "".join(piece for index, piece in pieces if index == 1) == short
+    assert pieces[-1][0] == 0  # the long text was still written
+
+
+def test_a_cancelled_text_gets_no_more(model: GPT, tokenizer: Tokenizer) -> None:
+    prompts = [tokenizer.encode(text) for text in ("the cat", "on the")]
+    decoder = TextDecoder(model, tokenizer, prompts, Sampling(max_tokens=20, seed=1))
+    decoder.step()
+    decoder.cancel(0)
+    before = decoder.texts[0]
+    for index, _ in decoder:
+        assert index == 1
+    assert decoder.texts[0] == before
+    assert [len(one.ids) for one in decoder.generations()] == [1, 20]
+
+
 def test_a_stop_string_ends_its_sequence_and_leaves_the_others(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = ["the cat", "on the"]
-    whole = generate_text(model, tokenizer, prompts, max_tokens=40, seed=3)
+    whole = generate_text(model, tokenizer, prompts, Sampling(max_tokens=40, seed=3))
     stop = whole[0].text[11:13]
     assert stop
-    stopped = generate_text(model, tokenizer, prompts, max_tokens=40, seed=3, stop=[stop])
+    stopped = generate_text(model, tokenizer, prompts, Sampling(max_tokens=40, seed=3, stop=(stop,)))
     assert stopped[0].text == whole[0].text[: whole[0].text.index(stop)]
     assert stopped[0].finish_reason == "stop"
     assert stopped[0].completion_tokens < 40
@@ -108,15 +127,15 @@ def test_the_end_of_text_ends_the_text_and_is_not_shown(model: GPT, tokenizer: T
     with torch.no_grad():  # a model that can say nothing else
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.end_of_text] * 100)
-    completion = generate_text(model, tokenizer, ["the cat"], max_tokens=9, temperature=0)[0]
+    completion = generate_text(model, tokenizer, ["the cat"], Sampling(max_tokens=9, temperature=0))[0]
     assert (completion.text, completion.finish_reason, completion.completion_tokens) == ("", "stop", 0)
 
 
 def test_every_stop_id_ends_the_text_and_none_is_shown(model: GPT, tokenizer: Tokenizer) -> None:
-    free = generate_text(model, tokenizer, ["the"], max_tokens=8, temperature=0)[0]
-    stop = generate(model, [tokenizer.encode("the")], max_tokens=8, temperature=0)[0].ids[2]
+    free = generate_text(model, tokenizer, ["the"], Sampling(max_tokens=8, temperature=0))[0]
+    stop = generate(model, [tokenizer.encode("the")], Sampling(max_tokens=8, temperature=0))[0].ids[2]
     ends = Tokenizer(tokenizer.vocabulary, stop_ids=[tokenizer.end_of_text, stop])
-    cut_short = generate_text(model, ends, ["the", ""], max_tokens=8, temperature=0)
+    cut_short = generate_text(model, ends, ["the", ""], Sampling(max_tokens=8, temperature=0))
     assert cut_short[0].finish_reason == "stop"
     assert cut_short[0].completion_tokens < free.completion_tokens
     assert free.text.startswith(cut_short[0].text)
@@ -124,7 +143,7 @@ def test_every_stop_id_ends_the_text_and_none_is_shown(model: GPT, tokenizer: To
 
 
 def test_special_tokens_in_a_prompt_are_plain_text(model: GPT, tokenizer: Tokenizer) -> None:
-    completion = generate_text(model, tokenizer, ["<|endoftext|>"], max_tokens=1)[0]
+    completion = generate_text(model, tokenizer, ["<|endoftext|>"], Sampling(max_tokens=1))[0]
     assert completion.prompt_tokens == len(tokenizer.encode("<|endoftext|>")) > 1
 
 
@@ -132,5 +151,5 @@ def test_a_padded_vocabulary_never_draws_what_the_tokenizer_cannot_decode(
     tokenizer: Tokenizer, lively: Callable[..., GPT]
 ) -> None:
     padded = ModelConfig(n_layers=1, n_heads=1, d_model=8, context_length=32, vocab_size=5000)
-    completion = generate_text(lively(padded), tokenizer, ["the"], max_tokens=50, temperature=9.0, seed=0)[0]
+    completion = generate_text(lively(padded), tokenizer, ["the"], Sampling(max_tokens=50, temperature=9.0, seed=0))[0]
     assert completion.finish_reason in ("length", "stop")

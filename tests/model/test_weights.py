@@ -17,6 +17,7 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.model.weights import load_model, model_folder, save_model, unused_generation_settings
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
@@ -215,14 +216,14 @@ def test_generation_stops_where_transformers_stops(
     model = lively(ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=64, vocab_size=257))
     save_model(model, tmp_path / "model", tokenizer=tokenizer)
     prompt = tokenizer.encode("abc")
-    free = generate(model, [prompt], max_tokens=12, temperature=0)[0].ids
+    free = generate(model, [prompt], Sampling(max_tokens=12, temperature=0))[0].ids
     stop = free[4]  # an ordinary token
     (tmp_path / "model" / "generation_config.json").write_text(json.dumps({"eos_token_id": named(stop)}))
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "model").generate(
         torch.tensor([prompt]), max_new_tokens=12, do_sample=False, pad_token_id=256
     )
     read = Tokenizer.load(tmp_path / "model")
-    ours = generate(model, [prompt], max_tokens=12, temperature=0, stop_ids=read.stop_ids)[0]
+    ours = generate(model, [prompt], Sampling(max_tokens=12, temperature=0), stop_ids=read.stop_ids)[0]
     assert ours.finish_reason == "stop"
     assert [*prompt, *ours.ids, stop] == theirs[0].tolist()
 

@@ -16,6 +16,7 @@ from tuppence.core.run import Run
 from tuppence.data.prepare import prepare
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.quickstart import measure
@@ -66,7 +67,9 @@ def said(run: Path, prompt: str) -> str:
     """What a model answers greedily to an instruction."""
     tokenizer = Tokenizer.load(run / "model")
     asked = f"### Instruction:\n{prompt}\n\n### Response:\n"
-    (found,) = generate_text(load_model(run), tokenizer, [asked], max_tokens=measure.ANSWER_TOKENS, temperature=0)
+    (found,) = generate_text(
+        load_model(run), tokenizer, [asked], Sampling(max_tokens=measure.ANSWER_TOKENS, temperature=0)
+    )
     return found.text
 
 

@@ -11,6 +11,7 @@ from tuppence.data.records.preferences import Preference
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.tasks.answers import SHOWN_PROMPTS, answer_samples, greedy_answers, shown_prompts
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.chat_template import Message
@@ -62,7 +63,7 @@ def test_answers_are_the_likeliest_tokens_as_far_as_the_context_reaches(model: G
     for prompt, answer in zip(prompts, answers, strict=True):
         room = CONTEXT - max(len(one.ids) for one in prompts)
         end = [tokenizer.end_of_text]
-        (alone,) = generate(model, [prompt.ids], max_tokens=room, temperature=0.0, stop_ids=end)
+        (alone,) = generate(model, [prompt.ids], Sampling(max_tokens=room, temperature=0.0), stop_ids=end)
         assert answer == tokenizer.decode(alone.ids)
 
 

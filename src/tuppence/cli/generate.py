@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,10 @@ from tuppence.core import console
 from tuppence.core.keyboard import Keyboard
 
 if TYPE_CHECKING:
-    from tuppence.model.chat import Conversation
+    from tuppence.model.chat import ChatSession
     from tuppence.model.gpt import GPT
     from tuppence.model.loaded import LoadedModel
+    from tuppence.model.sampling import Sampling
     from tuppence.tokenizer import Tokenizer
 
 Run = Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
@@ -66,11 +68,9 @@ def generate(
       tuppence generate ./gpt2 --prompt "Q: Who are you?" --stop "Q:" --temperature 0 --json
       cat chapter.txt | tuppence generate runs/tiny --prompt -
     """
-    from tuppence.model.sampling import Sampling
     from tuppence.model.text import generate_text
 
-    Sampling(temperature, top_k, top_p)  # refuses what makes no sense before anything is written
-    _check_stops(stop or [])
+    sampling = _sampling(temperature, top_k, top_p, max_tokens, seed, stop)
     loaded = _load(run, device, precision)
     model, tokenizer = loaded.model, loaded.tokenizer
     if "-" in prompt:
@@ -86,12 +86,7 @@ def generate(
         model,
         tokenizer,
         texts,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=None if seed is None else [seed + index % num_samples for index in range(len(texts))],
-        stop=stop or [],
+        [replace(sampling, seed=None if seed is None else seed + n) for _ in prompt for n in range(num_samples)],
         on_text=(lambda _, piece: _write(piece)) if streaming else None,
     )
     if json:
@@ -124,28 +119,18 @@ def chat(
       tuppence chat ./gpt2 --temperature 0.7 --top-p 0.9 --max-tokens 60
       printf 'Once upon a time\\nThe next day\\n' | tuppence chat runs/tiny --seed 1
     """
-    from tuppence.model.chat import Conversation
+    from tuppence.model.chat import ChatSession
 
-    _check_stops(stop or [])
+    sampling = _sampling(temperature, top_k, top_p, max_tokens, seed, stop)
     loaded = _load(run, device, precision)
-    model, tokenizer = loaded.model, loaded.tokenizer
+    tokenizer = loaded.tokenizer
     if tokenizer.chat_template is not None and not tokenizer.has_chat_template:
         console.note("the model's own chat template is not used: it continues plain text")
-    conversation = Conversation(
-        model,
-        tokenizer,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        stop=stop or [],
-        seed=seed,
-    )
     console.note("/reset forgets, /exit or Ctrl-D leaves, Ctrl-C stops an answer")
-    _talk(conversation)
+    _talk(ChatSession(loaded.model, tokenizer, sampling))
 
 
-def _talk(conversation: Conversation) -> None:
+def _talk(session: ChatSession) -> None:
     """Reads lines and answers them until there are no more."""
     with Keyboard() as keyboard:
         while True:
@@ -153,19 +138,19 @@ def _talk(conversation: Conversation) -> None:
                 line = keyboard.read_line()
                 if line is None or line.strip() == "/exit":
                     return
-                _answer(conversation, line)
+                _answer(session, line)
             except KeyboardInterrupt:
                 console.note("")
                 console.note("stopped; /exit or Ctrl-D leaves")
 
 
-def _answer(conversation: Conversation, line: str) -> None:
+def _answer(session: ChatSession, line: str) -> None:
     if line.strip() == "/reset":
-        conversation.reset()
+        session.reset()
         console.note("forgotten")
     elif line.strip():
         try:
-            conversation.reply(line, _write)
+            session.reply(line, _write)
         finally:
             _write("\n")
 
@@ -193,16 +178,23 @@ def _check(text: str, model: GPT, tokenizer: Tokenizer) -> None:
         )
 
 
-def _check_stops(stop: list[str]) -> None:
-    """Refuses empty stops, and says where a shell handed over a backslash for the line break that was meant."""
-    from tuppence.model.text import check_stop
+def _sampling(
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    max_tokens: int,
+    seed: int | None,
+    stop: list[str] | None,
+) -> Sampling:
+    """The flags as one object; warns where a shell passed a backslash in place of the line break that was meant."""
+    from tuppence.model.sampling import Sampling
 
-    check_stop(stop)
-    for one in stop:
+    for one in stop or []:
         if "\\n" in one or "\\t" in one:
             console.warn(
                 f"--stop '{one}' holds a backslash and a letter; for a line break or tab write --stop $'{one}'"
             )
+    return Sampling(temperature, top_k, top_p, max_tokens, seed, tuple(stop or ()))
 
 
 def _write(text: str) -> None:

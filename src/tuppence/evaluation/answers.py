@@ -28,6 +28,7 @@ from tuppence.evaluation.task import Outcome, Settings, about_rows, open_log, ro
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import LoadedModel
+from tuppence.model.sampling import Sampling
 from tuppence.tokenizer.chat_template import Message
 
 ANSWERS_AT_ONCE = 32
@@ -160,8 +161,7 @@ def answer_rows(loaded: LoadedModel[GPT], rows: Sequence[Asked], settings: Setti
             generations = generate(
                 loaded.model,
                 [prompts[index] for index in batch],
-                max_tokens=settings.answer_tokens,
-                temperature=0,
+                Sampling(temperature=0, max_tokens=settings.answer_tokens),
                 stop_ids=tokenizer.stop_ids,
                 vocab_size=loaded.tokenizer.vocab_size,
             )

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuppence.core import console
 from tuppence.core.errors import InputError, MissingExtraError
 from tuppence.evaluation.answers import ANSWERS_AT_ONCE
 from tuppence.evaluation.likelihood import Likelihood, Question, score_questions
-from tuppence.model.generate import generate
+from tuppence.model.generate import Decoder
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import LoadedModel
+from tuppence.model.sampling import Sampling
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE, Message, as_text, render
 from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
@@ -26,8 +28,6 @@ try:
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 except ImportError as error:
     raise MissingExtraError("lm-eval", "eval", "evaluating with lm-eval") from error
-
-_SAMPLING = ("temperature", "top_k", "top_p")
 
 Pair = tuple[list[int], list[int]]
 
@@ -142,24 +142,18 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         first, tokenizer = batch[0], self.loaded.tokenizer
         stops = [stop.encode() for stop in first.stops if stop]
         written = [b""] * len(batch)
-
-        def has_stopped(index: int, token: int) -> bool:
-            written[index] += tokenizer.decode_bytes([token])
-            return any(stop in written[index] for stop in stops)
-
-        generate(
+        decoder = Decoder(
             self.loaded.model,
             [one.prompt for one in batch],
-            max_tokens=first.max_tokens,
-            temperature=first.temperature,
-            top_k=first.top_k,
-            top_p=first.top_p,
             # lm-eval seeds Python's random numbers (--seed), so a sampled evaluation can be repeated
-            seed=[random.randrange(2**31) for _ in batch],
-            stop_ids={self.eot_token_id, *self.loaded.tokenizer.stop_ids},
-            on_token=has_stopped,
+            [replace(one.sampling, seed=random.randrange(2**31)) for one in batch],
+            stop_ids={self.eot_token_id, *tokenizer.stop_ids},
             vocab_size=tokenizer.vocab_size,
         )
+        for index, token in decoder:
+            written[index] += tokenizer.decode_bytes([token])
+            if any(stop in written[index] for stop in stops):
+                decoder.finish(index)
         return [postprocess_generated_text(text.decode("utf-8", "replace"), first.stops, None) for text in written]
 
 
@@ -171,19 +165,19 @@ class _Continuation:
     """
 
     def __init__(self, prompt: list[int], stops: list[str], max_tokens: int, options: dict[str, Any]) -> None:
-        self.prompt, self.stops, self.max_tokens = prompt, stops, max_tokens
+        self.prompt, self.stops = prompt, stops
         sampled = bool(options.pop("do_sample", False))
-        chosen = {name: options.pop(name, None) for name in _SAMPLING}
+        chosen = {name: options.pop(name, None) for name in ("temperature", "top_k", "top_p")}
         if options:
             raise InputError(
                 f"generation option {sorted(options)[0]!r} is not implemented",
                 "we know until, max_gen_toks, do_sample, temperature, top_k and top_p",
             )
-        self.temperature = (
-            float(chosen["temperature"] if chosen["temperature"] is not None else 1.0) if sampled else 0.0
-        )
-        self.top_k: int | None = chosen["top_k"] if sampled else None
-        self.top_p: float | None = chosen["top_p"] if sampled else None
+        if not sampled:
+            chosen = {"temperature": 0.0}
+        elif chosen["temperature"] is None:
+            chosen["temperature"] = 1.0
+        self.sampling = Sampling(**chosen, max_tokens=max_tokens)
 
     @classmethod
     def of(cls, lm: TuppenceLM, context: str, options: dict[str, Any]) -> _Continuation:
@@ -198,4 +192,4 @@ class _Continuation:
     @property
     def how(self) -> str:
         """Equal for requests that can be continued together."""
-        return repr((self.stops, self.max_tokens, self.temperature, self.top_k, self.top_p))
+        return repr((self.stops, self.sampling))

@@ -1,41 +1,35 @@
-"""A conversation with a model: what was said goes in front of every new line, as far as the context reaches.
+"""A chat with a model: the transcript precedes every new line, as far as the context reaches.
 
-An instruction model is asked in its chat template: ours, or one of another tool where that can be read. A base model
-knows no roles: the transcript is plain text, one turn after the other on lines of their own, and the model goes on with
-it. The terminal is in `tuppence.cli.generate`.
+An instruction model gets its chat template: ours, or that of another tool where it can be read. A base model knows no
+roles: the transcript is plain text, each turn on lines of its own, and the model continues it. The terminal is in
+`tuppence.cli.generate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.model.gpt import GPT
-from tuppence.model.text import generate_text
+from tuppence.model.sampling import Sampling
+from tuppence.model.text import TextDecoder
 from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message
 
 
 @dataclass
-class Conversation:
+class ChatSession:
     """Keeps the transcript, and drops its oldest turns when the context is full.
 
     Attributes:
-        max_tokens: new tokens in an answer, at most.
-        temperature, top_k, top_p, stop: as in `generate_text`.
-        seed: of the first answer; each answer counts on from it. None is fresh randomness.
+        sampling: of each answer; a seed is that of the first answer, and each further one adds 1.
         turns: what was said so far: each line and its answer.
     """
 
     model: GPT
     tokenizer: Tokenizer
-    max_tokens: int
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-    stop: Sequence[str] = ()
-    seed: int | None = None
+    sampling: Sampling
     turns: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,47 +39,33 @@ class Conversation:
     def reply(self, line: str, on_text: Callable[[str], None]) -> None:
         """Answers one line, piece by piece.
 
-        An interrupted answer (KeyboardInterrupt) stays in the transcript as far as it came, as on the screen.
+        After a KeyboardInterrupt the transcript keeps what was shown of the answer.
 
         Args:
             on_text: called with each piece of the answer.
         """
-        prompt, ids = self._prompt(line)
+        ids = self._prompt(line) or self.tokenizer.start_ids
         answer: list[str] = []
-
-        def keep(_: int, piece: str) -> None:
-            answer.append(piece)
-            on_text(piece)
-
         try:
-            generate_text(
-                self.model,
-                self.tokenizer,
-                [prompt],
-                max_tokens=self.max_tokens,
-                temperature=self.temperature,
-                top_k=self.top_k,
-                top_p=self.top_p,
-                seed=self.seed,
-                stop=self.stop,
-                on_text=keep,
-                encoded=[ids],
-            )
+            for _, piece in TextDecoder(self.model, self.tokenizer, [ids], self.sampling):
+                answer.append(piece)
+                on_text(piece)
         finally:
             self.turns.append((line, "".join(answer)))
-            self.seed = None if self.seed is None else self.seed + 1
+            if self.sampling.seed is not None:
+                self.sampling = replace(self.sampling, seed=self.sampling.seed + 1)
 
     def reset(self) -> None:
-        """Forgets everything said."""
+        """Empties the transcript."""
         self.turns.clear()
 
-    def _prompt(self, line: str) -> tuple[str, list[int]]:
-        """The transcript with `line` at its end: as many of the newest turns as leave room for an answer."""
+    def _prompt(self, line: str) -> list[int]:
+        """The ids of the transcript with `line` at its end: as many of the newest turns as leave room for an answer."""
         context = self.model.config.context_length
-        room = max(context // 2, context - self.max_tokens)
+        room = max(context // 2, context - self.sampling.max_tokens)
         while self.turns and len(self._encode(line)) > room:
             del self.turns[0]
-        return line, self._encode(line)
+        return self._encode(line)
 
     def _encode(self, line: str) -> list[int]:
         if not self.tokenizer.has_chat_template:

@@ -1,11 +1,10 @@
-"""Token after token from a GPT: several prompts at once, a KV cache, streaming. Ids only; for text see `text`.
+"""Generates tokens with a GPT: several prompts at once, with a KV cache. Ids only; for text see `text`.
 
-What is promised, whatever else is in the batch:
-- a prompt's continuation depends on the prompt, its seed and the settings alone (up to the rounding of the
-  kernels);
-- `max_tokens` tokens come, or fewer and a stop id. A sequence may outgrow the model's context: when its window is
-  full, the newest half is read again from position 0 on and generation continues. So does a prompt that is too
-  long: the model sees its newest part. One reading for every context_length/2 tokens, and no error at token 1,025.
+Guarantees, whatever else is in the batch:
+- a continuation depends on its prompt and its `Sampling` alone (up to the rounding of the kernels);
+- it has `max_tokens` tokens, or fewer and a stop id. A sequence may outgrow the model's context: when its window is
+  full, the newest half is read again from position 0 on and generation continues. Of a prompt that is too long the
+  model sees the newest part. That is one reading for every context_length/2 tokens.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from tuppence.model.graph_step import graph_step
 from tuppence.model.sampling import Sampling, choose
 
 FinishReason = Literal["stop", "length"]
-Seed = int | Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -45,88 +43,63 @@ class Generation:
 def generate(
     model: GPT,
     prompts: Sequence[Sequence[int]],
+    sampling: Sampling | Sequence[Sampling],
     *,
-    max_tokens: int,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: Seed = None,
     stop_ids: Collection[int] = (),
-    on_token: Callable[[int, int], bool | None] | None = None,
     vocab_size: int | None = None,
 ) -> list[Generation]:
-    """Continues every prompt, all of them at once.
-
-    Args:
-        model: any GPT, on any device; its training mode is left as it was.
-        prompts: token ids, at least one each; lengths may differ.
-        max_tokens: new tokens for each prompt, at most.
-        temperature, top_k, top_p: see `Sampling`. Temperature 0 is greedy.
-        seed: one for all prompts, or one for each (equal prompts with equal seeds continue equally). None is fresh
-            randomness; torch's global generator is neither used nor moved.
-        stop_ids: tokens that end a sequence, such as the end of text.
-        on_token: called with (index of the prompt, id) for every new token; returning True ends that sequence.
-        vocab_size: ids from here on are never drawn, for a model whose vocabulary was padded beyond its
-            tokenizer's.
+    """Continues every prompt, all of them at once. Arguments as in `Decoder`.
 
     Raises:
-        InputError: a prompt is empty, an id is not in the vocabulary, or a setting is out of range.
+        InputError: a prompt is empty, or an id is not in the vocabulary.
     """
-    decoder = Decoder(model, prompts, max_tokens, Sampling(temperature, top_k, top_p), seed, stop_ids, vocab_size)
-    for index, token in decoder:
-        if on_token is not None and on_token(index, token):
-            decoder.finish(index)
+    decoder = Decoder(model, prompts, sampling, stop_ids=stop_ids, vocab_size=vocab_size)
+    for _ in decoder:
+        pass
     return decoder.generations()
 
 
-def stream(
-    model: GPT,
-    prompts: Sequence[Sequence[int]],
-    *,
-    max_tokens: int,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: Seed = None,
-    stop_ids: Collection[int] = (),
-    vocab_size: int | None = None,
-) -> Iterator[tuple[int, int]]:
-    """Like `generate`, as an iterator over (index of the prompt, id), each as soon as it is known."""
-    yield from Decoder(model, prompts, max_tokens, Sampling(temperature, top_k, top_p), seed, stop_ids, vocab_size)
-
-
 class Decoder:
-    """The state of one batch while it is written; iterate over it for (index of the prompt, new id).
+    """Generates one batch, token by token; iterate over it for (index of the prompt, new id).
 
-    `generate` and `stream` are loops over it. Arguments as in `generate`.
+    Args:
+        model: any GPT, on any device; its training mode is restored after every step.
+        prompts: token ids, at least one each; lengths may differ.
+        sampling: one for all prompts, or one for each. Equal prompts with equal seeds continue equally.
+        stop_ids: tokens that end a sequence, such as the end of text.
+        vocab_size: ids from here on are never drawn, for a model whose vocabulary was padded beyond its
+            tokenizer's.
+
+    Attributes:
+        samplings: one for each prompt.
     """
 
     def __init__(
         self,
         model: GPT,
         prompts: Sequence[Sequence[int]],
-        max_tokens: int,
-        sampling: Sampling,
-        seed: Seed,
-        stop_ids: Collection[int],
-        vocab_size: int | None,
+        sampling: Sampling | Sequence[Sampling],
+        *,
+        stop_ids: Collection[int] = (),
+        vocab_size: int | None = None,
     ) -> None:
-        if max_tokens < 0:
-            raise InputError(f"max_tokens {max_tokens} is negative", "give the number of new tokens wanted")
         check_prompts(prompts, model.config.vocab_size)
         self.model = model
-        self.max_tokens = max_tokens
-        self.sampling = sampling
+        self.samplings = [sampling] * len(prompts) if isinstance(sampling, Sampling) else list(sampling)
+        if len(self.samplings) != len(prompts):
+            raise InputError(f"{len(self.samplings)} samplings for {len(prompts)} prompts", "give one for each prompt")
         self.stop_ids = frozenset(stop_ids)
         self.vocab_size = vocab_size
         self.sequences = [list(prompt) for prompt in prompts]
         self.prompt_lengths = [len(prompt) for prompt in prompts]
-        self._randoms = [random.Random(seed_of_one) for seed_of_one in _seeds(seed, len(prompts))]
-        self._reasons: list[FinishReason | None] = [None if max_tokens > 0 else "length" for _ in prompts]
+        self._randoms = [random.Random(one.seed) for one in self.samplings]
+        self._reasons: list[FinishReason | None] = [None if one.max_tokens else "length" for one in self.samplings]
         self._starts = [0] * len(prompts)
         """Where each sequence's window begins."""
         self._rows: list[int] = []
         """Which prompt each row of the cache belongs to."""
+        self._groups: list[tuple[Sampling, list[int]]] = []
+        """Rows of the cache that draw from their logits in the same way."""
         self._cache: KVCache | None = None
         self._quick_step: Callable[[list[int]], Tensor] | None = None
         """From every row's newest token to the logits of its next, where there is something faster than the model."""
@@ -134,6 +107,10 @@ class Decoder:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         while not all(self._reasons):
             yield from self.step()
+
+    def is_finished(self, index: int) -> bool:
+        """Whether a sequence has ended."""
+        return self._reasons[index] is not None
 
     def finish(self, index: int, reason: FinishReason = "stop") -> None:
         """Ends one sequence; what it has stays."""
@@ -149,9 +126,8 @@ class Decoder:
     def step(self) -> list[tuple[int, int]]:
         """One more token for every unfinished sequence; stop ids are not among them."""
         logits_BV = self._next_logits()[:, : self.vocab_size]
-        uniforms_B = [self._randoms[index].random() for index in self._rows]
         new = []
-        for index, token in zip(self._rows, choose(logits_BV, self.sampling, uniforms_B), strict=True):
+        for index, token in zip(self._rows, self._choose(logits_BV), strict=True):
             if self._reasons[index]:
                 continue  # finished, but still a row of the batch
             if token in self.stop_ids:
@@ -159,12 +135,26 @@ class Decoder:
                 continue
             self.sequences[index].append(token)
             new.append((index, token))
-            if self._made(index) == self.max_tokens:
+            if not self._left(index):
                 self.finish(index, "length")
         return new
 
-    def _made(self, index: int) -> int:
-        return len(self.sequences[index]) - self.prompt_lengths[index]
+    def _choose(self, logits_BV: Tensor) -> list[int]:
+        """One token for every row."""
+        uniforms_B = [self._randoms[index].random() for index in self._rows]
+        if len(self._groups) == 1:
+            return choose(logits_BV, self._groups[0][0], uniforms_B)
+        tokens = [0] * len(self._rows)
+        for sampling, rows in self._groups:
+            chosen = choose(logits_BV[rows], sampling, [uniforms_B[row] for row in rows])
+            for row, token in zip(rows, chosen, strict=True):
+                tokens[row] = token
+        return tokens
+
+    def _left(self, index: int) -> int:
+        """How many more tokens a sequence may get."""
+        made = len(self.sequences[index]) - self.prompt_lengths[index]
+        return self.samplings[index].max_tokens - made
 
     @torch.inference_mode()
     def _next_logits(self) -> Tensor:
@@ -188,9 +178,10 @@ class Decoder:
     def _open_windows(self) -> Tensor:
         """Starts a new cache for the unfinished sequences, and returns the tokens to read into it."""
         self._rows = [index for index, reason in enumerate(self._reasons) if reason is None]
+        self._groups = _group_by_distribution([self.samplings[index] for index in self._rows])
         windows = [self._window(index) for index in self._rows]
         longest = max(map(len, windows))
-        wanted = max(self.max_tokens - self._made(index) for index in self._rows)
+        wanted = max(self._left(index) for index in self._rows)
         weight = self.model.token_embedding.weight
         self._cache = KVCache(
             self.model.config,
@@ -209,8 +200,7 @@ class Decoder:
         """
         sequence, context = self.sequences[index], self.model.config.context_length
         if len(sequence) - self._starts[index] > context:
-            room = self.max_tokens - self._made(index)
-            self._starts[index] = len(sequence) - max(1, context // 2, context - room)
+            self._starts[index] = len(sequence) - max(1, context // 2, context - self._left(index))
         return sequence[self._starts[index] :]
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:
@@ -242,9 +232,9 @@ def check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:
                 )
 
 
-def _seeds(seed: Seed, count: int) -> Sequence[int | None]:
-    if seed is None or isinstance(seed, int):
-        return [seed] * count
-    if len(seed) != count:
-        raise InputError(f"{len(seed)} seeds for {count} prompts", "give one seed, or one for each prompt")
-    return seed
+def _group_by_distribution(samplings: Sequence[Sampling]) -> list[tuple[Sampling, list[int]]]:
+    """The rows with equal temperature, top-k and top-p, each with a sampling that has these."""
+    groups: dict[tuple[float, int | None, float | None], tuple[Sampling, list[int]]] = {}
+    for row, one in enumerate(samplings):
+        groups.setdefault((one.temperature, one.top_k, one.top_p), (one, []))[1].append(row)
+    return list(groups.values())

@@ -1,7 +1,7 @@
-"""From the logits of one step to one token for every sequence: temperature, top-k, top-p, and the draw.
+"""`Sampling`: how a text is generated; and from the logits of one step to one token for every sequence.
 
-Pure functions. The random numbers come in from outside, one per sequence, so that what a sequence draws depends on
-its own seed and on nothing else in the batch.
+The functions are pure. The random numbers are arguments, one for each sequence, so that what a sequence draws depends
+on its own seed and on nothing else in the batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuppence.core.errors import InputError
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen.
+    """How a prompt is continued: one object from the command line, or a request, to the decoder.
 
     Attributes:
         temperature: logits are divided by it: below 1 surer, above 1 wilder, 0 (or below 1e-38) always the likeliest
@@ -25,14 +25,21 @@ class Sampling:
         top_k: only the k likeliest tokens may be drawn (Fan et al. 2018, arXiv:1805.04833).
         top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2019,
             arXiv:1904.09751). Applied after `top_k`.
+        max_tokens: new tokens, at most.
+        seed: of the draws; None is fresh randomness. torch's global generator is neither used nor changed.
+        stop: strings that end the continuation wherever they appear in it, also across tokens. `model.text` looks for
+            them; what works on ids alone does not see them.
 
     Raises:
-        InputError: a value is out of range.
+        InputError: a value is out of range, or a stop string is empty.
     """
 
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    max_tokens: int = 100
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
 
     @property
     def is_greedy(self) -> bool:
@@ -46,6 +53,10 @@ class Sampling:
             raise InputError(f"top-k {self.top_k} leaves no token to draw", "give 1 or more, or leave it out")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise InputError(f"top-p {self.top_p} is not in (0, 1]", "0.9 is usual; leave it out for all tokens")
+        if self.max_tokens < 0:
+            raise InputError(f"max_tokens {self.max_tokens} is negative", "give the number of new tokens wanted")
+        if "" in self.stop:
+            raise InputError("a stop string is empty", "every text contains it: leave it out")
 
 
 def choose(logits_BV: Tensor, sampling: Sampling, uniforms_B: list[float]) -> list[int]:

@@ -1,19 +1,18 @@
-"""Text in, text out: what lies between a tokenizer and `generate`.
+"""Generates text: `Decoder` on ids, with a tokenizer and stop strings around it.
 
-A token is not a character and a stop string is not a token. New ids become bytes, bytes become text as soon as
-their characters are whole, and text is let through as soon as it cannot be the beginning of a stop string any
-more.
+A token may be part of a character, and a stop string may span several tokens. New ids become bytes, bytes become text
+when their characters are complete, and text is released when it can no longer be the beginning of a stop string.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tuppence.core.errors import InputError
-from tuppence.model.generate import FinishReason, Seed, generate
+from tuppence.model.generate import Decoder, FinishReason, Generation
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.tokenizer import Tokenizer
 
 
@@ -34,25 +33,15 @@ class Completion:
     completion_tokens: int
 
 
-def check_stop(stop: Sequence[str]) -> None:
-    """Refuses strings that cannot end a text.
-
-    Raises:
-        InputError: one is empty.
-    """
-    if "" in stop:
-        raise InputError("a stop string is empty", "every text contains it: leave it out")
-
-
 class TextStream:
-    """One sequence's ids, one by one, become text that is safe to show.
+    """Turns one sequence's ids, one by one, into text that is safe to show.
 
     Args:
         decode_bytes: the bytes of one token, `tokenizer.decode_bytes`.
         stop: strings that end the text; they are never shown, not even in part.
 
     Attributes:
-        stopped: a stop string has come.
+        stopped: a stop string was found.
 
     Example:
         >>> pieces = {0: b"caf", 1: b"\\xc3", 2: b"\\xa9\\nQ", 3: b": again"}
@@ -62,7 +51,6 @@ class TextStream:
     """
 
     def __init__(self, decode_bytes: Callable[[list[int]], bytes], stop: Sequence[str] = ()) -> None:
-        check_stop(stop)
         self.stopped = False
         self._decode_bytes = decode_bytes
         self._stop = tuple(stop)
@@ -74,7 +62,7 @@ class TextStream:
         return self._release(self._characters.decode(self._decode_bytes([token])))
 
     def finish(self) -> str:
-        """Nothing more will come: returns what was held back."""
+        """Returns what was held back, at the end of the sequence."""
         text = self._release(self._characters.decode(b"", final=True)) + self._held
         self._held = ""
         return text
@@ -103,64 +91,87 @@ def _overlap(text: str, stop: str) -> int:
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
 
 
+class TextDecoder:
+    """Continues a batch of prompts as text; iterate over it for (index of the prompt, piece of its continuation).
+
+    A piece never ends within a character and never holds part of a stop string. The tokenizer's stop ids end a
+    continuation. A server is a queue in front of this: one `step` at a time, and `cancel` for those who left.
+
+    Args:
+        prompts: token ids, at least one each.
+        sampling: one for all prompts, or one for each.
+
+    Attributes:
+        texts: what was generated so far, for each prompt.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling | Sequence[Sampling],
+    ) -> None:
+        self._decoder = Decoder(model, prompts, sampling, stop_ids=tokenizer.stop_ids, vocab_size=tokenizer.vocab_size)
+        self._streams = [TextStream(tokenizer.decode_bytes, one.stop) for one in self._decoder.samplings]
+        self._open = set(range(len(prompts)))
+        self.texts = [""] * len(prompts)
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        while self._open:
+            yield from self.step()
+
+    def step(self) -> list[tuple[int, str]]:
+        """One more token for every unfinished prompt: the text that is now safe to show, where there is some."""
+        pieces = dict.fromkeys(sorted(self._open), "")
+        tokens = [] if all(map(self._decoder.is_finished, pieces)) else self._decoder.step()
+        for index, token in tokens:
+            pieces[index] = self._streams[index].push(token)
+            if self._streams[index].stopped:
+                self._decoder.finish(index)
+        for index in filter(self._decoder.is_finished, list(pieces)):
+            pieces[index] += self._streams[index].finish()
+            self._open.discard(index)
+        for index, piece in pieces.items():
+            self.texts[index] += piece
+        return [(index, piece) for index, piece in pieces.items() if piece]
+
+    def cancel(self, index: int) -> None:
+        """Ends one continuation; its text stays as it is."""
+        self._decoder.finish(index)
+        self._open.discard(index)
+
+    def generations(self) -> list[Generation]:
+        """The ids of every continuation so far, and why it ended."""
+        return self._decoder.generations()
+
+
 def generate_text(
     model: GPT,
     tokenizer: Tokenizer,
     prompts: Sequence[str],
+    sampling: Sampling | Sequence[Sampling],
     *,
-    max_tokens: int,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: Seed = None,
-    stop: Sequence[str] = (),
     on_text: Callable[[int, str], None] | None = None,
-    encoded: Sequence[Sequence[int]] | None = None,
 ) -> list[Completion]:
-    """Continues every prompt, all of them at once; the tokenizer's stop ids end a continuation.
+    """Continues every prompt, all of them at once.
 
     Special tokens written in a prompt are plain text. An empty prompt starts a new text, as after the end of
     another.
 
     Args:
-        stop: strings that end a continuation wherever they appear in it, also across tokens.
+        sampling: one for all prompts, or one for each.
         on_text: called with (index of the prompt, piece of its continuation) as soon as the piece is safe to show.
-        max_tokens, temperature, top_k, top_p, seed: as in `generate`.
-        encoded: the prompts' ids, where they are more than their text: a conversation with the ends of its turns.
 
     Raises:
-        InputError: as `generate`, or a stop string is empty.
+        InputError: as `generate`.
     """
-    if encoded is None:
-        encoded = [tokenizer.encode(prompt) for prompt in prompts]
-    encoded = [ids or tokenizer.start_ids for ids in encoded]
-    streams = [TextStream(tokenizer.decode_bytes, stop) for _ in prompts]
-    texts = [""] * len(prompts)
-
-    def show(index: int, piece: str) -> None:
-        texts[index] += piece
-        if piece and on_text is not None:
+    encoded = [tokenizer.encode(prompt) or tokenizer.start_ids for prompt in prompts]
+    decoder = TextDecoder(model, tokenizer, encoded, sampling)
+    for index, piece in decoder:
+        if on_text is not None:
             on_text(index, piece)
-
-    def on_token(index: int, token: int) -> bool:
-        show(index, streams[index].push(token))
-        return streams[index].stopped
-
-    generations = generate(
-        model,
-        encoded,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        stop_ids=tokenizer.stop_ids,
-        on_token=on_token,
-        vocab_size=tokenizer.vocab_size,
-    )
-    for index, stream in enumerate(streams):
-        show(index, stream.finish())
     return [
         Completion(prompt, text, generation.finish_reason, len(ids), len(generation.ids))
-        for prompt, text, generation, ids in zip(prompts, texts, generations, encoded, strict=True)
+        for prompt, text, generation, ids in zip(prompts, decoder.texts, decoder.generations(), encoded, strict=True)
     ]

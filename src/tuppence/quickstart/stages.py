@@ -20,6 +20,7 @@ from tuppence.evaluation.copied import copied, describe_copied
 from tuppence.figures.quickstart_report.page import write_quickstart_report
 from tuppence.figures.report.page import write_report
 from tuppence.model.loaded import load
+from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.quickstart import measure
 from tuppence.quickstart.pace import WORK
@@ -205,7 +206,7 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
     summary = _train_enough(plan, "pretrain", share, PRETRAIN.train, train)
     trained = load(run, "cpu", "float32", head="lm")
     model, tokenizer = trained.model, trained.tokenizer
-    (completion,) = generate_text(model, tokenizer, [PROMPT], **STORY)
+    (completion,) = generate_text(model, tokenizer, [PROMPT], Sampling(**STORY))
     note(_indented(PROMPT + completion.text), lines=True)
     copies = _describe_copies(data, tokenizer.encode(PROMPT + completion.text))
     if copies:

@@ -11,6 +11,7 @@ from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.preferences import Preference
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message
 from tuppence.training.objective import Sample
@@ -60,8 +61,7 @@ def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
     answers = generate(
         model,
         [prompt.ids for prompt in prompts],
-        max_tokens=min(max_tokens, room),
-        temperature=0.0,
+        Sampling(temperature=0.0, max_tokens=min(max_tokens, room)),
         stop_ids=[tokenizer.end_of_text],
         vocab_size=tokenizer.vocab_size,
     )

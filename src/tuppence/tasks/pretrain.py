@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.sampling import Sampling
 from tuppence.model.weights import save_model
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
@@ -29,8 +31,8 @@ from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
-SAMPLE_TEMPERATURE, SAMPLE_TOP_P = 0.7, 0.9
-"""Of the texts that a model writes while it is trained; as `tuppence generate` draws them. benchmarks/stories.py."""
+SAMPLING = Sampling(temperature=0.7, top_p=0.9)
+"""Of the texts that a model writes while it is trained: the defaults of `tuppence generate`. benchmarks/stories.py."""
 
 
 class ModelChoice(Section):
@@ -116,10 +118,7 @@ class NextToken(Objective[Any]):
         results = generate(
             model,  # type: ignore[arg-type]
             prompts,
-            max_tokens=min(config.sample_tokens, self._model.context_length // 2),
-            temperature=SAMPLE_TEMPERATURE,
-            top_p=SAMPLE_TOP_P,
-            seed=config.seed,
+            replace(SAMPLING, max_tokens=min(config.sample_tokens, self._model.context_length // 2), seed=config.seed),
             stop_ids=[self._tokenizer.end_of_text],
         )
         return [

@@ -18,6 +18,7 @@ from tuppence.data.buckets import IGNORED_TARGET, batches_by_length, pad
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
+from tuppence.model.sampling import Sampling
 from tuppence.tasks.ppo.policy import merged
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.finite import STANDS
@@ -72,9 +73,7 @@ def write_answers(gpt: GPT, prompts: Sequence[list[int]], seeds: Sequence[int], 
         written = generate(
             gpt,
             prompts,
-            max_tokens=writing.max_tokens,
-            temperature=writing.temperature,
-            seed=seeds,
+            [Sampling(temperature=writing.temperature, max_tokens=writing.max_tokens, seed=seed) for seed in seeds],
             stop_ids=[end],
             vocab_size=writing.tokenizer.vocab_size,
         )
