@@ -27,7 +27,8 @@ def find_recipe(recipe: str | Path) -> Path:
     """The file of a recipe.
 
     Args:
-        recipe: the path of a YAML file, or a name from `recipe_names`; a file comes before a name, and a name before a folder.
+        recipe: the path of a YAML file, or a name from `recipe_names`. A file comes before a name, a name before a
+            folder.
 
     Raises:
         InputError: there is neither such a file nor such a name.

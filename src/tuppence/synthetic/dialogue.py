@@ -1,7 +1,7 @@
-"""Speech: how a line is put in quotation marks, and who is said to have said it.
+"""Direct speech: a line in quotation marks, with a tag that names the speaker.
 
-The tag fits the line (a question is asked, a shout is called), and stands after, inside or before it. "Said" is the
-rule and an adverb the exception, as in good children's books. Called by `teller`.
+The verb of the tag fits the line (a question is asked, an exclamation cried). The tag comes after, inside
+or before the line. "Said" is the rule and an adverb the exception. Called by `teller`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INVERTED = ("said", "asked", "cried", "called", "answered", "replied", "whisper
 
 
 def speak(voice: Voice, line: str, how: str, is_answer: bool) -> str:
-    """One turn of speech, quotation marks and tag included; the slot `{speaker}` is filled already.
+    """One turn of speech with quotation marks and tag. The slot `{speaker}` must be filled.
 
     Args:
         voice: fills the slot, as a name or a pronoun.
@@ -42,7 +42,7 @@ def speak(voice: Voice, line: str, how: str, is_answer: bool) -> str:
     if where < 0.15:
         return f'{_fill(voice, "{speaker}")} {verb}{manner}, "{line}"'
     if gap and where < 0.5 and "!" not in first and "?" not in first:
-        # the tag follows a statement, whatever comes after it
+        # the tag follows a statement, so a comma is right whatever comes after the tag
         tag = _tag(voice, verb if mark == "." or how else "said")
         return f'"{first}," {tag}{manner}. "{rest}"'
     spoken = line[:-1] + "," if mark == "." else line

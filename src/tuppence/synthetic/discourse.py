@@ -1,8 +1,8 @@
-"""Who is meant: the model of the conversation that decides between a name and a pronoun.
+"""Reference: decides between a name and a pronoun.
 
-A pronoun is used where a reader cannot mistake it, after the centering theory of Grosz, Joshi and Weinstein (1995):
-somebody mentioned in this or the last sentence, with no rival of the same gender there, or the subject carried over
-from the last sentence. Everybody is named first, is named again after a while, and at most new paragraphs.
+A pronoun is used where it is unambiguous, after the centering theory of Grosz, Joshi and Weinstein (1995): for a
+character mentioned in this or the last sentence without another of the same gender, or for the subject of the last
+sentence. Every character is named first, again after a few pronouns, and usually again in a new paragraph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LONGEST_PRONOUN_CHAIN = 5
 
 
 class Discourse:
-    """What has been said so far, as far as it matters for the next reference."""
+    """The references of the last two sentences."""
 
     def __init__(self, random: Random) -> None:
         self._uniform = random.random
@@ -26,13 +26,13 @@ class Discourse:
         self._new_paragraph = True
 
     def mention(self, who: Character) -> None:
-        """Somebody was named by other means than `pronoun_is_clear` (an introduction, a title)."""
+        """Notes that a character was named, for example in an introduction."""
         self.introduced.add(who)
         self._current.append(who)
         self._chain[who] = 0
 
     def pronoun_is_clear(self, who: Character) -> bool:
-        """Decides on a pronoun for the next reference to `who`, and remembers the reference."""
+        """Whether the next reference to `who` is a pronoun; the reference is noted."""
         clear = who in self.introduced and self._is_clear(who)
         self._chain[who] = self._chain.get(who, 0) + 1 if clear else 0
         self._current.append(who)

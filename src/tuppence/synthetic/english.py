@@ -1,6 +1,6 @@
-"""The small part of English grammar the stories need: articles, possessives, plurals, verb forms, capitals.
+"""The part of English grammar that the data sets need: articles, possessives, plurals, verb forms, capitals.
 
-Pure functions on strings; no word lists of the stories' own (those are in `tables/`). Called by the engine.
+Pure functions on strings. The words of the data sets are in `tables/`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SENTENCE_START = re.compile(r"(?:\A|\n\n|(?:[.!?]|\.\") )\"?[a-z]|\^.")
 
 
 def with_article(phrase: str) -> str:
-    """Puts the right indefinite article before a phrase.
+    """The phrase with its indefinite article.
 
     >>> with_article("old map"), with_article("honest girl"), with_article("useful knife")
     ('an old map', 'an honest girl', 'a useful knife')
@@ -46,7 +46,7 @@ def with_article(phrase: str) -> str:
 
 
 def possessive(name: str) -> str:
-    """The owner's form: always 's, as for James's.
+    """The possessive form: always with 's, also after an s.
 
     >>> possessive("the baker"), possessive("James")
     ("the baker's", "James's")
@@ -111,9 +111,9 @@ def plural(noun_phrase: str) -> str:
 
 
 def capitalise(text: str) -> str:
-    """Capitals at the start of every sentence and wherever a template asked for one with `^`.
+    """The text with a capital at the start of every sentence and after every `^`.
 
-    A question or an exclamation that closes a quotation does not end the sentence: the tag follows.
+    A question or exclamation mark at the end of a quotation does not end the sentence, because the tag follows.
 
     >>> capitalise('"where is it?" she asked. "^the key is gone!" he sat down.')
     '"Where is it?" she asked. "The key is gone!" he sat down.'

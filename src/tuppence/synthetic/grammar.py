@@ -1,18 +1,18 @@
-"""The little language the stories are written in, and its parser.
+"""The language of templates, and its parser.
 
-A template is English with three kinds of holes:
+A template is English text with three kinds of placeholders:
 
-    [walked|hurried|]       one of these, chosen at random; may be nested, may be empty
-    <sound>                 an entry of that table of `tables/`, itself a template, not yet used in this story
-    {hero} {the thing}      a character or a thing of the story, in the form that fits
+    [walked|hurried|]       one of these, chosen at random; they can be nested and empty
+    <sound>                 an entry of that table in `tables/`, itself a template, not yet used in this story
+    {hero} {the thing}      a slot: a character or a thing of the story, in the form that is asked for
 
-Forms of a character: `{hero}` `{hero.him}` `{hero.his}` `{hero.hers}` `{hero.himself}` become a pronoun or a name,
-whichever is clear (see `discourse`); `{~hero}` is always the pronoun, `{hero.name}` always the name.
+Forms of a character: `{hero}` `{hero.him}` `{hero.his}` `{hero.hers}` `{hero.himself}` become a pronoun or a name
+(see `discourse`); `{~hero}` is always the pronoun, `{hero.name}` always the name.
 Forms of a thing: `{a thing}` `{the thing}` `{thing}`. Of a place: `{at place}` `{to place}` `{place}`.
 Of a doing ("mend nets"): `{doing}` `{doing.ed}` `{doing.ing}`. A `^` makes the next letter a capital.
 
-A template is parsed once, into a tuple of strings and functions; telling it calls the functions in reading order, so
-that whoever answers them knows what has been said so far. The fixed text goes through `paraphrase`.
+A template is parsed once, into a tuple of strings and functions. Rendering calls the functions in reading order, so
+that they know the text before them. The fixed text goes through `paraphrase`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tuppence.synthetic.paraphrase import paraphrase
 
 
 class Voice(Protocol):
-    """What fills the holes; `teller.Teller` is the one there is."""
+    """What fills the placeholders: `teller.Teller` and `phrasing.Phraser`."""
 
     def fill(self, form: str, name: str, attribute: str, quoted: bool) -> str: ...
 
@@ -50,8 +50,8 @@ def parse(source: str, quoted: bool = False) -> Template:
     """Parses a template.
 
     Args:
-        source: the text with holes.
-        quoted: whether the text stands inside quotation marks, where characters go by their names.
+        source: the text with placeholders.
+        quoted: whether the text is inside quotation marks, where characters are called by their names.
 
     Raises:
         ValueError: the brackets do not match, or a slot is malformed.
@@ -60,7 +60,7 @@ def parse(source: str, quoted: bool = False) -> Template:
 
 
 def render(template: Template, voice: Voice) -> str:
-    """Fills the holes of a parsed template, from left to right."""
+    """Fills the placeholders of a parsed template, from left to right."""
     return "".join([part if part.__class__ is str else part(voice) for part in template])  # type: ignore[operator]
 
 
@@ -81,7 +81,7 @@ class _Parser:
         return template
 
     def sequence(self) -> Template:
-        """Everything up to the end, or to the `|` or `]` that closes the alternative we are in."""
+        """Everything up to the end, or up to the `|` or `]` that ends the present alternative."""
         parts: list[Part] = []
         while self.position < len(self.tokens) and self.tokens[self.position] not in "]|":
             token = self.tokens[self.position]
@@ -117,7 +117,7 @@ class _Parser:
 
 
 def _merge(parts: Sequence[Part]) -> Template:
-    """Joins the strings that stand next to each other, and lets them be paraphrased."""
+    """Joins adjacent strings, and paraphrases them."""
     merged: list[Part] = []
     for is_text, run in groupby(parts, key=lambda part: isinstance(part, str)):
         if not is_text:

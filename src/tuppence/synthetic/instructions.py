@@ -1,9 +1,9 @@
-"""Tasks with one checkable answer: an embedded set for instruction tuning.
+"""Tasks with one right answer: an embedded set for instruction tuning.
 
-Task `index` of a seed is a pure function of the two. The answer is computed, not remembered, and its style is fixed
-(see `skills`), so that the share of held-out tasks answered with exactly the right text is a number. The words are
-those of the stories, so that a model of the stories knows them. A few kinds are trivial to a person and hard for a
-small model (letters, sums, sorting); most can be learnt by copying from the task.
+Task `index` of a seed is a pure function of the two. The answer is computed and its style is fixed (see `skills`), so
+that exact match measures the share of right answers. The words are those of the stories, so that a model pretrained on
+the stories knows them. Some kinds are hard for a small model (letters, sums, sorting); most can be learned by copying
+from the task.
 Called by `tuppence data synth instructions` and by the quickstart.
 """
 
@@ -23,7 +23,7 @@ KINDS = tuple(_SKILLS)
 @dataclass(frozen=True)
 class Task:
     instruction: str
-    input: str  # what the instruction is about; empty where it says it all
+    input: str  # what the instruction is about; may be empty
     output: str  # the one right answer
     kind: str  # one of KINDS
 

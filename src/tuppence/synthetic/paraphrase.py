@@ -1,7 +1,7 @@
-"""Other words for the same thing: `tables/paraphrase.txt`, applied to the fixed parts of every template.
+"""Synonyms: `tables/paraphrase.txt`, applied to the fixed text of every template.
 
-A sentence written once is thus told in several ways. Only whole words count, and only expressions that fit wherever
-they are written; the table says which. Called by the parser of `grammar`, once a template.
+One written sentence thus has several versions. Only whole words are replaced, and only expressions that fit in every
+context; the table lists them. Called by the parser of `grammar`, once for each template.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuppence.synthetic.tables import table
 
 
 def paraphrase(text: str) -> list[str | tuple[str, ...]]:
-    """Cuts a text into what stands as it is and what may be put in several ways.
+    """Splits a text into fixed strings and tuples of alternatives.
 
     >>> paraphrase("Nearly all of it.")
     [('Nearly', 'Almost'), ' all of it.']

@@ -1,6 +1,6 @@
-"""The cast: characters with a kind, a temper, a trade and a relation to the hero, and how one is made.
+"""The characters of a story: kind, temper, trade and relation to the hero.
 
-Called by `teller`, which keeps who plays which role in a story. The names and traits are in `tables/people.txt`.
+Called by `teller`, which assigns them to roles. The names and traits are in `tables/people.txt`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Pronouns:
 SHE = Pronouns("she", "her", "her", "hers", "herself")
 HE = Pronouns("he", "him", "his", "his", "himself")
 
-# A temper groups the traits that make a character react alike; plots branch on it.
+# A temper groups traits that lead to the same reactions; plots branch on it.
 TEMPERS = ("hasty", "careful", "shy", "proud", "curious", "kind")
 
 
 @dataclass(frozen=True, eq=False)
 class Character:
-    """Somebody in a story. Compared by identity: two bakers may share a name across stories, never within one."""
+    """A character of one story; compared by identity."""
 
     name: str
     kind: str  # "girl", "old man", "hedgehog", "baker"
@@ -62,7 +62,7 @@ def make_hero(random: Random, animal: bool) -> Character:
 def make_peer(random: Random, hero: Character, taken: list[Character], relation: str = "") -> Character:
     """A friend, brother, cousin, rival … of about the hero's age.
 
-    Three times in four of the other gender, which keeps the pronouns short and clear.
+    In three of four cases of the other gender, so that pronouns are unambiguous more often.
     """
     other = SHE if hero.pronouns is HE else HE
     pronouns = other if random.random() < 0.75 else hero.pronouns
@@ -78,7 +78,7 @@ def make_peer(random: Random, hero: Character, taken: list[Character], relation:
 
 
 def make_elder(random: Random, hero: Character, taken: list[Character], trade: str = "") -> Character:
-    """A grown-up who knows something: a tradesman of the place, or among animals an old one."""
+    """An adult with a trade; among animals an old one."""
     pronouns = SHE if random.random() < 0.5 else HE
     temper = random.choice(("careful", "kind", "curious"))
     trait = random.choice(table("trait_elder"))
@@ -93,7 +93,7 @@ def make_elder(random: Random, hero: Character, taken: list[Character], trade: s
 
 
 def make_parent(random: Random, hero: Character, grand: bool) -> Character:
-    """The hero's mother, father, grandmother or grandfather, who goes by what the hero calls them."""
+    """The hero's mother, father, grandmother or grandfather, called by that relation."""
     pronouns = SHE if random.random() < 0.5 else HE
     if grand:
         relation = "grandmother" if pronouns is SHE else "grandfather"
@@ -109,7 +109,7 @@ def _fresh(random: Random, options: tuple[str, ...], taken: set[str]) -> str:
 
 
 def _fresh_name(random: Random, name_table: str, taken: list[Character]) -> str:
-    """A name that starts with a letter no other name of the story starts with."""
+    """A name whose first letter no other name of the story has."""
     initials = {each.name.split()[-1][0] for each in taken}
     while (name := random.choice(table(name_table)))[0] in initials:
         pass

@@ -1,8 +1,7 @@
-"""Tells templates outside stories: the language of `grammar`, without a cast that is introduced and remembered.
+"""Renders templates outside stories: the language of `grammar`, without characters that are introduced.
 
-A `Phraser` is made for one item (a message, a task) and forgotten after it. A slot is filled once an item, so that
-`{name}` is the same person wherever it stands; different slots never get the same filling. It knows no words.
-Called by `sms`, `instructions` and `preferences`.
+A `Phraser` is made for each item (a message, a task). A slot has one value for the whole item, so that `{name}` is the
+same person everywhere; different slots never have the same value. Called by `sms`, `instructions` and `preferences`.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ _SPACE_BEFORE_MARK = re.compile(r" +(?=[,.!?])")
 
 
 class Phraser:
-    """Fills the holes of templates for one item.
+    """Fills the placeholders of templates for one item.
 
     Args:
-        random: the one source of chance.
-        makers: how each slot is filled, by its name.
-        forms: what an attribute makes of a filling: `{bank.site}` is `forms["site"]` of `{bank}`.
+        random: the source of all random choices.
+        makers: slot → function that draws its value.
+        forms: attribute → function of a value: `{bank.site}` is `forms["site"]` of `{bank}`.
 
     Example:
         >>> phraser = Phraser(Random(1), {"thing": lambda random: "old map"})
@@ -43,19 +42,19 @@ class Phraser:
         self._slots: dict[str, str] = {}
 
     def tell(self, *alternatives: str) -> str:
-        """One of the alternatives, with its holes filled."""
+        """One of the alternatives, with its placeholders filled."""
         told = render(parse(alternatives[int(self.uniform() * len(alternatives))]), self)
         return _SPACE_BEFORE_MARK.sub("", told).strip()
 
     def let(self, **slots: str) -> None:
-        """Fills slots by hand."""
+        """Sets the values of slots."""
         self._slots.update(slots)
 
     def fill(self, form: str, name: str, attribute: str, quoted: bool) -> str:
-        """What a slot holds; called by templates.
+        """The value of a slot; called by templates.
 
         Raises:
-            KeyError: a template names a slot or an attribute that nobody makes.
+            KeyError: a template names an unknown slot or attribute.
         """
         if name not in self._slots:
             self._slots[name] = self._make(name)

@@ -1,9 +1,9 @@
 """Pairs of answers, one better than the other: an embedded set for reward models, DPO and PPO.
 
-Row `index` of a seed is a pure function of the two. A request is drawn (`requests`), with its good answer and with the
-flawed ones it can have; one flaw is chosen. What is preferred: an answer that is right, to the point, complete and
-kind. What is not: wrong, beside the point, rude, an echo of the request, against its terms, broken off, or lost in
-words. Neither length nor single words decide: most flawed answers are good answers to something else.
+Row `index` of a seed is a pure function of the two. A request is drawn (see `requests`) with a good answer, and
+one flaw for the rejected answer. Good answers are right, to the point, complete and kind. Flawed ones are wrong, off
+topic, rude, an echo of the request, against its terms, broken off, or rambling. Neither length nor single words tell
+them apart: most flawed answers are good answers to something else.
 Called by `tuppence data synth preferences` and by the quickstart.
 """
 
@@ -17,7 +17,7 @@ from tuppence.core.errors import InputError
 from tuppence.synthetic.requests import FLAWS, REQUESTS, Request
 from tuppence.synthetic.tables import table
 
-# How often somebody is polite before or after an answer, good or bad alike.
+# How often polite words come before or after an answer, good or bad alike.
 _BEFORE, _AFTER = 0.2, 0.2
 
 
@@ -50,7 +50,7 @@ def preference(seed: int, index: int) -> PreferenceRow:
 
 
 def flawed_preference(seed: int, index: int) -> tuple[PreferenceRow, str]:
-    """One row, and the name of the flaw in its rejected answer, one of `FLAWS`."""
+    """One row, and the flaw of its rejected answer, one of `FLAWS`."""
     random = Random(f"preferences/{seed}/{index}")
     request = _draw(random)
     flaw = random.choices(list(FLAWS), list(FLAWS.values()))[0]

@@ -1,8 +1,8 @@
-"""Small requests, each with a good answer and with the bad answers that only look like one.
+"""Requests, each with a good answer and with plausible bad ones.
 
 A maker draws one request. `wrong` holds answers that are false or belong to another request of the same kind; `against`
-holds answers that break the terms (two sentences instead of one, a sad ending instead of a happy one). Both are built
-from the same words as good answers. The flaws that any answer can have (rude, broken off, …) are `preferences`' own.
+holds answers that break the terms (two sentences instead of one, a sad ending instead of a happy one). Both consist of
+the same words as good answers. Flaws that any answer can have (rude, broken off, …) are added by `preferences`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAWS = {
     "echo": 8,
     "rambling": 8,
 }
-"""How often a rejected answer has which flaw."""
+"""Flaw of a rejected answer → its relative frequency."""
 
 _CHECKABLE = (
     *("larger", "add", "subtract", "count items"),
@@ -84,7 +84,7 @@ def _it(happened: Event) -> str:
 
 
 def _answers(happened: Event) -> dict[str, tuple[str, str]]:
-    """To each question a full sentence, in two ways."""
+    """Question word → the answer as a full sentence, in two versions."""
     who, verbed, it, was = happened.who, past(happened.verb), _it(happened), "They were" if happened.count else "It was"
     return {
         "who": (f"{who} {verbed} {it}.", f"It was {who} who {verbed} {it}."),
@@ -132,14 +132,14 @@ def reason(random: Random) -> Request:
 
 
 def _because(random: Random, who: str, pronouns: Pronouns) -> tuple[str, str, str]:
-    """What somebody did, why, and the reason for something else."""
+    """What somebody did, the reason, and the reason for something else."""
     first, second = random.sample(table("request_why"), 2)
     did, why = _filled(random, first, who, pronouns).split(" because ")
     return did, why, _filled(random, second, who, pronouns).split(" because ")[1]
 
 
 def advice(random: Random) -> Request:
-    """What to do for somebody in trouble: something kind, and not something unkind."""
+    """Advice for somebody in trouble; bad answers are unkind or for another trouble."""
     who, pronouns = _somebody(random)
     first, second = random.sample(table("request_trouble"), 2)
     trouble, kind, unkind = _filled(random, first, who, pronouns).split(" :: ")
@@ -190,7 +190,7 @@ def ending(random: Random) -> Request:
 
 
 def politeness(random: Random) -> Request:
-    """Saying something politely; bad answers say something else, the opposite, or say it rudely."""
+    """A polite way to say something; bad answers say something else, the opposite, or are rude."""
     first, second = random.sample(table("request_polite"), 2)
     said, opposite = first.split(" :: ")
     prompt = phrased(random, "[Say|Tell somebody] politely: {said}.", "How can I say politely that {said}?", said=said)
@@ -209,7 +209,7 @@ def politeness(random: Random) -> Request:
 
 
 def sentence_with(random: Random) -> Request:
-    """A sentence about something that has, or has not, a certain word in it."""
+    """A sentence about a subject, with or without a given word."""
     subject, other_subject = random.sample(table("request_subject"), 2)
     pattern = random.choice(table("request_sentence"))
     taken = f"{subject} {other_subject} {pattern}".split()
@@ -235,7 +235,7 @@ def _sentence(random: Random, pattern: str, subject: str, word: str) -> str:
 
 
 def beginning(random: Random) -> Request:
-    """The first sentence of a story that happens somewhere at some time of the year."""
+    """The first sentence of a story with a given person, place and season."""
     here = place(random)
     while (there := place(random)) == here:
         pass
@@ -265,7 +265,7 @@ def beginning(random: Random) -> Request:
 
 
 def _frame(random: Random, *templates: str) -> Callable[[str], str]:
-    """One way to put any of several answers: told once, with `{it}` to be filled again and again."""
+    """A function that puts any answer in one of the templates, in place of `{it}`; the template is drawn once."""
     before, _, after = phrased(random, *templates, it="@").partition("@")
     return lambda answer: before + answer + after
 
@@ -293,4 +293,4 @@ REQUESTS: tuple[tuple[Maker, int], ...] = (
     (sentence_with, 10),
     (beginning, 12),
 )
-"""Every kind of request, and how often it comes."""
+"""Every kind of request with its relative frequency."""

@@ -1,6 +1,6 @@
-"""Scenes that any plot may use: how a story opens, how somebody goes somewhere, how it ends.
+"""Scenes that all plots share: the opening, feelings, a journey, the end.
 
-Plots call these with the teller; the many phrasings are here and in `tables/phrases.txt`.
+Plots call these with the teller. The texts are here and in `tables/phrases.txt`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def opening(t: Teller, *hooks: str) -> None:
 
     Args:
         t: the teller.
-        hooks: first sentences that throw the reader into the middle of this plot; sometimes one is used.
+        hooks: first sentences that begin in the middle of the plot; one is used sometimes.
     """
     way = t.uniform()
     if hooks and way < 0.25:
@@ -35,7 +35,7 @@ def opening(t: Teller, *hooks: str) -> None:
 
 
 def feel(t: Teller, role: str, feeling: str) -> None:
-    """Shows a feeling of somebody: sad, glad, afraid, angry, ashamed, relieved or proud."""
+    """Shows a feeling of a character: sad, glad, afraid, angry, ashamed, relieved or proud."""
     t.let(who=t.person(role))
     t(f"<feel_{feeling}>")
 
@@ -46,7 +46,7 @@ def think(t: Teller, role: str) -> None:
 
 
 def journey(t: Teller, role: str, place: str) -> None:
-    """Somebody goes to a place; sometimes with what there is to see on the way."""
+    """A character goes to a place; sometimes the road is described."""
     t.let(who=t.person(role))
     if t.hero.is_animal:
         ready = "[pricked up {~who.his} ears|shook {~who.himself}|took a deep breath]"
@@ -67,7 +67,7 @@ def journey(t: Teller, role: str, place: str) -> None:
 
 
 def close(t: Teller, theme: str, role: str = "hero") -> None:
-    """Ends the story: with a thought about it, with a picture, with both or with neither."""
+    """Ends the story with a thought about it, with a description, with both or with neither."""
     t.let(who=t.person(role))
     way = t.uniform()
     if way < 0.55:

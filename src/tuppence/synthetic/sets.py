@@ -1,7 +1,7 @@
-"""The made-up sets by name: how many items each has unless told otherwise, and in which files it is written.
+"""The sets by name: default counts, file formats, and writing.
 
-The columns are those that the readers of `data.records` know without being told: label and text as in the SMS Spam
-Collection, instruction, input and output as in Alpaca, prompt, chosen and rejected as in `trl`.
+The columns are those that the readers of `data.records` recognise: label and text as in the SMS Spam Collection,
+instruction, input and output as in Alpaca, prompt, chosen and rejected as in `trl`.
 Called by `tuppence data synth` and by the quickstart.
 """
 
@@ -22,11 +22,21 @@ from tuppence.synthetic.stories import iter_stories
 
 @dataclass(frozen=True)
 class SyntheticSet:
+    """One embedded set.
+
+    Attributes:
+        name: as `tuppence data synth` takes it.
+        items: what its items are called, in the plural.
+        count: the default number of items.
+        suffixes: of the files that it can be written to.
+        use: a command that reads such a file, with `{file}` in place of the path.
+    """
+
     name: str
-    items: str  # what they are called, in the plural
-    count: int  # how many, unless told otherwise
-    suffixes: tuple[str, ...]  # of the files it can be written to
-    use: str  # the command that reads it; {file} stands for the path
+    items: str
+    count: int
+    suffixes: tuple[str, ...]
+    use: str
 
 
 SETS = {
@@ -68,7 +78,7 @@ def find_set(name: str) -> SyntheticSet:
     """The set of that name.
 
     Raises:
-        InputError: there is none; the hint names the nearest.
+        InputError: there is none; the hint has the nearest name.
     """
     if name in SETS:
         return SETS[name]
@@ -87,18 +97,19 @@ def write_set(
     on_item: Callable[[], object] = lambda: None,
     plots: int | None = None,
 ) -> int:
-    """Writes a set to one file, complete or absent, and returns its size in bytes.
+    """Writes a set to one file, complete or not at all, and returns its size in bytes.
 
     Args:
-        one: which.
-        out: its suffix says in which form.
-        count: how many items.
-        seed: another seed, another set.
-        on_item: called after each, for a progress bar.
-        plots: of stories: how many plots to draw from; None for all.
+        one: the set.
+        out: the file; its suffix gives the format.
+        count: the number of items.
+        seed: of the random choices.
+        on_item: called after each item, for a progress bar.
+        plots: the number of plots that stories are drawn from; None for all.
 
     Raises:
-        InputError: a suffix that this set is not written in, a negative count or seed, or plots for a set without any.
+        InputError: the suffix is not one of the set's, count or seed is negative, or `plots` is given for another set
+            than stories.
     """
     out = Path(out)
     check_suffix(out, one.suffixes, one.name)

@@ -1,17 +1,16 @@
-"""Short messages, wanted and unwanted: an embedded set for a spam filter, made like the SMS Spam Collection.
+"""Text messages, ham and spam: an embedded set for a spam filter, modelled on the SMS Spam Collection.
 
-Message `index` of a seed is a pure function of the two. What it says is in `tables/messages.txt`; here is how often
-each kind comes, what its slots hold, and how people and firms type. No message is labelled at random: a careful
-reader can tell from the message itself, because
+Message `index` of a seed is a pure function of the two. The texts are in `tables/messages.txt`; here are the frequency
+of each kind, the values of slots, and the typing of people and firms. Every label follows from the message itself:
 
-- wanted messages may speak of money, prizes and codes too, and unwanted ones may be polite;
-- a firm's own link is on its own name (`northbank.example/cards`), a false one only mentions it
+- ham speaks of money, prizes and codes as well, and spam may be polite;
+- a firm's own link is on its own domain (`northbank.example/cards`), a false one only contains its name
   (`cards.example/northbank`), in the same words;
 - twins say opposite things in nearly the same words ("we never ask for your PIN", "we only ask for your PIN"), and
   some in exactly the same words ("do not pay him, ring me", "do not ring me, pay him").
 
-All names, numbers and links are made up: numbers of the ranges that Ofcom keeps free for fiction, links on the top
-level domain that RFC 2606 keeps free for examples. It says nothing about how common a trick is in the world.
+All names, numbers and links are fictional: numbers from the ranges that Ofcom reserves for fiction, links on the top
+level domain that RFC 2606 reserves for examples. The frequencies of tricks are not those of the real world.
 Called by `tuppence data synth sms` and by the quickstart.
 """
 
@@ -33,7 +32,7 @@ SPAM: Final = "spam"
 SPAM_SHARE: Final = 0.134
 """The share of spam among the 5,574 messages of the SMS Spam Collection (Almeida, Gómez Hidalgo, Yamakami 2011)."""
 
-# How often each table is used, out of the sum of its column. `_REVERSED` stands for the tables `sms_context_…`.
+# Relative frequency of each table. `_REVERSED` means the tables `sms_context_…`.
 _REVERSED = "reversed"
 _THEMES = ("notice_bank", "notice_parcel", "notice_account", "chat_phone", "chat_work", "chat_coins")
 _HAM_TABLES = {
@@ -84,12 +83,12 @@ def iter_sms(count: int, seed: int, spam_share: float = SPAM_SHARE) -> Iterator[
     """The first `count` messages of a seed.
 
     Args:
-        count: how many.
-        seed: another seed gives other messages.
-        spam_share: how much of it is spam, from 0 to 1, on average.
+        count: the number of messages.
+        seed: of the random choices.
+        spam_share: the expected share of spam, from 0 to 1.
 
     Raises:
-        InputError: a negative count or seed, or a share that is none.
+        InputError: count or seed is negative, or the share is not between 0 and 1.
 
     Example:
         >>> [message.label for message in iter_sms(2, seed=0, spam_share=1.0)]
@@ -122,7 +121,7 @@ def _sms(seed: int, index: int, spam_share: float) -> LabelledSms:
 
 
 def _warning(phraser: Phraser, theme: str, label: str) -> str:
-    """Tells to do one thing and not another; the label is which of the two is the risky one."""
+    """A message that asks for one thing and warns of another; it is spam where it asks for the risky one."""
     context = phraser.tell(f"<sms_context_{theme}>")
     safe, risky = phraser.tell(f"<sms_safe_{theme}>"), phraser.tell(f"<sms_risky_{theme}>")
     phraser.let(do=safe if label == HAM else risky, dont=risky if label == HAM else safe)
@@ -130,19 +129,19 @@ def _warning(phraser: Phraser, theme: str, label: str) -> str:
     return f"{context} {phraser.tell(order)}"
 
 
-# What the slots hold ---------------------------------------------------------------------------------------------
+# The values of slots ---------------------------------------------------------------------------------------------
 
 _PAGES = ("account", "cards", "fees", "help", "login", "my", "orders", "parcels", "pay", "refund", "secure", "track")
 
 
 def _site(random: Random, firm: str) -> str:
-    """A page of the firm's own."""
+    """A page on the firm's own domain."""
     page, name = random.choice(_PAGES), _joined(firm)
     return random.choice((f"{name}.example/{page}", f"{page}.{name}.example"))
 
 
 def _lure(random: Random, firm: str) -> str:
-    """A page of somebody else's, in the same words."""
+    """A page on another domain, in the same words."""
     page, name = random.choice(_PAGES), _joined(firm)
     return random.choice((f"{page}.example/{name}", f"{name}.{page}.example"))
 
@@ -214,7 +213,7 @@ _MAKERS: dict[str, Maker] = {
 }
 
 
-# How it is typed -------------------------------------------------------------------------------------------------
+# Typing ----------------------------------------------------------------------------------------------------
 
 _SHORT_FORMS = {
     "you": "u", "are": "r", "to": "2", "for": "4", "please": "pls", "thanks": "thx", "tomorrow": "2moro",
@@ -230,7 +229,7 @@ _TELLTALES = re.compile(
 
 
 def _typed_by_a_person(random: Random, text: str) -> str:
-    """In a hurry, each in their own way: small letters, short forms, lost apostrophes, slips."""
+    """As a person types in a hurry: lower case, short forms, missing apostrophes, typing errors."""
     if random.random() < 0.45:
         text = text.lower()
     if random.random() < 0.3:
@@ -251,7 +250,7 @@ def _shortened(random: Random, word: str) -> str:
 
 
 def _mistyped(random: Random, text: str) -> str:
-    """With one slip of the finger: a letter lost, doubled or swapped with the next."""
+    """With one typing error: a letter lost, doubled or swapped with the next."""
     words = [match for match in _WORD.finditer(text) if len(match.group()) > 4]
     if not words:
         return text
@@ -262,7 +261,7 @@ def _mistyped(random: Random, text: str) -> str:
 
 
 def _disguised(random: Random, text: str) -> str:
-    """With the words that filters look for written around: fr33, w.i.n, C L A I M."""
+    """With the words that filters look for disguised: fr33, w.i.n, C L A I M."""
 
     def disguise(match: re.Match[str]) -> str:
         word = match.group()

@@ -1,9 +1,9 @@
-"""The embedded default corpus: short stories made up on the spot, the same ones for everybody.
+"""The embedded default corpus: generated short stories, the same on every machine.
 
-`story(seed, index)` is a pure function of its two arguments, so any slice of a corpus can be made anew anywhere and
-nothing has to be downloaded. How a story comes about: a plot is drawn (`plots`), a `Teller` sets up a small world and a
-cast (`world`, `people`), and the plot is told through it, in templates (`grammar`) whose words are in `tables/`.
-It is for learning to model language on something pleasant and small; it says nothing true about the world.
+`story(seed, index)` is a pure function of its arguments, so any slice of a corpus can be generated anywhere. A plot is
+drawn (`plots`), a `Teller` sets up a world and characters (`world`, `people`), and the plot is told in templates
+(`grammar`) whose words are in `tables/`. The stories are small and varied text to learn language modelling on; they
+hold no facts about the world.
 Called by `tuppence data synth stories` and by the quickstart.
 """
 
@@ -21,7 +21,7 @@ from tuppence.synthetic.teller import Teller
 
 @dataclass(frozen=True)
 class Story:
-    """A story, and how it came about."""
+    """A story, its plot, and the turns that the plot took."""
 
     text: str
     plot: str
@@ -32,10 +32,10 @@ def story(seed: int, index: int, plots: int | None = None) -> str:
     """The text of one story: paragraphs of English in ASCII, separated by empty lines.
 
     Args:
-        plots: how many plots to draw from; all of them where it is None. Fewer are learned sooner.
+        plots: the number of plots to draw from; None for all. Stories of fewer plots are learned sooner.
 
     Raises:
-        InputError: a negative seed or index, or a number of plots that there is not.
+        InputError: seed or index is negative, or there are not that many plots.
 
     >>> story(1, 7) == story(1, 7), story(1, 7) == story(2, 7)
     (True, False)
@@ -44,10 +44,10 @@ def story(seed: int, index: int, plots: int | None = None) -> str:
 
 
 def iter_stories(count: int, seed: int, plots: int | None = None) -> Iterator[str]:
-    """The first `count` stories of a seed, from so many plots.
+    """The first `count` stories of a seed, from `plots` plots (None for all).
 
     Raises:
-        InputError: a negative count or seed, or a number of plots that there is not.
+        InputError: count or seed is negative, or there are not that many plots.
     """
     if count < 0:
         raise InputError(f"cannot make {count} stories", "give a count of 0 or more")
@@ -56,11 +56,11 @@ def iter_stories(count: int, seed: int, plots: int | None = None) -> Iterator[st
 
 
 def tell(seed: int, index: int, plots: int | None = None) -> Story:
-    """One story together with its plot and the turns that it took."""
+    """One story with its plot and the turns that it took."""
     if seed < 0 or index < 0:
         raise InputError(f"story {index} of seed {seed} does not exist", "seeds and indices start at 0")
     drawn_from = _plots(plots)
-    # A string, because Random hashes it. Whole numbers can meet: Random(257) equals Random(257 + (256 << 32)).
+    # A string, because Random hashes it. Integers can collide: Random(257) equals Random(257 + (256 << 32)).
     random = Random(f"{seed}/{index}")
     drawn = drawn_from[int(random.random() * len(drawn_from))]
     animals = drawn.cast == "animals" or (drawn.cast == "any" and random.random() < 0.3)
@@ -71,7 +71,7 @@ def tell(seed: int, index: int, plots: int | None = None) -> Story:
 
 @cache
 def _plots(count: int | None = None) -> tuple[Plot, ...]:
-    """So many plots, spread evenly over all of them: neighbours are of one kind."""
+    """`count` plots, spread evenly over all of them, because neighbours are similar."""
     every = all_plots()
     if count is None:
         return every

@@ -1,8 +1,7 @@
-"""The storyteller: what a plot talks to.
+"""The state of one story while it is told, and the functions that plots call.
 
-A `Teller` holds one story while it is told: its world, its cast, the things in it, the words already used, and the
-text so far. Plots call it with templates (see `grammar`), let characters speak, and mark which turn a story took.
-It knows no plot and no word of its own; `stories` makes one for each story.
+A `Teller` holds the world, the characters, the things, the words already used, and the text so far. Plots call it with
+templates (see `grammar`), let characters speak, and note which turn the story took. `stories` makes one for each story.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ class Teller:
     """Tells one story.
 
     Args:
-        random: the one source of chance.
+        random: the source of all random choices.
         animals: whether the story happens among animals.
-        season, weather: what the plot asks for; empty where it does not care.
+        season, weather: what the plot needs; empty for any.
     """
 
     def __init__(self, random: Random, animals: bool, season: str = "", weather: str = "") -> None:
@@ -62,7 +61,7 @@ class Teller:
         self._set_scene()
 
     def _set_scene(self) -> None:
-        """The slots that every story has: where it is, when, and what the hero likes to do and to eat."""
+        """The slots that every story has: place, time, and what the hero likes to do and to eat."""
         self.pick(setting="setting", doing="doing", food="food", snack="snack")
         setting = str(self._slots["setting"])
         town = next(noun for noun in table("town") if noun in setting)
@@ -81,7 +80,7 @@ class Teller:
     # What plots call -------------------------------------------------------------------------------------------
 
     def __call__(self, *alternatives: str) -> None:
-        """Tells one of the alternatives, each of one or more whole sentences."""
+        """Tells one of the alternatives, each of which is one or more whole sentences."""
         source = alternatives[int(self.uniform() * len(alternatives))]
         told = render(parse(source), self)
         after_speech = self._speaker is not None or self._just_quoted()
@@ -94,12 +93,12 @@ class Teller:
         self._turns = []
 
     def say(self, role: str, *alternatives: str, how: str = "") -> None:
-        """Lets a character speak one of the alternatives; a new speaker begins a new paragraph.
+        """A character speaks one of the alternatives; a new speaker begins a new paragraph.
 
         Args:
             role: the slot of the speaker.
-            alternatives: what is said, without quotation marks; somebody else goes by name in it.
-            how: verbs for the tag, separated by `|`, where "said" will not do.
+            alternatives: what is said, without quotation marks; other characters are named in it.
+            how: verbs for the tag, separated by `|`; empty for the usual ones.
         """
         speaker = self.person(role)
         source = alternatives[int(self.uniform() * len(alternatives))]
@@ -123,7 +122,7 @@ class Teller:
         self.say(second, answer)
 
     def _quote(self, speaker: Character, line: str, how: str) -> str:
-        """With a tag, unless it is plain who speaks: the last speaker goes on, or two are taking turns."""
+        """With a tag, unless the speaker is clear: the last one continues, or two take turns."""
         turns = self._turns
         goes_on = bool(turns) and turns[-1] is speaker
         takes_turn = len(turns) > 1 and turns[-2] is speaker and turns[-1] is not speaker
@@ -132,7 +131,7 @@ class Teller:
         return speak(self, line, how, is_answer=bool(turns) and not goes_on)
 
     def paragraph(self, pause: bool = True) -> None:
-        """Begins a new scene in a new paragraph; between scenes there is sometimes a pause for thought."""
+        """Begins a new scene in a new paragraph; sometimes a sentence of `<pause>` comes first."""
         if pause and self.uniform() < _PAUSES:
             self("<pause>")
         self._break()
@@ -153,30 +152,30 @@ class Teller:
         self.branches.append(branch)
 
     def turn(self, *branches: str) -> str:
-        """Chooses how the story goes on, and notes it."""
+        """Chooses a branch of the plot, and notes it."""
         branch = branches[int(self.uniform() * len(branches))]
         self.branches.append(branch)
         return branch
 
     def let(self, **slots: Value) -> None:
-        """Fills slots; a string may have holes of its own."""
+        """Fills slots; a string may be a template."""
         for name, value in slots.items():
             self._slots[name] = render(parse(value), self) if isinstance(value, str) else value
 
     def pick(self, **tables_of_slots: str) -> None:
-        """Fills each slot with an entry of a table that this story has not used."""
+        """Fills each slot with an entry of a table that this story has not used yet."""
         for slot, name in tables_of_slots.items():
             self._slots[slot] = self.word(name, False)
 
     def person(self, role: str) -> Character:
-        """Who plays a role; cast on first use."""
+        """The character of a role; made on first use."""
         value = self._slots.get(role) or self._create(role)
         if not isinstance(value, Character):
             raise TypeError(f"{role} is not a character")
         return value
 
     def cast(self, role: str, relation: str = "", trade: str = "") -> Character:
-        """Casts a role by hand: a peer with that relation, or an elder with that trade."""
+        """Makes the character of a role: a peer with that relation, or an elder with that trade."""
         if relation:
             who = make_peer(self.random, self.hero, self._cast, relation)
         else:
@@ -189,7 +188,7 @@ class Teller:
         return made
 
     def text(self) -> str:
-        """The story so far, with its capitals."""
+        """The story so far, with capitals."""
         self._break()
         return capitalise("\n\n".join(self._paragraphs))
 
@@ -197,7 +196,7 @@ class Teller:
 
     def word(self, name: str, quoted: bool) -> str:
         entries = table(self._tables.get(name, name))
-        # every table is walked from a random place on, so no entry comes twice before all have come once
+        # each table is read from a random position on, so that no entry repeats before all have been used
         place = self._used.get(name)
         step = int(self.uniform() * len(entries)) if place is None else place + 1
         self._used[name] = step
@@ -291,7 +290,7 @@ class Teller:
         return who
 
     def _create(self, name: str) -> Value:
-        """Casts, places or makes what a template asks for and the story does not have yet."""
+        """Makes the character, place or thing of a slot that is not filled yet."""
         if name in ("friend", "rival", "other"):
             return self._enter(name, make_peer(self.random, self.hero, self._cast))
         if name in ("elder", "stranger"):

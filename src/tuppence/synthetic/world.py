@@ -1,7 +1,6 @@
-"""The small world a story happens in: a setting with its places, a season, weather that fits it, and things.
+"""The world of a story: a setting with its places, a season, weather that fits it, and things.
 
-Called by `teller`. The facts are in `tables/world.txt` and `tables/things.txt`; everything random is drawn from the
-`Random` that is handed in, so a world is a function of its seed.
+Called by `teller`. The words are in `tables/world.txt` and `tables/things.txt`.
 """
 
 from __future__ import annotations
@@ -57,16 +56,16 @@ class Thing:
 
 
 def make_world(random: Random, animals: bool, season: str, weather: str) -> World:
-    """A setting, a season and weather that can happen in it; `season` and `weather` are kept where given."""
+    """A setting, a season and weather that fits it; `season` and `weather` are drawn where they are empty."""
     season = season or random.choice(SEASONS)
     weather = weather or random.choice(_WEATHER_OF_SEASON[season])
     return World(random.choice(ANIMAL_SETTINGS if animals else HUMAN_SETTINGS), season, weather)
 
 
 def tables_of(world: World, random: Random) -> dict[str, str]:
-    """Which table stands behind `<sight>`, `<sky>`, `<season>` and the like in this world.
+    """The tables behind `<sight>`, `<sky>`, `<season>` and so on in this world.
 
-    What one sees has to fit the weather: no butterflies in the snow, and in the fog one only hears.
+    Sights fit the weather: there are no butterflies in the snow, and fog is described by sounds.
     """
     animals = world.setting in ANIMAL_SETTINGS
     kind = "animal" if animals else "people"
@@ -103,7 +102,7 @@ def make_place(random: Random, world: World, role: str, taken: set[str]) -> Plac
 
 
 def make_thing(random: Random, material: str = "") -> Thing:
-    """Something small that one can love, lend, lose and find, with a look that fits what it is made of."""
+    """A small object with a look that fits its material."""
     material = material or random.choice(_MATERIALS)
     noun = random.choice(table(f"thing_{material}"))
     look = random.choice(table(f"look_{material}"))

@@ -1,7 +1,7 @@
-"""The plots: each a chain of causes and consequences, written as a function that talks to a `Teller`.
+"""The plots: chains of causes and consequences, written as functions that call a `Teller`.
 
-A plot says what happens and why; tempers, weather, materials and chance decide which way it turns, and every turn it
-can take is declared, so that a test can see all of them happen. Plots of one kind share a file.
+Tempers, weather, materials and chance decide which turns a plot takes. Every turn is declared, so that a test can check
+that all of them happen. Similar plots share a file.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Plot:
     """One family of stories.
 
     Attributes:
-        name: what it is about.
-        tell: tells one.
-        turns: every branch it can take.
+        name: of the function.
+        tell: the function.
+        turns: every branch that it can take.
         cast: "people", "animals" or "any".
-        season, weather: what it needs; empty where it does not matter.
+        season, weather: what it needs; empty for any.
     """
 
     name: str
@@ -76,7 +76,7 @@ def plot(
 
 
 def all_plots() -> tuple[Plot, ...]:
-    """Every plot, in the order of the files above, whichever of them somebody imported first."""
+    """Every plot, in the order of `_FILES`, whatever the order of imports."""
     for name in _FILES:
         import_module(f"{__name__}.{name}")
     return tuple(plot for name in _FILES for plot in _REGISTERED[name])

@@ -1,8 +1,8 @@
-"""What the tasks of `instructions` ask for: a function for each kind of task, and how often it comes.
+"""The kinds of tasks of `instructions`: a maker for each, and its relative frequency.
 
-A maker draws one task; the answer is computed from what was drawn, never written down by hand. Answers have one fixed
-style, so that exact match is a fair measure: words, numbers and phrases stand alone, lists are joined by ", ",
-sentences begin with a capital and end with a full stop, and yes and no are "Yes" and "No".
+A maker draws one task and computes the answer. Answers have one fixed style, so that exact match is a fair measure:
+words, numbers and phrases without a sentence around them, lists joined by ", ", sentences with a capital and a full
+stop, and "Yes" and "No".
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from tuppence.synthetic.skills import numbers, sentences, words
 from tuppence.synthetic.skills.draft import Draft, Maker
 
-# The easy half can be had by copying; the hard half needs counting and carrying, and is there so that no model of
-# the quickstart's size reaches the top.
+# The easy kinds can be learned by copying. The hard ones need counting and carrying: no model of the quickstart's size
+# answers all of them.
 EASY: dict[str, tuple[Maker, int]] = {
     "extract": (sentences.extract, 12),
     "is it true": (sentences.is_it_true, 5),

@@ -1,4 +1,4 @@
-"""What a maker of tasks returns, and what all makers share: phrasing an instruction, and the words of the stories."""
+"""The return value of task makers, and what they share: phrasing an instruction, and the words of the stories."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Draft(NamedTuple):
     """A task before it has a kind."""
 
     instruction: str
-    input: str  # empty where the instruction says it all
+    input: str  # may be empty
     output: str
 
 
@@ -23,7 +23,7 @@ Maker = Callable[[Random], Draft]
 
 
 def phrased(random: Random, *alternatives: str, **slots: str) -> str:
-    """One of the ways to put an instruction, with its slots filled."""
+    """One of the alternatives for an instruction, with its slots filled."""
     phraser = Phraser(random, {})
     phraser.let(**slots)
     return phraser.tell(*alternatives)
@@ -31,7 +31,7 @@ def phrased(random: Random, *alternatives: str, **slots: str) -> str:
 
 @cache
 def nouns() -> tuple[str, ...]:
-    """Single words for things and animals: what is counted, spelled and sorted."""
+    """Single words for things and animals, which tasks count, spell and sort."""
     found = {word for name, words in tables().items() if name.startswith("thing_") for word in words}
     found |= set(table("tool")) | set(table("animal_kind"))
     for kind in ("animal", "fruit", "vegetable", "tool", "instrument", "vehicle", "garment", "tree"):
@@ -41,7 +41,7 @@ def nouns() -> tuple[str, ...]:
 
 @cache
 def single_words() -> tuple[str, ...]:
-    """The nouns, the trades and the colours, for tasks that look at letters."""
+    """The nouns, the trades and the colours, for tasks about letters."""
     trades = {word for word in table("trade") if word.isalpha()}
     return tuple(sorted({*nouns(), *trades, *table("kind_colour"), *table("kind_trade")}))
 
@@ -52,12 +52,12 @@ def names() -> tuple[str, ...]:
 
 
 def thing(random: Random) -> str:
-    """Something with a look that fits it: "small brass compass"."""
+    """An object with a look that fits its material, as in "small brass compass"."""
     material = random.choice(("metal", "wood", "cloth", "glass", "paper"))
     look = random.choice(table(f"look_{material}"))
     return f"{look} {random.choice(table(f'thing_{material}'))}"
 
 
 def several(random: Random, options: tuple[str, ...], fewest: int, most: int) -> list[str]:
-    """So many different ones, in random order."""
+    """`fewest` to `most` different options, in random order."""
     return random.sample(options, random.randint(fewest, most))

@@ -1,4 +1,4 @@
-"""Tasks with numbers: comparing, sorting, going on with a sequence, and arithmetic of one and two digits."""
+"""Tasks with numbers: comparing, sorting, continuing a sequence, and arithmetic of one and two digits."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _asked(random: Random, first: int, second: int, sign: str, word: str, order:
 
 
 def word_problem(random: Random) -> Draft:
-    """Gaining or losing some of something."""
+    """How many are left, or are there now, after some are lost or gained."""
     who, what = random.choice(names()), plural(thing(random))
     have, change = random.randint(4, 30), random.randint(2, 12)
     gains = random.random() < 0.5 or change > have - 2

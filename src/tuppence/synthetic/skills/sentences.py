@@ -1,4 +1,4 @@
-"""Tasks with sentences: who, what, where and when; true or not; and saying it another way."""
+"""Tasks with sentences: who, what, where and when; true or false; and rewriting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUESTIONS = {
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: all that can be asked about it."""
+    """Something that happened, in its details."""
 
     who: str
     verb: str  # base form
@@ -34,7 +34,7 @@ class Event:
 
     @property
     def bare(self) -> str:
-        """As it follows "did"."""
+        """With the verb in its base form, as after "did"."""
         return f"{self.who} {self.verb} {self.what} {self.where} on {self.when}"
 
     @property
@@ -47,7 +47,7 @@ class Event:
 
 
 def place(random: Random) -> str:
-    """A place of the stories with its preposition: "on the quay"."""
+    """A place of the stories with its preposition, as in "on the quay"."""
     _, preposition, phrase = random.choice(table(f"place_{random.choice(HUMAN_SETTINGS)}")).split("|")
     return f"{preposition} {phrase}"
 
@@ -72,7 +72,7 @@ def told(random: Random, happened: Event) -> str:
 
 
 def extract(random: Random) -> Draft:
-    """A name, a thing, a place, a day or a number out of a sentence, in its own words."""
+    """A name, a thing, a place, a day or a number that a sentence contains."""
     found = event(random)
     answers = {"who": found.who, "what": found.what, "where": found.where, "when": found.when}
     if found.count:
@@ -94,7 +94,7 @@ def extract(random: Random) -> Draft:
 
 
 def is_it_true(random: Random) -> Draft:
-    """Whether something happened as asked; in half of the cases one detail is another."""
+    """Whether something happened as asked; in half of the cases one detail differs."""
     happened = event(random)
     asked = happened
     if random.random() < 0.5:
@@ -106,7 +106,7 @@ def is_it_true(random: Random) -> Draft:
 
 
 def replace_word(random: Random) -> Draft:
-    """The sentence with one word exchanged for another."""
+    """The sentence with one word replaced by another."""
     happened = event(random)
     old, new = random.choice(
         (
@@ -122,7 +122,7 @@ def replace_word(random: Random) -> Draft:
 
 
 def statement(random: Random) -> Draft:
-    """A question made into the statement that says yes to it."""
+    """A question, to be turned into a statement."""
     ask = phrased(
         random, "[Turn|Change|Make] the question into a statement.", "[Write|Say] the question as a statement."
     )
@@ -138,7 +138,7 @@ def statement(random: Random) -> Draft:
 
 
 def question(random: Random) -> Draft:
-    """A statement made into a question."""
+    """A statement, to be turned into a question."""
     subject, where = f"the {random.choice((thing(random), random.choice(nouns())))}", place(random)
     verb = random.choice(("is", "was"))
     ask = phrased(
@@ -172,7 +172,7 @@ def end_word(random: Random) -> Draft:
 
 
 def past_tense(random: Random) -> Draft:
-    """What people do, told as something that they did."""
+    """A phrase in the present, to be put in the past."""
     while past(doing := random.choice(table("doing_people"))) == doing:
         pass
     who = random.choice(("They", "We", "I", "The children", "{} and {}".format(*random.sample(names(), 2))))

@@ -111,7 +111,7 @@ def which_is(random: Random) -> Draft:
 
 
 def odd_one_out(random: Random) -> Draft:
-    """The one word of a list that is of another kind than the rest."""
+    """The one word of a list that belongs to another kind than the rest."""
     kind, other = random.sample(list(_KINDS), 2)
     answer = random.choice(table(f"kind_{other}"))
     words = [answer, *random.sample(table(f"kind_{kind}"), 3)]

@@ -1,7 +1,7 @@
-"""The words: plain text files of tables, one entry a line, read once.
+"""The words: text files of tables, read once.
 
-A file holds tables, each under a line `== name`. Lines starting with `#` are remarks. Entries are templates in the
-language of `grammar`. This module only reads them; it checks nothing about their English.
+A file holds tables, each under a line `== name`, with one entry on each line. Lines that start with `#` are comments.
+Entries are templates in the language of `grammar`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def tables() -> dict[str, tuple[str, ...]]:
     """Every table of every file here, by name.
 
     Raises:
-        ValueError: two tables have one name, or an entry stands before the first table.
+        ValueError: two tables have one name, or an entry precedes the first table.
     """
     found: dict[str, list[str]] = {}
     for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
