@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.memory_store import memory as memory
+
 # Two test processes run side by side, and models here are tiny: more threads would only get into each other's way.
 # Subprocesses inherit it; a test that needs two threads says so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

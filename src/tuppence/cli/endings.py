@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tuppence.core.console import one_line
+from tuppence.core.console import one_line, with_names
 from tuppence.core.errors import InputError, TuppenceError
 from tuppence.core.files import explain_os_error
 from tuppence.core.streams import STDOUT, Messages, discard
@@ -66,9 +66,9 @@ def unwritable_stdout(error: OSError) -> InputError:
 def complain(message: str, hint: str, code: int) -> int:
     """Prints an error on one line and its hint on the next; returns the exit code."""
     messages = Messages()
-    messages.write(f"error: {one_line(message)}\n")
+    messages.write(f"error: {one_line(with_names(message))}\n")
     if hint:
-        messages.write(f"  hint: {one_line(hint)}\n")
+        messages.write(f"  hint: {one_line(with_names(hint))}\n")
     return code
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+_shown_as: dict[str, str] = {}
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -44,12 +46,25 @@ def note(message: str, *, lines: bool = False) -> None:
     Args:
         lines: the message is a text of several lines.
     """
+    message = with_names(message)
     console().print(visible(message) if lines else one_line(message), markup=False)
 
 
 def warn(message: str) -> None:
     """One line that a person should not miss, on stderr."""
-    console().print(f"warning: {one_line(message)}", style="yellow", markup=False)
+    console().print(f"warning: {one_line(with_names(message))}", style="yellow", markup=False)
+
+
+def show_as(path: str, name: str) -> None:
+    """Lets messages of this process call a path by another name, such as the URL that it is a copy of."""
+    _shown_as[path] = name
+
+
+def with_names(text: str) -> str:
+    """A message with every path that `show_as` was told of under its other name."""
+    for path, name in _shown_as.items():
+        text = text.replace(path, name)
+    return text
 
 
 def out(text: str = "", end: str = "\n") -> None:

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tuppence.core import console
+from tuppence.core.cache import cache_folder
 
 SOURCE = Path(__file__).with_name("decode_step.cpp")
 
@@ -59,11 +60,8 @@ def library(build: bool) -> ctypes.CDLL | None:
 
 def library_path() -> Path | None:
     """Where the library for this source and this processor is, or would be; None for a user without a home folder."""
-    try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # HOME is unset, and the system does not know the user: docker run -u 12345
-        return None
-    return cache / "tuppence" / f"decode_step-{_fingerprint()}.so"
+    cache = cache_folder()
+    return None if cache is None else cache / f"decode_step-{_fingerprint()}.so"
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,27 @@
-"""Where bytes live: local folders now, `s3://` later, behind one small interface.
+"""Where files are: on this machine, or behind a URL such as `s3://bucket/key`.
 
-Data sources read through it; shards and checkpoints, which are memory-mapped, stay local files.
+`Location` is the text that names a place. `stage` gives a local, read-only copy of it at the boundary of a package;
+text that is read as a stream comes through `open_store`. `s3://` itself comes later, as an entry of `schemes.SCHEMES`.
 """
 
-from tuppence.storage.store import Entry, Store, open_store, split_url
+from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
+from tuppence.storage.schemes import open_store, require_known_scheme
+from tuppence.storage.staging import location_of, stage, stage_checkpoint, stage_run
+from tuppence.storage.store import Entry, Store
 
-__all__ = ["Entry", "Store", "open_store", "split_url"]
+__all__ = [
+    "Entry",
+    "Location",
+    "Store",
+    "is_remote",
+    "join",
+    "local_path",
+    "location_of",
+    "open_store",
+    "output_path",
+    "require_known_scheme",
+    "split_url",
+    "stage",
+    "stage_checkpoint",
+    "stage_run",
+]

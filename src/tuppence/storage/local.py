@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tuppence.core.errors import InputError
-from tuppence.core.files import atomic_file, explain_disk_errors
+from tuppence.storage.location import local_path
 from tuppence.storage.store import Entry
 
 
@@ -17,8 +17,7 @@ class LocalStore:
     """A folder on this machine. See `Store` for what each method promises."""
 
     def __init__(self, root: str | Path) -> None:
-        # Path.expanduser() raises where `~name` is a file's name and no user's
-        self.root = Path(os.path.expanduser(root))  # noqa: PTH111
+        self.root = local_path(root)
         self.url = str(self.root)
 
     def describe(self, name: str) -> Entry | None:
@@ -73,25 +72,6 @@ class LocalStore:
             return self._path(name).open("rb")
         except OSError as error:
             raise _unreadable(self._path(name), error) from error
-
-    def read(self, name: str) -> bytes:
-        with self.open(name) as stream:
-            return stream.read()
-
-    def read_range(self, name: str, start: int, length: int) -> bytes:
-        with self.open(name) as stream:
-            stream.seek(start)
-            return stream.read(length)
-
-    def put(self, name: str, content: bytes | Path) -> None:
-        path = self._path(name)
-        with explain_disk_errors(path), atomic_file(path) as out:
-            if isinstance(content, bytes):
-                out.write(content)
-                return
-            with content.open("rb") as stream:
-                while block := stream.read(2**20):
-                    out.write(block)
 
     def _path(self, name: str) -> Path:
         return self.root / name

@@ -1,20 +1,16 @@
-"""The interface every kind of storage answers, and the one place that maps a URL to its implementation.
+"""The interface of every kind of storage.
 
-A store is a folder (or a bucket with a prefix); names inside it are relative, with `/` between their parts.
+A store is a folder, or a bucket with a prefix; names inside it are relative, with `/` between their parts. It is read
+only: what a program writes goes to local files.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tuppence.core.errors import InputError
-
-_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://")
 
 
 @dataclass(frozen=True)
@@ -22,8 +18,8 @@ class Entry:
     """One file of a store.
 
     Attributes:
-        name: its name relative to the store's root.
-        size: bytes.
+        name: relative to the store's root.
+        size: in bytes.
         version: changes when the content does (a local file's modification time, an object's ETag).
     """
 
@@ -41,7 +37,7 @@ class Store(Protocol):
         """Size and version of one file; None where there is no such file.
 
         Raises:
-            InputError: there is something else that cannot be read: a link to nothing, a pipe, a device.
+            InputError: the name is of something that cannot be read: a broken link, a pipe, a device.
         """
 
     def is_folder(self, name: str = "") -> bool:
@@ -63,55 +59,3 @@ class Store(Protocol):
 
     def open(self, name: str) -> BinaryIO:
         """A seekable stream of the file's bytes."""
-
-    def read(self, name: str) -> bytes:
-        """The whole file."""
-
-    def read_range(self, name: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`; fewer where the file ends sooner."""
-
-    def put(self, name: str, content: bytes | Path) -> None:
-        """Writes a file, complete or absent: `content` itself, or a copy of the local file it names."""
-
-
-def open_store(url: str) -> Store:
-    """The store at `url`: a local folder's path, or `file://` and one.
-
-    Raises:
-        InputError: a kind of storage that this build does not know.
-
-    Example:
-        >>> open_store("s3://bucket/texts")
-        Traceback (most recent call last):
-        tuppence.core.errors.InputError: s3://bucket/texts: this build cannot read s3:// yet
-    """
-    from tuppence.storage.local import LocalStore
-
-    scheme = _SCHEME.match(url)
-    if scheme is None:
-        return LocalStore(url)
-    if scheme[1] == "file":
-        return LocalStore(url.removeprefix("file://"))
-    hint = "copy the data to a local folder first"
-    if scheme[1] == "s3":
-        raise InputError(f"{url}: this build cannot read s3:// yet", hint)
-    if scheme[1] in ("http", "https"):
-        hint = "download it first; 'tuppence data list' names the public sets we can get"
-    raise InputError(f"{url}: cannot read from {scheme[1]}://", hint)
-
-
-def split_url(url: str) -> tuple[str, str]:
-    """Cuts a URL or path into its folder, which `open_store` takes, and the last name.
-
-    Example:
-        >>> split_url("s3://bucket/texts/a.txt")
-        ('s3://bucket/texts', 'a.txt')
-        >>> split_url("a.txt")
-        ('.', 'a.txt')
-        >>> split_url("./~draft.txt")
-        ('.', '~draft.txt')
-    """
-    scheme = _SCHEME.match(url)
-    root = scheme[0] if scheme else ""
-    folder, name = os.path.split(url.removeprefix(root).rstrip("/"))  # not Path: it drops the "./" of "./~draft.txt"
-    return root + (folder or "."), name

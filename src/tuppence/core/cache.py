@@ -1,0 +1,14 @@
+"""The folder in which a user's programs keep what they can make again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path | None:
+    """`$XDG_CACHE_HOME/tuppence`, or `~/.cache/tuppence`; None for a user without a home folder."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuppence"
+    except RuntimeError:  # HOME is unset, and the system does not know the user: docker run -u 12345
+        return None

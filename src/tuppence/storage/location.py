@@ -1,0 +1,98 @@
+"""Locations: the text by which a person names a file or a folder, here or on another machine.
+
+A location is a path, `file://` and a path, or a URL such as `s3://bucket/key`. It stays text until `staging` or
+`local_path` turns it into a `Path`: a `Path` would make `s3:/bucket/key` of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NewType
+
+from tuppence.core.errors import InputError
+
+Location = NewType("Location", str)
+"""A path or a URL, as a person wrote it. What a run records about its inputs is the location that was given."""
+
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://")
+_LOST_SLASH = re.compile(r"^(?:s3|gs|https?):/[^/]")
+
+
+def scheme_of(place: str | Path) -> str:
+    """The scheme of a URL; empty for a place on this machine.
+
+    Example:
+        >>> scheme_of("s3://bucket/run"), scheme_of("runs/tiny"), scheme_of("file:///data")
+        ('s3', '', '')
+    """
+    found = _SCHEME.match(str(place))
+    return "" if found is None or found[1] == "file" else found[1]
+
+
+def is_remote(place: str | Path) -> bool:
+    """Whether a place is on another machine."""
+    return bool(scheme_of(place))
+
+
+def local_path(place: str | Path) -> Path:
+    """The path of a place on this machine; `~` at its beginning is the user's home folder.
+
+    Raises:
+        InputError: it is on another machine.
+
+    Example:
+        >>> local_path("file:///data/novels").as_posix(), local_path("runs/tiny").as_posix()
+        ('/data/novels', 'runs/tiny')
+    """
+    if isinstance(place, Path):
+        if _LOST_SLASH.match(place.as_posix()):
+            raise InputError(f"{place} is a URL that has lost a slash", "give a URL as text, not as a Path")
+    elif is_remote(place):
+        raise InputError(f"{place} is not on this machine", "give a local path")
+    # Path.expanduser() raises where `~name` is a file's name and no user's
+    return Path(os.path.expanduser(str(place).removeprefix("file://")))  # noqa: PTH111
+
+
+def output_path(place: str | Path) -> Path:
+    """The path of a local place that is to be written.
+
+    Raises:
+        InputError: it is on another machine.
+    """
+    scheme = scheme_of(place)
+    if scheme:
+        raise InputError(
+            f"{place}: results cannot be written to {scheme}:// yet", "write to a local path, and copy the result there"
+        )
+    return local_path(place)
+
+
+def join(place: str, *names: str) -> Location:
+    """A place inside a folder.
+
+    Example:
+        >>> join("s3://bucket/run/", "model")
+        's3://bucket/run/model'
+    """
+    if is_remote(place):
+        return Location("/".join([place.rstrip("/"), *names]))
+    return Location(str(Path(place, *names)))
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Cuts a location into its folder, which `open_store` takes, and the last name.
+
+    Example:
+        >>> split_url("s3://bucket/texts/a.txt")
+        ('s3://bucket/texts', 'a.txt')
+        >>> split_url("a.txt")
+        ('.', 'a.txt')
+        >>> split_url("./~draft.txt")
+        ('.', '~draft.txt')
+    """
+    scheme = _SCHEME.match(url)
+    root = scheme[0] if scheme else ""
+    folder, name = os.path.split(url.removeprefix(root).rstrip("/"))  # not Path: it drops the "./" of "./~draft.txt"
+    return root + (folder or "."), name

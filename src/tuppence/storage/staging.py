@@ -1,0 +1,201 @@
+"""`stage`: a local, read-only, verified copy of a place. It is called where a package is entered, and nowhere below.
+
+A local place is returned as it is. A remote one is copied into the user's cache folder:
+
+    ~/.cache/tuppence/places/KEY/
+      location       the location that was copied
+      NAME           the copy, under the last name of the location
+
+KEY is a hash of the location and of name, size and version of every file, so that a place that has changed is copied
+again, and one that has not is copied once. A copy is complete or absent, and its files are compared with the sha256
+that the folder states for them (`checksums`). The cache may be removed whenever nothing uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tuppence.core import console
+from tuppence.core.cache import cache_folder
+from tuppence.core.environment import free_disk_bytes
+from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.folders import atomic_folder
+from tuppence.storage.checksums import verify_checksums
+from tuppence.storage.location import Location, is_remote, join, local_path, split_url
+from tuppence.storage.schemes import open_store
+from tuppence.storage.store import Entry, Store
+
+MOST_FILES = 100_000
+_BLOCK_BYTES = 2**20
+_LOCATION = "location"
+_NOT_READ_FROM_A_RUN = ("checkpoints", "tensorboard")
+"""Folders of a run that only the run itself goes on from. They may have hundreds of gigabytes."""
+
+Choose = Callable[[str], bool]
+
+
+def stage(place: str | Path, *, most_bytes: int | None = None) -> Path:
+    """A local, read-only file or folder with the content of `place`. Of a local place, its path.
+
+    Args:
+        place: a path or a URL.
+        most_bytes: the largest size that is accepted from another machine.
+
+    Raises:
+        InputError: there is no such place, it is too large, or its scheme is unknown. Whether a *local* path exists is
+            left to its reader, who knows what is expected there.
+        CorruptFileError: a file was cut short on the way, or is not the one that the folder's own list names.
+    """
+    return _stage(str(place), lambda name: True, most_bytes) if is_remote(place) else local_path(place)
+
+
+def stage_run(place: str | Path) -> Path:
+    """A run or a model's folder as `stage` gives it, without the run's checkpoints.
+
+    The `model` folder of a remote run is staged with the run around it, from which readers take what it was trained on.
+    """
+    if not is_remote(place):
+        return local_path(place)
+    folder, name = split_url(str(place))
+    if name == "model" and open_store(folder).describe("run.yaml") is not None:
+        return stage_run(folder) / name
+    return _stage(str(place), lambda name: name.partition("/")[0] not in _NOT_READ_FROM_A_RUN)
+
+
+def stage_checkpoint(place: str | Path) -> Path:
+    """A checkpoint, RUN/checkpoints/STEP, as `stage` gives it, with what RUN says about itself beside it."""
+    if not is_remote(place):
+        return local_path(place)
+    checkpoints, step = split_url(str(place))
+    run, name = split_url(checkpoints)
+    if open_store(run).describe("run.yaml") is None:
+        return stage(place)
+    inside = f"{name}/{step}/"
+    return _stage(run, lambda name: "/" not in name or name.startswith(inside)) / name / step
+
+
+def location_of(path: str | Path) -> Location:
+    """The location behind a path that may lie in a staged copy; of every other path, the path itself.
+
+    Runs record it: the copy is of this machine, the location is known everywhere.
+    """
+    try:
+        root = _places()
+        key, _, *inside = Path(path).absolute().relative_to(root).parts
+        return join((root / key / _LOCATION).read_text(encoding="utf-8"), *inside)
+    except (ValueError, OSError, InputError):  # not in the cache
+        return Location(str(path))
+
+
+def _places() -> Path:
+    cache = cache_folder()
+    if cache is None:
+        raise InputError("there is no home folder to keep a copy in", "set XDG_CACHE_HOME to a folder of yours")
+    return cache / "places"
+
+
+def _stage(place: str, choose: Choose, most_bytes: int | None = None) -> Path:
+    place = place.rstrip("/")
+    store, entries = _files_of(place, choose)
+    total = sum(entry.size for entry in entries)
+    if most_bytes is not None and total > most_bytes:
+        raise InputError(f"{place} has {total:,} bytes, more than the {most_bytes:,} we read", "is it the right place?")
+    content = [place, *([entry.name, entry.size, entry.version] for entry in entries)]
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+    single = len(entries) == 1 and entries[0].name == ""
+    folder = _places() / key
+    copy = folder / (split_url(place)[1] or "copy")
+    if not _is_whole(copy, entries):
+        _require_space(folder, place, total)
+        with atomic_folder(folder) as temporary:
+            inside = temporary / copy.name
+            _copy(store, place, entries, inside)
+            if not single:
+                _verify(place, inside)
+            if _files_of(place, choose)[1] != entries:
+                raise InputError(f"{place} changed while it was read", "try again when nothing writes there")
+            (temporary / _LOCATION).write_text(place, encoding="utf-8")
+        for entry in entries:
+            (copy / entry.name).chmod(0o444)
+    console.show_as(str(copy), place)
+    return copy
+
+
+def _files_of(place: str, choose: Choose) -> tuple[Store, list[Entry]]:
+    """The files of a place with their store, by name; a single file has the name ""."""
+    folder, name = split_url(place)
+    beside = open_store(folder)
+    entry = beside.describe(name) if name else None
+    if entry is not None:
+        return beside, [Entry("", entry.size, entry.version)]
+    store = open_store(place)
+    if not store.is_folder():
+        raise InputError(f"{place} does not exist", "check the location")
+    entries = []
+    for entry in store.list():
+        if not choose(entry.name):
+            continue
+        _require_plain_name(place, entry.name)
+        entries.append(entry)
+        if len(entries) > MOST_FILES:
+            raise InputError(f"{place} has more than {MOST_FILES:,} files", "is it the right place?")
+    return store, entries
+
+
+def _require_plain_name(place: str, name: str) -> None:
+    """Refuses a name that would lead out of the copy, or that no file here can have.
+
+    Raises:
+        InputError: with the name.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or any(sign in name for sign in "\\:\0"):
+        raise InputError(f"{place} has a file with an unusable name: {name!r}", "rename it there")
+
+
+def _copy(store: Store, place: str, entries: Sequence[Entry], target: Path) -> None:
+    if not entries:
+        target.mkdir()
+    with console.progress("bytes") as bar:
+        task = bar.add_task(f"copying {place}", total=sum(entry.size for entry in entries))
+        for entry in entries:
+            path, copied = target / entry.name, 0
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with store.open(entry.name or split_url(place)[1]) as stream, path.open("xb") as out:
+                while block := stream.read(_BLOCK_BYTES):
+                    out.write(block)
+                    copied += len(block)
+                    bar.advance(task, len(block))
+            if copied != entry.size:
+                where = join(place, entry.name) if entry.name else place
+                raise CorruptFileError(f"{where}: {copied:,} of {entry.size:,} bytes arrived", "try again")
+
+
+def _verify(place: str, copy: Path) -> None:
+    """Compares a copy with the folder's own lists of sha256; an error names the location, as the copy goes."""
+    try:
+        verify_checksums(copy)
+    except CorruptFileError as error:
+        raise CorruptFileError(error.message.replace(str(copy), place), error.hint) from error
+
+
+def _require_space(folder: Path, place: str, size: int) -> None:
+    free = free_disk_bytes(folder)
+    if free is not None and size > free:
+        raise InputError(
+            f"{place} has {size:,} bytes, and the disk of {folder.parent} has {free:,} left",
+            "free some space, or set XDG_CACHE_HOME to a larger disk",
+        )
+
+
+def _is_whole(copy: Path, entries: Sequence[Entry]) -> bool:
+    """Whether a finished copy is still there, with the sizes that it had."""
+    try:
+        return (copy.parent / _LOCATION).is_file() and all(
+            (copy / entry.name).stat().st_size == entry.size for entry in entries
+        )
+    except OSError:
+        return False

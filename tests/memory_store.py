@@ -1,0 +1,96 @@
+"""An in-memory store behind URLs of its own scheme: `mem://bucket/key`. It has the manners of an object store.
+
+There are no folders but prefixes of keys, and a version is a hash of the content, as an ETag is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tuppence.core.errors import InputError
+from tuppence.storage import Entry
+from tuppence.storage.schemes import SCHEMES
+
+
+class MemoryStore:
+    """The objects whose key begins with a URL and a slash."""
+
+    def __init__(self, url: str, objects: dict[str, bytes]) -> None:
+        self.url, self._objects = url.rstrip("/"), objects
+        self.opened: list[str] = []
+
+    def _key(self, name: str) -> str:
+        return f"{self.url}/{name}" if name else self.url
+
+    def describe(self, name: str) -> Entry | None:
+        content = self._objects.get(self._key(name))
+        return None if content is None else Entry(name, len(content), hashlib.md5(content).hexdigest())
+
+    def is_folder(self, name: str = "") -> bool:
+        return any(key.startswith(self._key(name) + "/") for key in self._objects)
+
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        enter: Callable[[str], bool] | None = None,
+        on_unusable: Callable[[str, InputError], object] | None = None,
+    ) -> Iterator[Entry]:
+        root = self._key(prefix) + "/"
+        entered: dict[str, bool] = {}
+
+        def is_entered(folder: str) -> bool:
+            if folder not in entered:
+                above = folder.rpartition("/")[0]
+                entered[folder] = (not above or is_entered(above)) and (enter is None or enter(folder))
+            return entered[folder]
+
+        for key in sorted(key for key in self._objects if key.startswith(root)):
+            name = key.removeprefix(root)
+            folder = name.rpartition("/")[0]
+            if any(part.startswith(".") and part != ".." for part in name.split("/")) or (
+                folder and not is_entered(folder)
+            ):
+                continue
+            entry = self.describe(f"{prefix}/{name}" if prefix else name)
+            assert entry is not None
+            yield entry
+
+    def open(self, name: str) -> BinaryIO:
+        if self._key(name) not in self._objects:
+            raise InputError(f"{self._key(name)} does not exist", "check the location")
+        return io.BytesIO(self._objects[self._key(name)])
+
+
+class Memory:
+    """What is behind `mem://` in a test.
+
+    Attributes:
+        objects: by URL.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, path: Path, url: str) -> str:
+        """Copies a local file or folder to a URL, hidden files left out; returns the URL."""
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            if file.is_file() and not file.name.startswith("."):
+                key = url if file == path else f"{url}/{file.relative_to(path).as_posix()}"
+                self.objects[key] = file.read_bytes()
+        return url
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Memory:
+    """An empty `mem://`, and a cache folder of the test's own."""
+    found = Memory()
+    monkeypatch.setitem(SCHEMES, "mem", lambda url: MemoryStore(url, found.objects))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    return found
