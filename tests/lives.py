@@ -131,7 +131,7 @@ def _run(arguments: list[str], life: Life) -> int:
 def _simulate(life: Life) -> None:
     """Puts simulated time, disk, timers and exits into this process."""
     import tuppence.tasks.bill as bill
-    from tuppence.cli import options
+    from tuppence.cli.training import Command
     from tuppence.core import config
     from tuppence.cost.ledger import Ledger
     from tuppence.model.gpt import GPT
@@ -143,10 +143,7 @@ def _simulate(life: Life) -> None:
     )
     life.pass_time(0.4)  # the interpreter
 
-    def begin(*, is_the_program: bool = False) -> None:
-        options._command_began, options._is_the_program = 0.0, True
-
-    options.begin = begin
+    Command.now = staticmethod(lambda **_: Command(0.0, True))  # type: ignore[assignment,method-assign]
 
     fsync, load_config, loss = os.fsync, config.load_config, GPT.loss
 

@@ -95,4 +95,4 @@ def assert_run_flags_arrived(asked: dict[str, Any], out: Path) -> None:
     assert (options.max_minutes, options.budget, options.rate.dollars_per_hour) == (2.5, 3, 0.7364)
     assert (options.resume, options.track) == ("never", "tensorboard")
     assert (asked["config"].train.max_steps, asked["config"].train.learning_rate) == (7, 3e-4)
-    assert asked["out"] == out
+    assert asked["out"] == str(out)

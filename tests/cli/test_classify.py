@@ -47,7 +47,7 @@ def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) ->
     assert """next: tuppence classify run 'I'"'"'m late, sorry'\n""" in errors
     assert_run_flags_arrived(asked, Path("run"))
     (given,) = [value for value in asked.values() if isinstance(value, LabelledFiles)]
-    assert given == LabelledFiles(Path("sms.tsv"), Path("val.tsv"), Path("test.tsv"), "body", "1", True)
+    assert given == LabelledFiles("sms.tsv", "val.tsv", "test.tsv", "body", "1", True)
     keys = ["finetune.train=lora", "finetune.balance=true", "finetune.epochs=0.5"]
     shared = ["train.max_steps=7", "train.learning_rate=3e-4"]
     assert asked["config"] == load_config(ClassifyConfig, overrides=[*keys, *shared])

@@ -28,7 +28,7 @@ def test_every_flag_arrives(call: Call, intercept: Intercept) -> None:
     assert (code, out) == (0, "")
     assert errors.endswith("next: tuppence chat run\n")
     assert_run_flags_arrived(asked, Path("run"))
-    assert (asked["base"], asked["data"], asked["val"]) == (Path("base"), Path("tasks.json"), Path("val.json"))
+    assert (asked["base"], asked["data"], asked["val"]) == ("base", "tasks.json", "val.json")
     assert asked["skip_bad_rows"]
     keys = ["finetune.epochs=0.5", "lora.rank=8", "train.max_steps=7", "train.learning_rate=3e-4"]
     assert asked["config"] == load_config(InstructConfig, overrides=keys)

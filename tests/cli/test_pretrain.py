@@ -30,7 +30,7 @@ def test_recipe_flags_and_limits_arrive(call: Call, intercept: Intercept) -> Non
     assert (code, out) == (0, "")
     assert "next: tuppence generate run --prompt 'It was raining when'\n" in errors
     assert_run_flags_arrived(asked, Path("run"))
-    assert asked["data"] == Path("data")
+    assert asked["data"] == "data"
     keys = ["train.max_steps=7", "train.learning_rate=3e-4"]
     assert asked["config"] == load_config(PretrainConfig, recipe, keys) != load_config(PretrainConfig, overrides=keys)
 

@@ -14,9 +14,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tuppence.cli import endings, options
+from tuppence.cli import endings
+from tuppence.cli.training import Command
 from tuppence.core import console
-from tuppence.core.errors import InputError, Interrupted, OtherRankError, TuppenceError
+from tuppence.core.errors import Interrupted, OtherRankError, TuppenceError
 from tuppence.core.memory import out_of_memory
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
 from tuppence.core.threads import share_cores
@@ -55,6 +56,12 @@ def _root() -> None:
     """Keeps `tuppence VERB` a group of verbs, however many there are."""
 
 
+def command_line() -> Any:
+    """The whole command line as one command, with all verbs below it."""
+    _register_verbs()
+    return typer.main.get_command(app)
+
+
 @cache  # once a process, however often `main` is called
 def _register_verbs() -> None:
     from tuppence.cli import (
@@ -81,14 +88,14 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
     """
-    options.begin(is_the_program=arguments is None)
+    command = Command.now(is_the_program=arguments is None)
     prepare_streams()
     share_cores()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    code = _run(arguments, debug)
+    code = _run(arguments, command, debug)
     unwritten = finish_streams()
     if unwritten is not None and code == 0:
         error = endings.unwritable_stdout(unwritten)
@@ -96,12 +103,11 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _run(arguments: list[str], debug: bool) -> int:
+def _run(arguments: list[str], command: Command, debug: bool) -> int:
     _register_verbs()
     try:
         endings.refuse_undecodable(arguments)
-        _refuse_remote_folders(arguments)
-        result: Any = app(arguments, standalone_mode=False, prog_name="tuppence")
+        result: Any = app(arguments, standalone_mode=False, prog_name="tuppence", obj=command)
         return result if isinstance(result, int) else 0
     except SystemExit as ended:  # the command-line library's own answer to a broken pipe is exit 1
         if isinstance(ended.__context__, BrokenPipeError):
@@ -143,11 +149,3 @@ def _run(arguments: list[str], debug: bool) -> int:
             return endings.complain(situation.message, situation.hint, situation.exit_code)
         hint = "this is a defect of ours: run again with --debug and report what it prints"
         return endings.complain(f"{type(error).__name__}: {error}", hint, 1)
-
-
-def _refuse_remote_folders(arguments: list[str]) -> None:
-    """Folders are local for now; as a path, "s3://bucket/run" would become the local folder "s3:/bucket/run"."""
-    for before, word in zip(["", *arguments], arguments, strict=False):
-        flag, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
-        if value.startswith("s3://") and flag in ("--out", "--base", "--tokenizer", "--reward"):
-            raise InputError(f"{flag} {value}: folders on s3:// cannot be used yet", "give a local folder")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuppence.cli import options
+from tuppence.cli.places import InputFile, InputRun, add_verb
+from tuppence.cli.training import FinetuneFlags, training_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
@@ -22,19 +22,18 @@ TextColumn = Annotated[str | None, typer.Option(help="The column of the text: a 
 
 def register(app: typer.Typer) -> None:
     """Adds `classify` to the command line; `finetune classify` belongs to the group of `finetune`."""
-    app.command()(classify)
+    add_verb(app, classify)
 
 
-@options.metered
+@training_verb
 def finetune_classify(
-    base: options.Base,
-    data: Annotated[Path, typer.Option(help="Labelled texts: .csv, .tsv, .json or .jsonl.")],
-    out: options.Out,
+    data: Annotated[InputFile, typer.Option(help="Labelled texts: .csv, .tsv, .json or .jsonl.")],
+    training: FinetuneFlags,
     train: Annotated[
         str | None, typer.Option(help="What is trained beside the head: all, last-block, head (nothing) or lora.")
     ] = None,
-    val: Annotated[Path | None, typer.Option(help="Validation texts; a tenth of --data if absent.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Test texts; a fifth of --data if absent.")] = None,
+    val: Annotated[InputFile | None, typer.Option(help="Validation texts; a tenth of --data if absent.")] = None,
+    test: Annotated[InputFile | None, typer.Option(help="Test texts; a fifth of --data if absent.")] = None,
     balance: Annotated[
         bool, typer.Option("--balance", help="Leave out rows until all labels are as rare as the rarest.")
     ] = False,
@@ -42,17 +41,6 @@ def finetune_classify(
     label_column: Annotated[
         str | None, typer.Option(help="The column of the label: a name, or a number from 0.")
     ] = None,
-    skip_bad_rows: options.SkipBadRows = False,
-    epochs: options.Epochs = None,
-    config: options.Recipe = None,
-    set_: options.Set = None,
-    max_steps: options.MaxSteps = None,
-    max_minutes: options.MaxMinutes = None,
-    budget: options.Budget = None,
-    rate: options.HourlyRate = 0.0,
-    resume: options.Resume = "auto",
-    track: options.Track = "none",
-    json: options.Json = False,
 ) -> None:
     """Teach a base model to sort texts into classes.
 
@@ -69,46 +57,43 @@ def finetune_classify(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory(large_pages=False)
-    from tuppence.core.config import load_config
     from tuppence.tasks.classify import ClassifyConfig, LabelledFiles, run_classify
 
-    over = options.overrides(
-        set_,
+    recipe = training.recipe(
+        ClassifyConfig,
         finetune__train=train,
-        finetune__balance=True if balance else None,
-        finetune__epochs=epochs,
-        train__max_steps=max_steps,
+        finetune__balance=balance or None,
+        finetune__epochs=training.epochs,
     )
-    recipe = load_config(ClassifyConfig, config, over)
-    run = options.run_options(max_minutes, budget, rate, resume, track)
-    given = LabelledFiles(data, val, test, text_column, label_column, skip_bad_rows)
-    summary = options.train_and_tell(
-        lambda: run_classify(base, given, out, recipe, run), out, json, lambda: _next_command(out)
-    )
+    options, base, out, json = training.options(), training.base, training.out, training.json
+    given = LabelledFiles(data, val, test, text_column, label_column, training.skip_bad_rows)
+    summary = training.carry_out(lambda: run_classify(base, given, out, recipe, options), lambda: _next_command(out))
     if "evaluation" in summary and not json:
         _tell_test(summary["evaluation"]["classification"])
 
 
-def _next_command(out: Path) -> str:
+def _next_command(out: str) -> str:
     """Asks the classifier about a text that it was not trained on; empty where there is none."""
+    from pathlib import Path
+
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
     from tuppence.evaluation.classification import first_test_text
 
     try:
-        text = opening(first_test_text(out), words=12).lstrip("-")
+        text = opening(first_test_text(Path(out)), words=12).lstrip("-")
     except (TuppenceError, OSError):
         return ""
-    return f"tuppence classify {shlex.quote(str(out))} {shlex.quote(text)}" if text else ""
+    return f"tuppence classify {shlex.quote(out)} {shlex.quote(text)}" if text else ""
 
 
 def classify(
     run: Annotated[
-        Path, typer.Argument(help="A run of 'finetune classify', or a GPT2ForSequenceClassification folder.")
+        InputRun, typer.Argument(help="A run of 'finetune classify', or a GPT2ForSequenceClassification folder.")
     ],
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="What to classify.")] = None,
     file: Annotated[
-        Path | None,
+        InputFile | None,
         typer.Option(help="One text a line ('-': stdin); or a .csv, .tsv, .json or .jsonl with a text column."),
     ] = None,
     text_column: TextColumn = None,
@@ -147,15 +132,15 @@ def classify(
             console.out(f"{label}\t{one.probabilities[one.label]:.4f}\t{text}")
 
 
-def _texts(texts: list[str] | None, file: Path | None, text_column: str | None) -> Iterable[str]:
+def _texts(texts: list[str] | None, file: str | None, text_column: str | None) -> Iterable[str]:
     from tuppence.core.errors import InputError
     from tuppence.data.records.unlabelled import iter_lines, iter_unlabelled
 
-    if texts != ["-"] and file != Path("-"):
+    if texts != ["-"] and file != "-":
         if texts:
             return texts
         if file is not None:
-            return iter_unlabelled(str(file), text_column=text_column)
+            return iter_unlabelled(file, text_column=text_column)
         if sys.stdin.isatty():
             raise InputError("there is no text to classify", "give texts, --file FILE, or lines on stdin")
     return iter_lines(sys.stdin.buffer, "stdin")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tuppence.cli.places import Input, InputFile, OutputFile, OutputFolder, add_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
@@ -19,10 +19,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     data = typer.Typer(help="Get, make and prepare text to train on.", no_args_is_help=True)
-    data.command("list")(list_sets)
-    data.command()(get)
-    data.command()(synth)
-    data.command()(prepare)
+    add_verb(data, list_sets, "list")
+    for verb in (get, synth, prepare):
+        add_verb(data, verb)
     app.add_typer(data, name="data")
 
 
@@ -49,7 +48,7 @@ def list_sets(json: Json = False) -> None:
 
 def get(
     name: Annotated[str, typer.Argument(help="A set of 'tuppence data list'.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")],
+    out: Annotated[OutputFile, typer.Option(help="The file to write.")],
     json: Json = False,
 ) -> None:
     """Download a public set and check its sha256. The same command again goes on where it stopped.
@@ -78,7 +77,7 @@ def get(
 
 def synth(
     what: Annotated[str, typer.Argument(help="stories, sms, instructions or preferences.")],
-    out: Annotated[Path, typer.Option(help="The file to write; its suffix says in which form.")],
+    out: Annotated[OutputFile, typer.Option(help="The file to write; its suffix says in which form.")],
     count: Annotated[
         int | None,
         typer.Option(min=1, help="How many: 20,000 stories, 5,000 sms, 6,000 instructions, 3,000 preferences."),
@@ -107,10 +106,11 @@ def synth(
       tuppence data synth preferences --out preferences.jsonl
     """
     from tuppence.core.errors import InputError
+    from tuppence.storage import output_path
     from tuppence.synthetic.sets import find_set, write_set
 
     made = find_set(what)
-    if out.exists() and not overwrite:
+    if output_path(out).exists() and not overwrite:
         raise InputError(f"{out} is there already", "choose another --out, or replace it with --overwrite")
     count = count or made.count
     with console.progress(made.items) as bar:
@@ -124,10 +124,10 @@ def synth(
 
 
 def prepare(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders or quoted globs.")],
-    tokenizer: Annotated[Path, typer.Option(help="The tokenizer's folder.")],
-    out: Annotated[Path, typer.Option(help="The folder of token shards to write.")],
-    val: Annotated[list[str] | None, typer.Option(help="A held-out file, folder or glob; may be repeated.")] = None,
+    inputs: Annotated[list[Input], typer.Argument(metavar="INPUT...", help="Files, folders or quoted globs.")],
+    tokenizer: Annotated[Input, typer.Option(help="The tokenizer's folder, or its tokenizer.json.")],
+    out: Annotated[OutputFolder, typer.Option(help="The folder of token shards to write.")],
+    val: Annotated[list[Input] | None, typer.Option(help="A held-out file, folder or glob; may be repeated.")] = None,
     val_fraction: Annotated[float, typer.Option(help="Or: this share of the documents, by a hash.")] = 0.0,
     deduplicate: Annotated[bool, typer.Option("--deduplicate", help="Drop exact copies of documents.")] = False,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use.")] = False,
@@ -136,7 +136,8 @@ def prepare(
     shard_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in a shard; 16,777,216.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the hash behind --val-fraction.")] = 0,
     evaluation: Annotated[
-        list[str] | None, typer.Option(help="Rows of an evaluation: warns, with a count, of those that stand in INPUT.")
+        list[InputFile] | None,
+        typer.Option(help="Rows of an evaluation: warns how many of them INPUT holds."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from tuppence.cli.places import add_verb
 from tuppence.core import console
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(doctor)
+    add_verb(app, doctor)
 
 
 def doctor(

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tuppence.cli.places import Input, InputFile, InputFolder, InputRun, OutputFolder, add_verb
 from tuppence.core import console
 from tuppence.core.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(evaluate)
+    add_verb(app, evaluate)
 
 
 def evaluate(
     runs: Annotated[
-        list[Path],
+        list[InputRun],
         typer.Argument(metavar="RUN...", help="A run, or a Hugging Face GPT-2 folder; several are compared."),
     ],
     tasks: Annotated[
@@ -38,23 +38,23 @@ def evaluate(
         int | None, typer.Option(min=0, help="lm-eval: examples before each question; the task's number if absent.")
     ] = None,
     task_path: Annotated[
-        Path | None, typer.Option(help="lm-eval: a folder of task files, beside lm-eval's own.")
+        InputFolder | None, typer.Option(help="lm-eval: a folder of task files, beside lm-eval's own.")
     ] = None,
     apply_chat_template: Annotated[
         bool, typer.Option("--apply-chat-template", help="lm-eval: prompts are turns of a conversation.")
     ] = False,
     data: Annotated[
-        str | None,
+        Input | None,
         typer.Option(
             help="Perplexity: DATA (its validation split), a text file, a folder or a glob; the run's own data if"
             " absent. Of a single other task: its file of rows."
         ),
     ] = None,
     task_data: Annotated[
-        list[str] | None, typer.Option(metavar="TASK=FILE", help="The file of one of several tasks; repeatable.")
+        list[InputFile] | None, typer.Option(metavar="TASK=FILE", help="The file of one of several tasks; repeatable.")
     ] = None,
     data_dir: Annotated[
-        str, typer.Option(help="Where the files of 'tuppence data get' are looked for, by their names there.")
+        InputFolder, typer.Option(help="Where the files of 'tuppence data get' are looked for, by their names there.")
     ] = "data",
     limit: Annotated[int | None, typer.Option(min=1, help="Score only the first rows: a quick look.")] = None,
     text_column: Annotated[
@@ -84,7 +84,7 @@ def evaluate(
         str | None, typer.Option(help="The environment variable that holds the judge's key.")
     ] = None,
     out: Annotated[
-        Path | None,
+        OutputFolder | None,
         typer.Option(help="The folder for evaluation.json and the rows' results; the run itself if absent."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
@@ -131,7 +131,7 @@ def evaluate(
         judge_model=judge_model,
         judge_key_env=judge_key_env,
         num_fewshot=num_fewshot,
-        task_path=None if task_path is None else str(task_path),
+        task_path=task_path,
         apply_chat_template=apply_chat_template,
         text_column=text_column,
         label_column=label_column,

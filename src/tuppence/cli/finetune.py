@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuppence.cli import classify, options
+from tuppence.cli import classify
+from tuppence.cli.places import InputFile, add_verb
+from tuppence.cli.training import AdapterFlags, FinetuneFlags, training_verb
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     finetune = typer.Typer(help="Teach a base model to answer, or to classify.", no_args_is_help=True)
-    finetune.command("classify")(classify.finetune_classify)
-    finetune.command()(instruct)
+    add_verb(finetune, classify.finetune_classify, "classify")
+    add_verb(finetune, instruct)
     app.add_typer(finetune, name="finetune")
 
 
-@options.metered
+@training_verb
 def instruct(
-    base: options.Base,
-    data: Annotated[Path, typer.Option(help="Conversations: Alpaca, Dolly, ShareGPT, messages, prompt-completion.")],
-    out: options.Out,
-    val: Annotated[Path | None, typer.Option(help="Held-out conversations; a tenth of --data if absent.")] = None,
-    lora: Annotated[int | None, typer.Option(min=1, help="Train an adapter of this rank; 16 if absent.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Train every weight instead.")] = False,
-    skip_bad_rows: options.SkipBadRows = False,
-    epochs: options.Epochs = None,
-    config: options.Recipe = None,
-    set_: options.Set = None,
-    max_steps: options.MaxSteps = None,
-    max_minutes: options.MaxMinutes = None,
-    budget: options.Budget = None,
-    rate: options.HourlyRate = 0.0,
-    resume: options.Resume = "auto",
-    track: options.Track = "none",
-    json: options.Json = False,
+    data: Annotated[
+        InputFile, typer.Option(help="Conversations: Alpaca, Dolly, ShareGPT, messages, prompt-completion.")
+    ],
+    adapter: AdapterFlags,
+    training: FinetuneFlags,
+    val: Annotated[InputFile | None, typer.Option(help="Held-out conversations; a tenth of --data if absent.")] = None,
 ) -> None:
     """Teach a base model to follow instructions.
 
@@ -49,28 +39,15 @@ def instruct(
       tuppence finetune instruct --base runs/tiny --data instructions.json --lora 16 --out runs/instruct
       tuppence finetune instruct --base ./gpt2 --data dolly.jsonl.gz --full --epochs 2 --out runs/dolly
     """
-    from tuppence.core.errors import InputError
-
-    if full and lora is not None:
-        raise InputError("--full and --lora exclude each other", "train an adapter, or every weight")
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory(large_pages=False)
-    from tuppence.core.config import load_config
     from tuppence.tasks.instruct import InstructConfig, run_instruct
 
-    over = options.overrides(
-        set_,
-        finetune__full=True if full else None,
-        finetune__epochs=epochs,
-        lora__rank=lora,
-        train__max_steps=max_steps,
+    recipe = training.recipe(
+        InstructConfig, finetune__full=adapter.full or None, finetune__epochs=training.epochs, lora__rank=adapter.lora
     )
-    recipe = load_config(InstructConfig, config, over)
-    run = options.run_options(max_minutes, budget, rate, resume, track)
-    options.train_and_tell(
-        lambda: run_instruct(base, data, out, recipe, run, val=val, skip_bad_rows=skip_bad_rows),
-        out,
-        json,
-        f"tuppence chat {out}",
+    options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
+    training.carry_out(
+        lambda: run_instruct(base, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence chat {out}"
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
 from tuppence.core.keyboard import Keyboard
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tuppence.model.sampling import Sampling
     from tuppence.tokenizer import Tokenizer
 
-Run = Annotated[Path, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
+Run = Annotated[InputRun, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
 MaxTokens = Annotated[int, typer.Option(min=0, help="New tokens, at most.")]
 Temperature = Annotated[float, typer.Option(help="0 is greedy, below 1 surer, above 1 wilder.")]
 TopK = Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens only.")]
@@ -35,8 +35,8 @@ Precision = Annotated[str, typer.Option(help="float32, bf16, fp16, or auto: what
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(generate)
-    app.command()(chat)
+    add_verb(app, generate)
+    add_verb(app, chat)
 
 
 def generate(
@@ -155,12 +155,14 @@ def _answer(session: ChatSession, line: str) -> None:
             _write("\n")
 
 
-def _load(run: Path, device: str, precision: str) -> LoadedModel[GPT]:
+def _load(run: str, device: str, precision: str) -> LoadedModel[GPT]:
     from tuppence.model.loaded import load
     from tuppence.model.weights import unused_generation_settings
+    from tuppence.storage import stage_run
 
-    loaded = load(run, device, precision, head="lm", cast_weights=True)
-    unused = unused_generation_settings(run)
+    folder = stage_run(run)
+    loaded = load(folder, device, precision, head="lm", cast_weights=True)
+    unused = unused_generation_settings(folder)
     if unused:
         console.note(f"not used of generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
     return loaded

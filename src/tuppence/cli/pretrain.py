@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuppence.cli import options
+from tuppence.cli.places import InputFolder, add_verb
+from tuppence.cli.training import TrainingFlags, training_verb
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(pretrain)
+    add_verb(app, pretrain)
 
 
-@options.metered
+@training_verb
 def pretrain(
-    data: Annotated[Path, typer.Option(help="A folder that 'tuppence data prepare' wrote.")],
-    out: options.Out,
-    config: options.Recipe = None,
-    set_: options.Set = None,
-    max_steps: options.MaxSteps = None,
-    max_minutes: options.MaxMinutes = None,
-    budget: options.Budget = None,
-    rate: options.HourlyRate = 0.0,
-    resume: options.Resume = "auto",
-    track: options.Track = "none",
-    json: options.Json = False,
+    data: Annotated[InputFolder, typer.Option(help="A folder that 'tuppence data prepare' wrote.")],
+    training: TrainingFlags,
 ) -> None:
     """Train a model on prepared text. Without a limit it sees the text once.
 
@@ -43,20 +34,13 @@ def pretrain(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    from tuppence.core.config import load_config
     from tuppence.tasks.pretrain import PretrainConfig, run_pretraining
 
-    recipe = load_config(PretrainConfig, config, options.overrides(set_, train__max_steps=max_steps))
-    run = options.run_options(max_minutes, budget, rate, resume, track)
-    options.train_and_tell(
-        lambda: run_pretraining(data, out, recipe, run),
-        out,
-        json,
-        lambda: _next_command(data, out),
-    )
+    recipe, options, out = training.recipe(PretrainConfig), training.options(), training.out
+    training.carry_out(lambda: run_pretraining(data, out, recipe, options), lambda: _next_command(data, out))
 
 
-def _next_command(data: Path, out: Path) -> str:
+def _next_command(data: str, out: str) -> str:
     """Lets the model continue the opening of a text of its own kind; empty where the data are gone."""
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
@@ -66,4 +50,4 @@ def _next_command(data: Path, out: Path) -> str:
         prompt = opening(held_out_text(data), words=4)
     except (TuppenceError, OSError):
         return ""
-    return f"tuppence generate {shlex.quote(str(out))} --prompt {shlex.quote(prompt)}"
+    return f"tuppence generate {shlex.quote(out)} --prompt {shlex.quote(prompt)}"

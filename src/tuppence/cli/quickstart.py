@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuppence.cli import options
+from tuppence.cli.places import OutputFolder, add_verb
+from tuppence.cli.training import Json
 from tuppence.core import console
 from tuppence.quickstart import STAGES
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(quickstart)
+    add_verb(app, quickstart)
 
 
 def quickstart(
-    out: Annotated[Path, typer.Option(help="Where to put everything.")] = Path("runs/quickstart"),
+    out: Annotated[OutputFolder, typer.Option(help="Where to put everything.")] = "runs/quickstart",
     minutes: Annotated[
         float | None, typer.Option(min=0.05, help="How long to pretrain; what fits into five minutes if absent.")
     ] = None,
@@ -33,8 +33,8 @@ def quickstart(
         list[str] | None,
         typer.Option(metavar="STAGE", help=f"Leave a stage out, and what needs it; repeatable: {', '.join(STAGES)}."),
     ] = None,
-    rate: options.HourlyRate = 0.0,
-    json: options.Json = False,
+    rate: Annotated[float, typer.Option(help="What an hour of this machine costs, in dollars.")] = 0.0,
+    json: Json = False,
 ) -> None:
     """The whole life of a small model: about five minutes on two quiet cores, at most ten on slower ones.
 
@@ -55,9 +55,10 @@ def quickstart(
     from tuppence.cost.ledger import Rate
     from tuppence.quickstart.life import quickstart as run
     from tuppence.quickstart.plan import Plan
+    from tuppence.storage import output_path
 
     price = Rate(rate, "given by --rate") if rate else Rate()
-    results = run(Plan(out, minutes, stories, rows, max_steps, price, frozenset(skip or ())))
+    results = run(Plan(output_path(out), minutes, stories, rows, max_steps, price, frozenset(skip or ())))
     if json:
         console.emit_json(results)
     elif "pretrain" in results:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tuppence.cli.places import InputRun, OutputFile, add_verb
 from tuppence.core import console
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    app.command()(report)
+    add_verb(app, report)
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run: the --out of a training verb, or of the quickstart.")],
+    run: Annotated[InputRun, typer.Argument(help="A run: the --out of a training verb, or of the quickstart.")],
+    out: Annotated[OutputFile | None, typer.Option(help="The page to write; report.html in the run if absent.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
@@ -33,8 +34,11 @@ def report(
     from tuppence.figures.quickstart_report.data import LifeState
     from tuppence.figures.quickstart_report.page import write_quickstart_report
     from tuppence.figures.report.page import write_report
+    from tuppence.storage import stage_run
 
-    path = write_quickstart_report(run) if LifeState.exists(run) else write_report(run)
+    folder = stage_run(run)
+    write = write_quickstart_report if LifeState.exists(folder) else write_report
+    path = write(folder, out)
     if json:
         console.emit_json({"report": str(path)})
     else:

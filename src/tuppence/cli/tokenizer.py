@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tuppence.cli.places import Input, OutputFolder, add_verb
 from tuppence.core import console
 from tuppence.core.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.statistics import TextStatistics, VocabularyStatistics
 
@@ -20,19 +22,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     tokenizer = typer.Typer(help="Learn a tokenizer from text, import one, look at one.", no_args_is_help=True)
-    tokenizer.command()(train)
-    tokenizer.command("import")(import_)
-    tokenizer.command()(show)
+    add_verb(tokenizer, train)
+    add_verb(tokenizer, import_, "import")
+    add_verb(tokenizer, show)
     app.add_typer(tokenizer, name="tokenizer")
 
 
 def train(
     inputs: Annotated[
-        list[str],
+        list[Input],
         typer.Argument(metavar="INPUT...", help="Files (.txt .md .jsonl .parquet, .gz .zst), folders or globs."),
     ],
     vocab_size: Annotated[int, typer.Option(help="Tokens in all: 256 bytes, the merges, the special tokens.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[OutputFolder, typer.Option(help="The folder to write.")],
     pattern: Annotated[str, typer.Option(help="How text is cut into words: gpt2 or gpt4.")] = "gpt2",
     special_token: Annotated[
         list[str] | None,
@@ -59,16 +61,18 @@ def train(
     from contextlib import ExitStack
 
     from tuppence.data.sources import iter_texts, total_bytes
+    from tuppence.storage import output_path
     from tuppence.tokenizer.statistics import describe_vocabulary
     from tuppence.tokenizer.trainer import train_tokenizer
     from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
     specials = list(dict.fromkeys([END_OF_TEXT, *(special_token or [])]))
-    there = None if overwrite else _tokenizer_in(out)
+    folder = output_path(out)
+    there = None if overwrite else _tokenizer_in(folder)
     if there and (
         there.vocab_size > vocab_size or there.pattern.name != pattern or [*there.special_tokens] != specials
     ):
-        raise _holds_another(out)  # known before anything is read
+        raise _holds_another(folder)  # known before anything is read
     started = time.perf_counter()
     with ExitStack() as shown:
         bar = shown.enter_context(console.progress("bytes"))
@@ -95,14 +99,14 @@ def train(
             on_progress=on_progress,
         )
     seconds = time.perf_counter() - started
-    _save(tokenizer, out, there)
+    _save(tokenizer, folder, there)
     if tokenizer.vocab_size < vocab_size:
         console.warn(
             f"the text holds no more than {tokenizer.vocab_size:,} tokens: every word of it is one token already"
         )
     statistics = describe_vocabulary(tokenizer)
     if json:
-        console.emit_json({"path": str(out), "seconds": seconds, **vars(statistics)})
+        console.emit_json({"path": out, "seconds": seconds, **vars(statistics)})
         return
     console.out(f"{out}: {tokenizer.vocab_size:,} tokens, learned in {seconds:.1f} s")
     _print_vocabulary(statistics)
@@ -153,13 +157,13 @@ def _holds_another(folder: Path) -> InputError:
 
 def import_(
     paths: Annotated[
-        list[Path],
+        list[Input],
         typer.Argument(
             metavar="FILE...",
             help="tokenizer.json, a *.tiktoken, a folder, encoder.json + vocab.bpe, or vocab.json + merges.txt.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[OutputFolder, typer.Option(help="The folder to write.")],
     pattern: Annotated[
         str, typer.Option(help="gpt2 or gpt4, for a *.tiktoken file whose name does not tell.", show_default=False)
     ] = "",
@@ -179,23 +183,25 @@ def import_(
       tuppence tokenizer import cl100k_base.tiktoken --out tok
       tuppence tokenizer import ./model --end-of-text '</s>' --out tok
     """
+    from tuppence.storage import output_path
     from tuppence.tokenizer.imports import import_tokenizer
     from tuppence.tokenizer.statistics import describe_vocabulary
 
     tokenizer = import_tokenizer(paths, pattern or None)
     if end_of_text:
         tokenizer = tokenizer.with_end_of_text(end_of_text)
-    _save(tokenizer, out, None if overwrite else _tokenizer_in(out))
+    folder = output_path(out)
+    _save(tokenizer, folder, None if overwrite else _tokenizer_in(folder))
     statistics = describe_vocabulary(tokenizer)
     if json:
-        console.emit_json({"path": str(out), **vars(statistics)})
+        console.emit_json({"path": out, **vars(statistics)})
         return
     console.out(f"{out}: {tokenizer.vocab_size:,} tokens")
     _print_vocabulary(statistics)
 
 
 def show(
-    path: Annotated[Path, typer.Argument(metavar="TOK", help="A tokenizer's or a model's folder, or tokenizer.json.")],
+    path: Annotated[Input, typer.Argument(metavar="TOK", help="A tokenizer's or a model's folder, or tokenizer.json.")],
     text: Annotated[str, typer.Argument(help="A text to cut; '-' reads it from stdin.", show_default=False)] = "",
     json: Json = False,
 ) -> None:

@@ -215,12 +215,16 @@ class Run:
 
     # ---- what it came from -----------------------------------------------------------------------------------
 
-    def lineage(self) -> Iterator[tuple[Run, dict[str, Any]]]:
+    def lineage(self, find: Callable[[Run, str], Path | None] | None = None) -> Iterator[tuple[Run, dict[str, Any]]]:
         """This run with its run file, then the run that it started from, and so on to the first.
 
         It ends where a base is no run, where none is at the place that the run file names, or where a run file is
         damaged.
+
+        Args:
+            find: the folder of a base, from the run and the name of the base in its run file; `Run.find` by default.
         """
+        find = find or Run.find
         run: Run | None = self
         seen: set[Path] = set()
         while run is not None and run.exists() and run.path.resolve() not in seen:
@@ -231,7 +235,7 @@ class Run:
                 return
             yield run, content
             named = run.named(content, "base")
-            base = None if named is None else run.find(named)
+            base = None if named is None else find(run, named)
             run = None if base is None else Run.of(base)
 
     @staticmethod

@@ -14,6 +14,7 @@ from pathlib import Path
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import atomic_file, read_json
 from tuppence.data.download import DEFAULT_LIMIT_BYTES, Download, OnProgress, already_there, download
+from tuppence.storage import output_path
 
 CATALOG = Path(__file__).with_name("catalog.json")
 
@@ -81,7 +82,7 @@ def get(public: PublicSet, out: str | Path, on_progress: OnProgress | None = Non
     Raises:
         InputError, CorruptFileError, OutOfSpaceError: as `download` does.
     """
-    out = Path(out)
+    out = output_path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder", f"name a file: --out {out / public.file}")
     limit = public.bytes if public.bytes and not public.member else DEFAULT_LIMIT_BYTES

@@ -41,6 +41,7 @@ from tuppence.data.shards import (
 )
 from tuppence.data.sources import iter_pieces
 from tuppence.data.writer import STATE_NAME, Progress, ShardWriter, write_document_offsets
+from tuppence.storage import output_path
 from tuppence.tokenizer.trainer import usable_cores
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def prepare(
     )
     _check(request)
     _warn_of_leaks(request)
-    started, out = time.monotonic(), Path(out)
+    started, out = time.monotonic(), output_path(out)
     digest = request.digest(tokenizer)
     done = _already_prepared(out, digest, tokenizer)
     if done is not None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file
+from tuppence.storage import stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,8 @@ def read_index(folder: str | Path) -> ShardIndex:
         InputError: no finished shard folder, or one of a format version that we do not know.
         CorruptFileError: the index lacks something or has a value of the wrong kind.
     """
-    path = Path(folder) / INDEX_NAME
+    folder = stage(folder)
+    path = folder / INDEX_NAME
     if not path.exists():
         hint = "'tuppence data prepare INPUT... --tokenizer TOK --out DATA' makes one"
         raise InputError(f"{folder} is not a finished folder of token shards: it has no {INDEX_NAME}", hint)
@@ -168,7 +170,7 @@ class TokenShards:
             InputError: no such folder or split.
             CorruptFileError: a shard is missing, truncated or damaged.
         """
-        folder = Path(folder)
+        folder = stage(folder)
         index = read_index(folder)
         if split not in index.splits:
             raise InputError(

@@ -15,6 +15,7 @@ from tuppence.core.run import Run
 from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.trained_rows import digest_of, read_trained_rows
 from tuppence.evaluation.task import Numbers
+from tuppence.storage import find_input
 
 
 def asked_before(folder: Path, path: str, rows: Iterable[object]) -> Numbers:
@@ -45,8 +46,8 @@ def _trained_on(folder: Path) -> tuple[set[str], str | None]:
     """The digests of a run and of those that it comes from; and the base that is not to be found, if there is one."""
     known: set[str] = set()
     lost: str | None = None
-    for run, record in Run.of(folder).lineage():
+    for run, record in Run.of(folder).lineage(find_input):
         known |= read_trained_rows(run.path)
         named = run.named(record, "base")
-        lost = named if named is not None and run.find(named) is None else None
+        lost = named if named is not None and find_input(run, named) is None else None
     return known, lost

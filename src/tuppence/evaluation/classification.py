@@ -34,6 +34,7 @@ from tuppence.evaluation.rows import sha256_of
 from tuppence.evaluation.task import Numbers, Outcome, Settings, about_rows, open_log, row_scores
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel
+from tuppence.storage import find_input, location_of
 
 SHOWN_MISTAKES = 12
 ROC_POINTS = 200
@@ -49,8 +50,8 @@ _NEARLY_EQUAL = 0.1
 class LabelledFile:
     """The rows of a test file, which file it is, and which of its columns were read, where a person named the file."""
 
-    def __init__(self, path: Path, rows: Sequence[LabelledText], columns: tuple[str, ...] = ()) -> None:
-        self.path, self.sha256, self.rows, self.columns = str(path), sha256_of(str(path)), rows, columns
+    def __init__(self, path: str | Path, rows: Sequence[LabelledText], columns: tuple[str, ...] = ()) -> None:
+        self.path, self.sha256, self.rows, self.columns = location_of(path), sha256_of(str(path)), rows, columns
 
 
 def write_splits(splits: Splits, run: Run) -> None:
@@ -143,7 +144,7 @@ def _test_rows(loaded: LoadedModel[SequenceScorer], settings: Settings) -> Label
         if found.skipped_rows:
             console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {named}")
         rows = _in_spelling_of(loaded.labels, found.rows[: settings.limit], named)
-        return LabelledFile(Path(named), rows, (found.text_column, found.label_column))
+        return LabelledFile(named, rows, (found.text_column, found.label_column))
     split = _split(loaded.folder, PARTS[2], loaded.labels)
     if split is None:
         raise InputError(f"{loaded.folder} has no test split", "add --data FILE: labelled texts")
@@ -172,7 +173,7 @@ def _read(loaded: LoadedModel[SequenceScorer], settings: Settings, path: str) ->
 
 def _trained_columns(folder: Path) -> tuple[str, str]:
     """The columns of text and label that a run was trained on; the names of its splits where run.yaml has none."""
-    for _, record in islice(Run.of(folder).lineage(), 1):
+    for _, record in islice(Run.of(folder).lineage(find_input), 1):
         columns = record.get("columns")
         if isinstance(columns, dict):
             text, label = columns.get("text"), columns.get("label")

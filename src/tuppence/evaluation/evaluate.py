@@ -32,6 +32,7 @@ from tuppence.evaluation.rows import bad_row, find_file
 from tuppence.evaluation.task import Numbers, Outcome, Settings, Task
 from tuppence.evaluation.text_perplexity import text_perplexity
 from tuppence.model.loaded import Kind, inspect, load
+from tuppence.storage import is_remote, location_of, output_path, stage, stage_run
 
 __all__ = [
     "DEFAULT_TASKS",
@@ -74,8 +75,8 @@ def evaluate(
     Raises:
         InputError: an unknown task, no model, no data, or settings that do not fit.
     """
-    place = None if out is None else Path(out)
-    outcomes = _outcomes(Path(folder), tasks, settings or Settings(), device, precision, place, on_result)
+    place = None if out is None else output_path(out)
+    outcomes = _outcomes(stage_run(folder), tasks, settings or Settings(), device, precision, place, on_result)
     return {task: outcome.numbers for task, outcome in outcomes.items()}
 
 
@@ -97,7 +98,7 @@ def evaluate_several(
     Raises:
         InputError: as in `evaluate`, or the same run twice.
     """
-    places, out = [Path(folder) for folder in folders], None if out is None else Path(out)
+    places, out = [stage_run(folder) for folder in folders], None if out is None else output_path(out)
     names = names_of(places)
     kinds = {name: inspect(folder).kind for name, folder in zip(names, places, strict=True)}
     other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
@@ -128,7 +129,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
     if len(set(folders)) < len(folders):
         raise InputError("the same run stands there twice", "name each run once")
     short = [folder.resolve().name for folder in folders]
-    return short if len(set(short)) == len(short) else [str(folder) for folder in folders]
+    return short if len(set(short)) == len(short) else [location_of(folder) for folder in folders]
 
 
 def check_tasks(tasks: Sequence[str]) -> None:
@@ -158,6 +159,8 @@ def _outcomes(
     if tasks is not None:
         tasks = list(dict.fromkeys(tasks))
         check_tasks(tasks)
+    if settings.task_path is not None:
+        settings = dataclasses.replace(settings, task_path=str(stage(settings.task_path)))
     info = inspect(folder)
     chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, settings)
     for task, one in chosen.items():
@@ -168,7 +171,7 @@ def _outcomes(
     loaded = load(info, device, precision)
     in_float32 = dataclasses.replace(loaded, precision=Precision("float32", "as lm-eval's hf backend"))
     if out is None and Run(folder).exists():
-        if os.access(folder, os.W_OK):
+        if os.access(folder, os.W_OK) and not is_remote(location_of(folder)):
             out = folder
         else:
             console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")

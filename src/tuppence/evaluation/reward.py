@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from tuppence.core import console
 from tuppence.core.errors import InputError
-from tuppence.core.files import sha256_file
 from tuppence.core.run import Run
 from tuppence.data.buckets import pad
 from tuppence.data.records.encoding import encode_preference, without_end
@@ -24,9 +23,11 @@ from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.evaluation.asked_before import asked_before
 from tuppence.evaluation.class_metrics import RESAMPLES, interval, resamples
 from tuppence.evaluation.classifier import batches_of_tokens, tokens_at_once
+from tuppence.evaluation.rows import sha256_of
 from tuppence.evaluation.task import Numbers, Outcome, Scores, Settings
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel
+from tuppence.storage import location_of
 
 LABEL = "reward"
 """The name of the one score in a reward model's config.json."""
@@ -42,7 +43,7 @@ def reward(loaded: LoadedModel[SequenceScorer], settings: Settings, folder: Path
         raise InputError(f"{loaded.folder} is not a reward model", "give a run of 'tuppence align reward'")
     began = time.perf_counter()
     path = _file(loaded, settings)
-    found = read_preferences(str(path), skip_bad_rows=settings.skip_bad_rows)
+    found = read_preferences(path, skip_bad_rows=settings.skip_bad_rows)
     if found.skipped_rows:
         console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
     pairs = _differing(loaded, found.rows[: settings.limit])
@@ -58,14 +59,14 @@ def reward(loaded: LoadedModel[SequenceScorer], settings: Settings, folder: Path
         "chosen_reward": float(rewards_N2[:, 0].mean()),
         "rejected_reward": float(rewards_N2[:, 1].mean()),
         "pairs": len(pairs),
-        "data": str(path),
+        "data": location_of(path),
         "resamples": RESAMPLES,
-        **asked_before(loaded.folder, str(path), pairs),
+        **asked_before(loaded.folder, path, pairs),
         "precision": loaded.precision.name,
         "device": loaded.device,
         "seconds": round(time.perf_counter() - began, 3),
     }
-    scores = Scores(right, np.ones(len(pairs)), "pairs", sha256_file(path))
+    scores = Scores(right, np.ones(len(pairs)), "pairs", sha256_of(path))
     return Outcome(numbers, scores={"accuracy": scores})
 
 
@@ -118,12 +119,12 @@ def _weights(pairs: int) -> list[NDArray[np.float64]]:
     return [weights / pairs for weights in resamples(pairs, RESAMPLES, seed=0)]
 
 
-def _file(loaded: LoadedModel[SequenceScorer], settings: Settings) -> Path:
+def _file(loaded: LoadedModel[SequenceScorer], settings: Settings) -> str:
     """What was named, or the run's own held-out pairs."""
     named = settings.data_of("reward")
     if named is not None:
-        return Path(named)
+        return named
     held_out = Run.of(loaded.folder).held_out_file
     if held_out.is_file():
-        return held_out
+        return str(held_out)
     raise InputError(f"{loaded.folder} holds no held-out pairs", "name a file of preferences with --data FILE")

@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
 from tuppence.data.records.tables import Row, read_table
 from tuppence.data.unpacking import refuse_other_content
-from tuppence.storage import open_store, split_url
+from tuppence.storage import join, open_store, split_url
 
 TABLE_LIMIT_BYTES = 2**28
 """Evaluation files are small: HellaSwag's has 12 MB. All rows of one are held at once."""
@@ -52,10 +51,10 @@ def find_file(task: str, named: str | None, folder: str) -> str:
     public = next((one for one in load_catalog() if one.kind == "evaluation" and one.name == task), None)
     if public is None:
         raise InputError(f"{task} needs a file of rows", f"add --data FILE, or --task-data {task}=FILE")
-    place = Path(folder) / public.file
-    for path in (place, place.with_name(place.name + ".gz")):
-        if path.is_file():
-            return str(path)
+    store, place = open_store(folder), join(folder, public.file)
+    for suffix in ("", ".gz"):
+        if store.describe(public.file + suffix) is not None:
+            return place + suffix
     raise InputError(
         f"{task} needs its rows, and there is no {place}",
         f"tuppence data get {public.name} --out {place}; or name a file: --task-data {task}=FILE",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from tuppence.data.inputs import find_sources, warn_of_passed_over
 from tuppence.data.shards import INDEX_NAME, TokenShards
 from tuppence.data.sources import iter_documents
 from tuppence.evaluation.windows import Tokens
+from tuppence.storage import open_store
 
 if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
@@ -48,7 +48,7 @@ def open_stream(data: str, tokenizer: Tokenizer) -> TokenStream:
     Raises:
         InputError: there is no such data, it holds no text, or another tokenizer made it.
     """
-    if (Path(data) / INDEX_NAME).is_file():
+    if open_store(data).describe(INDEX_NAME) is not None:
         shards = TokenShards.open(data, "val")
         shards.require_tokenizer(tokenizer)
         return TokenStream(shard_tokens(shards), shards.num_bytes)

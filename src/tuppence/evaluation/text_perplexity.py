@@ -22,6 +22,7 @@ from tuppence.evaluation.streams import bytes_of_tokens, open_stream
 from tuppence.evaluation.task import Outcome, Scores, Settings, open_log
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import LoadedModel
+from tuppence.storage import find_input, is_remote
 
 
 def text_perplexity(loaded: LoadedModel[GPT], settings: Settings, folder: Path | None) -> Outcome:
@@ -73,8 +74,8 @@ def text_perplexity(loaded: LoadedModel[GPT], settings: Settings, folder: Path |
 
 def data_of_run(folder: Path) -> str | None:
     """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
-    for run, record in Run.of(folder).lineage():
+    for run, record in Run.of(folder).lineage(find_input):
         path = run.named(record, "data")
         if path is not None and "base" not in record:
-            return str(run.find(path) or path)
+            return path if is_remote(path) else str(run.find(path) or path)
     return None

@@ -17,6 +17,7 @@ from tuppence.core import files
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.json_lines import read_json_lines_tolerantly
 from tuppence.core.run import Run
+from tuppence.storage import stage_run
 
 Row = Mapping[str, Any]
 
@@ -67,7 +68,7 @@ def read_run(folder: str | Path) -> RunData:
     Raises:
         InputError: there is no such folder, or it is not a run's.
     """
-    folder = Path(folder)
+    folder = stage_run(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}", "name a run: the --out of a training verb")
     run = Run(folder)

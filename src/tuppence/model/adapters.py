@@ -24,6 +24,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
 from tuppence.model.tensor_files import save_tensors
+from tuppence.storage import location_of, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BASE = "base.json"
@@ -89,7 +90,7 @@ def _config(lora: LoRA, base: Path, *, scores: bool) -> dict[str, Any]:
     return {
         "peft_type": "LORA",
         "task_type": "SEQ_CLS" if scores else "CAUSAL_LM",
-        "base_model_name_or_path": str(base.resolve()),
+        "base_model_name_or_path": location_of(base.resolve()),
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
@@ -118,7 +119,7 @@ def base_of(folder: Path) -> Path:
     named = _read_config(folder).get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
         raise InputError(f"{folder / CONFIG} names no base model", "give the folder of the base model")
-    for place in (Path(named), folder / named):
+    for place in (stage_run(named), folder / named):
         if (place / "config.json").is_file():
             return place
     raise InputError(f"{folder} is an adapter of {named}, which is not here", "bring the base model to that place")

@@ -24,6 +24,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.precision import DTYPES, autocast
+from tuppence.storage import stage_run
 from tuppence.tokenizer import Tokenizer
 
 Kind = Literal["language model", "classifier", "reward model"]
@@ -107,7 +108,7 @@ def inspect(folder: str | Path, head: Head | None = None) -> ModelInfo:
             ids that the model does not.
         CorruptFileError: a file is damaged.
     """
-    folder = Path(folder)
+    folder = stage_run(folder)
     place = weights.model_folder(folder)
     if head == "scores" and adapters.is_adapter(folder):
         raise InputError(f"{folder} is an adapter without its classifier's labels", "give the run it belongs to")

@@ -46,6 +46,7 @@ from tuppence.model.tensor_files import (
     shapes,
     tensor_files,
 )
+from tuppence.storage import stage_run
 from tuppence.tokenizer import Tokenizer
 
 __all__ = [
@@ -78,7 +79,7 @@ def model_folder(folder: Path | str) -> Path:
     Raises:
         InputError: there is neither.
     """
-    folder = standing(Path(folder))
+    folder = standing(stage_run(folder))
     for place in (folder, standing(Run(folder).model)):
         if (place / "config.json").is_file():
             return place
@@ -164,7 +165,7 @@ def load_model(
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
         CorruptFileError: a file is torn or not what it says.
     """
-    folder = standing(Path(folder))
+    folder = standing(stage_run(folder))
     headers = read_headers(model_folder(folder))
     if headers.labels:
         error = unexpected_tensor(_SCORE)
@@ -213,7 +214,7 @@ def load_scorer(
 def fingerprint(folder: Path | str) -> str:
     """The sha256 of a model's weights as they lie in its folder (of the files' sha256s, where there are several). Of an
     adapter's folder, over the base's and the adapter's."""
-    folder = standing(Path(folder))
+    folder = standing(stage_run(folder))
     place = model_folder(folder)
     paths = sorted(set(tensor_files(place).values()))
     if adapters.is_adapter(folder):

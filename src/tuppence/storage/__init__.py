@@ -6,13 +6,14 @@ text that is read as a stream comes through `open_store`. `s3://` itself comes l
 
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
 from tuppence.storage.schemes import open_store, require_known_scheme
-from tuppence.storage.staging import location_of, stage, stage_checkpoint, stage_run
+from tuppence.storage.staging import find_input, location_of, stage, stage_checkpoint, stage_run
 from tuppence.storage.store import Entry, Store
 
 __all__ = [
     "Entry",
     "Location",
     "Store",
+    "find_input",
     "is_remote",
     "join",
     "local_path",

@@ -13,6 +13,7 @@ that the folder states for them (`checksums`). The cache may be removed whenever
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from tuppence.core.cache import cache_folder
 from tuppence.core.environment import free_disk_bytes
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.folders import atomic_folder
+from tuppence.core.run import Run
 from tuppence.storage.checksums import verify_checksums
 from tuppence.storage.location import Location, is_remote, join, local_path, split_url
 from tuppence.storage.schemes import open_store
@@ -31,7 +33,7 @@ from tuppence.storage.store import Entry, Store
 MOST_FILES = 100_000
 _BLOCK_BYTES = 2**20
 _LOCATION = "location"
-_NOT_READ_FROM_A_RUN = ("checkpoints", "tensorboard")
+_NOT_READ_FROM_A_RUN = {"checkpoints", "tensorboard"}
 """Folders of a run that only the run itself goes on from. They may have hundreds of gigabytes."""
 
 Choose = Callable[[str], bool]
@@ -62,7 +64,7 @@ def stage_run(place: str | Path) -> Path:
     folder, name = split_url(str(place))
     if name == "model" and open_store(folder).describe("run.yaml") is not None:
         return stage_run(folder) / name
-    return _stage(str(place), lambda name: name.partition("/")[0] not in _NOT_READ_FROM_A_RUN)
+    return _stage(str(place), lambda name: not _NOT_READ_FROM_A_RUN & set(name.split("/")[:-1]))
 
 
 def stage_checkpoint(place: str | Path) -> Path:
@@ -77,6 +79,15 @@ def stage_checkpoint(place: str | Path) -> Path:
     return _stage(run, lambda name: "/" not in name or name.startswith(inside)) / name / step
 
 
+def find_input(run: Run, named: str) -> Path | None:
+    """A run or a model that a run file names, staged where it is remote; else as `Run.find`. None where it is gone."""
+    if not is_remote(named):
+        return run.find(named)
+    with contextlib.suppress(InputError):
+        return stage_run(named)
+    return None
+
+
 def location_of(path: str | Path) -> Location:
     """The location behind a path that may lie in a staged copy; of every other path, the path itself.
 
@@ -84,7 +95,8 @@ def location_of(path: str | Path) -> Location:
     """
     try:
         root = _places()
-        key, _, *inside = Path(path).absolute().relative_to(root).parts
+        whole = Path(path).absolute()
+        key, _, *inside = whole.relative_to(root if whole.is_relative_to(root) else root.resolve()).parts
         return join((root / key / _LOCATION).read_text(encoding="utf-8"), *inside)
     except (ValueError, OSError, InputError):  # not in the cache
         return Location(str(path))

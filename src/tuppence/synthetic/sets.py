@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.output import check_suffix, write_documents, write_rows
+from tuppence.storage import output_path
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.synthetic.preferences import iter_preferences
 from tuppence.synthetic.sms import iter_sms
@@ -111,7 +112,7 @@ def write_set(
         InputError: the suffix is not one of the set's, count or seed is negative, or `plots` is given for another set
             than stories.
     """
-    out = Path(out)
+    out = output_path(out)
     check_suffix(out, one.suffixes, one.name)
     if one.name == "stories":
         return write_documents(out, iter_stories(count, seed, plots), on_item)

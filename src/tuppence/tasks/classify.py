@@ -9,7 +9,7 @@ is what `tuppence finetune classify` calls; it ends with that measurement.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from tuppence.evaluation.task import Numbers
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import load_model, save_scorer
+from tuppence.storage import output_path, stage, stage_run
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.finetune import (
     LoRAChoice,
@@ -108,6 +109,11 @@ class LabelledFiles:
     @property
     def paths(self) -> list[Path]:
         return [Path(path) for path in (self.data, self.val, self.test) if path is not None]
+
+    def staged(self) -> LabelledFiles:
+        """The same with local files."""
+        val, test = (None if path is None else stage(path) for path in (self.val, self.test))
+        return replace(self, data=stage(self.data), val=val, test=test)
 
     def read(self, path: str | Path) -> LabelledSet:
         """The rows of one of the files; says which columns were found, and what was left out."""
@@ -201,7 +207,7 @@ def run_classify(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, out = Path(base), Path(out)
+    base, given, out = stage_run(base), given.staged(), output_path(out)
     start = inspect(base, head="lm")
     data = given.read(given.data)
     splits = _split(data.rows, given, config)

@@ -30,6 +30,7 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import add_lora, without_lora
 from tuppence.model.weights import load_model
+from tuppence.storage import output_path, stage, stage_run
 from tuppence.tasks.alignment import open_alignment
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops
@@ -216,8 +217,8 @@ def run_dpo(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = Path(base), Path(data), Path(out)
-    val = None if val is None else Path(val)
+    base, data, out = stage_run(base), stage(data), output_path(out)
+    val = None if val is None else stage(val)
     given = open_alignment(base, data, val, config, with_end=True, skip_bad_rows=skip_bad_rows)
     start, tokenizer, pairs, lora, choice = given.base, given.tokenizer, given.pairs, given.lora, config.align
     prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.config.context_length)

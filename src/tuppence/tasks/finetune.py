@@ -32,6 +32,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo
 from tuppence.model.lora import TARGETS, LoRA
 from tuppence.model.weights import model_folder
+from tuppence.storage import location_of
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective
@@ -59,7 +60,7 @@ class LoRAChoice(Section):
 def base_inputs(base: ModelInfo) -> dict[str, dict[str, Any]]:
     """For run.yaml: which base, and which tokenizer."""
     return {
-        "base": {"path": str(base.folder), "fingerprint": base.fingerprint},
+        "base": {"path": location_of(base.folder), "fingerprint": base.fingerprint},
         "tokenizer": {"fingerprint": base.tokenizer.fingerprint, "vocab_size": base.tokenizer.vocab_size},
     }
 
@@ -102,7 +103,7 @@ def write_adapter(gpt: GPT, out: Path, base: ModelInfo, lora: LoRA, score: nn.Li
 def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
     """For run.yaml: which rows were trained on. The fingerprint is of the files' contents, not of their names."""
     digests = [sha256_file(Path(file)) for file in files]
-    return {"path": ", ".join(map(str, files)), "fingerprint": "+".join(digests), "rows": rows}
+    return {"path": ", ".join(map(location_of, files)), "fingerprint": "+".join(digests), "rows": rows}
 
 
 def part_rows(

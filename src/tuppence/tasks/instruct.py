@@ -28,6 +28,7 @@ from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.model.weights import load_model, save_model
+from tuppence.storage import output_path, stage, stage_run
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.finetune import (
     LoRAChoice,
@@ -139,8 +140,8 @@ def run_instruct(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = Path(base), Path(data), Path(out)
-    val = None if val is None else Path(val)
+    base, data, out = stage_run(base), stage(data), output_path(out)
+    val = None if val is None else stage(val)
     start = inspect(base, head="lm")
 
     def read(path: Path) -> list[Conversation]:

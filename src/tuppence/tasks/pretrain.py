@@ -25,6 +25,7 @@ from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
 from tuppence.model.weights import save_model
+from tuppence.storage import location_of, output_path, stage
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
@@ -137,7 +138,7 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
         InputError: data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    data, out = Path(data), Path(out)
+    data, out = stage(data), output_path(out)
     shards, val, tokenizer = _open_data(data)
     sizes = config.model.resolve(shards.vocab_size)
     tokens_per_step = config.train.batch_size * config.train.accumulation_steps * sizes.context_length
@@ -160,7 +161,11 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
         train=config.train,
         settings={"model": sizes.model_dump()},
         inputs={
-            "data": {"path": str(shards.folder), "fingerprint": shards.fingerprint, "tokens": shards.num_tokens},
+            "data": {
+                "path": location_of(data),
+                "fingerprint": shards.fingerprint,
+                "tokens": shards.num_tokens,
+            },
             "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
         },
         tokens_per_step=tokens_per_step,
@@ -172,8 +177,9 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
     return train(job, options)
 
 
-def held_out_text(data: Path) -> str:
+def held_out_text(data: str | Path) -> str:
     """The beginning of the first held-out text of prepared data; of the first text where nothing is held out."""
+    data = stage(data)
     split = "val" if "val" in read_index(data).splits else "train"
     shards = TokenShards.open(data, split, verify="size")
     ids = shards.window(0, min(len(shards), 64)).tolist()

@@ -25,6 +25,7 @@ from tuppence.evaluation.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import load_model, save_scorer
+from tuppence.storage import output_path, stage, stage_run
 from tuppence.tasks.alignment import open_alignment
 from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, write_adapter
 from tuppence.tasks.job import RunOptions
@@ -99,8 +100,8 @@ def run_reward(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = Path(base), Path(data), Path(out)
-    val = None if val is None else Path(val)
+    base, data, out = stage_run(base), stage(data), output_path(out)
+    val = None if val is None else stage(val)
     given = open_alignment(base, data, val, config, with_end=False, skip_bad_rows=skip_bad_rows)
     start, pairs, lora = given.base, given.pairs, given.lora
 

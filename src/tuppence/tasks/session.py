@@ -29,6 +29,7 @@ from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
+from tuppence.storage import location_of, stage_checkpoint
 from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.tasks.record import (
@@ -325,8 +326,8 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
     """
     if options.resume in ("auto", "never"):
         return None
-    asked = Path(options.resume)
-    if not run.exists() or run.read().get("resumed_from") != str(asked.resolve()):
+    asked = stage_checkpoint(options.resume)
+    if not run.exists() or run.read().get("resumed_from") != location_of(asked.resolve()):
         return asked
     if newest_good_checkpoint(run.checkpoints) is None:
         return asked

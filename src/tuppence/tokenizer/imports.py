@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuppence.core.errors import InputError
+from tuppence.storage import stage
 from tuppence.tokenizer import huggingface
 from tuppence.tokenizer.folders import read_pair
 from tuppence.tokenizer.patterns import GPT2, GPT4, SplitPattern, find_pattern
@@ -35,7 +36,7 @@ def import_tokenizer(paths: str | Path | Sequence[str | Path], pattern: str | No
     Raises:
         InputError: the files cannot be read, or are not a byte-level BPE we can use.
     """
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    given = [stage(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     if len(given) == 2:
         by_suffix = {path.suffix: path for path in given}
         merges = by_suffix.get(".bpe", by_suffix.get(".txt"))

@@ -19,6 +19,7 @@ import tiktoken
 
 from tuppence.core.console import warn
 from tuppence.core.errors import InputError
+from tuppence.storage import stage
 from tuppence.tokenizer import huggingface
 from tuppence.tokenizer.chat_template import chat_template_with
 from tuppence.tokenizer.folders import FolderContents, read_folder
@@ -73,7 +74,7 @@ class Tokenizer:
         Raises:
             InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
         """
-        return cls.of_folder(read_folder(Path(path)))
+        return cls.of_folder(read_folder(stage(path)))
 
     @classmethod
     def of_folder(cls, contents: FolderContents) -> Tokenizer:

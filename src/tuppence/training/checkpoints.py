@@ -13,6 +13,7 @@ from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.run import Run
 from tuppence.core.temporary import remove_litter
+from tuppence.storage import location_of
 from tuppence.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -120,7 +121,7 @@ class CheckpointManager:
         if self._world.is_main:
             set_aside_after(self._run.checkpoints, state.step)
             if self._resume is not None:
-                self._run.update(resumed_from=str(self._resume.resolve()))
+                self._run.update(resumed_from=location_of(self._resume.resolve()))
         return path, state, marks
 
     def load_result(self, state: State) -> Selection:

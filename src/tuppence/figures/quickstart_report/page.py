@@ -14,28 +14,29 @@ from typing import Any
 from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.errors import InputError
-from tuppence.core.run import Run
 from tuppence.figures.costs import plot_stage_seconds
 from tuppence.figures.format import dollars_label, duration
 from tuppence.figures.html import render
 from tuppence.figures.quickstart_report import sections
 from tuppence.figures.quickstart_report.data import QuickstartData, number_at
 from tuppence.figures.quickstart_report.sections import NAMES
+from tuppence.figures.report.page import page_file
 from tuppence.figures.run_data import finite
 from tuppence.figures.svg import to_svg
+from tuppence.storage import stage_run
 
 
-def write_quickstart_report(root: str | Path) -> Path:
-    """Writes ROOT/report.html and returns its path.
+def write_quickstart_report(root: str | Path, out: str | Path | None = None) -> Path:
+    """Writes ROOT/report.html, or `out`, and returns its path.
 
     Raises:
         InputError: no quickstart was begun there.
         MissingExtraError: matplotlib is not installed.
     """
-    life = QuickstartData.read(Path(root))
+    life = QuickstartData.read(stage_run(root))
+    target = page_file(life.root, out)
     if not life.stages:
         raise InputError(f"{root} holds no quickstart that has done anything", "name the --out of a quickstart")
-    target = Run(life.root).report_file
     files.write_text(target, render_quickstart_report(life))
     return target
 

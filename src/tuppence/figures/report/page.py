@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.console import warn
+from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.figures.costs import TIME_COLOURS, plot_dollars, plot_time_shares
 from tuppence.figures.curves import plot_gradient_norm, plot_learning_rate, plot_loss, plot_throughput
@@ -26,6 +27,7 @@ from tuppence.figures.report.receipt import dollars_by_time, read_receipt, time_
 from tuppence.figures.run_data import Row, RunData, finite, last, read_run, series
 from tuppence.figures.style import SMALL, WIDE, Size
 from tuppence.figures.svg import to_svg
+from tuppence.storage import is_remote, location_of, output_path
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,19 +40,32 @@ _STATUS_CLASSES = ("done", "running", "stopped", "failed")
 _NARROW = (SMALL[0], 3.2)
 
 
-def write_report(run: str | Path) -> Path:
-    """Writes RUN/report.html and returns its path; warns of what could not be read.
+def write_report(run: str | Path, out: str | Path | None = None) -> Path:
+    """Writes RUN/report.html, or `out`, and returns its path; warns of what could not be read.
 
     Raises:
         InputError: `run` is not a run folder.
         MissingExtraError: matplotlib is not installed.
     """
     data = read_run(run)
+    target = page_file(data.folder, out)
     for problem in data.problems:
         warn(problem)
-    target = Run(data.folder).report_file
     files.write_text(target, render_report(data))
     return target
+
+
+def page_file(folder: Path, out: str | Path | None) -> Path:
+    """The page to write for a folder: `out`, or report.html in the folder.
+
+    Raises:
+        InputError: `out` is absent or remote, and the folder is a copy of one on another machine.
+    """
+    if out is not None:
+        return output_path(out)
+    if is_remote(location_of(folder)):
+        raise InputError(f"{folder} cannot be written to", "name the page to write: --out FILE")
+    return Run(folder).report_file
 
 
 def render_report(run: RunData) -> str:

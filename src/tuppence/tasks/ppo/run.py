@@ -15,6 +15,7 @@ from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora
 from tuppence.model.weights import load_model
+from tuppence.storage import location_of, output_path, stage, stage_run
 from tuppence.tasks.finetune import base_inputs, conversation_tokenizer, finetuning_flops, rows_input
 from tuppence.tasks.instruct import write_language_model
 from tuppence.tasks.job import Job, RunOptions
@@ -54,8 +55,8 @@ def run_ppo(
         NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint stands.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, reward, data, out = Path(base), Path(reward), Path(data), Path(out)
-    val = None if val is None else Path(val)
+    base, reward, data, out = stage_run(base), stage_run(reward), stage(data), output_path(out)
+    val = None if val is None else stage(val)
     start, choice = inspect(base, head="lm"), config.align
     judge = _open_reward(reward, start)
     scorer = judge.model
@@ -112,7 +113,7 @@ def run_ppo(
         settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
         inputs={
             **base_inputs(start),
-            "reward": {"path": str(reward), "fingerprint": judge.fingerprint},
+            "reward": {"path": location_of(reward), "fingerprint": judge.fingerprint},
             "data": rows_input([data] if val is None else [data, val], len(prompts.train)),
         },
         tokens_per_step=round(per_step * tokens_per_row),

@@ -1,0 +1,138 @@
+"""Which parameters of the verbs name a place, and what kind of place: the types that verbs are annotated with.
+
+A verb says `data: Annotated[InputFolder, typer.Option(...)]`. `places_of` is the table that follows from all of these
+annotations; `tuppence aws launch VERB ARGS` will rewrite arguments by it. `Verb` is the command class of every verb: it
+refuses a place that nothing can read, or write, before the verb begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import cached_property
+from typing import Annotated, Any, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+
+class Kind(Enum):
+    """What a parameter that names a place stands for."""
+
+    INPUT_FILE = "input file"
+    INPUT_FOLDER = "input folder"
+    INPUT = "input file or folder"
+    RUN = "run to read"
+    OUTPUT_RUN = "output run"
+    OUTPUT_FOLDER = "output folder"
+    OUTPUT_FILE = "output file"
+
+    @property
+    def is_output(self) -> bool:
+        """Whether the verb writes there."""
+        return self.name.startswith("OUTPUT")
+
+    @property
+    def metavar(self) -> str:
+        """The word for it in `--help`."""
+        return "PATH" if self is Kind.INPUT else self.name.rpartition("_")[2]
+
+
+InputFile = Annotated[str, Kind.INPUT_FILE]
+InputFolder = Annotated[str, Kind.INPUT_FOLDER]
+Input = Annotated[str, Kind.INPUT]
+"""A file, a folder or a glob."""
+InputRun = Annotated[str, Kind.RUN]
+"""A run, its `model` folder, a Hugging Face folder or an adapter's."""
+OutputRun = Annotated[str, Kind.OUTPUT_RUN]
+OutputFolder = Annotated[str, Kind.OUTPUT_FOLDER]
+OutputFile = Annotated[str, Kind.OUTPUT_FILE]
+
+
+class Verb(TyperCommand):
+    """A verb whose parameters may name places."""
+
+    @cached_property
+    def places(self) -> dict[str, Kind]:
+        """The kind of each parameter that names a place, by the parameter's name."""
+        hints = get_type_hints(self.callback, include_extras=True)
+        found = {name: [one for one in _metadata(hint) if isinstance(one, Kind)] for name, hint in hints.items()}
+        return {name: kinds[0] for name, kinds in found.items() if kinds}
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help, with the kinds of places as metavars."""
+        for parameter in self.params:
+            kind = self.places.get(str(parameter.name))
+            if kind is not None and parameter.metavar is None:
+                parameter.metavar = kind.metavar
+        super().format_help(ctx, formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Checks the places, then runs the verb.
+
+        Raises:
+            InputError: a place is of a scheme that is unknown, or results cannot be written there.
+        """
+        from tuppence.storage import output_path, require_known_scheme
+
+        for name, kind in self.places.items():
+            value = ctx.params.get(name)
+            for place in [value] if isinstance(value, str) else value or ():
+                require_known_scheme(place)
+                if kind.is_output:
+                    output_path(place)
+        return super().invoke(ctx)
+
+
+def add_verb(group: typer.Typer, verb: Any, name: str | None = None) -> None:
+    """Adds a function to a group of the command line."""
+    verb.__annotations__ = flat_annotations(verb)
+    group.command(name, cls=Verb)(verb)
+
+
+def flat_annotations(function: Any) -> dict[str, Any]:
+    """The annotations of a function or a class with all metadata outermost: typer sees no other.
+
+    Example:
+        >>> def verb(files: Annotated[list[InputFile] | None, "more"]) -> None: ...
+        >>> flat_annotations(verb)["files"]
+        typing.Annotated[list[str] | None, <Kind.INPUT_FILE: 'input file'>, 'more']
+    """
+    plain, whole = get_type_hints(function), get_type_hints(function, include_extras=True)
+    found = {name: tuple(_metadata(hint)) for name, hint in whole.items()}
+    return {name: Annotated[plain[name], *found[name]] if found[name] else plain[name] for name in plain}
+
+
+def places_of(verb: str) -> Mapping[str, Kind]:
+    """The parameters of a verb that name a place, with their kinds.
+
+    Not every value is one: `--resume auto`, a recipe's name after `--config`, `-` for stdin; and `--task-data` has its
+    place behind "TASK=".
+
+    Example:
+        >>> {name: kind.name for name, kind in places_of("align reward").items()}  # doctest: +NORMALIZE_WHITESPACE
+        {'data': 'INPUT_FILE', 'val': 'INPUT_FILE', 'base': 'RUN', 'out': 'OUTPUT_RUN', 'config': 'INPUT_FILE',
+         'resume': 'INPUT_FOLDER'}
+    """
+    return dict(verbs())[verb].places
+
+
+def verbs() -> Iterator[tuple[str, Verb]]:
+    """Every verb by the words that call it, such as "finetune classify"."""
+    from tuppence.cli import command_line
+
+    def walk(command: Any, words: str) -> Iterator[tuple[str, Verb]]:
+        for name, below in getattr(command, "commands", {}).items():
+            yield from walk(below, f"{words} {name}".strip())
+        if isinstance(command, Verb):
+            yield words, command
+
+    yield from walk(command_line(), "")
+
+
+def _metadata(hint: Any) -> Iterator[Any]:
+    """The metadata of an annotation at any depth, the innermost first."""
+    for part in getattr(hint, "__args__", ()):
+        yield from _metadata(part)
+    if get_origin(hint) is Annotated:
+        yield from hint.__metadata__

@@ -1,0 +1,109 @@
+"""The flags that all training verbs share: what they ask of a task, and how the end of a run is told."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import SUMMARY
+
+from tuppence.cli.training import AdapterFlags, Command, FinetuneFlags, TrainingFlags, training_verb
+from tuppence.core.errors import InputError, Interrupted
+from tuppence.cost.ledger import Rate
+from tuppence.tasks.dpo import DPOConfig
+from tuppence.tasks.job import RunOptions
+
+
+def flags(**given: Any) -> TrainingFlags:
+    return TrainingFlags(out="runs/x", **given)
+
+
+def test_a_flag_overrides_set_and_set_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("train: {max_steps: 1, seed: 5}\nalign: {beta: 0.3}")
+    given = flags(config=str(tmp_path / "mine.yaml"), set_=["train.max_steps=3", "align.beta=0.2"], max_steps=9)
+    config = given.recipe(DPOConfig, align__beta=None, align__full=True)
+    assert (config.train.max_steps, config.train.seed, config.align.beta, config.align.full) == (9, 5, 0.2, True)
+    assert flags().recipe(DPOConfig, align__beta=None) == DPOConfig()
+
+
+def test_a_flag_of_zero_or_false_is_given() -> None:
+    assert flags(set_=["align.full=true"]).recipe(DPOConfig, align__full=False).align.full is False
+
+
+def test_the_rate_is_the_person_s_or_unknown() -> None:
+    given = flags(max_minutes=2.0, budget=1.0, rate=0.7364, resume="never").options()
+    assert given == RunOptions(2.0, 1.0, Rate(0.7364, "given by --rate"), "never", "none")
+    assert flags().options() == RunOptions()
+
+
+def test_a_run_s_time_counts_from_the_beginning_of_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: 7.0)
+        command = Command.now(is_the_program=False)
+    options = flags(command=command).options()
+    assert (options.began, options.whole_process) == (7.0, False)
+
+
+def test_lora_and_full_exclude_each_other() -> None:
+    with pytest.raises(InputError, match="--full and --lora"):
+        AdapterFlags(lora=8, full=True)
+
+
+def test_a_training_verb_gets_its_flags_as_objects() -> None:
+    seen: dict[str, Any] = {}
+
+    @training_verb
+    def verb(data: str, adapter: AdapterFlags, training: FinetuneFlags, val: str | None = None) -> None:
+        seen.update(locals())
+
+    command = Command(1.0, False)
+    context = type("Context", (), {"obj": command})()
+    shared = {"set_": None, "config": None, "max_steps": 3, "max_minutes": None, "budget": None, "rate": 0.0}
+    shared |= {"resume": "auto", "track": "none", "json": False, "skip_bad_rows": True, "epochs": None}
+    verb(context=context, data="d", val="v", lora=4, full=False, base="b", out="o", **shared)
+    assert (seen["data"], seen["val"], seen["adapter"]) == ("d", "v", AdapterFlags(lora=4))
+    training = seen["training"]
+    assert (training.base, training.out, training.max_steps, training.command) == ("b", "o", 3, command)
+
+
+def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags().carry_out(lambda: SUMMARY, "tuppence chat runs/x")
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith("runs/x: reached --max-steps 7 after 7 steps (700 tokens)")
+    assert errors.endswith("next: tuppence chat runs/x\n")
+    flags(json=True).carry_out(lambda: SUMMARY, "tuppence chat runs/x")
+    out, errors = capsys.readouterr()
+    assert (json.loads(out), errors) == (SUMMARY, "")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ranks_other_than_0_say_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    flags(json=as_json).carry_out(dict, "tuppence chat runs/x")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_program_learns_of_a_run_that_a_signal_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped() -> dict[str, object]:
+        interruption = Interrupted(15)
+        interruption.summary = {**SUMMARY, "status": "stopped"}
+        raise interruption
+
+    for as_json in (True, False):
+        with pytest.raises(Interrupted):
+            flags(json=as_json).carry_out(stopped, "tuppence chat runs/x")
+        out, errors = capsys.readouterr()
+        assert (json.loads(out)["status"] if as_json else out) == ("stopped" if as_json else "")
+        assert errors == ""
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), -float("inf")])
+@pytest.mark.parametrize("flag", ["--max-minutes", "--budget", "--rate"])
+def test_a_limit_or_a_rate_must_be_finite(number: float, flag: str) -> None:
+    with pytest.raises(InputError, match=flag):
+        flags(**{flag.removeprefix("--").replace("-", "_"): number}).options()
