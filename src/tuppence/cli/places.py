@@ -110,9 +110,8 @@ def places_of(verb: str) -> Mapping[str, Kind]:
     place behind "TASK=".
 
     Example:
-        >>> {name: kind.name for name, kind in places_of("align reward").items()}  # doctest: +NORMALIZE_WHITESPACE
-        {'data': 'INPUT_FILE', 'val': 'INPUT_FILE', 'base': 'RUN', 'out': 'OUTPUT_RUN', 'config': 'INPUT_FILE',
-         'resume': 'INPUT_FOLDER'}
+        >>> {name: kind.value for name, kind in places_of("classify").items()}
+        {'run': 'run to read', 'file': 'input file'}
     """
     return dict(verbs())[verb].places
 
