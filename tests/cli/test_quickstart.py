@@ -1,4 +1,4 @@
-"""What the flags of `quickstart` ask of it. Whole lives: tests/quickstart/test_life.py."""
+"""The flags of `quickstart`. Whole runs are in tests/quickstart/test_life.py."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_help_names_every_stage_in_order(call: Call) -> None:
 
 
 @pytest.mark.parametrize("flags", [("--minutes", 0), ("--stories", 99), ("--rows", 99), ("--max-steps", 0)])
-def test_wrong_flags_are_told_in_two_lines_and_nothing_is_begun(
+def test_wrong_flags_are_refused_before_anything_is_done(
     flags: tuple[str, int], call: Call, intercept: Intercept
 ) -> None:
     asked = intercept("tuppence.quickstart.life", "quickstart", RESULTS)

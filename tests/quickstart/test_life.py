@@ -1,4 +1,4 @@
-"""The quickstart lives a whole life, goes on where it was stopped, and passes over what stands."""
+"""The quickstart does every stage, continues where it was stopped, and skips what is done."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tuppence.quickstart.stages import Shares, Stage
 TINY: dict[str, Any] = {"stories": 300, "rows": 200, "max_steps": 2}
 
 
-class Pretended:
-    """Stages that leave their results at once and cost nothing; the names of those that were done, in order."""
+class FakeStages:
+    """Stages that write their results at once and do nothing else; `done` has their names in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[str] = []
@@ -58,12 +58,12 @@ class Pretended:
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> Pretended:
-    return Pretended(monkeypatch)
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeStages:
+    return FakeStages(monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("changed", "anew"),
+    ("changed", "again"),
     [
         ("report", ["report"]),
         ("spam", ["spam", "evaluate", "report"]),
@@ -71,38 +71,38 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Pretended:
         ("data", [name for name in STAGES if name not in ("stories", "tokenizer")]),
     ],
 )
-def test_what_needs_a_stage_that_is_done_anew_is_done_anew_and_nothing_else(
-    pretended: Pretended, tmp_path: Path, changed: str, anew: list[str]
+def test_only_the_stages_that_need_a_repeated_stage_are_repeated(
+    fake: FakeStages, tmp_path: Path, changed: str, again: list[str]
 ) -> None:
     quickstart(Plan(tmp_path))
-    assert pretended.done == list(STAGES)
-    pretended.done.clear()
+    assert fake.done == list(STAGES)
+    fake.done.clear()
     (tmp_path / RESULTS[changed]).unlink()
     quickstart(Plan(tmp_path))
-    assert pretended.done == anew
+    assert fake.done == again
 
 
-def test_a_skipped_stage_takes_along_what_needs_it(pretended: Pretended, tmp_path: Path) -> None:
+def test_stages_that_need_a_skipped_one_are_skipped(fake: FakeStages, tmp_path: Path) -> None:
     results = quickstart(Plan(tmp_path, skip=frozenset({"pretrain"})))
-    assert pretended.done == ["stories", "tokenizer", "data"]
-    assert results.keys() & STAGES.keys() == set(pretended.done)
+    assert fake.done == ["stories", "tokenizer", "data"]
+    assert results.keys() & STAGES.keys() == set(fake.done)
 
 
-def test_the_record_is_written_after_every_stage(pretended: Pretended, tmp_path: Path) -> None:
-    pretended.failing = "spam"
+def test_the_state_is_written_after_every_stage(fake: FakeStages, tmp_path: Path) -> None:
+    fake.failing = "spam"
     with pytest.raises(InputError, match="no"):
         quickstart(Plan(tmp_path))
     kept = json.loads((tmp_path / "story.json").read_text())["stages"]
-    assert list(kept) == pretended.done == ["stories", "tokenizer", "data", "pretrain"]
+    assert list(kept) == fake.done == ["stories", "tokenizer", "data", "pretrain"]
     assert kept["data"]["numbers"] == {"sample": "data"}
-    pretended.failing = ""
-    pretended.done.clear()
+    fake.failing = ""
+    fake.done.clear()
     quickstart(Plan(tmp_path))
-    assert pretended.done == ["spam", "instruct", "dpo", "evaluate", "report"]
+    assert fake.done == ["spam", "instruct", "dpo", "evaluate", "report"]
 
 
-def test_attempts_that_were_killed_count_and_are_paid_for(
-    pretended: Pretended, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_killed_attempts_are_counted_and_paid_for(
+    fake: FakeStages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "pretrain").mkdir()
     rows = [
@@ -117,105 +117,105 @@ def test_attempts_that_were_killed_count_and_are_paid_for(
     assert results["seconds"] == pytest.approx(spent, abs=1)
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"about [45] min \d+ s on this machine, \$0\.[23]\d* at \$3\.60 an hour", said)
-    assert re.search(r"the whole took 13 min \d+ s, \$0\.8\d* at \$3\.60 an hour", said)
+    assert re.search(r"total time 13 min \d+ s, \$0\.8\d* at \$3\.60 an hour", said)
 
 
-def test_a_stage_whose_wish_has_changed_is_done_anew(pretended: Pretended, tmp_path: Path) -> None:
+def test_a_stage_with_other_choices_of_the_user_is_repeated(fake: FakeStages, tmp_path: Path) -> None:
     quickstart(Plan(tmp_path))
-    pretended.done.clear()
+    fake.done.clear()
     quickstart(Plan(tmp_path, minutes=3.0))
-    assert pretended.done == [name for name in STAGES if name not in ("stories", "tokenizer", "data")]
-    assert pretended.shares["pretrain"] == Share(None, 3.0)
+    assert fake.done == [name for name in STAGES if name not in ("stories", "tokenizer", "data")]
+    assert fake.shares["pretrain"] == Share(None, 3.0)
 
 
-def test_a_record_of_an_earlier_version_still_stands(pretended: Pretended, tmp_path: Path) -> None:
+def test_a_state_of_an_earlier_version_is_valid(fake: FakeStages, tmp_path: Path) -> None:
     quickstart(Plan(tmp_path))
-    record = json.loads((tmp_path / "story.json").read_text())
-    for stage in record["stages"].values():
+    state = json.loads((tmp_path / "story.json").read_text())
+    for stage in state["stages"].values():
         del stage["wish"]
-    (tmp_path / "story.json").write_text(json.dumps({"version": 1, "stages": record["stages"]}))
-    pretended.done.clear()
+    (tmp_path / "story.json").write_text(json.dumps({"version": 1, "stages": state["stages"]}))
+    fake.done.clear()
     quickstart(Plan(tmp_path))
-    assert pretended.done == []
+    assert fake.done == []
 
 
-def test_on_a_slow_machine_stages_are_smaller_and_it_says_so(
-    pretended: Pretended, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_on_a_slow_machine_stages_are_smaller_and_the_user_is_told(
+    fake: FakeStages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretended.step_seconds *= 4.0
+    fake.step_seconds *= 4.0
     quickstart(Plan(tmp_path))
-    assert pretended.done == list(STAGES)
+    assert fake.done == list(STAGES)
     for name, work in WORK.items():
-        amount = pretended.shares[name].amount
+        amount = fake.shares[name].amount
         assert amount is not None
         assert work.least <= amount <= work.most
-    assert all(pretended.shares[name].amount != WORK[name].most for name in ("stories", "tokenizer", "pretrain"))
+    assert all(fake.shares[name].amount != WORK[name].most for name in ("stories", "tokenizer", "pretrain"))
     said = " ".join(capsys.readouterr().err.split())
     assert "4.0 times slower than a quiet one with two cores; stages are shorter" in said
 
 
-def test_what_does_not_fit_is_left_out_and_named_and_done_when_there_is_time(
-    pretended: Pretended, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_stage_without_time_is_left_out_named_and_done_later(
+    fake: FakeStages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretended.step_seconds *= 40.0
+    fake.step_seconds *= 40.0
     results = quickstart(Plan(tmp_path))
-    assert pretended.done == [name for name in STAGES if name not in ("spam", "instruct", "dpo")]
+    assert fake.done == [name for name in STAGES if name not in ("spam", "instruct", "dpo")]
     assert list(results["left_out"]) == ["spam", "instruct", "dpo"]
     assert "not done: spam, instruct, dpo" in capsys.readouterr().err
-    pretended.done.clear()
-    pretended.step_seconds = REFERENCE_STEP_SECONDS
+    fake.done.clear()
+    fake.step_seconds = REFERENCE_STEP_SECONDS
     again = quickstart(Plan(tmp_path))
-    assert pretended.done == ["spam", "instruct", "dpo", "evaluate", "report"]
+    assert fake.done == ["spam", "instruct", "dpo", "evaluate", "report"]
     assert "left_out" not in again
 
 
-def test_a_stage_that_was_begun_goes_on_in_the_size_it_was_begun_in(pretended: Pretended, tmp_path: Path) -> None:
-    pretended.step_seconds *= 4.0
-    pretended.failing = "instruct"
+def test_a_stage_that_was_begun_keeps_its_size(fake: FakeStages, tmp_path: Path) -> None:
+    fake.step_seconds *= 4.0
+    fake.failing = "instruct"
     with pytest.raises(InputError, match="no"):
         quickstart(Plan(tmp_path))
-    begun = pretended.shares["instruct"]
-    pretended.failing, pretended.step_seconds = "", REFERENCE_STEP_SECONDS
+    begun = fake.shares["instruct"]
+    fake.failing, fake.step_seconds = "", REFERENCE_STEP_SECONDS
     quickstart(Plan(tmp_path))
-    assert pretended.shares["instruct"] == begun
-    assert pretended.shares["dpo"].amount == WORK["dpo"].most
+    assert fake.shares["instruct"] == begun
+    assert fake.shares["dpo"].amount == WORK["dpo"].most
 
 
-def test_an_unknown_stage_is_refused_with_the_nearest_name(pretended: Pretended, tmp_path: Path) -> None:
+def test_an_unknown_stage_is_refused_with_the_nearest_name(fake: FakeStages, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no stage 'insruct'") as error:
         quickstart(Plan(tmp_path, skip=frozenset({"insruct"})))
     assert error.value.hint == "did you mean instruct?"
-    assert pretended.done == []
+    assert fake.done == []
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, dict[str, Any]]:
-    """A whole life of two steps a stage."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, dict[str, Any]]:
+    """A quickstart with two steps in each training stage."""
     plan = Plan(tmp_path_factory.mktemp("life") / "quickstart", **TINY)
     return plan, quickstart(plan)
 
 
-def test_every_stage_leaves_its_result_and_its_numbers(lived: tuple[Plan, dict[str, Any]]) -> None:
-    plan, results = lived
+def test_every_stage_has_a_result_and_numbers(finished: tuple[Plan, dict[str, Any]]) -> None:
+    plan, results = finished
     assert list(STAGES) == [name for name in results if name in STAGES]
-    assert all(plan.stands(name) for name in STAGES)
+    assert all(plan.is_done(name) for name in STAGES)
     assert all(results[name]["result"]["steps"] == 2 for name in ("pretrain", "spam", "instruct", "dpo"))
     assert results["evaluate"]["runs"]["pretrain"]["perplexity"]["perplexity"] > 1
     assert results["spam"]["evaluation"]["classification"]["baselines"]
 
 
-def test_the_same_again_has_nothing_left_to_do(
-    lived: tuple[Plan, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+def test_the_same_command_again_does_nothing(
+    finished: tuple[Plan, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan, results = lived
+    plan, results = finished
     started = time.monotonic()
     again = quickstart(plan)
     assert time.monotonic() - started < 5
     assert json.loads(json.dumps(again)) == json.loads(json.dumps(results))
 
 
-def test_what_is_missing_is_made_again_and_only_that(lived: tuple[Plan, dict[str, Any]]) -> None:
-    plan, _ = lived
+def test_only_a_missing_result_is_made_again(finished: tuple[Plan, dict[str, Any]]) -> None:
+    plan, _ = finished
     before = (plan.root / "dpo" / "ledger.jsonl").read_bytes()
     (plan.root / "report.html").unlink()
     quickstart(plan)
@@ -224,9 +224,9 @@ def test_what_is_missing_is_made_again_and_only_that(lived: tuple[Plan, dict[str
 
 
 def test_other_data_in_the_same_folder_are_refused_before_anything_is_written(
-    lived: tuple[Plan, dict[str, Any]],
+    finished: tuple[Plan, dict[str, Any]],
 ) -> None:
-    plan, _ = lived
+    plan, _ = finished
     before = (plan.root / "stories.txt").read_bytes()
     with pytest.raises(InputError, match="was begun with 'tuppence data synth stories --count 300"):
         quickstart(Plan(plan.root, **{**TINY, "stories": 400}))
@@ -235,8 +235,8 @@ def test_other_data_in_the_same_folder_are_refused_before_anything_is_written(
     assert (plan.root / "stories.txt").read_bytes() == before
 
 
-def test_the_page_tells_every_stage(lived: tuple[Plan, dict[str, Any]]) -> None:
-    plan, _ = lived
+def test_the_page_has_the_command_of_every_stage_and_links_every_run(finished: tuple[Plan, dict[str, Any]]) -> None:
+    plan, _ = finished
     page = (plan.root / "report.html").read_text(encoding="utf-8")
     for stage in json.loads((plan.root / "story.json").read_text())["stages"].values():
         if stage["command"] != f"tuppence report {plan.root}":
@@ -247,7 +247,7 @@ def test_the_page_tells_every_stage(lived: tuple[Plan, dict[str, Any]]) -> None:
         assert (plan.root / run / "report.html").is_file()
 
 
-def test_killed_it_goes_on_through_the_command_line(tuppence: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_killed_quickstart_continues_through_the_command_line(tuppence: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "quickstart"
     words = ["quickstart", "--out", str(out), "--stories", "300", "--rows", "200", "--max-steps", "2", "--json"]
     words += ["--skip", "spam", "--skip", "dpo", "--rate", "3.6"]
@@ -262,7 +262,7 @@ def test_killed_it_goes_on_through_the_command_line(tuppence: Callable[..., Any]
     assert not (out / "pretrain" / "model").exists()
     again = tuppence(*words)
     assert again.returncode == 0, again.stderr
-    assert "stands already" in again.stderr
+    assert "already done" in again.stderr
     results = json.loads(again.stdout)
     assert results["pretrain"]["result"]["attempts"] == 2
     assert set(results) & set(STAGES) == set(STAGES) - {"spam", "dpo"}

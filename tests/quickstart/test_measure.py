@@ -1,4 +1,4 @@
-"""What the quickstart finds out about its models, on models that know nothing, and on answers known beforehand."""
+"""The evaluation of the quickstart, on random models and with known answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(seed)
         model = GPT(sizes)
         with torch.no_grad():
-            model.position_embedding.weight.normal_(std=2)  # else it would say one thing for ever
+            model.position_embedding.weight.normal_(std=2)  # or it would repeat one token
         save_model(model, root / name / "model", tokenizer=tokenizer)
         Run(root / name).update(status="done")
     rows = []
@@ -75,7 +75,7 @@ def said(run: Path, prompt: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def little() -> Any:
-    """Fewer tokens and rows, so that it takes no time."""
+    """Fewer tokens and rows, for speed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SCORED_TOKENS", 10)
         patch.setattr(measure, "ANSWER_TOKENS", 6)
@@ -87,7 +87,7 @@ def found(root: Path, little: Any) -> dict[str, Any]:
     return evaluate_models(root, [root / name for name in NAMES], MADE, SEED, ASKED)
 
 
-def test_the_numbers_are_those_of_the_command_that_is_printed(
+def test_the_numbers_are_those_of_the_printed_command(
     root: Path, found: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     words = shlex.split(command(root, [root / name for name in NAMES], ASKED))
@@ -102,18 +102,18 @@ def test_the_numbers_are_those_of_the_command_that_is_printed(
     assert found["comparison"] == theirs["comparison"]
 
 
-def test_every_task_is_counted_under_its_kind_and_the_shares_make_up_the_exact_match(found: dict[str, Any]) -> None:
+def test_tasks_are_counted_by_kind_and_their_shares_sum_to_the_exact_match(found: dict[str, Any]) -> None:
     expected = Counter(task.kind for task in list(iter_instructions(MADE, SEED))[:ASKED])
     assert {kind: one["rows"] for kind, one in found["kinds"].items()} == expected
     for run, numbers in found["runs"].items():
         right = sum(kind["rows"] * kind["right"][run] for kind in found["kinds"].values())
         assert right == pytest.approx(numbers["exact_match"]["accuracy"] * ASKED)
-    assert found["runs"]["dpo"]["exact_match"]["accuracy"] >= 10 / ASKED  # every third was made so
+    assert (
+        found["runs"]["dpo"]["exact_match"]["accuracy"] >= 10 / ASKED
+    )  # every third answer was set to the model's own
 
 
-def test_the_answers_shown_are_to_the_first_task_of_each_kind_and_not_to_the_best(
-    root: Path, found: dict[str, Any]
-) -> None:
+def test_the_answers_shown_are_those_to_the_first_task_of_each_kind(root: Path, found: dict[str, Any]) -> None:
     tasks = list(iter_instructions(MADE, SEED))[:ASKED]
     first = {task.kind: number for number, task in reversed(list(enumerate(tasks)))}
     in_order = list(dict.fromkeys(task.kind for task in tasks))
@@ -125,7 +125,7 @@ def test_the_answers_shown_are_to_the_first_task_of_each_kind_and_not_to_the_bes
         assert row["right"]["dpo"] == (number % 3 == 0)
 
 
-def test_the_first_held_out_requests_are_answered_beside_what_people_liked(root: Path, found: dict[str, Any]) -> None:
+def test_the_first_held_out_preferences_are_answered_by_every_model(root: Path, found: dict[str, Any]) -> None:
     asked = found["preferences"]
     assert [row["prompt"] for row in asked] == [f"Name {number} lamps." for number in range(len(asked))]
     assert len(asked) == 4
@@ -134,14 +134,14 @@ def test_the_first_held_out_requests_are_answered_beside_what_people_liked(root:
         assert row["answers"] == {name: said(root / name, row["prompt"]) for name in NAMES}
 
 
-def test_without_an_instruction_model_nothing_but_perplexity_is_measured(root: Path) -> None:
+def test_without_an_instruction_model_only_perplexity_is_measured(root: Path) -> None:
     found = evaluate_models(root, [root / "pretrain"], MADE, SEED, ASKED)
     assert found.keys() == {"runs", "comparison"}
     assert found["runs"]["pretrain"].keys() == {"perplexity"}
     assert "exact_match" not in command(root, [root / "pretrain"], ASKED)
 
 
-def test_a_task_that_was_not_made_here_is_of_another_kind(root: Path) -> None:
+def test_a_task_of_another_origin_has_the_kind_other(root: Path) -> None:
     found = evaluate_models(root, [root / "instruct"], 1, SEED, ASKED)
     (made,) = iter_instructions(1, SEED)
     assert {kind: one["rows"] for kind, one in found["kinds"].items()} == {made.kind: 1, "other": ASKED - 1}

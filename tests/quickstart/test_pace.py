@@ -1,4 +1,4 @@
-"""How much of each stage is done, on machines that are simulated: fast, slow, noisy, and of changing speed."""
+"""How much of each stage is done on simulated machines: fast, slow, noisy, and of changing speed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PROMISED = 12 * 60
 
 @dataclass
 class Machine:
-    """A machine whose slowness is a function of time, and on which each stage costs another multiple of what it costs
-    on the reference machine. Lives a quickstart as `life` does."""
+    """A simulated machine. Its slowness is a function of time, and each stage costs a random multiple of its cost on
+    the reference machine."""
 
     slowness: Callable[[float], float]
     random: Random = field(default_factory=lambda: Random(0))
@@ -31,13 +31,14 @@ class Machine:
         return REFERENCE_STEP_SECONDS * self.slowness(self.now) * self.random.uniform(0.9, 1.1)
 
     def spend(self, seconds: float) -> None:
-        """Works so many seconds of the reference machine, a tenth of a second at a time."""
+        """Does the work of `seconds` of the reference machine, a tenth of a second at a time."""
         while seconds > 0:
             piece = min(seconds, 0.1)
             self.now += piece * self.slowness(self.now)
             seconds -= piece
 
-    def live(self) -> Machine:
+    def run(self) -> Machine:
+        """Does a quickstart as `life` does."""
         pace = Pace(dict(WORK), self.probe, lambda: self.now)
         for name in STAGES:
             if name in pace.sizes().left_out or ("instruct" in self.left_out and name == "dpo"):
@@ -70,7 +71,7 @@ def changing(before: float, after: float, at: float) -> Callable[[float], float]
 
 
 def test_a_quiet_machine_does_everything_in_about_five_minutes() -> None:
-    machine = Machine(steady(1.0)).live()
+    machine = Machine(steady(1.0)).run()
     assert machine.amounts == {name: work.most for name, work in WORK.items()}
     assert 4 * 60 < machine.now < 6 * 60
     assert not machine.left_out
@@ -78,8 +79,8 @@ def test_a_quiet_machine_does_everything_in_about_five_minutes() -> None:
 
 @pytest.mark.parametrize("slowness", [0.3, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_machine_up_to_five_times_slower_ends_whole_within_twelve_minutes(slowness: float, seed: int) -> None:
-    machine = Machine(steady(slowness), Random(seed), spread=0.3).live()
+def test_a_machine_up_to_five_times_slower_ends_within_twelve_minutes(slowness: float, seed: int) -> None:
+    machine = Machine(steady(slowness), Random(seed), spread=0.3).run()
     assert machine.now < PROMISED
     assert machine.amounts.keys() == STAGES.keys() - set(machine.left_out)
     assert all(amount >= WORK[name].least for name, amount in machine.amounts.items())
@@ -89,30 +90,30 @@ def test_a_machine_up_to_five_times_slower_ends_whole_within_twelve_minutes(slow
 
 @pytest.mark.parametrize("at", [5, 30, 60, 90, 120, 150, 200, 250, 300])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_machine_that_becomes_five_times_slower_in_the_middle_still_ends_in_time(at: float, seed: int) -> None:
-    machine = Machine(changing(1.0, 5.0, at), Random(seed), spread=0.3).live()
+def test_a_machine_that_becomes_five_times_slower_ends_in_time(at: float, seed: int) -> None:
+    machine = Machine(changing(1.0, 5.0, at), Random(seed), spread=0.3).run()
     assert machine.now < PROMISED
     assert all(amount >= WORK[name].least for name, amount in machine.amounts.items())
     assert {"pretrain", "evaluate", "report"} <= machine.amounts.keys()
 
 
 @pytest.mark.parametrize("at", [60, 200, 400])
-def test_a_machine_that_becomes_quiet_does_more_with_the_time_that_is_left(at: float) -> None:
-    slow, machine = Machine(steady(5.0)).live(), Machine(changing(5.0, 1.0, at)).live()
+def test_a_machine_that_becomes_quiet_does_more(at: float) -> None:
+    slow, machine = Machine(steady(5.0)).run(), Machine(changing(5.0, 1.0, at)).run()
     assert machine.now < PROMISED
     assert not machine.left_out
     assert machine.amounts["evaluate"] > slow.amounts["evaluate"]
 
 
-def test_a_machine_that_stalls_now_and_then_ends_in_time() -> None:
-    machine = Machine(lambda now: 8.0 if int(now / 20) % 4 == 0 else 1.5, spread=0.2).live()
+def test_a_machine_that_stalls_repeatedly_ends_in_time() -> None:
+    machine = Machine(lambda now: 8.0 if int(now / 20) % 4 == 0 else 1.5, spread=0.2).run()
     assert machine.now < PROMISED
     assert all(amount >= WORK[name].least for name, amount in machine.amounts.items())
 
 
 @pytest.mark.parametrize("slowness", [8.0, 12.0, 40.0])
-def test_on_a_machine_that_is_too_slow_stages_are_left_out_and_none_is_left_untrained(slowness: float) -> None:
-    machine = Machine(steady(slowness)).live()
+def test_a_machine_that_is_too_slow_leaves_out_stages_and_trains_the_others_enough(slowness: float) -> None:
+    machine = Machine(steady(slowness)).run()
     assert machine.left_out
     assert set(machine.left_out) <= set(LEFT_OUT_FIRST)
     assert machine.amounts["pretrain"] >= WORK["pretrain"].least
@@ -121,14 +122,14 @@ def test_on_a_machine_that_is_too_slow_stages_are_left_out_and_none_is_left_untr
         assert set(machine.left_out) == set(LEFT_OUT_FIRST)
 
 
-def test_the_model_of_a_stage_that_is_left_out_is_needed_by_no_stage_that_is_not() -> None:
+def test_no_remaining_stage_needs_one_that_is_left_out() -> None:
     for seconds in range(0, 700, 10):
         left_out = fit(WORK, 5.0, seconds).left_out
         for name in set(STAGES) - set(left_out):
             assert not set(STAGES[name]) & set(left_out)
 
 
-def test_sizes_grow_with_the_time_and_never_leave_their_bounds() -> None:
+def test_sizes_grow_with_the_time_within_their_bounds() -> None:
     before = fit(WORK, 2.0, 0).amounts
     for seconds in range(0, 1_500, 25):
         sizes = fit(WORK, 2.0, seconds)
@@ -141,7 +142,7 @@ def test_sizes_grow_with_the_time_and_never_leave_their_bounds() -> None:
     assert before == {name: work.most for name, work in WORK.items()}
 
 
-def test_a_stage_that_costs_more_than_planned_makes_the_later_ones_shorter() -> None:
+def test_a_stage_that_takes_longer_than_planned_shortens_the_later_ones() -> None:
     def later(seconds: float) -> int:
         pace = Pace(dict(WORK), lambda: 3 * REFERENCE_STEP_SECONDS, lambda: 0.0)
         amount = pace.sizes().amounts["pretrain"]
@@ -151,7 +152,7 @@ def test_a_stage_that_costs_more_than_planned_makes_the_later_ones_shorter() -> 
     assert later(1.5) < later(1.0)
 
 
-def test_limits_are_longer_than_what_is_planned_and_leave_the_others_their_least() -> None:
+def test_time_limits_exceed_the_plan_and_leave_the_others_time_for_their_least_sizes() -> None:
     pace = Pace(dict(WORK), lambda: 5 * REFERENCE_STEP_SECONDS, lambda: 0.0)
     sizes = pace.sizes()
     limit = pace.limit("pretrain", sizes)
@@ -161,11 +162,11 @@ def test_limits_are_longer_than_what_is_planned_and_leave_the_others_their_least
 
 
 @pytest.mark.parametrize("measured", [0.0, float("nan"), float("inf")])
-def test_a_measurement_that_failed_counts_as_a_quiet_machine(measured: float) -> None:
+def test_a_failed_measurement_counts_as_a_quiet_machine(measured: float) -> None:
     assert Pace({}, lambda: measured, lambda: 0.0).slowness == 1.0
 
 
-def test_work_of_a_wished_size_has_that_size_alone() -> None:
+def test_work_of_an_exact_size_has_only_that_size() -> None:
     work = Work("steps", 20, 60, 0.1, 1.0)
     assert (work.exactly(7).least, work.exactly(7).most) == (7, 7)
     assert (work.at_most(2).least, work.at_most(2).most) == (2, 2)

@@ -11,14 +11,14 @@ from tuppence.quickstart.plan import LANGUAGE_MODELS, READ_BY, RESULTS, ROWS, Pl
 from tuppence.training.config import TrainConfig
 
 
-def stand(root: Path, *names: str) -> None:
-    """Leaves the results of stages."""
+def finish(root: Path, *names: str) -> None:
+    """Writes empty results of stages."""
     for name in names:
         (root / RESULTS[name]).parent.mkdir(parents=True, exist_ok=True)
         (root / RESULTS[name]).write_text("")
 
 
-def test_a_skipped_stage_takes_along_what_needs_it(tmp_path: Path) -> None:
+def test_stages_that_need_a_skipped_one_are_skipped(tmp_path: Path) -> None:
     assert Plan(tmp_path).left_out == {}
     assert Plan(tmp_path, skip=frozenset({"data"})).left_out == {
         "data": "skipped, as asked",
@@ -31,24 +31,24 @@ def test_a_skipped_stage_takes_along_what_needs_it(tmp_path: Path) -> None:
     }
 
 
-def test_a_skipped_stage_whose_result_stands_takes_along_nothing(tmp_path: Path) -> None:
+def test_stages_that_need_an_earlier_result_are_not_skipped(tmp_path: Path) -> None:
     plan = Plan(tmp_path, skip=frozenset({"instruct"}))
     assert list(plan.left_out) == ["instruct", "dpo"]
-    stand(tmp_path, "instruct")
-    assert plan.stands("instruct")
+    finish(tmp_path, "instruct")
+    assert plan.is_done("instruct")
     assert list(plan.left_out) == ["instruct"]
 
 
-def test_the_models_are_those_that_will_stand_in_the_order_in_which_they_come_from_another(tmp_path: Path) -> None:
+def test_the_models_are_those_of_stages_that_are_done_or_to_be_done(tmp_path: Path) -> None:
     plan = Plan(tmp_path)
     assert [path.name for path in plan.models({})] == list(LANGUAGE_MODELS)
     left_out = plan.without({"instruct": "skipped, as asked"})
     assert plan.models(left_out) == [tmp_path / "pretrain"]
-    stand(tmp_path, "dpo")
+    finish(tmp_path, "dpo")
     assert plan.models(left_out) == [tmp_path / "pretrain", tmp_path / "dpo"]
 
 
-def test_rows_are_a_limit_and_fewer_are_made_for_a_smaller_stage() -> None:
+def test_a_smaller_stage_has_fewer_rows_and_never_more_than_the_limit() -> None:
     def counts(plan: Plan, share: float = 1.0) -> dict[str, int]:
         return {name: plan.count(name, Share(max(1, round(share * WORK[READ_BY[name]].most)))) for name in ROWS}
 
@@ -59,7 +59,7 @@ def test_rows_are_a_limit_and_fewer_are_made_for_a_smaller_stage() -> None:
     assert counts(Plan(Path("x"), rows=10**9)) == ROWS
 
 
-def test_what_was_asked_for_bounds_the_sizes() -> None:
+def test_the_choices_of_the_user_bound_the_sizes() -> None:
     assert Plan(Path("x")).works(STAGES) == WORK
     few = Plan(Path("x"), stories=300, max_steps=2).works(STAGES)
     assert {name: (work.least, work.most) for name, work in few.items()} == {
@@ -78,7 +78,7 @@ def test_what_was_asked_for_bounds_the_sizes() -> None:
         (Share(None, 2.0), None, " --max-minutes 2"),
     ],
 )
-def test_a_share_limits_the_recipe_and_the_command_alike(share: Share, steps: int | None, flags: str) -> None:
+def test_a_share_limits_the_recipe_and_the_command_equally(share: Share, steps: int | None, flags: str) -> None:
     plan, train = Plan(Path("x"), rate=Rate(0.7364, "a test")), TrainConfig(batch_size=3)
     assert plan.train(train, share) == train.model_copy(update={"max_steps": steps})
     assert plan.limits(share) == f"{flags} --rate 0.7364"

@@ -16,7 +16,7 @@ from tuppence.tasks.job import RunOptions
 from tuppence.training.config import TrainConfig
 
 
-def test_every_stage_has_a_result_and_a_place_in_order() -> None:
+def test_every_stage_has_a_result_and_comes_after_what_it_needs() -> None:
     assert [stage.name for stage in list_stages(Plan(Path("x")), FULL)] == list(STAGES) == list(RESULTS)
     before: set[str] = set()
     for name, needs in STAGES.items():
@@ -24,7 +24,7 @@ def test_every_stage_has_a_result_and_a_place_in_order() -> None:
         before.add(name)
 
 
-def test_every_flag_of_a_printed_command_is_one_that_the_verb_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_flag_of_a_printed_command_exists(capsys: pytest.CaptureFixture[str]) -> None:
     plan = Plan(Path("x"), rate=Rate(1.0, "a test"))
     for stage in list_stages(plan, {**FULL, "pretrain": Share(None, 2.0), "dpo": Share(2, 0.5)}):
         for line in stage.command.split("\n"):
@@ -38,7 +38,7 @@ def test_every_flag_of_a_printed_command_is_one_that_the_verb_has(capsys: pytest
             assert flags <= set(re.findall(r"--[a-z-]+", shown)), line
 
 
-def test_a_stage_that_trains_names_the_run_that_it_makes_and_its_limits_are_its_share() -> None:
+def test_a_training_stage_has_a_run_and_prints_the_limits_of_its_share() -> None:
     plan = Plan(Path("x"), rows=77)
     limits = {
         name: Share(number, 3.0 + number) for number, name in enumerate(("pretrain", "spam", "instruct", "dpo"), 2)
@@ -59,7 +59,7 @@ def test_a_stage_of_half_the_size_makes_half_the_rows() -> None:
     assert "synth instructions --count 20000 " in commands["instruct"]
 
 
-def test_models_that_are_left_out_are_asked_nothing() -> None:
+def test_models_that_are_left_out_are_not_evaluated() -> None:
     plan = Plan(Path("x"))
     left_out = plan.without({"instruct": "no time"})
     assert left_out == {"instruct": "no time", "dpo": "skipped: it needs instruct, which is skipped"}
@@ -69,7 +69,7 @@ def test_models_that_are_left_out_are_asked_nothing() -> None:
 
 
 @pytest.mark.parametrize(("first", "runs"), [(0, 2), (3, 2), (20, 1)])
-def test_a_stage_that_the_clock_ended_before_its_least_steps_goes_on_to_them_without_the_clock(
+def test_a_stage_stopped_before_its_least_steps_continues_without_a_time_limit(
     monkeypatch: pytest.MonkeyPatch, first: int, runs: int
 ) -> None:
     monkeypatch.setitem(module.WORK, "dpo", module.WORK["dpo"].at_most(20).exactly(20))
@@ -84,7 +84,7 @@ def test_a_stage_that_the_clock_ended_before_its_least_steps_goes_on_to_them_wit
     assert found["result"]["steps"] == 20
 
 
-def test_data_that_stand_are_made_again_to_the_byte_and_a_tokenizer_that_stands_is_kept(tmp_path: Path) -> None:
+def test_repeated_data_stages_write_the_same_bytes_and_keep_the_tokenizer(tmp_path: Path) -> None:
     plan = Plan(tmp_path)
     stories, tokenizer, data = list_stages(plan, {**FULL, "stories": Share(150)})[:3]
     first = stories.do()
@@ -100,4 +100,4 @@ def test_data_that_stand_are_made_again_to_the_byte_and_a_tokenizer_that_stands_
     assert plan.place("tokenizer/tokenizer.json").stat().st_mtime_ns == before
     tokens = data.do()
     assert 0 < tokens["val"] < 0.1 * tokens["train"]
-    assert all(plan.stands(stage.name) for stage in (stories, tokenizer, data))
+    assert all(plan.is_done(stage.name) for stage in (stories, tokenizer, data))

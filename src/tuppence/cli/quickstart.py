@@ -1,4 +1,4 @@
-"""`tuppence quickstart`: the whole life of a small model, in minutes."""
+"""`tuppence quickstart`: every stage of a small model's life, in minutes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def quickstart(
     rate: Annotated[float, typer.Option(help="What an hour of this machine costs, in dollars.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """The whole life of a small model: about five minutes on two quiet cores, at most ten on slower ones.
+    """Every stage of a small model's life: about five minutes on two quiet cores, at most twelve on slower ones.
 
-    Makes stories, learns a tokenizer, pretrains a GPT, finetunes it to tell spam and to follow instructions, aligns it
-    with preferences, evaluates all of that, and tells it on one page: OUT/report.html. Every stage says which command
-    line does the same. It measures the machine before it starts and again before every stage: where other programs use
-    the cores, stages have fewer rows and steps, and what does not fit is left out and named. Stopped at any point, the
-    same command continues; a stage whose result stands is passed over.
+    Makes stories, trains a tokenizer, pretrains a GPT, finetunes it to detect spam and to follow instructions, aligns
+    it with preferences, evaluates all models, and writes one page about them: OUT/report.html. Every stage prints the
+    command line that does the same. The speed of the machine is measured before every stage: on a slow or busy one,
+    stages have fewer rows and steps, and what does not fit is left out and named. After an interruption the same
+    command continues with the stages that are not done.
 
     \b
     Examples:

@@ -1,8 +1,8 @@
-"""Goes through the stages of the quickstart, passes over what stands, and keeps the record that the report tells from.
+"""Goes through the stages of the quickstart, skips what is done, and keeps the state that the report reads.
 
-ROOT/story.json has, stage by stage, how large it is, the command, the time and what was found; it is written before and
-after every stage. A stage is passed over where it stands there as wished, its result exists, and nothing it
-needs was done anew. Before each stage, `pace` sizes those that are left by what the machine does now.
+The state, ROOT/story.json, has the size, the command, the time and the numbers of each stage; it is written before and
+after every stage. A stage is done if the state has it with the same choices of the user, its result exists, and nothing
+that it needs is done again. Before each stage, `pace` sizes those that are left by the present speed of the machine.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ from tuppence.quickstart.probe import seconds_of_a_step
 from tuppence.quickstart.stages import Stage, list_stages
 
 SLOW = 1.25
-"""From this slowness on it is said."""
+"""From this slowness on, the user is told."""
 
 RESIZED = set(STAGES) - {"tokenizer", "data", "report"}
-"""Stages whose size is told; `tokenizer` and `data` have that of `stories`."""
+"""Stages whose size is printed; `tokenizer` and `data` have that of `stories`."""
 
 
 def quickstart(plan: Plan) -> dict[str, Any]:
-    """Lives the whole life of a small model below `plan.root`, or goes on with it.
+    """Makes everything below `plan.root`, or continues there.
 
     Returns:
-        Stage → its numbers, for those that are done; `out`, `left_out` (stage → why), and `seconds` over all stages and
-        attempts.
+        Stage → its numbers, for those that are done; also `out`, `left_out` (stage → why), and `seconds` over all
+        stages and attempts.
 
     Raises:
         InputError: a stage to skip is unknown, or the folder was begun with other data.
-        Interrupted: SIGINT or SIGTERM; what is done stays done.
+        Interrupted: SIGINT or SIGTERM; finished stages are kept.
     """
     _check_names(plan.skip)
     state = LifeState.read(plan.root)
     _refuse_other_data(plan, state)
-    return _Life(plan, state).live()
+    return _Quickstart(plan, state).run()
 
 
-class _Life:
+class _Quickstart:
     """One pass through all stages."""
 
     def __init__(self, plan: Plan, state: LifeState) -> None:
         self.plan, self.done = plan, state.stages
         self.reasons = dict.fromkeys(plan.skip, "skipped, as asked")
-        self.to_do = self._what_is_to_do()
+        self.to_do = self._stages_to_do()
         self.decided = _kept_shares(plan, state)
 
-    def live(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         plan = self.plan
         pace = None
         if self.to_do:
             pace = Pace(self._works(), seconds_of_a_step, time.monotonic, MOST_SECONDS + 60 * (plan.minutes or 0))
             self._announce(pace)
         else:
-            note(f"{plan.root}: everything stands already")
+            note(f"{plan.root}: everything is already done")
         for number, name in enumerate(STAGES, start=1):
             reason = self.left_out.get(name)
             if pace is not None and name in self.to_do and reason is None:
@@ -77,11 +77,11 @@ class _Life:
             if reason is not None:
                 note(f"      {reason}")
             elif name not in self.to_do:
-                note("      stands already")
+                note("      already done")
             else:
                 assert pace is not None
                 self._do(stage, pace)
-        return self._told()
+        return self._results()
 
     @property
     def shares(self) -> dict[str, Share]:
@@ -94,25 +94,25 @@ class _Life:
     def _stage(self, name: str) -> Stage:
         return next(one for one in list_stages(self.plan, self.shares, self.left_out) if one.name == name)
 
-    # ---- what is to do, and how much of it -------------------------------------------------------------------
+    # ---- which stages, and how much of each -------------------------------------------------------------------------
 
-    def _what_is_to_do(self) -> list[str]:
-        """Stages that do not stand as wished, on what stands now; skipped ones are none."""
-        anew: list[str] = []
+    def _stages_to_do(self) -> list[str]:
+        """Stages that are not done, or that need one that is done again; without the skipped ones."""
+        to_do: list[str] = []
         for name in STAGES:
             needs = set(STAGES) if name in ("evaluate", "report") else set(STAGES[name])
-            if name not in self.left_out and (needs & set(anew) or not self._stands(name)):
-                anew.append(name)
-        return anew
+            if name not in self.left_out and (needs & set(to_do) or not self._is_done(name)):
+                to_do.append(name)
+        return to_do
 
-    def _stands(self, name: str) -> bool:
+    def _is_done(self, name: str) -> bool:
         kept = self.done.get(name)
-        if kept is None or not self.plan.stands(name):
+        if kept is None or not self.plan.is_done(name):
             return False
-        return bool(kept.get("wish", self.plan.wish(name)) == self.plan.wish(name))  # older records have none
+        return bool(kept.get("wish", self.plan.choices(name)) == self.plan.choices(name))  # older files have no wish
 
     def _works(self) -> dict[str, Any]:
-        """The work that is left; of what was begun before, as much as was planned then."""
+        """The work that is left; a stage that was begun keeps its size."""
         works = self.plan.works(self.to_do)
         for name in works.keys() & self.decided.keys():
             amount = self.decided[name].amount
@@ -121,7 +121,7 @@ class _Life:
         return works
 
     def _leave_out(self, name: str, pace: Pace) -> None:
-        """Leaves a stage out if it does not fit, and with it what needs it."""
+        """Leaves out a stage that does not fit into the time, and those that need it."""
         if name in pace.sizes().left_out:
             self.reasons[name] = (
                 f"left out: at this speed ({pace.slowness:.1f} times slower than a quiet machine) there is no time to"
@@ -130,7 +130,7 @@ class _Life:
         pace.skip([one for one in self.left_out if one in pace.works])
 
     def _size(self, name: str, pace: Pace) -> None:
-        """Decides how much of a stage is done, unless that was decided before."""
+        """Decides how much of a stage is done, unless that was decided in an earlier process."""
         self._leave_out(name, pace)
         if name in self.left_out or name in self.decided:
             return
@@ -146,10 +146,10 @@ class _Life:
                     pace.works[same] = pace.works[same].exactly(sizes.amounts[name])
         self._write()
 
-    # ---- doing it --------------------------------------------------------------------------------------------
+    # ---- one stage --------------------------------------------------------------------------------------------------
 
     def _do(self, stage: Stage, pace: Pace) -> None:
-        """Does a stage, and writes down what came of it."""
+        """Does a stage, and writes its numbers to the state."""
         plan, share, work = self.plan, self.shares[stage.name], WORK[stage.name]
         fixed = plan.max_steps if work.unit == "steps" else plan.stories
         if share.amount is not None and share.amount < work.most and fixed is None and stage.name in RESIZED:
@@ -158,14 +158,14 @@ class _Life:
         started = time.monotonic()
         numbers = stage.do()
         seconds = own_seconds = time.monotonic() - started
-        if stage.run is not None:  # attempts that were killed count, too
+        if stage.run is not None:  # with attempts that were killed
             seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(Run(stage.run).ledger_file)))
         note(f"      {duration(seconds)}")
         dollars = seconds / 3600 * plan.rate.dollars_per_hour
         self.done[stage.name] = {
             "title": stage.title,
             "command": stage.command,
-            "wish": plan.wish(stage.name),
+            "wish": plan.choices(stage.name),
             "seconds": round(seconds, 1),
             "dollars": round(dollars, 6),
             "numbers": numbers,
@@ -176,13 +176,13 @@ class _Life:
 
     def _write(self) -> None:
         plan = self.plan
-        shares = {name: {**vars(share), "wish": plan.wish(name)} for name, share in self.decided.items()}
+        shares = {name: {**vars(share), "wish": plan.choices(name)} for name, share in self.decided.items()}
         LifeState(self.done, shares, self.left_out).write(plan.root)
 
-    # ---- telling ---------------------------------------------------------------------------------------------
+    # ---- messages and results ---------------------------------------------------------------------------------------
 
     def _announce(self, pace: Pace) -> None:
-        """What is about to happen, and how long it takes, before it starts."""
+        """Prints the stages to do, and how long they will take."""
         plan, sizes = self.plan, pace.sizes()
         seconds = sizes.total + 60 * (plan.minutes or 0) * ("pretrain" in self.to_do)
         names = ", ".join(name for name in self.to_do if name not in self.left_out)
@@ -192,12 +192,12 @@ class _Life:
             shorter = "; stages are shorter than on a quiet machine" if short else ""
             note(f"it is {pace.slowness:.1f} times slower than a quiet one with two cores{shorter}")
 
-    def _told(self) -> dict[str, Any]:
+    def _results(self) -> dict[str, Any]:
         plan, done, left_out = self.plan, self.done, self.left_out
         seconds = sum(one["seconds"] for one in done.values())
         note("")
-        note(f"the whole took {duration(seconds)}{_price(plan, seconds)}")
-        missing = [name for name in left_out if name not in plan.skip and not plan.stands(name)]
+        note(f"total time {duration(seconds)}{_price(plan, seconds)}")
+        missing = [name for name in left_out if name not in plan.skip and not plan.is_done(name)]
         if missing:
             note(f"not done: {', '.join(missing)}")
         found = {name: done[name]["numbers"] for name in STAGES if name in done}
@@ -206,7 +206,7 @@ class _Life:
 
 
 def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
-    """Units that a stage did: its steps, where the clock ended it before."""
+    """How many units a stage did: fewer steps than planned if its time limit ended it."""
     result = numbers.get("result")
     if isinstance(result, Mapping) and isinstance(result.get("steps"), int):
         return int(result["steps"])
@@ -214,10 +214,10 @@ def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
 
 
 def _kept_shares(plan: Plan, state: LifeState) -> dict[str, Share]:
-    """Sizes that were decided before, of stages whose wish is still the same."""
+    """Sizes that an earlier process decided, of stages with the same choices."""
     shares = {}
     for name, kept in state.shares.items():
-        if name in STAGES and kept.get("wish") == plan.wish(name):
+        if name in STAGES and kept.get("wish") == plan.choices(name):
             amount = kept["amount"]
             shares[name] = Share(None if amount is None else int(amount), kept["minutes"])
     stories = state.stages.get("stories", {}).get("numbers", {}).get("stories")
@@ -227,14 +227,14 @@ def _kept_shares(plan: Plan, state: LifeState) -> dict[str, Share]:
 
 
 def _refuse_other_data(plan: Plan, state: LifeState) -> None:
-    """Models that stand were trained on what stands: it is not replaced by something else."""
+    """Refuses other data than those that the models in the folder were trained on."""
     asked_for = {"stories": plan.stories}
     if plan.rows is not None:
         asked_for |= {stage: min(plan.rows, ROWS[name]) for name, stage in READ_BY.items()}
     for name, asked in asked_for.items():
         before = str(state.stages.get(name, {}).get("command", "")).partition("\n")[0]
         made = re.search(r"^tuppence data synth \w+ --count (\d+)", before)
-        if asked is not None and made and int(made[1]) != asked and plan.stands(name):
+        if asked is not None and made and int(made[1]) != asked and plan.is_done(name):
             raise InputError(
                 f"{plan.root} was begun with '{before}', and now it is --count {asked}",
                 "give the same --stories and --rows, or choose another --out",

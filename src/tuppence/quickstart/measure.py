@@ -1,7 +1,7 @@
-"""What the quickstart finds out about its language models: the same questions to base, instruction and DPO model.
+"""The evaluation of the quickstart's language models: the same questions to base, instruction and DPO model.
 
-The numbers are those of `tuppence evaluate` on all of them at once (see `command`). Beside them stand the share of
-right answers by kind of task, and a few answers side by side: always the first held-out ones, not the best.
+The numbers are those of one `tuppence evaluate` on all of them (see `command`). Added are the share of right answers by
+kind of task, and a few answers side by side: always the first held-out ones, not the best.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tuppence.model.loaded import load
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
 
-SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that both grow alike
+SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that the time of both grows with their number
 SHOWN_TASKS = 8
 
 
 def command(root: Path, runs: Sequence[Path], asked: int) -> str:
-    """The command line that finds the same numbers, with so many questions."""
-    tasks, settings = _what(root, runs, asked)
+    """The command line that gives the same numbers, with `asked` questions."""
+    tasks, settings = _tasks_and_settings(root, runs, asked)
     data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
     limits = f" --max-tokens {settings.max_tokens} --limit {asked} --answer-tokens {ANSWER_TOKENS}"
     return f"tuppence evaluate {' '.join(map(str, runs))} --tasks {','.join(tasks)}{data}{limits}"
@@ -38,14 +38,14 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
 
     Args:
         root: the quickstart's folder.
-        runs: theirs, the base first.
-        made, seed: how many instructions were made, and from which seed; tells the kind of each task.
-        asked: how many held-out tasks each model answers, at most.
+        runs: of the models, the base first.
+        made, seed: how many instructions were made, and from which seed; they give the kind of each task.
+        asked: the most held-out tasks that each model answers.
 
     Returns:
         What `evaluate_several` gives; and `kinds`, `answers` and `preferences` where there is an instruction model.
     """
-    tasks, settings = _what(root, runs, asked)
+    tasks, settings = _tasks_and_settings(root, runs, asked)
     found = evaluate_several(runs, tasks, settings)
     for name, numbers in found["runs"].items():
         exact = f", exact match {numbers['exact_match']['accuracy']:.1%}" if "exact_match" in numbers else ""
@@ -58,7 +58,7 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
     return found
 
 
-def _what(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Settings]:
+def _tasks_and_settings(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Settings]:
     """Tasks and settings: exact match only where instructions were held out."""
     data = {"perplexity": str(root / "data")}
     if root / "instruct" in runs:
@@ -87,12 +87,12 @@ def _answered(root: Path, names: Sequence[str], made: int, seed: int, limit: int
 
 
 def _joined(instruction: str, further: str) -> str:
-    """A task as a conversation has it."""
+    """A task as one message of a conversation."""
     return f"{instruction.strip()}\n\n{further.strip()}" if further.strip() else instruction.strip()
 
 
 def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Kind → how many rows it has, and the share that each model has right."""
+    """Kind → the number of its rows, and the share of right answers of each model."""
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         kinds[row["kind"]].append(row)
@@ -109,7 +109,7 @@ def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first row of each of the first kinds, with what is right."""
+    """The first row of each of the first kinds, and which answers are right."""
     firsts: dict[str, dict[str, Any]] = {}
     for row in rows:
         firsts.setdefault(row["kind"], row)

@@ -1,9 +1,9 @@
-"""How much of each stage fits into the time: a pure function, and the clock that calls it again before every stage.
+"""How much of each stage fits into the time: a pure function, and a clock that calls it again before every stage.
 
-What a stage costs at slowness 1 was measured on the quiet two-core machine that the recipes were made on. `probe`
-measures the machine at hand in real training steps, `Pace` compares what finished stages took with what they should
-have, and `fit` sizes the stages that are left by both, so that the whole ends in `MOST_SECONDS` where that is possible
-at all. A stage is never smaller than its least size: where that does not fit, an optional stage is left out.
+The costs at slowness 1 were measured on a quiet two-core machine. `probe` measures the present machine in real training
+steps, `Pace` compares the time of finished stages with the planned time, and `fit` sizes the stages that are left by
+both, so that everything ends within `MOST_SECONDS` if that is possible. A stage is never smaller than its least size;
+where that does not fit, an optional stage is left out.
 
 Nothing here trains, reads or writes. Called by `life`.
 """
@@ -17,27 +17,27 @@ from dataclasses import dataclass, field, replace
 from tuppence.quickstart import STAGES
 
 MOST_SECONDS = 610.0
-"""What the whole may take where the machine is slow; full recipes that need less are not shortened."""
+"""The time for all stages on a slow machine; full sizes that need less are not reduced."""
 
 SPARE_SECONDS = 80.0
-"""What it may take more before a stage is left out: together less than the twelve minutes that are promised."""
+"""How much longer it may take before a stage is left out; the sum is below the promised twelve minutes."""
 
 REFERENCE_STEP_SECONDS = 0.15
-"""One step of pretraining on the quiet machine; slowness is relative to it."""
+"""The time of a pretraining step on the quiet machine; slowness is relative to it."""
 
 FASTEST = 0.4
-"""On a faster machine pretraining makes more steps in the same time, up to this slowness."""
+"""On a faster machine pretraining makes more steps in the same time, down to this slowness."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage is sized in, and what that costs.
+    """The unit of a stage's size, its bounds, and its cost.
 
     Attributes:
         unit: what is counted.
-        least, most: fewest units that are worth it, and the full recipe.
-        seconds_each, seconds_besides: of one unit, and of what comes with any number of them, at slowness 1.
-        optional: may be left out.
+        least, most: the fewest useful units, and the full size.
+        seconds_each, seconds_besides: the time of one unit, and the fixed time of the stage, at slowness 1.
+        optional: whether the stage may be left out.
     """
 
     unit: str
@@ -48,11 +48,11 @@ class Work:
     optional: bool = False
 
     def seconds(self, amount: int) -> float:
-        """At slowness 1."""
+        """The time of `amount` units at slowness 1."""
         return self.seconds_besides + amount * self.seconds_each
 
     def exactly(self, amount: int) -> Work:
-        """The same work, of that size alone."""
+        """The same work with that size only."""
         return replace(self, least=amount, most=amount)
 
     def at_most(self, amount: int) -> Work:
@@ -71,10 +71,10 @@ WORK: dict[str, Work] = {
     "evaluate": Work("questions", 60, 400, 14 / 600, 2.5),
     "report": Work("pages", 1, 1, 0.0, 4.5),
 }
-"""Stage → its work, in order. `benchmarks/LOG.md` has the run that these were taken from."""
+"""Stage → its work, in order. The run that these were measured in is in `benchmarks/LOG.md`."""
 
 LEFT_OUT_FIRST = ("dpo", "spam", "instruct")
-"""Optional stages, the first to be left out first; with `instruct` goes `dpo`."""
+"""Optional stages in the order in which they are left out; `dpo` needs `instruct`."""
 
 _GUARD, _GUARD_BESIDES = 1.6, 15.0
 
@@ -84,8 +84,8 @@ class Sizes:
     """How much of each stage is done.
 
     Attributes:
-        amounts: stage → how many units; stages that do not fit are absent.
-        seconds: stage → how long that takes at the slowness it was planned for.
+        amounts: stage → units; stages that do not fit are absent.
+        seconds: stage → the planned time.
         left_out: stages that do not fit.
     """
 
@@ -95,7 +95,7 @@ class Sizes:
 
     @property
     def total(self) -> float:
-        """Seconds of all stages."""
+        """The planned time of all stages."""
         return sum(self.seconds.values())
 
 
@@ -104,9 +104,9 @@ def fit(works: Mapping[str, Work], slowness: float, seconds: float, spare: float
 
     Args:
         works: the stages that are left to do.
-        slowness: how many times as long as on the reference machine everything takes.
-        seconds: how long they may take together.
-        spare: how much longer before one is left out.
+        slowness: time on this machine over time on the reference machine.
+        seconds: how long all stages may take.
+        spare: how much longer they may take before one is left out.
 
     Example:
         >>> works = {"pretrain": Work("steps", 100, 1_100, 0.1, 0.0), "dpo": Work("steps", 10, 60, 0.2, 3.0, True)}
@@ -139,13 +139,13 @@ def _seconds_of_least(works: Mapping[str, Work]) -> float:
 
 @dataclass
 class Pace:
-    """The clock of one quickstart: sizes the stages that are left, again before each of them.
+    """The clock of one quickstart: sizes the stages that are left, before each of them.
 
     Args:
-        works: the stages to do, in order, with the person's own limits.
-        probe: seconds of a step of pretraining on this machine, now.
-        clock: seconds, as `time.monotonic`.
-        most_seconds: what the whole may take.
+        works: the stages to do, in order, within the user's limits.
+        probe: the present time of a pretraining step on this machine, in seconds.
+        clock: `time.monotonic`.
+        most_seconds: how long all stages may take.
     """
 
     works: dict[str, Work]
@@ -166,18 +166,18 @@ class Pace:
 
     @property
     def slowness(self) -> float:
-        """How many times as long as planned everything takes: the machine's speed now, times what finished stages
-        took over what they should have at the speed of their time."""
+        """Actual time over planned time: the present speed of the machine, times the same ratio of the finished stages
+        after their own speeds are taken out."""
         ratio = self._taken / self._expected if self._expected > 20 else 1.0
         return self._speed * min(max(ratio, 0.8), 2.5)
 
     def sizes(self) -> Sizes:
-        """Of all stages that are left, from now on."""
+        """The sizes of all stages that are left."""
         return fit(self.works, self.slowness, self.most_seconds - (self.clock() - self._began), SPARE_SECONDS)
 
     def limit(self, name: str, sizes: Sizes) -> float:
-        """Seconds after which a training stage is to end by the clock: more than it should need, and at most what
-        leaves the others their least sizes."""
+        """The time limit of a training stage: more than it should need, and at most what leaves the other stages the
+        time for their least sizes."""
         needed = sizes.seconds[name]
         others = [work for other, work in self.works.items() if other != name and other in sizes.amounts]
         left = self.most_seconds - (self.clock() - self._began)
@@ -185,14 +185,14 @@ class Pace:
         return max(1.1 * needed, min(_GUARD * needed + _GUARD_BESIDES, free))
 
     def done(self, name: str, amount: int, seconds: float) -> None:
-        """A stage took so long; measures the machine again."""
+        """Notes the time of a finished stage, and measures the machine again."""
         before, self._speed = self._speed, self._probed()
         self._expected += self.works[name].seconds(amount) * (before + self._speed) / 2
         self._taken += seconds
         del self.works[name]
 
     def skip(self, names: Sequence[str]) -> None:
-        """Stages that are not going to be done."""
+        """Removes stages that will not be done."""
         for name in names:
             self.works.pop(name, None)
 

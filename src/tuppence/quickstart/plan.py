@@ -1,4 +1,4 @@
-"""What a person can choose about the quickstart, and where it keeps what it makes."""
+"""What the user can choose about the quickstart, and where its results are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuppence.tasks.job import RunOptions
 from tuppence.training.config import TrainConfig
 
 ROWS = {"sms": 8_000, "instructions": 20_000, "preferences": 3_000}
-"""Rows of a set where the stage that reads it has its full size; fewer where it is smaller."""
+"""Set → its rows if the stage that reads it has its full size; fewer if it is smaller."""
 
 READ_BY = {"sms": "spam", "instructions": "instruct", "preferences": "dpo"}
 """Set → the stage that reads it."""
@@ -23,7 +23,7 @@ READ_BY = {"sms": "spam", "instructions": "instruct", "preferences": "dpo"}
 FEWEST_ROWS = 100
 
 LANGUAGE_MODELS = ("pretrain", "instruct", "dpo")
-"""Stages that make one, in the order in which one comes from the other."""
+"""Stages that make a language model; each one is the base of the next."""
 
 RESULTS = {
     "stories": Path("stories.txt"),
@@ -36,7 +36,7 @@ RESULTS = {
     "evaluate": Run(Path("pretrain")).evaluation_file,
     "report": Run(Path()).report_file,
 }
-"""What stands below the root once a stage is done."""
+"""Stage → the file or folder below the root that it writes last."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Share:
     """How much of a stage is done.
 
     Attributes:
-        amount: stories, steps or questions (`pace.WORK`); None: as many steps as the minutes allow.
-        minutes: after which a training stage ends by the clock; None: when its steps are made.
+        amount: of stories, steps or questions (see `pace.WORK`); None for as many steps as the minutes allow.
+        minutes: the time limit of a training stage; None for no limit.
     """
 
     amount: int | None
@@ -53,21 +53,21 @@ class Share:
 
 
 FULL = {name: Share(work.most) for name, work in WORK.items()}
-"""Every stage as on a quiet machine."""
+"""Every stage in its full size, as on a quiet machine."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a person can choose about the quickstart.
+    """What the user can choose about the quickstart.
 
     Attributes:
         root: the folder for everything.
-        minutes: how long to pretrain; None: as long as fits.
-        stories: how many stories to make; None: as many as fit.
-        rows: the most rows of each of the other sets; None: as many as fit, up to `ROWS`.
+        minutes: the time of pretraining; None for as long as fits.
+        stories: the number of stories; None for as many as fit.
+        rows: the most rows of each of the other sets; None for as many as fit, up to `ROWS`.
         max_steps: the most steps of each training stage.
-        rate: what an hour of this machine costs.
-        skip: names of stages.
+        rate: the cost of an hour on this machine.
+        skip: names of stages to leave out.
     """
 
     root: Path
@@ -79,13 +79,13 @@ class Plan:
     skip: frozenset[str] = frozenset()
 
     def count(self, name: str, share: Share) -> int:
-        """How many rows of a set to make, for a stage of that size."""
+        """How many rows of a set to make for a stage of that size."""
         most = WORK[READ_BY[name]].most
         fitting = max(FEWEST_ROWS, ROWS[name] * (share.amount or most) // most)
         return min(fitting, ROWS[name]) if self.rows is None else min(self.rows, ROWS[name])
 
     def works(self, names: Collection[str]) -> dict[str, Work]:
-        """What those stages are sized in, within what was chosen; pretraining is absent where it has minutes."""
+        """The work of stages, within the choices of the user; without pretraining if `minutes` is given."""
         works = {name: work for name, work in WORK.items() if name in names}
         for name, work in works.items():
             if work.unit == "stories" and self.stories is not None:
@@ -96,8 +96,8 @@ class Plan:
             works.pop("pretrain", None)
         return works
 
-    def wish(self, name: str) -> dict[str, Any]:
-        """What was chosen about how a stage trains: where that is another, the stage is done anew."""
+    def choices(self, name: str) -> dict[str, Any]:
+        """The user's limits on the training of a stage; with other ones, the stage is done again."""
         chosen: dict[str, Any] = {"max_steps": self.max_steps} if WORK[name].unit == "steps" else {}
         if name == "pretrain":
             chosen["minutes"] = self.minutes
@@ -107,20 +107,20 @@ class Plan:
         """A file or folder of the quickstart."""
         return self.root / name
 
-    def stands(self, name: str) -> bool:
-        """Whether a stage left its result here."""
+    def is_done(self, name: str) -> bool:
+        """Whether the result of a stage exists."""
         return (self.root / RESULTS[name]).exists()
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Stages that are not done, and why: they are skipped, or need one that is and that left no result before."""
+        """Stages that are not done → why: they are skipped, or need a skipped one without a result."""
         return self.without(dict.fromkeys(self.skip, "skipped, as asked"))
 
     def without(self, reasons: Mapping[str, str]) -> dict[str, str]:
-        """Stages that are not done where those are not, in order, and why."""
+        """Stages that are not done → why, in order, if those in `reasons` are not done."""
         why: dict[str, str] = {}
         for name, needs in STAGES.items():
-            missing = [need for need in needs if need in why and not self.stands(need)]
+            missing = [need for need in needs if need in why and not self.is_done(need)]
             if name in reasons:
                 why[name] = reasons[name]
             elif missing:
@@ -128,20 +128,20 @@ class Plan:
         return why
 
     def models(self, left_out: Mapping[str, str]) -> list[Path]:
-        """The runs of language models that there are once the training stages are done."""
-        return [self.root / name for name in LANGUAGE_MODELS if name not in left_out or self.stands(name)]
+        """The runs of language models that exist once the training stages are done."""
+        return [self.root / name for name in LANGUAGE_MODELS if name not in left_out or self.is_done(name)]
 
     def train(self, train: TrainConfig, share: Share) -> TrainConfig:
-        """A recipe's section, with the steps of this quickstart."""
+        """The training section of a recipe, with the steps of a share."""
         return train if share.amount is None else train.model_copy(update={"max_steps": share.amount})
 
     def limits(self, share: Share) -> str:
-        """The flags of a training verb that this comes to."""
+        """The same limits as flags of a training verb."""
         steps = "" if share.amount is None else f" --max-steps {share.amount}"
         minutes = "" if share.minutes is None else f" --max-minutes {share.minutes:g}"
         rate = f" --rate {self.rate.dollars_per_hour:g}" if self.rate.dollars_per_hour else ""
         return f"{steps}{minutes}{rate}"
 
     def options(self, share: Share) -> RunOptions:
-        """The same for Python."""
+        """The same limits as options of a training function."""
         return RunOptions(max_minutes=share.minutes, rate=self.rate)

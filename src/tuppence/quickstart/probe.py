@@ -1,4 +1,4 @@
-"""How fast this machine is now: the seconds of a real step of the quickstart's pretraining, on random tokens."""
+"""The present speed of this machine: the time of a pretraining step of the quickstart, on random tokens."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _FEWEST_STEPS = 3
 
 
 def seconds_of_a_step(seconds: float = 1.5) -> float:
-    """Makes steps for about so long and returns the mean of their wall times; the first one is not counted.
+    """Makes training steps for about `seconds` and returns their mean wall time, without the first one.
 
-    The mean, and not the best: on a shared machine other programs take their turns. torch's generator stays as it is.
+    The mean and not the minimum, because other programs may use the same cores. The state of torch's random generator
+    does not change.
     """
     compute_deterministically()
     device = choose_device(PRETRAIN.train.device)

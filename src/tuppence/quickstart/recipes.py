@@ -5,10 +5,9 @@ Finetuning ends by steps, so that a slower machine reaches the same quality late
 
 from __future__ import annotations
 
-from typing import Any
-
 from tuppence.core.config import load_config
 from tuppence.core.recipes import FOLDER
+from tuppence.model.sampling import Sampling
 from tuppence.tasks.classify import ClassifyConfig
 from tuppence.tasks.dpo import DPOConfig
 from tuppence.tasks.instruct import InstructConfig
@@ -23,5 +22,5 @@ DPO = load_config(DPOConfig, FOLDER / "quickstart-dpo.yaml")
 PROMPT = PRETRAIN.train.sample_prompts[0]
 """The beginning of the story that the pretrained model continues."""
 
-STORY: dict[str, Any] = {"max_tokens": 180, "temperature": 1.0, "top_p": 0.5, "seed": 1}
+STORY = Sampling(max_tokens=180, temperature=1.0, top_p=0.5, seed=1)
 """How that story is sampled; `benchmarks/stories.py` compares other settings."""

@@ -1,8 +1,7 @@
-"""What each stage of the quickstart does. Every one calls what a verb calls, and says which command line it was.
+"""What each stage of the quickstart does: it calls the function of a verb, and names the command that does the same.
 
-A stage does not know whether it is needed, nor how large it should be: `life` passes over what stands already, and
-`pace` sizes the rest. Training stages are safe to call again at any time, as their verbs are: a finished run is left as
-it is, an unfinished one goes on.
+`life` decides which stages are needed, and `pace` how large they are. Training stages can be called again at any time,
+like their verbs: a finished run is left as it is, an unfinished one continues.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from tuppence.evaluation.copied import copied, describe_copied
 from tuppence.figures.quickstart_report.page import write_quickstart_report
 from tuppence.figures.report.page import write_report
 from tuppence.model.loaded import load
-from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.quickstart import measure
 from tuppence.quickstart.pace import WORK
@@ -38,7 +36,7 @@ from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 
 Numbers: TypeAlias = dict[str, Any]
-"""What a stage found: plain values ready for JSON."""
+"""What a stage returns: plain values ready for JSON."""
 
 Shares: TypeAlias = Mapping[str, Share]
 """How much of each stage is done, by its name."""
@@ -52,10 +50,10 @@ class Stage:
 
     Attributes:
         name: one of `quickstart.STAGES`.
-        title: what it does, for people.
+        title: what it does, for the terminal.
         command: the command line that does the same.
         do: does it.
-        run: the run folder that it makes, if it makes one.
+        run: the run folder that it writes, if any.
     """
 
     name: str
@@ -69,8 +67,8 @@ def list_stages(plan: Plan, shares: Shares, left_out: Mapping[str, str] | None =
     """All stages, in order.
 
     Args:
-        plan: what was chosen.
-        shares: how much of each.
+        plan: what the user chose.
+        shares: how much of each stage is done.
         left_out: stages that are not done; by default those that the plan skips.
     """
     models = plan.models(plan.left_out if left_out is None else left_out)
@@ -89,9 +87,9 @@ def _data_stages(plan: Plan, shares: Shares) -> list[Stage]:
         ),
         Stage(
             "tokenizer",
-            "Learn a tokenizer from them",
+            "Train a tokenizer on them",
             f"tuppence tokenizer train {stories} --vocab-size {VOCABULARY} --out {tokenizer}",
-            lambda: _learn_tokenizer(plan),
+            lambda: _train_tokenizer(plan),
         ),
         Stage(
             "data",
@@ -104,14 +102,14 @@ def _data_stages(plan: Plan, shares: Shares) -> list[Stage]:
 
 def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
     pretrain, spam, instruct, dpo = (plan.place(name) for name in ("pretrain", "spam", "instruct", "dpo"))
-    written = " ".join(f"--{key.replace('_', '-')} {value:g}" for key, value in STORY.items())
+    sampling = f"--max-tokens {STORY.max_tokens} --temperature {STORY.temperature:g} --top-p {STORY.top_p:g}"
     return [
         Stage(
             "pretrain",
-            "Pretrain a GPT on them, and let it write",
+            "Pretrain a GPT on them, and generate a story",
             f"tuppence pretrain --data {plan.place('data')} --config quickstart"
             f"{plan.limits(shares['pretrain'])} --out {pretrain}\n"
-            f"tuppence generate {pretrain} --prompt '{PROMPT}' {written}",
+            f"tuppence generate {pretrain} --prompt '{PROMPT}' {sampling} --seed {STORY.seed}",
             lambda: _pretrain(plan, shares["pretrain"]),
             pretrain,
         ),
@@ -160,7 +158,7 @@ def _last_stages(plan: Plan, shares: Shares, models: list[Path]) -> list[Stage]:
         ),
         Stage(
             "report",
-            "Tell the whole life on one page",
+            "Write the report of all stages",
             f"tuppence report {plan.root}",
             lambda: _report(plan),
         ),
@@ -178,9 +176,9 @@ def _make_stories(plan: Plan, count: int) -> Numbers:
     return {"stories": count, "bytes": size, "sample": sample}
 
 
-def _learn_tokenizer(plan: Plan) -> Numbers:
+def _train_tokenizer(plan: Plan) -> Numbers:
     folder = plan.place("tokenizer")
-    if not (folder / "tokenizer.json").exists():
+    if not plan.is_done("tokenizer"):
         train_tokenizer(iter_texts([str(plan.place("stories.txt"))]), VOCABULARY).save(folder)
     tokenizer = Tokenizer.load(folder)
     text = "The lighthouse keeper whispered."
@@ -206,7 +204,7 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
     summary = _train_enough(plan, "pretrain", share, PRETRAIN.train, train)
     trained = load(run, "cpu", "float32", head="lm")
     model, tokenizer = trained.model, trained.tokenizer
-    (completion,) = generate_text(model, tokenizer, [PROMPT], Sampling(**STORY))
+    (completion,) = generate_text(model, tokenizer, [PROMPT], STORY)
     note(_indented(PROMPT + completion.text), lines=True)
     copies = _describe_copies(data, tokenizer.encode(PROMPT + completion.text))
     if copies:
@@ -215,7 +213,7 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
 
 
 def _describe_copies(data: Path, ids: list[int]) -> str:
-    """How much of a text is copied from the training text; empty where nothing is held out to compare it with."""
+    """How much of a text is copied from the training text; empty without held-out text to compare with."""
     if "val" not in read_index(data).splits:
         return ""
     train, unseen = (TokenShards.open(data, split, verify="size") for split in ("train", "val"))
@@ -232,7 +230,7 @@ def _spam(plan: Plan, share: Share) -> Numbers:
         return run_classify(plan.place("pretrain"), LabelledFiles(data), out, recipe, options)
 
     summary = _train_enough(plan, "spam", share, SPAM.train, train)
-    if "evaluation" not in summary:  # the stage's minutes left no time for it
+    if "evaluation" not in summary:  # the stage's time limit left none for it
         summary = {**summary, "evaluation": measure_classifier(out, SPAM.train.device)}
     note(f"      {summary['evaluation']['classification']['verdict']}")
     return summary
@@ -267,13 +265,13 @@ def _train_enough(
     recipe: TrainConfig,
     train: Callable[[TrainConfig, RunOptions], Numbers],
 ) -> Numbers:
-    """Trains a stage; where the clock ended it before its least steps, it goes on to them without the clock."""
+    """Trains a stage. If its time limit ends it before the least useful steps, it continues to them without a limit."""
     config = plan.train(recipe, share)
     summary = train(config, plan.options(share))
     least = 1 if share.amount is None else min(share.amount, WORK[name].least)
     made = summary["result"]["steps"]
     if made < least:
-        note(f"      {counted(made, 'step')} in {share.minutes:g} minutes is too little: it goes on to {least}")
+        note(f"      {counted(made, 'step')} in {share.minutes:g} minutes is too little: it continues to {least}")
         enough = Share(least)
         summary = train(plan.train(recipe, enough), plan.options(enough))
     return summary
@@ -281,7 +279,7 @@ def _train_enough(
 
 def _report(plan: Plan) -> Numbers:
     for name in ("pretrain", "spam", "instruct", "dpo"):
-        if plan.stands(name):
+        if plan.is_done(name):
             write_report(plan.place(name))
     page = write_quickstart_report(plan.root)
     note(f"      open {page}")
