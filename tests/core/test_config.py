@@ -94,7 +94,7 @@ def test_a_value_that_does_not_fit_is_named(override: str, complaint: str) -> No
     [
         (b"- 1\n- 2\n", "mapping"),
         (b"a: [1", "not valid YAML"),
-        (b"train:\n  steps: 1\n  steps: 2\n", "'steps' stands twice"),
+        (b"train:\n  steps: 1\n  steps: 2\n", "'steps' is given twice"),
         (b"\xff\xfe\x00", "not valid YAML"),
     ],
 )
@@ -115,26 +115,14 @@ def test_a_value_that_yaml_cannot_make_is_refused_in_a_recipe_and_in_a_flag(tmp_
         load_config(Recipe, file)
 
 
-def test_aliases_that_mean_billions_of_values_are_refused_at_once(tmp_path: Path) -> None:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    file = tmp_path / "recipe.yaml"
-    for last in ("train: {seed: *a9}", "self: &self [*self]"):
-        file.write_text("\n".join([*lines, last]))
-        with pytest.raises(InputError, match="not valid YAML: it means more than 100,000 values"):
-            load_config(Recipe, file)
-    file.write_text("name: &n story\ntrain: {seed: 3}\n")
-    assert load_config(Recipe, file) == Recipe(name="story", train=Train(seed=3))
-
-
-def test_a_short_name_stands_for_its_key_wherever_it_is_given_and_the_last_one_wins(tmp_path: Path) -> None:
+def test_a_short_name_is_accepted_for_its_key_and_the_last_value_counts(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("train:\n  lr: 0.1\n")
     assert load_config(Recipe, file).train.learning_rate == 0.1
     for flags in (["train.learning_rate=0.5"], ["train.lr=0.2", "train.learning_rate=0.5"], ["train.lr=0.5"]):
         assert load_config(Recipe, file, flags).train.learning_rate == 0.5
     file.write_text("train:\n  lr: 0.1\n  learning_rate: 0.2\n")
-    with pytest.raises(InputError, match=r"train\.lr stands there twice"):
+    with pytest.raises(InputError, match=r"train\.lr is given twice"):
         load_config(Recipe, file)
 
 

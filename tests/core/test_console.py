@@ -1,8 +1,14 @@
+"""What goes to stdout and what to stderr; lines that a person types."""
+
 from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -76,3 +82,39 @@ def test_notes_and_warnings_hold_no_control_character_and_no_forged_line(capsys:
 def test_a_byte_order_mark_at_the_beginning_of_stdin_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeffone \ufeff two".encode())))
     assert console.read_stdin() == "one \ufeff two"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The other end of a terminal that is our stdin."""
+    if not hasattr(os, "openpty"):
+        pytest.skip("needs a pseudo-terminal")
+    typist, screen = os.openpty()
+    with os.fdopen(screen, "r") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield typist
+    os.close(typist)
+
+
+def test_lines_from_a_pipe_come_without_their_ends_and_without_a_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffone\r\n\ntwo"))
+    assert [console.read_line() for _ in range(4)] == ["one", "", "two", None]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_person_sees_a_prompt_on_stderr(terminal: int, capsys: pytest.CaptureFixture[str]) -> None:
+    os.write(terminal, "été\n".encode())
+    assert console.read_line() == "été"
+    assert capsys.readouterr() == ("", "> ")
+
+
+def test_ctrl_c_ends_the_wait_for_a_line_and_the_next_line_is_read(terminal: int) -> None:
+    for _ in range(20):
+        timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            console.read_line()
+    os.write(terminal, b"still here\n")
+    assert console.read_line() == "still here"

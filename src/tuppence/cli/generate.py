@@ -9,7 +9,6 @@ import typer
 
 from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
-from tuppence.core.keyboard import Keyboard
 
 if TYPE_CHECKING:
     from tuppence.model.chat import ChatSession
@@ -132,16 +131,15 @@ def chat(
 
 def _talk(session: ChatSession) -> None:
     """Reads lines and answers them until there are no more."""
-    with Keyboard() as keyboard:
-        while True:
-            try:
-                line = keyboard.read_line()
-                if line is None or line.strip() == "/exit":
-                    return
-                _answer(session, line)
-            except KeyboardInterrupt:
-                console.note("")
-                console.note("stopped; /exit or Ctrl-D leaves")
+    while True:
+        try:
+            line = console.read_line()
+            if line is None or line.strip() == "/exit":
+                return
+            _answer(session, line)
+        except KeyboardInterrupt:
+            console.note("")
+            console.note("stopped; /exit or Ctrl-D leaves")
 
 
 def _answer(session: ChatSession, line: str) -> None:

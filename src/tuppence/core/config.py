@@ -1,6 +1,6 @@
 """Configuration: a pydantic schema, filled from a YAML file and `--set key=value`, and refused where it is unknown.
 
-Used by every training verb. It does not know any schema itself: the rooms define theirs.
+Used by every training verb. It does not know any schema itself: other packages define theirs.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from tuppence.core.errors import InputError
 from tuppence.core.recipes import find_recipe
 
 CONFIG_LIMIT_BYTES = 2**20
-VALUES_LIMIT = 100_000
 
 
 class Section(BaseModel):
     """Base of every schema: immutable, and an unknown key is an error.
 
     Attributes:
-        short_names: what fingers type instead of a key.
+        short_names: shorter names that are accepted instead of a key.
         former_names: the names of keys in earlier versions; they are accepted, and a line says the new one.
     """
 
@@ -113,32 +112,11 @@ def _parse_yaml(text: str) -> Any:
     """The value of a YAML document.
 
     Raises:
-        yaml.YAMLError: it is not YAML, has a key twice, or grows beyond measure.
-        ValueError: a date or a number that there is not.
+        yaml.YAMLError: it is not YAML, or has a key twice.
+        ValueError: a date or a number that does not exist.
         RecursionError: it is nested too deeply.
     """
-    loader = _OneValueAKey(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _size_of(node, {})
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _size_of(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many values a node comes to when every alias is written out: a few lines can mean billions."""
-    if id(node) not in known:
-        known[id(node)] = VALUES_LIMIT  # met again inside itself, it has no end
-        parts = node.value if isinstance(node, yaml.SequenceNode) else ()
-        if isinstance(node, yaml.MappingNode):
-            parts = [part for pair in node.value for part in pair]
-        known[id(node)] = 1 + sum(_size_of(part, known) for part in parts)
-    if known[id(node)] >= VALUES_LIMIT:
-        raise yaml.YAMLError(f"it means more than {VALUES_LIMIT:,} values")
-    return known[id(node)]
+    return yaml.load(text, Loader=_OneValueAKey)
 
 
 class _OneValueAKey(yaml.SafeLoader):
@@ -149,7 +127,7 @@ class _OneValueAKey(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands twice", key.start_mark)
+                    raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -167,7 +145,7 @@ def _spelled_out(schema: type[BaseModel], values: dict[str, Any], path: Path) ->
             whole[name] = {_spell_out(schema, [name], key): value for key, value in given.items()}
             if len(whole[name]) < len(given):
                 both = next(key for key in given if _spell_out(schema, [name], key) != key)
-                raise InputError(f"{path}: {name}.{both} stands there twice, short and long", "write it once")
+                raise InputError(f"{path}: {name}.{both} is given twice, under two names", "write it once")
     return whole
 
 
@@ -246,8 +224,6 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     Example:
         >>> nearest("train.learning_rat", ["train.learning_rate", "train.seed"])
         'train.learning_rate'
-        >>> nearest("train.lrr", ["train.learning_rate", "train.seed"])  # the initials, nearly
-        'train.learning_rate'
     """
     last = word.rpartition(".")[2]
     beside = {key.rpartition(".")[2]: key for key in known if _section_of(key) == _section_of(word)}
@@ -255,7 +231,4 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     if not found:  # the right name in the wrong section
         by_name = {key.rpartition(".")[2]: key for key in known}
         found = [by_name[name] for name in difflib.get_close_matches(last, list(by_name), n=1, cutoff=0.7)]
-    if not found:
-        by_initials = {"".join(part[0] for part in name.split("_")): key for name, key in beside.items() if "_" in name}
-        found = [by_initials[name] for name in difflib.get_close_matches(last, list(by_initials), n=1, cutoff=0.75)]
     return found[0] if found else None

@@ -132,6 +132,37 @@ def read_stdin() -> str:
         raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
 
 
+def read_line(prompt: str = "> ") -> str | None:
+    """The next line of stdin without its end; None where there is none.
+
+    A person sees the prompt, and can edit the line where Python has readline. Nobody else sees it: stdout may be a
+    file.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        InputError: stdin cannot be read, or is no text in this locale.
+    """
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  `input` uses it once it is imported
+        if not sys.stdout.isatty():
+            sys.stderr.write(prompt)
+            sys.stderr.flush()
+            prompt = ""
+    else:
+        prompt = ""
+    try:
+        line = input(prompt)
+        line.encode()  # some locales hand on bytes that are no text
+    except EOFError:
+        return None
+    except UnicodeError as error:
+        raise InputError("a line of stdin is not UTF-8", "type it in UTF-8") from error
+    except OSError as error:
+        raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
+    return line.removeprefix("\ufeff").removesuffix("\r")  # a byte-order mark of a piped file
+
+
 def emit_json(value: Any) -> None:
     """One JSON document on stdout. Non-finite numbers are written as null: NaN is not JSON."""
     sys.stdout.write(as_json(value, indent=2) + "\n")
