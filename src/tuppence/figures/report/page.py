@@ -72,7 +72,7 @@ def render_report(run: RunData) -> str:
     """The page as HTML."""
     status = str(run.get("status") or "unknown")
     return render(
-        "report.html",
+        "run.html",
         title=run.folder.resolve().name,
         status=status,
         badge=status if status in _STATUS_CLASSES else "muted",
