@@ -30,6 +30,11 @@ def test_without_a_limit_the_run_has_its_default_steps() -> None:
     assert _limits(TrainConfig(max_steps=7), RunOptions(max_minutes=2.0), 33).max_steps == 7
 
 
+def write_model(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text("{}")
+
+
 def toy_job(out: Path, measure: Callable[[], dict[str, Any]], **settings: Any) -> Job:
     config = TrainConfig(**{"max_steps": 2, "warmup_steps": 0, "eval_every": 0, "precision": "float32", **settings})
     return Job(
@@ -42,7 +47,7 @@ def toy_job(out: Path, measure: Callable[[], dict[str, Any]], **settings: Any) -
         default_steps=lambda ranks: 2,
         flops_per_token=1.0,
         build=lambda device: (Toy(), Bigram().to(device)),
-        write_result=lambda model: (out / "model").mkdir(exist_ok=True),
+        write_result=lambda model: write_model(out / "model"),
         measure=measure,
     )
 
@@ -105,7 +110,10 @@ def test_the_same_command_goes_on_from_what_it_made_of_the_checkpoint_asked_for(
 def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = train(toy_job(tmp_path / "run", dict), RunOptions(budget=1e-9, rate=Rate(3600.0, "a dollar a second")))
+    def measure() -> dict[str, Any]:
+        raise AssertionError("there is no model to measure")
+
+    summary = train(toy_job(tmp_path / "run", measure), RunOptions(budget=1e-9, rate=Rate(3600.0, "a dollar a second")))
     assert (summary["status"], summary["result"]["steps"]) == ("done", 0)
     assert "before the first step: " in " ".join(capsys.readouterr().err.split())
 

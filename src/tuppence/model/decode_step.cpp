@@ -13,6 +13,7 @@
 // their shape as everywhere in this room (see __init__.py).
 
 #include <atomic>
+#include <climits>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -20,6 +21,12 @@
 #include <new>
 #include <thread>
 #include <vector>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -121,30 +128,61 @@ INLINE void change_each(float* numbers, int64_t count, Change change) {
 
 // ---- threads -------------------------------------------------------------------------------------------------------
 
-// Waits until `done()`, spinning: a step has dozens of such waits, microseconds apart.
-template <class Done>
-INLINE void spin_until(Done done) {
-    for (int spins = 0; !done(); ++spins) {
-        if (spins > 4096) std::this_thread::yield();  // someone else has a core that we counted on
+// A number that threads wait for to change: dozens of times a step, microseconds each where every thread has a core.
+// Where another program has the core of the thread that is waited for, waiting threads sleep: a thread that only yields
+// gives up its share of the processor with every call, and beside two busy loops a token then takes 30 times as long.
+class Changing {
+public:
+    int get() const { return number_.load(std::memory_order_acquire); }
+
+    // The counts of sleepers and the number are read and written in one order that all threads agree on: either the
+    // sleeper sees the new number, or the thread that sets it sees the sleeper.
+    void set(int number) {
+        number_.store(number);
+        if (sleepers_.load() > 0) wake_all();
     }
-}
+
+    void wait_while(int number) {
+        for (int spins = 0; spins < SPINS; ++spins) {
+            if (get() != number) return;
+        }
+        sleepers_.fetch_add(1);
+        while (number_.load() == number) sleep_while(number);
+        sleepers_.fetch_sub(1);
+    }
+
+private:
+    static constexpr int SPINS = 1 << 14;  // some ten microseconds
+
+#ifdef __linux__
+    static_assert(sizeof(std::atomic<int>) == sizeof(int), "a futex is a plain int");
+    void sleep_while(int number) { syscall(SYS_futex, &number_, FUTEX_WAIT_PRIVATE, number, nullptr, nullptr, 0); }
+    void wake_all() { syscall(SYS_futex, &number_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0); }
+#else
+    void sleep_while(int) { std::this_thread::yield(); }
+    void wake_all() {}
+#endif
+
+    std::atomic<int> number_{0}, sleepers_{0};
+};
 
 // Where all threads wait for each other.
 class Barrier {
 public:
     void wait(int threads) {
         if (threads == 1) return;
-        const int round = round_.load(std::memory_order_acquire);
+        const int round = round_.get();
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
             arrived_.store(0, std::memory_order_relaxed);
-            round_.store(round + 1, std::memory_order_release);
+            round_.set(round + 1);
         } else {
-            spin_until([&] { return round_.load(std::memory_order_acquire) != round; });
+            round_.wait_while(round);
         }
     }
 
 private:
-    std::atomic<int> arrived_{0}, round_{0};
+    std::atomic<int> arrived_{0};
+    Changing round_;
 };
 
 struct Range {
@@ -333,13 +371,13 @@ public:
         others.reserve(own_.size());
         try {
             while (others.size() + 1 < own_.size()) others.emplace_back([this, thread = int(others.size()) + 1] {
-                spin_until([&] { return threads_.load(std::memory_order_acquire) != 0; });
-                run_thread(thread, threads_);
+                threads_.wait_while(0);
+                run_thread(thread, threads_.get());
             });
         } catch (const std::exception&) {
         }
         const int threads = static_cast<int>(others.size()) + 1;
-        threads_.store(threads, std::memory_order_release);
+        threads_.set(threads);
         run_thread(0, threads);
         for (std::thread& other : others) other.join();
     }
@@ -416,7 +454,7 @@ private:
     const Model& model_;
     const int64_t width_, position_;
     T* const logits_V_;
-    std::atomic<int> threads_{0};  // 0: not all have been started yet
+    Changing threads_;  // 0: not all have been started yet
     Barrier barrier_;
     Numbers x_D_;
     Factors q_D_, gathered_D_;

@@ -12,6 +12,8 @@ would take longer without it than building does, and used ever after.
 from __future__ import annotations
 
 import ctypes
+import time
+from functools import cache
 from itertools import chain
 
 import torch
@@ -22,6 +24,7 @@ from tuppence.model.cache import KVCache
 from tuppence.model.gpt import GPT, MLP, Block
 from tuppence.model.linear import Linear
 from tuppence.model.native import library
+from tuppence.model.thread_choice import ThreadChoice
 
 BUILD_SECONDS = 2.5
 """What building takes, roughly."""
@@ -86,14 +89,18 @@ class DecodeStep:
     Args:
         found: the compiled library.
         model, cache: as `compiled_step` accepts them.
-        threads: as many as torch uses by default, fewer for a small model. The result does not depend on it.
+        threads: at most so many; as many as torch uses by default, fewer for a small model. The result does not depend
+            on it.
     """
 
     def __init__(self, found: ctypes.CDLL, model: GPT, cache: KVCache, threads: int | None = None) -> None:
         self._cache = cache
         self._kept: list[Tensor] = [cache.keys_LBHSK, cache.values_LBHSK]
         """The tensors that are pointed to: they must live as long as the pointers."""
-        self._threads = threads or max(1, min(torch.get_num_threads(), _weight_bytes(model) // BYTES_PER_THREAD))
+        weights = _weight_bytes(model)
+        self._choice = _thread_choice(
+            threads or max(1, min(torch.get_num_threads(), weights // BYTES_PER_THREAD)), weights
+        )
         self._function = found[FUNCTIONS[cache.keys_LBHSK.dtype]]
         self._function.argtypes = (
             ctypes.POINTER(_Model),
@@ -109,7 +116,9 @@ class DecodeStep:
         """
         self._cache.advance(1)
         logits_1V = torch.empty(1, self._model.vocab_size, dtype=self._cache.keys_LBHSK.dtype)
-        failed = self._function(self._model, token, self._cache.length - 1, logits_1V.data_ptr(), self._threads)
+        began = time.perf_counter()
+        failed = self._function(self._model, token, self._cache.length - 1, logits_1V.data_ptr(), self._choice.threads)
+        self._choice.took(time.perf_counter() - began)
         if failed:
             raise MemoryError("no memory left for one more token")
         return logits_1V
@@ -142,6 +151,12 @@ class DecodeStep:
         tensor = parameter.detach()  # shares the memory, and keeps it even if the parameter is given another
         self._kept.append(tensor)
         return tensor.data_ptr()
+
+
+@cache
+def _thread_choice(threads: int, weight_bytes: int) -> ThreadChoice:
+    """One for all texts of the process by models of a size: what was measured for one text holds for the next."""
+    return ThreadChoice(threads)
 
 
 def _in_order(block: nn.Module) -> list[nn.Linear | nn.LayerNorm]:

@@ -336,8 +336,8 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
 
 
 def _measured(job: Job, signals: StopSignals, seconds: float = float("inf")) -> dict[str, Any]:
-    """What `job.measure` finds; {} where there is nothing to find, or it takes longer than `seconds`."""
-    if job.measure is None:
+    """What `job.measure` finds; {} where there is no model to measure, or it takes longer than `seconds`."""
+    if job.measure is None or not Run(job.out).has_model():
         return {}
     try:
         with signals.abandoning(on_signal=True, seconds=seconds):
