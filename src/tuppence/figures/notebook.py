@@ -1,6 +1,6 @@
-"""A matplotlib Figure that shows itself as the last expression of a notebook's cell.
+"""A matplotlib Figure that a notebook displays as the last expression of a cell.
 
-matplotlib's own figures do so only after pyplot has been imported, which `style` avoids. Called by `style.new_figure`.
+matplotlib's own figures need pyplot for that, which `style` does not import. Called by `style.new_figure`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class NotebookFigure(Figure):
     """A figure with IPython's rich display as PNG, on white, for notebooks with a light or a dark theme."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        """The picture in twice the resolution, and the size in pixels at which it is shown."""
+        """A PNG in twice the resolution, and the size in pixels at which it is displayed."""
         page = io.BytesIO()
         with styled(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")

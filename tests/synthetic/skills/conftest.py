@@ -1,4 +1,4 @@
-"""Tasks to be worked out a second time, by other means: from their words, as a person would."""
+"""Tasks to be solved a second time by other means: from their text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = [name.removeprefix("kind_") for name in tables() if name.startswith("kin
 
 
 def drafts(make: Maker, count: int = 300) -> list[Draft]:
-    """Tasks of one maker, always the same ones."""
+    """Tasks of one maker, the same ones in every run."""
     return [make(Random(f"{make.__name__}/{index}")) for index in range(count)]
 
 
@@ -21,7 +21,7 @@ def numbers_in(text: str) -> list[int]:
 
 
 def kind_of(word: str) -> str:
-    """The kind that a word belongs to, as the tasks call it; fails where there are two."""
+    """The kind that a word belongs to, as the tasks call it; fails if there are two."""
     named = {"instrument": "musical instrument", "garment": "piece of clothing", "day": "day of the week"}
     (kind,) = [kind for kind in KINDS if word in table(f"kind_{kind}")]
     return named.get(kind, kind)

@@ -1,4 +1,4 @@
-"""The answers, worked out a second time from the numbers in the task."""
+"""The answers are computed a second time from the numbers in the task."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_answer_follows_from_the_task(make: Maker, solve: Callable[[Draft], 
         assert solve(draft) == draft.output, draft
 
 
-def test_arithmetic_is_of_one_and_two_digits_and_comes_out_above_zero() -> None:
+def test_arithmetic_has_operands_below_100_and_positive_results() -> None:
     for make in (numbers.add, numbers.subtract, numbers.multiply, numbers.word_problem):
         for draft in drafts(make):
             assert all(0 < number < 100 for number in numbers_in(draft.instruction + draft.input)), draft

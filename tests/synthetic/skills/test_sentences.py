@@ -1,4 +1,4 @@
-"""The answers, worked out a second time from the sentence of the task."""
+"""The answers are computed a second time from the sentence of the task."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_the_answer_follows_from_the_task(make: Maker, solve: Callable[[Draft], 
         assert solve(draft) == draft.output, draft
 
 
-def test_what_is_extracted_stands_in_the_sentence_word_for_word() -> None:
+def test_an_extracted_answer_is_a_part_of_the_sentence() -> None:
     for draft in drafts(sentences.extract):
         assert draft.output in draft.input, draft
         if "day" in draft.instruction.lower().split(" on ")[0] and "What" not in draft.instruction:
             assert draft.output in {f"{date(2024, 1, 1) + timedelta(days=day):%A}" for day in range(7)}
 
 
-def test_a_question_is_answered_yes_only_if_every_detail_is_in_the_sentence() -> None:
+def test_the_answer_is_yes_only_if_every_detail_is_in_the_sentence() -> None:
     for draft in drafts(sentences.is_it_true):
         details = draft.instruction.partition("id ")[2].lower().strip("?").split()
         told = re.findall(r"[\w'-]+", draft.input.lower())
@@ -57,7 +57,7 @@ def test_a_question_is_answered_yes_only_if_every_detail_is_in_the_sentence() ->
         assert not set(details) <= set(told) or draft.output == "Yes", draft
 
 
-def test_a_question_that_is_not_true_is_wrong_in_one_detail() -> None:
+def test_a_question_with_the_answer_no_differs_in_one_detail() -> None:
     for draft in drafts(sentences.is_it_true):
         who, _verb, rest, when = re.search(r"id (\S+) (\S+) (.*) on (\S+)\?", draft.instruction).groups()  # type: ignore[union-attr]
         told = re.findall(r"[\w-]+", draft.input)
@@ -65,7 +65,7 @@ def test_a_question_that_is_not_true_is_wrong_in_one_detail() -> None:
         assert sum(wrong) == (draft.output == "No"), draft
 
 
-def test_a_statement_and_its_question_are_made_of_the_same_words() -> None:
+def test_a_statement_and_its_question_have_the_same_words() -> None:
     for draft in drafts(sentences.question):
         assert sorted(re.findall(r"[\w-]+", draft.input.lower())) == sorted(re.findall(r"[\w-]+", draft.output.lower()))
         assert draft.output.endswith("?")
@@ -74,7 +74,7 @@ def test_a_statement_and_its_question_are_made_of_the_same_words() -> None:
         assert draft.input.split(maxsplit=2)[2].split()[-1].strip("?") in draft.output
 
 
-def test_the_opposite_has_one_word_more() -> None:
+def test_a_negation_has_the_word_not_more() -> None:
     for draft in drafts(sentences.negation):
         assert draft.output.replace(" not ", " ", 1) == draft.input
 

@@ -1,4 +1,4 @@
-"""The answers, worked out a second time from the letters and words of the task."""
+"""The answers are computed a second time from the letters and words of the task."""
 
 from __future__ import annotations
 
