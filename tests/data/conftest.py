@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tuppence.core.files import write_json
-from tuppence.data.shards import INDEX_NAME, ShardIndex, SplitRecord
-from tuppence.data.writer import EncodedPack, Progress, ShardWriter, write_document_offsets
+from tuppence.data.shards import INDEX_NAME, ShardIndex, SplitInfo
+from tuppence.data.writer import EncodedChunk, Progress, ShardWriter, write_document_offsets
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 END_OF_TEXT = 256
@@ -30,7 +30,7 @@ def make_shards(tmp_path: Path) -> ShardMaker:
         state = Progress(folder, "a request", dtype)
         with ShardWriter(folder, split, dtype, shard_tokens, state) as writer:
             for document in documents:
-                writer.add(EncodedPack(split, np.array([*document, END_OF_TEXT]), 1, len(document)))
+                writer.add(EncodedChunk(split, np.array([*document, END_OF_TEXT]), 1, len(document)))
         records = [shard.record for shard in state.of(split)]
         name, sha256 = write_document_offsets(folder, split, records, dtype, END_OF_TEXT)
         tokens = sum(len(document) + 1 for document in documents)
@@ -43,7 +43,7 @@ def make_shards(tmp_path: Path) -> ShardMaker:
             request="a request",
             duplicates=0,
             skipped_rows=0,
-            splits={split: SplitRecord(tokens, characters, len(documents), name, sha256)},
+            splits={split: SplitInfo(tokens, characters, len(documents), name, sha256)},
             shards=records,
         )
         write_json(folder / INDEX_NAME, index.to_json())

@@ -117,12 +117,6 @@ def test_targets_are_the_inputs_one_later(shards: TokenShards) -> None:
             assert targets_T.tolist() == whole[1:]
 
 
-def test_epochs_are_counted_in_windows(shards: TokenShards) -> None:
-    batches = Batches(shards, context_length=10, batch_size=5, seed=0, accumulation_steps=2)
-    assert batches.epoch_of(0) == 0
-    assert batches.epoch_of(batches.windows_per_epoch, world_size=4) == 40
-
-
 @pytest.mark.parametrize("context_length", [999, 1000, 5000])
 def test_a_corpus_shorter_than_the_context_is_refused(shards: TokenShards, context_length: int) -> None:
     if context_length < len(shards):

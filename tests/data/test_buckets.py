@@ -115,8 +115,7 @@ def test_batches_of_like_lengths_waste_little_padding() -> None:
 def test_epochs_are_counted_in_steps() -> None:
     buckets = Buckets(np.ones(25), batch_size=2, accumulation_steps=2, seed=0)
     assert buckets.steps_per_epoch() == 7
-    assert buckets.epoch_of(7) == 1.0
-    assert buckets.epoch_of(4, world_size=2) == 1.0
+    assert buckets.steps_per_epoch(world_size=2) == 4
 
 
 @pytest.mark.parametrize(("count", "seed", "message"), [(0, 0, "no example to train on"), (3, -1, "seed -1 is neg")])

@@ -19,7 +19,7 @@ import pytest
 from tests.kills import kill_until_done
 
 from tuppence.core.errors import InputError, OutOfSpaceError
-from tuppence.data import packs
+from tuppence.data import chunks
 from tuppence.data import prepare as preparing
 from tuppence.data.prepare import PrepareSummary, prepare
 from tuppence.data.shards import TokenShards, tokenizer_folder
@@ -99,7 +99,7 @@ def test_a_special_token_in_a_row_is_plain_text(tmp_path: Path, run: Prepare, to
 def test_workers_change_nothing(
     tmp_path: Path, run: Prepare, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
     inputs = write(tmp_path / "a.txt", made_up(300))
     run(inputs, val_fraction=0.2, shard_tokens=2000)
     run(inputs, val_fraction=0.2, shard_tokens=2000, out=tmp_path / "other", **options)
@@ -184,7 +184,7 @@ def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
 def test_an_error_midway_leaves_no_half_shard_and_the_mended_input_is_taken_up(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 100)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 100)
     rows = [json.dumps({"text": text}) for text in made_up(50)]
     (tmp_path / "a.jsonl").write_text("\n".join([*rows, "not json"]))
     with pytest.raises(InputError, match="row 51"):
@@ -198,15 +198,15 @@ def test_an_error_midway_leaves_no_half_shard_and_the_mended_input_is_taken_up(
 def test_a_full_disk_is_an_error_and_the_finished_shards_are_gone_on_with(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
     inputs = write(tmp_path / "a.txt", made_up(200))
     add, added = ShardWriter.add, []
 
-    def full(self: ShardWriter, pack: Any) -> None:
-        add(self, pack)
-        added.append(pack)
+    def full(self: ShardWriter, chunk: Any) -> None:
+        add(self, chunk)
+        added.append(chunk)
         if self._out is not None and len(added) in (30, 31):  # a shard is open at one of them
-            added.extend([pack, pack])
+            added.extend([chunk, chunk])
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(ShardWriter, "add", full)
@@ -246,7 +246,7 @@ def test_a_kill_before_the_state_is_written_again_loses_nothing(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = write(tmp_path / "a.txt", made_up(200))
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
     whole = prepare_and_list(run, inputs, tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
 
@@ -367,7 +367,7 @@ def test_a_run_killed_many_times_ends_with_the_same_bytes(tmp_path: Path, tokeni
 def test_a_resumed_run_does_not_encode_what_is_finished(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 500)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
     inputs = write(tmp_path / "a.txt", made_up(200))
     calls: list[str] = []
     encode = Tokenizer.encode_to_array

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tuppence.core.files import sha256_file
-from tuppence.data.writer import EncodedPack, Progress, ShardWriter, write_document_offsets
+from tuppence.data.writer import EncodedChunk, Progress, ShardWriter, write_document_offsets
 
 DTYPE = "uint16"
 
 
-def pack(*tokens: int) -> EncodedPack:
-    return EncodedPack("train", np.array(tokens), documents=1, bytes=10 * len(tokens))
+def chunk(*tokens: int) -> EncodedChunk:
+    return EncodedChunk("train", np.array(tokens), documents=1, bytes=10 * len(tokens))
 
 
 def names(folder: Path) -> list[str]:
@@ -25,9 +26,9 @@ def test_a_shard_is_closed_between_packs_once_it_is_full(tmp_path: Path) -> None
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 4, state) as writer:
         for tokens in ([1, 2], [3, 4, 5], [6], [7]):
-            writer.add(pack(*tokens))
+            writer.add(chunk(*tokens))
     finished = [
-        (shard.record.tokens, shard.record.documents, shard.record.bytes, shard.packs) for shard in state.finished
+        (shard.record.tokens, shard.record.documents, shard.record.bytes, shard.chunks) for shard in state.finished
     ]
     assert finished == [(5, 2, 50, 2), (2, 2, 20, 2)]
     assert np.fromfile(tmp_path / "train-00000.bin", dtype="<u2").tolist() == [1, 2, 3, 4, 5]
@@ -41,8 +42,8 @@ def test_an_error_leaves_finished_shards_and_no_half_one(tmp_path: Path) -> None
 
     def break_midway() -> None:
         with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
-            writer.add(pack(1, 2))
-            writer.add(pack(3))
+            writer.add(chunk(1, 2))
+            writer.add(chunk(3))
             raise RuntimeError("the reader broke")
 
     with pytest.raises(RuntimeError, match="the reader broke"):
@@ -53,7 +54,7 @@ def test_an_error_leaves_finished_shards_and_no_half_one(tmp_path: Path) -> None
 def test_the_same_request_finds_its_finished_shards_and_another_finds_none(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
-        writer.add(pack(1, 2))
+        writer.add(chunk(1, 2))
     assert Progress(tmp_path, "request", DTYPE).finished == state.finished
     assert Progress(tmp_path, "another", DTYPE).finished == []
 
@@ -62,9 +63,19 @@ def test_from_the_first_damaged_shard_of_a_split_on_nothing_is_kept(tmp_path: Pa
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
         for start in (0, 2, 4):
-            writer.add(pack(start, start + 1))
+            writer.add(chunk(start, start + 1))
     (tmp_path / "train-00001.bin").write_bytes(b"xxxx")
     assert [shard.record.file for shard in Progress(tmp_path, "request", DTYPE).finished] == ["train-00000.bin"]
+
+
+def test_the_state_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
+    progress = Progress(tmp_path, "request", "uint16")
+    with ShardWriter(tmp_path, "train", "uint16", 2, progress) as writer:
+        writer.add(chunk(1, 2))
+    state = json.loads(progress.path.read_text())
+    state["finished"][0]["packs"] = state["finished"][0].pop("chunks")
+    progress.path.write_text(json.dumps(state))
+    assert Progress(tmp_path, "request", "uint16").finished == progress.finished
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"request": "request", "finished": [{"packs": 1}]}'])
@@ -77,7 +88,7 @@ def test_document_offsets_follow_the_end_of_text_across_shards(tmp_path: Path) -
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 3, state) as writer:
         for tokens in ([1, 2, 0], [3, 0], [4, 5, 6], [7, 0]):
-            writer.add(EncodedPack("train", np.array(tokens), documents=tokens.count(0), bytes=0))
+            writer.add(EncodedChunk("train", np.array(tokens), documents=tokens.count(0), bytes=0))
     records = [shard.record for shard in state.finished]
     name, sha256 = write_document_offsets(tmp_path, "train", records, DTYPE, end_of_text=0)
     assert np.fromfile(tmp_path / name, dtype="<u8").tolist() == [0, 3, 5]

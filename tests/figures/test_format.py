@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import doctest
 
+from tuppence.core.numbers import duration
 from tuppence.figures import format
-from tuppence.figures.format import duration, printable
+from tuppence.figures.format import printable
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

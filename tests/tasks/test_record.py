@@ -40,7 +40,7 @@ def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
         "result": {**result, "dollars": 0.25, "tokens_per_second": 1234.0},
     }
     text = describe_result(Path("runs/x"), summary, "tuppence generate runs/x")
-    for part in ("1.5000", "$0.2500", "1m30s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
+    for part in ("1.5000", "$0.2500", "1 min 30 s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
         assert part in text
 
 

@@ -22,7 +22,7 @@ def test_the_line_shows_all_that_is_known() -> None:
             "dollars_left": 0.5,
         }
     )
-    for part in ("step 5/10", "loss 3.000", "val 3.500", "1,23", "MFU 31%", "1h01m to go", "$0.0100", "$0.5000"):
+    for part in ("step 5/10", "loss 3.000", "val 3.500", "1,23", "MFU 31%", "1 h 1 min to go", "$0.0100", "$0.5000"):
         assert part in line
 
 

@@ -163,11 +163,12 @@ def _automatic_precision(device: str, kind: str) -> Precision:
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """The instruction sets the CPU names (Linux on x86; empty elsewhere)."""
+    """The instruction sets that the CPU names (Linux; empty elsewhere)."""
     try:
-        match = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return frozenset()
+    match = re.search(r"^(?:flags|features)\s*:(.*)$", text, re.MULTILINE | re.IGNORECASE)  # x86 and ARM
     return frozenset(match[1].split()) if match else frozenset()
 
 

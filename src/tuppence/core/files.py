@@ -262,9 +262,14 @@ def set_permissions(path: Path, permissions: int) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """The hex sha256 of a file, read in blocks of 1 MiB."""
+    """The hex sha256 of a file."""
+    with path.open("rb") as stream:
+        return sha256_stream(stream)
+
+
+def sha256_stream(stream: IO[bytes]) -> str:
+    """The hex sha256 of what a stream still holds, read in blocks of 1 MiB."""
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(2**20):
-            digest.update(block)
+    while block := stream.read(2**20):
+        digest.update(block)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Numbers on their way into JSON, which has neither NaN nor infinity."""
+"""Numbers for JSON, which has neither NaN nor infinity, and durations for people."""
 
 from __future__ import annotations
 
@@ -19,3 +19,20 @@ def finite_or_none(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite_or_none(item) for item in value]
     return value
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units.
+
+    Example:
+        >>> [duration(value) for value in (0.4, 42, 605, 7322)]
+        ['0.4 s', '42 s', '10 min 5 s', '2 h 2 min']
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

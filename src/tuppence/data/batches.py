@@ -128,10 +128,6 @@ class Batches:
             windows_AB[here] = permute(position_AB[here], self.windows_per_epoch, self.seed, int(epoch))
         return windows_AB
 
-    def epoch_of(self, step: int, world_size: int = 1) -> float:
-        """How many times the corpus has been seen before step `step` begins."""
-        return step * self.batch_size * self.accumulation_steps * world_size / self.windows_per_epoch
-
 
 def evaluation_batches(
     shards: TokenShards, *, context_length: int, batch_size: int, max_windows: int | None = None

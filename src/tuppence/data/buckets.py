@@ -84,10 +84,6 @@ class Buckets:
         """The global batches that hold every example once, the smaller one included."""
         return -(-len(self.lengths) // self._global_batch(world_size))
 
-    def epoch_of(self, step: int, world_size: int = 1) -> float:
-        """How many times the examples have been seen before step `step` begins, as steps count."""
-        return step / self.steps_per_epoch(world_size)
-
     def _global_batch(self, world_size: int) -> int:
         return self.batch_size * self.accumulation_steps * world_size
 

@@ -1,6 +1,6 @@
 """Documents in, token shards out: in parallel, in bounded memory, resumable.
 
-One thread reads, selects and packs text; `workers` threads encode (tiktoken lets go of Python's lock); the packs
+One thread reads, selects and chunks text; `workers` threads encode (tiktoken lets go of Python's lock); the chunks
 come back in order and are written. Everything but the encoding is a pure function of the request, and cheap: a run
 that was killed reads the inputs again from the start, and only skips encoding what the finished shards hold. So
 the same command again gives byte for byte what an undisturbed run gives.
@@ -26,14 +26,14 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.core.locks import lock_folder
 from tuppence.data import selection
+from tuppence.data.chunks import CHUNK_CHARACTERS, chunk_pieces, encode_chunks
 from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
-from tuppence.data.packs import PACK_CHARACTERS, encode_packs, pack_pieces
 from tuppence.data.readers import Piece, ReadReport
 from tuppence.data.shards import (
     INDEX_NAME,
     ShardIndex,
-    ShardRecord,
-    SplitRecord,
+    ShardInfo,
+    SplitInfo,
     TokenShards,
     dtype_of,
     read_index,
@@ -93,7 +93,7 @@ class _Request:
 
     def digest(self, tokenizer: Tokenizer) -> str:
         files = [source.identity for source in find_sources([*self.val_inputs, *self.inputs])]
-        content = json.dumps([asdict(self), tokenizer.fingerprint, PACK_CHARACTERS, files], sort_keys=True)
+        content = json.dumps([asdict(self), tokenizer.fingerprint, CHUNK_CHARACTERS, files], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -255,23 +255,23 @@ def _write_shards(
     deduplicator: selection.Deduplicator,
     workers: int,
 ) -> None:
-    """The straight line of it: read, select, pack, encode in threads, write."""
+    """The straight line of it: read, select, chunk, encode in threads, write."""
     total = sum(source.entry.size for source in find_sources([*request.val_inputs, *request.inputs]))
     with progress("bytes") as bar, contextlib.ExitStack() as stack:
         task = bar.add_task("encoding", total=total)
         pieces = _selected(request, report, deduplicator, lambda size: bar.advance(task, size))
-        packs = pack_pieces(pieces, {split: _packs_done(state, split) for split in ("train", "val")})
+        chunks = chunk_pieces(pieces, {split: _chunks_done(state, split) for split in ("train", "val")})
         writers: dict[str, ShardWriter] = {}
         dtype = dtype_of(tokenizer.vocab_size)
-        for pack in encode_packs(packs, tokenizer, workers):
-            if pack.split not in writers:
-                writer = ShardWriter(out, pack.split, dtype, request.shard_tokens, state)
-                writers[pack.split] = stack.enter_context(writer)
-            writers[pack.split].add(pack)
+        for chunk in encode_chunks(chunks, tokenizer, workers):
+            if chunk.split not in writers:
+                writer = ShardWriter(out, chunk.split, dtype, request.shard_tokens, state)
+                writers[chunk.split] = stack.enter_context(writer)
+            writers[chunk.split].add(chunk)
 
 
-def _packs_done(state: Progress, split: str) -> int:
-    return sum(shard.packs for shard in state.of(split))
+def _chunks_done(state: Progress, split: str) -> int:
+    return sum(shard.chunks for shard in state.of(split))
 
 
 def _selected(
@@ -329,7 +329,7 @@ def _index_of(
         if not records:
             continue
         offsets, sha256 = write_document_offsets(out, split, records, dtype, tokenizer.end_of_text)
-        splits[split] = SplitRecord(
+        splits[split] = SplitInfo(
             _sum(records, "tokens"), _sum(records, "bytes"), _sum(records, "documents"), offsets, sha256
         )
         shards += records
@@ -346,7 +346,7 @@ def _index_of(
     )
 
 
-def _sum(records: list[ShardRecord], name: str) -> int:
+def _sum(records: list[ShardInfo], name: str) -> int:
     return sum(getattr(record, name) for record in records)
 
 

@@ -37,7 +37,7 @@ _AGAIN = "make it again with 'tuppence data prepare'"
 
 
 @dataclass(frozen=True)
-class ShardRecord:
+class ShardInfo:
     """What the index says of one shard: `bytes` are those of its UTF-8 text, not of the file."""
 
     file: str
@@ -49,7 +49,7 @@ class ShardRecord:
 
 
 @dataclass(frozen=True)
-class SplitRecord:
+class SplitInfo:
     """What the index says of one split."""
 
     tokens: int
@@ -70,8 +70,8 @@ class ShardIndex:
     request: str
     duplicates: int
     skipped_rows: int
-    splits: dict[str, SplitRecord]
-    shards: list[ShardRecord]
+    splits: dict[str, SplitInfo]
+    shards: list[ShardInfo]
     format: str = FORMAT
     version: int = FORMAT_VERSION
 
@@ -114,8 +114,8 @@ def read_index(folder: str | Path) -> ShardIndex:
     if content.get("version") != FORMAT_VERSION:
         raise InputError(f"{path} has format version {content.get('version')}, we read {FORMAT_VERSION}", _AGAIN)
     try:
-        splits = {name: _record(SplitRecord, value) for name, value in content["splits"].items()}
-        shards = [_record(ShardRecord, value) for value in content["shards"]]
+        splits = {name: _record(SplitInfo, value) for name, value in content["splits"].items()}
+        shards = [_record(ShardInfo, value) for value in content["shards"]]
         index: ShardIndex = _record(ShardIndex, {**content, "splits": splits, "shards": shards})
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptFileError(f"{path} is not a sound index of token shards: {error}", _AGAIN) from error
@@ -273,7 +273,7 @@ class TokenShards:
         return tokens
 
 
-def verify_shard(folder: Path, record: ShardRecord, dtype: str, *, full: bool) -> None:
+def verify_shard(folder: Path, record: ShardInfo, dtype: str, *, full: bool) -> None:
     """Checks one shard against its record: size, and sha256 where `full`.
 
     Raises:

@@ -1,7 +1,7 @@
 """Writes one split's tokens as shards, each complete or absent, and remembers which are finished.
 
-`prepare` is the only caller. A shard is closed once it holds `shard_tokens` tokens, always between two packs:
-so "how many packs do the finished shards hold" is all that resuming needs to know.
+`prepare` is the only caller. A shard is closed once it holds `shard_tokens` tokens, always between two chunks:
+so "how many chunks do the finished shards hold" is all that resuming needs to know.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 
 from tuppence.core.errors import CorruptFileError
 from tuppence.core.files import atomic_file, read_json, write_json
-from tuppence.data.shards import ShardRecord, on_disk, verify_shard
+from tuppence.data.shards import ShardInfo, on_disk, verify_shard
 
 STATE_NAME = "unfinished.json"
 
 
 @dataclass(frozen=True)
-class EncodedPack:
+class EncodedChunk:
     """The tokens of some consecutive text of one split, ready for the disk."""
 
     split: str
@@ -34,10 +34,10 @@ class EncodedPack:
 
 @dataclass(frozen=True)
 class FinishedShard:
-    """A shard on the disk and the number of packs it holds."""
+    """A shard on the disk and the number of chunks it holds."""
 
-    record: ShardRecord
-    packs: int
+    record: ShardInfo
+    chunks: int
 
 
 class Progress:
@@ -69,7 +69,10 @@ class Progress:
             state = read_json(self.path)
             if state["request"] != self._request:
                 return []
-            left = [FinishedShard(ShardRecord(**one["record"]), one["packs"]) for one in state["finished"]]
+            left = [
+                FinishedShard(ShardInfo(**one["record"]), one["chunks"] if "chunks" in one else one["packs"])
+                for one in state["finished"]  # "packs" in folders of earlier versions
+            ]
         except (CorruptFileError, KeyError, TypeError):
             return []
         sound: list[FinishedShard] = []
@@ -85,7 +88,7 @@ class Progress:
 
 
 class ShardWriter:
-    """Appends packs to the shards of one split; a context manager, so that no half shard survives an error."""
+    """Appends chunks to the shards of one split; a context manager, so that no half shard survives an error."""
 
     def __init__(self, folder: Path, split: str, dtype: str, shard_tokens: int, progress: Progress) -> None:
         self._folder, self._split, self._shard_tokens = folder, split, shard_tokens
@@ -105,16 +108,16 @@ class ShardWriter:
         else:
             self._stack.__exit__(kind, error, trace)
 
-    def add(self, pack: EncodedPack) -> None:
-        """Appends a pack, and closes the shard when it is full."""
+    def add(self, chunk: EncodedChunk) -> None:
+        """Appends a chunk, and closes the shard when it is full."""
         if self._out is None:
             self._out = self._stack.enter_context(atomic_file(self._folder / self._name()))
-        content = np.ascontiguousarray(pack.tokens, dtype=self._type).data
+        content = np.ascontiguousarray(chunk.tokens, dtype=self._type).data
         self._out.write(content)
         self._digest.update(content)
-        self._tokens += len(pack.tokens)
-        self._bytes += pack.bytes
-        self._documents += pack.documents
+        self._tokens += len(chunk.tokens)
+        self._bytes += chunk.bytes
+        self._documents += chunk.documents
         self._packs += 1
         if self._tokens >= self._shard_tokens:
             self.close()
@@ -124,7 +127,7 @@ class ShardWriter:
         if self._out is None:
             return
         self._stack.close()
-        record = ShardRecord(
+        record = ShardInfo(
             file=self._name(),
             split=self._split,
             tokens=self._tokens,
@@ -146,7 +149,7 @@ class ShardWriter:
 
 
 def write_document_offsets(
-    folder: Path, split: str, shards: list[ShardRecord], dtype: str, end_of_text: int
+    folder: Path, split: str, shards: list[ShardInfo], dtype: str, end_of_text: int
 ) -> tuple[str, str]:
     """Writes where every document of a split begins, and returns the file's name and sha256.
 

@@ -6,11 +6,11 @@ What the rows mean is the business of `choices`, `last_word` and `answers`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
+from tuppence.core.files import sha256_stream
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
 from tuppence.data.records.tables import Row, read_table
@@ -85,11 +85,8 @@ def bad_row(message: str) -> InputError:
 def sha256_of(path: str) -> str:
     """The sha256 of a file in any storage that we know."""
     folder, name = split_url(path)
-    digest = hashlib.sha256()
     with open_store(folder).open(name) as stream:
-        while block := stream.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+        return sha256_stream(stream)
 
 
 def _parquet_rows(path: str) -> Iterator[Row]:

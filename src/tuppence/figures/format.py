@@ -72,23 +72,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 or float(value).is_integer() else f"{value:,.1f}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the two largest units.
-
-    Example:
-        >>> [duration(value) for value in (0.4, 42, 605, 7322)]
-        ['0.4 s', '42 s', '10 min 5 s', '2 h 2 min']
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def moment(value: Any) -> str:
     """An ISO time to the minute; anything else unchanged.
 

@@ -12,7 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tuppence.figures.format import dollars_label, duration, printable
+from tuppence.core.numbers import duration
+from tuppence.figures.format import dollars_label, printable
 
 
 def render(template: str, **values: Any) -> str:

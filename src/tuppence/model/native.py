@@ -11,7 +11,6 @@ the work to torch. `TUPPENCE_NATIVE=0` has the same effect.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from tuppence.core import console
 from tuppence.core.cache import cache_folder
+from tuppence.core.environment import cpu_flags
 
 SOURCE = Path(__file__).with_name("decode_step.cpp")
 
@@ -72,11 +72,7 @@ def _fingerprint() -> str:
 
 def _processor() -> str:
     """What `-march=native` depends on: the processor's features on Linux, its name elsewhere."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.lower().startswith(("flags", "features")):
-                return line
-    return platform.processor()
+    return " ".join(sorted(cpu_flags())) or platform.processor()
 
 
 @lru_cache(maxsize=1)

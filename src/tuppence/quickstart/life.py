@@ -15,9 +15,10 @@ from typing import Any
 
 from tuppence.core.console import note
 from tuppence.core.errors import InputError
+from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.ledger import read_attempts
-from tuppence.figures.format import dollars_label, duration
+from tuppence.figures.format import dollars_label
 from tuppence.figures.quickstart_report.data import LifeState
 from tuppence.quickstart import STAGES
 from tuppence.quickstart.pace import MOST_SECONDS, WORK, Pace

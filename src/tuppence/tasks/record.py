@@ -20,13 +20,13 @@ from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
 from tuppence.core.git import git_commit
+from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.tasks.job import Job, RunOptions
 from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
-from tuppence.training.progress import describe_seconds
 from tuppence.training.trainable import trainable_parameters
 
 FREE_TO_CHANGE = frozenset(
@@ -258,7 +258,7 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     if metrics:
         lines.append("there: " + ", ".join(metrics))
     attempts = counted(result["attempts"], "attempt")
-    lines.append(f"receipt: ${result['dollars']:.4f} for {describe_seconds(result['seconds'])} in {attempts}")
+    lines.append(f"receipt: ${result['dollars']:.4f} for {duration(result['seconds'])} in {attempts}")
     if result["tokens_per_second"] is not None:
         lines.append(f"speed: {result['tokens_per_second']:,.0f} tokens a second, evaluation and saving not counted")
     if example:

@@ -25,6 +25,7 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import explaining_memory
+from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
@@ -56,7 +57,6 @@ from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
 from tuppence.training.metrics import MetricsLogger
 from tuppence.training.objective import Objective
-from tuppence.training.progress import describe_seconds
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.step import Step
 from tuppence.training.throughput import Meter, device_peak
@@ -393,7 +393,7 @@ def _announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Exe
         parts.append(f"{limits.max_steps:,} steps ({limits.max_steps * tokens_per_step:,} tokens)")
     seconds = limits.seconds_left(elapsed=0.0, spent=0.0)
     if seconds < float("inf"):
-        parts.append(f"at most {describe_seconds(seconds)}")
+        parts.append(f"at most {duration(seconds)}")
         if limits.dollars_per_hour:
             parts.append(f"at most ${seconds / 3600 * limits.dollars_per_hour:.4f}")
     elif limits.dollars_per_hour:

@@ -16,23 +16,9 @@ from rich.text import Text
 
 from tuppence.core.console import console, note
 from tuppence.core.notebook import UpdatingText
+from tuppence.core.numbers import duration
 
 PLAIN_EVERY_SECONDS = 10.0
-
-
-def describe_seconds(seconds: float) -> str:
-    """A duration for people.
-
-    Example:
-        >>> [describe_seconds(s) for s in (4.2, 75, 5400)]
-        ['4s', '1m15s', '1h30m']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 def describe(row: Mapping[str, Any]) -> str:
@@ -40,7 +26,7 @@ def describe(row: Mapping[str, Any]) -> str:
 
     Example:
         >>> describe({"step": 20, "max_steps": 100, "loss": 4.25, "tokens_per_second": 2500.0, "seconds_left": 65})
-        'step 20/100 · loss 4.250 · 2,500 tok/s · 1m05s to go'
+        'step 20/100 · loss 4.250 · 2,500 tok/s · 1 min 5 s to go'
     """
     of = f"/{row['max_steps']}" if row.get("max_steps") else ""
     parts = [f"step {row['step']}{of}"]
@@ -53,7 +39,7 @@ def describe(row: Mapping[str, Any]) -> str:
     if row.get("mfu") is not None:
         parts.append(f"MFU {row['mfu']:.0%}")
     if row.get("seconds_left") is not None:
-        parts.append(f"{describe_seconds(row['seconds_left'])} to go")
+        parts.append(f"{duration(row['seconds_left'])} to go")
     if row.get("rate"):
         parts.append(f"${row['dollars']:.4f} spent")
         if row.get("dollars_left") is not None:

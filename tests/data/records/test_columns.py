@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.columns import Record, read_columns
+from tuppence.data.records.columns import RawRow, read_columns
 
 CELL = st.text(alphabet="ab \",;'\t\n|é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
 
@@ -97,10 +97,10 @@ def test_the_delimiter_is_the_one_that_cuts_most_lines_alike(path: str, content:
 
 def test_each_record_knows_its_lines_in_the_file_and_blank_ones_are_none() -> None:
     first, bad, last = read_columns("a.csv", 'text,label\n\n"two\nlines",1\n\n"a"b,2\nlast,3').records
-    assert first == Record(3, 4, ["two\nlines", "1"])
+    assert first == RawRow(3, 4, ["two\nlines", "1"])
     assert isinstance(bad.cells, csv.Error)
     assert (bad.first, bad.last) == (6, 6)
-    assert last == Record(7, 7, ["last", "3"])
+    assert last == RawRow(7, 7, ["last", "3"])
 
 
 def test_a_line_is_cut_at_line_feeds_alone() -> None:

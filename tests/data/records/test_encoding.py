@@ -18,7 +18,6 @@ from tuppence.data.records.encoding import (
     encode_conversation,
     encode_conversations,
     encode_preference,
-    encode_preferences,
     encode_prompt,
 )
 from tuppence.data.records.preferences import Preference
@@ -131,19 +130,3 @@ def test_a_long_preference_keeps_the_end_of_the_prompt_and_the_beginning_of_the_
         assert len(cut.prompt_ids) + longest == context_length
     sizes = [len(part) for kept in (whole, cut) for part in (kept.prompt_ids, kept.chosen_ids, kept.rejected_ids)]
     assert cut.truncated == sum(sizes[:3]) - sum(sizes[3:])
-
-
-def test_pairs_that_are_equal_within_the_context_are_left_out_and_counted(tokenizer: Tokenizer) -> None:
-    asked = tuple(turns("dark?"))
-    pairs = [
-        Preference(asked, "rain", "night"),
-        Preference(asked, "y" * 90 + "a", "y" * 90 + "b"),
-        Preference(asked, "z" * 90, "night"),
-    ]
-    encoded = encode_preferences(tokenizer, pairs, context_length=60)
-    assert (len(encoded.rows), encoded.truncated_rows, encoded.equal_pairs) == (2, 1, 1)
-    assert encoded.truncated_tokens == encode_preference(tokenizer, pairs[2], context_length=60).truncated > 0
-    assert encoded.lengths[1] == 60
-    assert encoded.lengths[0] < 60
-    with pytest.raises(InputError, match="cut to the context of 60 tokens, all 1 pairs of answers are equal"):
-        encode_preferences(tokenizer, pairs[1:2], context_length=60)

@@ -31,7 +31,7 @@ _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
 
 
-class Record(NamedTuple):
+class RawRow(NamedTuple):
     """One record of a file.
 
     Attributes:
@@ -53,7 +53,7 @@ class Columns(NamedTuple):
     """
 
     names: list[str]
-    records: Iterator[Record]
+    records: Iterator[RawRow]
 
 
 class _Dialect(NamedTuple):
@@ -75,7 +75,7 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
     Example:
         >>> found = read_columns("mail", "ham\\tsee you\\nspam\\tWIN\\nham\\tok\\n")
         >>> found.names, next(found.records)
-        (['0', '1'], Record(first=1, last=1, cells=['ham', 'see you']))
+        (['0', '1'], RawRow(first=1, last=1, cells=['ham', 'see you']))
     """
     told, text = _told_delimiter(text)
     records = _records(text, _find_dialect(path, text) if told is None else _Dialect(told, _are_quoted(text, told)))
@@ -137,12 +137,12 @@ def _tabs_are_quoted(text: str) -> bool:
     return len({len(cells) if isinstance(cells, list) else 0 for cells in records}) == 1
 
 
-def _records(text: str, dialect: _Dialect) -> Iterator[Record]:
+def _records(text: str, dialect: _Dialect) -> Iterator[RawRow]:
     """Every record that is not blank."""
     if not dialect.quoted:
         for number, line in enumerate(text.split("\n"), start=1):
             if line and not line.isspace():
-                yield Record(number, number, line.removesuffix("\r").split(dialect.delimiter))
+                yield RawRow(number, number, line.removesuffix("\r").split(dialect.delimiter))
         return
     reader = csv.reader(_lines_of(text), delimiter=dialect.delimiter, strict=True)
     while True:
@@ -154,7 +154,7 @@ def _records(text: str, dialect: _Dialect) -> Iterator[Record]:
         except csv.Error as error:
             cells = error
         if cells:
-            yield Record(first, reader.line_num, cells)
+            yield RawRow(first, reader.line_num, cells)
 
 
 def _lines_of(text: str) -> Iterator[str]:

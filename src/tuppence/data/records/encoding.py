@@ -93,28 +93,6 @@ class EncodedPreference:
         return bool(np.array_equal(self.chosen_ids, self.rejected_ids))
 
 
-@dataclass(frozen=True)
-class EncodedPreferences:
-    """A whole file of preferences.
-
-    Attributes:
-        rows: those whose answers differ within the context, in order.
-        truncated_rows, truncated_tokens: how many of them were cut, and by how much in all.
-        equal_pairs: how many were left out, because what was cut off was all that differed.
-    """
-
-    rows: list[EncodedPreference]
-    truncated_rows: int
-    truncated_tokens: int
-    equal_pairs: int
-
-    @property
-    def lengths(self) -> Array:
-        """Of each row's prompt with its longer answer, in tokens."""
-        sizes = [len(row.prompt_ids) + max(len(row.chosen_ids), len(row.rejected_ids)) for row in self.rows]
-        return np.array(sizes, dtype=np.int64)
-
-
 def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """The ids after which the model writes its answer to the last user's turn.
 
@@ -210,31 +188,6 @@ def encode_preference(tokenizer: Tokenizer, preference: Preference, *, context_l
         cut_prompt=len(prompt) > len(kept),
         cut_answers=max(len(chosen), len(rejected)) > room,
     )
-
-
-def encode_preferences(
-    tokenizer: Tokenizer, preferences: Iterable[Preference], *, context_length: int
-) -> EncodedPreferences:
-    """Every preference of a file, and the count of what did not fit. Pairs that are equal once cut are left out.
-
-    Raises:
-        InputError: as `encode_preference`; or no pair is left.
-    """
-    rows: list[EncodedPreference] = []
-    equal = 0
-    for preference in preferences:
-        encoded = encode_preference(tokenizer, preference, context_length=context_length)
-        if encoded.is_equal:
-            equal += 1
-        else:
-            rows.append(encoded)
-    if equal and not rows:
-        raise InputError(
-            f"cut to the context of {context_length:,} tokens, all {equal:,} pairs of answers are equal",
-            "use a model with a longer context",
-        )
-    cut = [row.truncated for row in rows if row.truncated]
-    return EncodedPreferences(rows, truncated_rows=len(cut), truncated_tokens=sum(cut), equal_pairs=equal)
 
 
 def without_end(ids: Array, end_of_text: int) -> Array:

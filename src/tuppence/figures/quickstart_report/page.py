@@ -14,8 +14,9 @@ from typing import Any
 from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.errors import InputError
+from tuppence.core.numbers import duration
 from tuppence.figures.costs import plot_stage_seconds
-from tuppence.figures.format import dollars_label, duration
+from tuppence.figures.format import dollars_label
 from tuppence.figures.html import render
 from tuppence.figures.quickstart_report import sections
 from tuppence.figures.quickstart_report.data import QuickstartData, number_at

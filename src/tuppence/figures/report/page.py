@@ -17,10 +17,11 @@ from tuppence import __version__
 from tuppence.core import files
 from tuppence.core.console import warn
 from tuppence.core.errors import InputError
+from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.figures.costs import TIME_COLOURS, plot_dollars, plot_time_shares
 from tuppence.figures.curves import plot_gradient_norm, plot_learning_rate, plot_loss, plot_throughput
-from tuppence.figures.format import dollars_label, duration, moment, number, setting
+from tuppence.figures.format import dollars_label, moment, number, setting
 from tuppence.figures.html import render
 from tuppence.figures.report import classification
 from tuppence.figures.report.receipt import dollars_by_time, read_receipt, time_spent

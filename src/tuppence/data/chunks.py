@@ -1,6 +1,6 @@
-"""Text in packs, encoded in threads: the parallel part of `prepare`, its only caller.
+"""Text in chunks, encoded in threads: the parallel part of `prepare`, its only caller.
 
-Packs depend on the stream of pieces alone, never on the number of threads, so "the first n packs" means the same
+Chunks depend on the stream of pieces alone, never on the number of threads, so "the first n chunks" means the same
 text in every run: that is what makes a killed preparation resumable.
 """
 
@@ -16,18 +16,18 @@ import numpy as np
 
 from tuppence.data.readers import Piece
 from tuppence.data.shards import dtype_of
-from tuppence.data.writer import EncodedPack
+from tuppence.data.writer import EncodedChunk
 
 if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
 
-PACK_CHARACTERS = 2**19
+CHUNK_CHARACTERS = 2**19
 PIECE_OVERHEAD = 64
-"""What a piece counts beside its text, so that a pack of tiny documents does not grow large in memory."""
+"""What a piece counts beside its text, so that a chunk of tiny documents does not grow large in memory."""
 
 
 @dataclass
-class Pack:
+class Chunk:
     """Consecutive text of one split, large enough that encoding it is worth a task."""
 
     split: str
@@ -35,53 +35,53 @@ class Pack:
     characters: int = 0
 
 
-def pack_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> Iterator[Pack]:
-    """Groups each split's pieces into packs.
+def chunk_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> Iterator[Chunk]:
+    """Groups each split's pieces into chunks.
 
     Args:
         pieces: (split, piece), the pieces of a document together.
-        done: for every split, how many of its first packs to leave out: finished shards hold them already.
+        done: for every split, how many of its first chunks to leave out: finished shards hold them already.
     """
-    open_packs = {split: Pack(split, []) for split in done}
+    open_chunks = {split: Chunk(split, []) for split in done}
     counts = dict.fromkeys(done, 0)
 
-    def close(split: str) -> Iterator[Pack]:
+    def close(split: str) -> Iterator[Chunk]:
         counts[split] += 1
         if counts[split] > done[split]:
-            yield open_packs[split]
-        open_packs[split] = Pack(split, [])
+            yield open_chunks[split]
+        open_chunks[split] = Chunk(split, [])
 
     for split, piece in pieces:
-        pack = open_packs[split]
-        pack.pieces.append(piece)
-        pack.characters += len(piece.text) + PIECE_OVERHEAD
-        if pack.characters >= PACK_CHARACTERS:
+        chunk = open_chunks[split]
+        chunk.pieces.append(piece)
+        chunk.characters += len(piece.text) + PIECE_OVERHEAD
+        if chunk.characters >= CHUNK_CHARACTERS:
             yield from close(split)
     for split in done:
-        if open_packs[split].pieces:
+        if open_chunks[split].pieces:
             yield from close(split)
 
 
-def encode_packs(packs: Iterator[Pack], tokenizer: Tokenizer, workers: int) -> Iterator[EncodedPack]:
-    """Encodes in `workers` threads; results in order, and only a few packs in flight."""
+def encode_chunks(chunks: Iterator[Chunk], tokenizer: Tokenizer, workers: int) -> Iterator[EncodedChunk]:
+    """Encodes in `workers` threads; results in order, and only a few chunks in flight."""
     tokenizer.encode_to_array("")  # builds what is built on first use, before several threads would do it at once
-    waiting: deque[Future[EncodedPack]] = deque()
+    waiting: deque[Future[EncodedChunk]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for pack in packs:
-            waiting.append(pool.submit(_encode, pack, tokenizer))
+        for chunk in chunks:
+            waiting.append(pool.submit(_encode, chunk, tokenizer))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _encode(pack: Pack, tokenizer: Tokenizer) -> EncodedPack:
+def _encode(chunk: Chunk, tokenizer: Tokenizer) -> EncodedChunk:
     end = np.array([tokenizer.end_of_text])
     parts, size = [], 0
-    for piece in pack.pieces:
+    for piece in chunk.pieces:
         parts.append(tokenizer.encode_to_array(piece.text))
         size += len(piece.text) if piece.text.isascii() else len(piece.text.encode())
         if piece.last:
             parts.append(end)
     tokens = np.concatenate(parts).astype(dtype_of(tokenizer.vocab_size))
-    return EncodedPack(pack.split, tokens, sum(piece.last for piece in pack.pieces), size)
+    return EncodedChunk(chunk.split, tokens, sum(piece.last for piece in chunk.pieces), size)

@@ -1,4 +1,4 @@
-"""Packs follow from the text alone, and come back in order however many threads encode them."""
+"""Chunks follow from the text alone, and come back in order however many threads encode them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuppence.data import packs
-from tuppence.data.packs import PIECE_OVERHEAD, Pack, encode_packs, pack_pieces
+from tuppence.data import chunks
+from tuppence.data.chunks import PIECE_OVERHEAD, Chunk, chunk_pieces, encode_chunks
 from tuppence.data.readers import Piece
 from tuppence.tokenizer import Tokenizer
 
@@ -23,33 +23,33 @@ def stream(*documents: tuple[str, str]) -> Iterator[tuple[str, Piece]]:
     return ((split, Piece("a.txt", number, text, last=True)) for number, (split, text) in enumerate(documents))
 
 
-def texts(pack: Pack) -> list[str]:
-    return [piece.text for piece in pack.pieces]
+def texts(chunk: Chunk) -> list[str]:
+    return [piece.text for piece in chunk.pieces]
 
 
 @pytest.fixture(autouse=True)
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs, "PACK_CHARACTERS", 2 * PIECE_OVERHEAD + 8)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 2 * PIECE_OVERHEAD + 8)
 
 
 def test_a_pack_closes_when_it_is_large_enough_and_splits_are_kept_apart() -> None:
     documents = [("train", "aaaa"), ("val", "bbbb"), ("train", "cccc"), ("train", "dd"), ("val", "ee")]
-    found = [(pack.split, texts(pack)) for pack in pack_pieces(stream(*documents), NONE_DONE)]
+    found = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), NONE_DONE)]
     assert found == [("train", ["aaaa", "cccc"]), ("train", ["dd"]), ("val", ["bbbb", "ee"])]
 
 
 def test_tiny_documents_do_not_make_huge_packs() -> None:
-    found = list(pack_pieces(stream(*[("train", "a")] * 100), NONE_DONE))
-    assert max(len(pack.pieces) for pack in found) <= 3
+    found = list(chunk_pieces(stream(*[("train", "a")] * 100), NONE_DONE))
+    assert max(len(chunk.pieces) for chunk in found) <= 3
 
 
 def test_packs_that_are_done_are_left_out_and_the_others_unchanged() -> None:
     documents = [(random.Random(number).choice(["train", "val"]), "text" * 3) for number in range(50)]
-    whole = [(pack.split, texts(pack)) for pack in pack_pieces(stream(*documents), NONE_DONE)]
-    rest = [(pack.split, texts(pack)) for pack in pack_pieces(stream(*documents), {"train": 3, "val": 1})]
-    train, val = ([pack for pack in whole if pack[0] == split] for split in ("train", "val"))
-    assert [pack for pack in rest if pack[0] == "train"] == train[3:]
-    assert [pack for pack in rest if pack[0] == "val"] == val[1:]
+    whole = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), NONE_DONE)]
+    rest = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), {"train": 3, "val": 1})]
+    train, val = ([chunk for chunk in whole if chunk[0] == split] for split in ("train", "val"))
+    assert [chunk for chunk in rest if chunk[0] == "train"] == train[3:]
+    assert [chunk for chunk in rest if chunk[0] == "val"] == val[1:]
 
 
 def test_results_come_in_order_though_threads_finish_in_any(
@@ -64,11 +64,11 @@ def test_results_come_in_order_though_threads_finish_in_any(
 
     monkeypatch.setattr(Tokenizer, "encode_to_array", slow)
     documents = [("train", f"It was night number {number}. " * 4) for number in range(60)]
-    encoded = list(encode_packs(pack_pieces(stream(*documents), NONE_DONE), tokenizer, workers=4))
+    encoded = list(encode_chunks(chunk_pieces(stream(*documents), NONE_DONE), tokenizer, workers=4))
     wanted = [token for _, text in documents for token in [*tokenizer.encode(text), tokenizer.end_of_text]]
-    assert np.concatenate([pack.tokens for pack in encoded]).tolist() == wanted
-    assert sum(pack.documents for pack in encoded) == 60
-    assert sum(pack.bytes for pack in encoded) == sum(len(text) for _, text in documents)
+    assert np.concatenate([chunk.tokens for chunk in encoded]).tolist() == wanted
+    assert sum(chunk.documents for chunk in encoded) == 60
+    assert sum(chunk.bytes for chunk in encoded) == sum(len(text) for _, text in documents)
     assert len(threads) > 2
 
 
@@ -80,5 +80,5 @@ def test_only_a_few_packs_are_drawn_ahead(tokenizer: Tokenizer) -> None:
             drawn.append(number)
             yield "train", Piece("a.txt", number, "text " * 40, last=True)
 
-    next(encode_packs(pack_pieces(endless(), NONE_DONE), tokenizer, workers=2))
+    next(encode_chunks(chunk_pieces(endless(), NONE_DONE), tokenizer, workers=2))
     assert len(drawn) < 20
