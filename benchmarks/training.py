@@ -324,8 +324,9 @@ def build_nanogpt(
         )
         model = GPT(config).to(device)
         optimizer = model.configure_optimizers(0.1, 1e-3, (0.9, 0.95), device)
-    if fused:
-        optimizer = torch.optim.AdamW(optimizer.param_groups, fused=True)
+    if fused:  # the groups carry `fused=None`, which would win
+        groups = [{**group, "fused": True} for group in optimizer.param_groups]
+        optimizer = torch.optim.AdamW(groups, fused=True)
     compiled = torch.compile(model)
 
     def step() -> Any:

@@ -21,6 +21,7 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution
 from tuppence.training.optim import Optimizers
 from tuppence.training.precision import LossScale
+from tuppence.training.step import Step
 
 FP16 = Execution("cpu", "fp16", compile=False)
 
@@ -264,3 +265,17 @@ def test_kernels_are_ordered_strictly_in_forward_and_backward_and_nowhere_else(t
     strict = {what for what, mode in objective.modes.items() if mode == (True, False)}
     assert strict == ({"training", "backward"} if wanted else set())
     assert set(objective.modes) == {"prepare", "training", "backward", "evaluation", "samples"}
+
+
+@pytest.mark.parametrize("clip", [1e-3, 0.3, 1e3])
+def test_leaving_out_a_multiplication_by_one_changes_no_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: float
+) -> None:
+    def trained(out: Path) -> Tensor:
+        loop = toy_loop(out, gradient_clip=clip, max_steps=6)
+        loop.run()
+        return weights(loop)
+
+    ours = trained(tmp_path / "ours")
+    monkeypatch.setattr(Step, "_is_small", lambda step, norm: False)
+    assert torch.equal(ours, trained(tmp_path / "torch"))

@@ -122,7 +122,7 @@ class Step:
         present = [parameter.grad for parameter in parameters if parameter.grad is not None]
         self.scaler.unscale_(present)
         norm = nn.utils.get_total_norm(present)
-        if self.config.gradient_clip:
+        if self.config.gradient_clip and not self._is_small(norm):
             nn.utils.clip_grads_with_norm_(parameters, self.config.gradient_clip, norm)
         sums = self.execution.sum_on_device(gradients.sums.as_tensor())
         finite = norm.isfinite()
@@ -132,6 +132,11 @@ class Step:
         seen = torch.cat([sums, torch.stack([norm, self.scaler.snapshot()]).to(sums.dtype)])
         values, arrived = self.execution.fetch(seen)
         self._pending.append(_Pending(gradients.step, gradients.targets, gradients.sums.names, values, arrived))
+
+    def _is_small(self, norm: Tensor) -> bool:
+        """Whether clipping would multiply every gradient by 1: reading and writing them all takes 3 % of a step on a
+        CPU. Elsewhere the number is not waited for."""
+        return norm.device.type == "cpu" and bool(norm + 1e-6 <= self.config.gradient_clip)
 
     def outcomes(self, *, all_of_them: bool) -> list[Outcome]:
         """The outcomes that were not returned yet, oldest first.
