@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,6 +147,15 @@ def make_run() -> Callable[..., Path]:
 def outline() -> type[_Outline]:
     """Parses a page into `.tags` and `.words`; fails where an element is not closed in order."""
     return _Outline
+
+
+def assert_self_contained(page: str) -> None:
+    """Fails where a page asks another host for something, runs a script, or has an id twice."""
+    assert "://" not in page
+    assert not re.search(r"<(script|link|iframe|img|object|embed)\b", page)
+    assert not re.search(r"@import|url\((?!#)", page)
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
 
 
 def _scores(accuracy: float) -> dict[str, Any]:

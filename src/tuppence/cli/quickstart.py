@@ -28,7 +28,7 @@ def quickstart(
     rows: Annotated[
         int | None, typer.Option(min=100, help="The most messages, tasks and preferences to make; thousands if absent.")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="End each training stage after so many steps.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="The most steps of each training stage.")] = None,
     skip: Annotated[
         list[str] | None,
         typer.Option(metavar="STAGE", help=f"Leave a stage out, and what needs it; repeatable: {', '.join(STAGES)}."),

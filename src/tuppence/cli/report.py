@@ -23,7 +23,7 @@ def report(
 ) -> None:
     """Writes RUN/report.html: curves, samples, evaluation, receipt and settings on one page, and prints its path.
 
-    The page is complete in itself: it needs no network, and can be mailed or kept. A run that is still going on, or
+    The page is complete in itself: it needs no network, and can be mailed or kept. A run that is still training, or
     was killed, can be reported too.
 
     \b

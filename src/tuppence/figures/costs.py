@@ -56,7 +56,7 @@ def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None,
         if budget:
             axes.axhline(budget, color=ORANGE, linewidth=1.2, linestyle=DASHED)
             axes.annotate(
-                f"cap {dollars_label(budget)}",
+                f"budget {dollars_label(budget)}",
                 (0, budget),
                 textcoords="offset points",
                 xytext=(2, 4),

@@ -1,7 +1,7 @@
 """HTML pages from the templates in this package, with autoescape.
 
 Whatever a template prints is escaped, unless it is markup of ours: the output of a macro, or a figure as SVG. A page
-has no scripts and asks no other host for anything: its Content-Security-Policy forbids both. Knows nothing of runs.
+has no scripts and asks no other host for anything: its Content-Security-Policy forbids both. It depends on no run.
 """
 
 from __future__ import annotations

@@ -202,8 +202,8 @@ class _Quickstart:
         if missing:
             note(f"not done: {', '.join(missing)}")
         found = {name: done[name]["numbers"] for name in STAGES if name in done}
-        told = {"left_out": {name: left_out[name] for name in missing}} if missing else {}
-        return {"out": str(plan.root), **found, **told, "seconds": seconds}
+        named = {"left_out": {name: left_out[name] for name in missing}} if missing else {}
+        return {"out": str(plan.root), **found, **named, "seconds": seconds}
 
 
 def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:

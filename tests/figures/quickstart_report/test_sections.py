@@ -134,7 +134,7 @@ def test_preferences_are_compared_with_one_half_no_margin_and_ln_2() -> None:
     found = sections.preferences(life({"dpo": {}}, dpo=RunData(Path("dpo"), metrics=metrics)))
     assert found is not None
     assert found["before_and_after"] == [
-        ("pairs in the right order", "a coin's 50 %", "80.0%"),
+        ("pairs in the right order", "50 %, by chance", "80.0%"),
         ("reward margin, nats", "0 by definition", "0.010"),
         ("loss", f"{math.log(2):.3f}, which is ln 2", "0.500"),
     ]

@@ -29,7 +29,14 @@ def test_the_report_shows_the_evaluation_and_escapes_the_data(
     found = outline(page)
     assert not {"script", "img"} & found.tags
     words = " ".join(found.words)
-    for expected in ("Does the language model pay?", "test accuracy", "97.0%", "Confusion matrix", "ROC", "surest"):
+    for expected in (
+        "The language model against baselines",
+        "test accuracy",
+        "97.0%",
+        "Confusion matrix",
+        "ROC",
+        "most confident errors",
+    ):
         assert expected in words
     assert words.count(nasty) >= 4  # text, label, class, verdict
     assert "nats per text" in words

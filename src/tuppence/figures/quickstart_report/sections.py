@@ -136,11 +136,11 @@ def preferences(life: QuickstartData) -> Values | None:
         **_done(life, "dpo"),
         "figures": figures,
         "before_and_after": [
-            ("pairs in the right order", "a coin's 50 %", _percent(accuracy)),
+            ("pairs in the right order", "50 %, by chance", _percent(accuracy)),
             ("reward margin, nats", "0 by definition", None if margin is None else f"{margin:.3f}"),
             ("loss", f"{math.log(2):.3f}, which is ln 2", None if loss is None else f"{loss:.3f}"),
         ],
-        "answers": answers(life.numbers("evaluate").get("preferences"), "what people liked better"),
+        "answers": answers(life.numbers("evaluate").get("preferences"), "the preferred answer"),
     }
 
 

@@ -240,14 +240,14 @@ def _receipt(run: RunData) -> dict[str, Any]:
             duration(one.seconds),
             f"{dollars_label(one.dollars_per_hour)} an hour",
             dollars_label(one.dollars),
-            "" if one.ended else "going on" if running and one is receipt.attempts[-1] else "killed",
+            "" if one.ended else "running" if running and one is receipt.attempts[-1] else "killed",
         )
         for one in receipt.attempts
     ]
     facts = {
         "total": f"{dollars_label(receipt.dollars)} in {duration(receipt.seconds)}",
         "rate": None if rate is None else f"{dollars_label(rate)} an hour: {receipt.rate_source or 'no source given'}",
-        "cap": None if receipt.budget_usd is None else dollars_label(receipt.budget_usd),
+        "budget": None if receipt.budget_usd is None else dollars_label(receipt.budget_usd),
     }
     return {"attempts": attempts, "facts": facts}
 
