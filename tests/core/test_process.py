@@ -31,3 +31,9 @@ def test_time_before_our_first_line_counts() -> None:
 def test_a_process_that_was_something_else_before_counts_from_our_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_LONGEST_START_SECONDS", 0.0)
     assert process.process_began() == process._imported
+
+
+def test_the_boot_is_the_same_for_two_processes() -> None:
+    line = "from tuppence.core.process import boot_id; print(boot_id())"
+    told = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.strip() == str(process.boot_id())

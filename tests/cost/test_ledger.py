@@ -11,7 +11,7 @@ import pytest
 from tuppence.core.errors import OutOfSpaceError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost import ledger as ledgers
-from tuppence.cost.ledger import KILLED_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
+from tuppence.cost.ledger import KILLED_SECONDS, SYNC_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
 
 
 class Clock:
@@ -47,6 +47,20 @@ def test_killed_attempt_is_charged_beyond_its_last_line(tmp_path: Path) -> None:
     assert Ledger(path, Rate(3600.0, "test"), clock=clock).spent_before == pytest.approx(
         TICK_SECONDS + 1 + KILLED_SECONDS
     )
+
+
+def test_an_attempt_on_a_machine_that_was_lost_is_charged_for_lines_that_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    monkeypatch.setattr(ledgers, "boot_id", lambda: "first")
+    Ledger(path, Rate(3600.0, "test"), clock=clock)
+    monkeypatch.setattr(ledgers, "boot_id", lambda: "second")
+    assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS + SYNC_SECONDS]
+    second = Ledger(path, Rate(3600.0, "test"), clock=clock)
+    second.end("done")
+    monkeypatch.setattr(ledgers, "boot_id", lambda: "third")
+    assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS + SYNC_SECONDS, 0.0]  # that ended
 
 
 def test_what_came_before_the_ledger_is_on_the_bill(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When this process began: what a machine by the hour is paid for starts there, not with our first line."""
+"""When this process began, and which start of which machine it runs on: what an hour is charged from, and to."""
 
 from __future__ import annotations
 
@@ -28,3 +28,13 @@ def process_began() -> float:
         if 0 <= _imported - began < _LONGEST_START_SECONDS:
             return began
     return _imported
+
+
+def boot_id() -> str | None:
+    """A name of this start of this machine; None where the system has none.
+
+    Linux draws one at each boot (random(4), /proc/sys/kernel/random/boot_id); containers have their machine's.
+    """
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return None

@@ -22,6 +22,7 @@ from typing import Any
 
 from tuppence.core.errors import TuppenceError
 from tuppence.core.json_lines import append_json, read_json_lines
+from tuppence.core.process import boot_id
 
 TICK_SECONDS = 3.0
 """Between two lines."""
@@ -33,7 +34,8 @@ EXIT_SECONDS = 1.0
 """What the interpreter takes to exit behind the last line; charged to every attempt that is a whole process."""
 GUARD_SECONDS = 0.5
 """How long before the cap the guard ends the process."""
-_SYNC_SECONDS = 15.0
+SYNC_SECONDS = 15.0
+"""Between two moments at which the lines become durable; a machine that is lost loses the lines since the last one."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Ledger:
                     self.tick()
 
         def sync() -> None:
-            while not over.wait(_SYNC_SECONDS):
+            while not over.wait(SYNC_SECONDS):
                 self._sync()
 
         works = (watch, sync, guard) if at_cap is not None else (watch, sync)
@@ -221,6 +223,7 @@ class Ledger:
                 "seconds": round(seconds, 3),
                 "if_killed_seconds": round(self._if_killed(), 3),
                 "guarded": self.guarded,
+                "boot": boot_id(),
                 "rate_usd_per_hour": self.rate.dollars_per_hour,
                 "rate_source": self.rate.source,
                 "dollars": round(spent, 6),
@@ -246,7 +249,8 @@ def read_attempts(path: Path) -> list[Attempt]:
     """The attempts of a ledger, in order.
 
     One that was killed is charged beyond its last line by what that line says, but never beyond the cap that it ran
-    under: the guard would have ended it there.
+    under: the guard would have ended it there. Where the machine has been started again since, or this is another one,
+    its last lines may be lost: `SYNC_SECONDS` are added.
     """
     last: dict[int, dict[str, Any]] = {}
     for row in read_json_lines(path):
@@ -259,6 +263,8 @@ def read_attempts(path: Path) -> list[Attempt]:
         seconds, rate = float(row["seconds"]), _number(row, "rate_usd_per_hour")
         if not ended:
             late = _number(row, "if_killed_seconds", KILLED_SECONDS)
+            if row.get("boot") not in (None, boot_id()):
+                late += SYNC_SECONDS
             if rate and _is_number(row.get("cap_usd")) and row.get("guarded") is True:
                 late = min(late, max(0.0, (float(row["cap_usd"]) - spent) / rate * 3600 - seconds))
             seconds += late
