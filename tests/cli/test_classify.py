@@ -20,7 +20,7 @@ from tests.cli.conftest import (
 )
 
 from tuppence.core.config import load_config
-from tuppence.evaluation.classifier import Classified
+from tuppence.evaluation.scoring.classifier import Classified
 from tuppence.tasks.classify import ClassifyConfig, LabelledFiles
 
 LINE = ["finetune", "classify", "--base", "base", "--data", "sms.tsv", "--out", "run"]
@@ -39,7 +39,7 @@ EVALUATION = {
 
 def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.classify", "run_classify")
-    intercept("tuppence.evaluation.classification", "first_test_text", "--I'm late,\n sorry")
+    intercept("tuppence.evaluation.tasks.classification", "first_test_text", "--I'm late,\n sorry")
     files = ["--val", "val.tsv", "--test", "test.tsv", "--text-column", "body", "--label-column", 1]
     flags = [*files, "--train", "lora", "--balance", "--epochs", 0.5, "--skip-bad-rows", *RUN_FLAGS]
     code, out, errors = call(*LINE, *flags)
@@ -84,7 +84,7 @@ class Shouting:
 def classifier(intercept: Intercept, monkeypatch: pytest.MonkeyPatch) -> Shouting:
     classifier = Shouting()
     intercept("tuppence.model.loaded", "load")
-    monkeypatch.setattr("tuppence.evaluation.classifier.classify", classifier.classify)
+    monkeypatch.setattr("tuppence.evaluation.scoring.classifier.classify", classifier.classify)
     return classifier
 
 
@@ -113,7 +113,7 @@ def test_a_label_with_tabs_and_lines_in_it_keeps_one_row_a_line(
             yield Classified(text, "not\tspam\r\n", {"not\tspam\r\n": 1.0})
 
     intercept("tuppence.model.loaded", "load")
-    monkeypatch.setattr("tuppence.evaluation.classifier.classify", classify)
+    monkeypatch.setattr("tuppence.evaluation.scoring.classifier.classify", classify)
     assert call("classify", "run", "see you\x1b[31m")[1] == "not\\tspam\\r\\n\t1.0000\tsee you\x1b[31m\n"
 
 

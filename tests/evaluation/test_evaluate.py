@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation.evaluate import TASKS, Settings, check_tasks, evaluate
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.evaluate import TASKS, check_tasks, evaluate
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -28,14 +29,14 @@ def test_a_run_is_evaluated_on_its_own_data_and_keeps_the_numbers(world: Any, tm
 def test_a_damaged_file_of_earlier_numbers_is_replaced(world: Any, tmp_path: Path) -> None:
     shutil.copytree(world.run, tmp_path / "run")
     (tmp_path / "run" / "evaluation.json").write_text('{"perplexity": ')
-    results = evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)
+    results = evaluate(tmp_path / "run", config=EvalConfig(max_tokens=5), **EXACT)
     assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == results
     assert results["perplexity"]["tokens"] == 5
 
 
 def test_a_hugging_face_folder_is_not_written_to(world: Any) -> None:
     before = {path: path.stat().st_mtime_ns for path in world.model.iterdir()}
-    evaluate(world.model, settings=Settings(data=str(world.text), max_tokens=5), **EXACT)
+    evaluate(world.model, config=EvalConfig(data=str(world.text), max_tokens=5), **EXACT)
     assert {path: path.stat().st_mtime_ns for path in world.model.iterdir()} == before
 
 
@@ -60,7 +61,7 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
 ) -> None:
     shutil.copytree(world.run, tmp_path / "run")
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere but on a read-only disk
-    assert evaluate(tmp_path / "run", settings=Settings(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
+    assert evaluate(tmp_path / "run", config=EvalConfig(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
     assert not (tmp_path / "run" / "evaluation.json").exists()
     assert "shown and not kept" in " ".join(capsys.readouterr().err.split())
 
@@ -78,7 +79,7 @@ def test_a_flag_that_leaves_out_rows_is_advertised_where_it_works(
 ) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message) as refusal:
-        evaluate(world.model, [task], Settings(data=str(tmp_path / name)), **EXACT)
+        evaluate(world.model, [task], EvalConfig(data=str(tmp_path / name)), **EXACT)
     advertised = "--skip-bad-rows" in refusal.value.hint
     assert advertised == TASKS[task].skips_rows  # the rows of a public benchmark are the same for all models
 
@@ -97,11 +98,11 @@ def test_a_finetuned_run_is_scored_on_the_text_of_the_run_that_it_comes_from(
     shutil.copytree(world.run, tmp_path / "project" / "runs" / "base")
     instruct = finetuned(world, tmp_path / "project" / "runs" / "instruct", "runs/base")
     dpo = finetuned(world, tmp_path / "project" / "runs" / "dpo", "runs/instruct", "align dpo")
-    wanted = evaluate(tmp_path / "project" / "runs" / "base", settings=Settings(max_tokens=20), **EXACT)["perplexity"]
+    wanted = evaluate(tmp_path / "project" / "runs" / "base", config=EvalConfig(max_tokens=20), **EXACT)["perplexity"]
     for here in (tmp_path, tmp_path / "project", dpo):  # wherever we stand
         monkeypatch.chdir(here)
         for run in (instruct, dpo):
-            found = evaluate(run, settings=Settings(max_tokens=20), **EXACT)["perplexity"]
+            found = evaluate(run, config=EvalConfig(max_tokens=20), **EXACT)["perplexity"]
             assert (found["loss"], found["data"]) == (wanted["loss"], wanted["data"])
 
 
@@ -127,12 +128,12 @@ def test_numbers_carry_the_fingerprint_of_their_weights_and_those_of_other_weigh
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(skip_bad_rows=True), "perplexity reads every row: --skip-bad-rows is for exact_match"),
-        (Settings(text_column="a"), "--text-column and --label-column are for a classifier's file"),
+        (EvalConfig(skip_bad_rows=True), "perplexity reads every row: --skip-bad-rows is for exact_match"),
+        (EvalConfig(text_column="a"), "--text-column and --label-column are for a classifier's file"),
     ],
 )
 def test_options_about_rows_are_refused_where_they_would_do_nothing(
-    world: Any, settings: Settings, message: str
+    world: Any, settings: EvalConfig, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        evaluate(world.run, settings=settings)
+        evaluate(world.run, config=settings)

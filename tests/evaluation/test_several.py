@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from tuppence.core.errors import InputError
-from tuppence.evaluation import questions
-from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.evaluate import evaluate, evaluate_several
+from tuppence.evaluation.scoring import questions
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import load
 from tuppence.model.weights import load_model, save_model, save_scorer
@@ -47,7 +48,7 @@ def runs(world: Any, tmp_path: Path) -> list[Path]:
 
 
 def test_several_runs_have_their_own_numbers_and_paired_differences(runs: list[Path], choices: Path) -> None:
-    settings = Settings(task_data={"choices": str(choices)}, stride=32, batch_size=2)
+    settings = EvalConfig(task_data={"choices": str(choices)}, stride=32, batch_size=2)
     found = evaluate_several(runs, ["perplexity", "choices"], settings, **EXACT)
     alone = [evaluate(run, ["perplexity", "choices"], settings, **EXACT) for run in runs]
     for name, one in zip(("first", "second"), alone, strict=True):
@@ -78,8 +79,8 @@ def test_rows_that_were_scored_are_not_scored_again_but_those_of_another_model_a
         return real(model, asked)
 
     monkeypatch.setattr(questions, "score_questions", counting)
-    settings = Settings(data=str(choices))
-    first = evaluate(runs[0], ["choices"], Settings(data=str(choices), limit=10), **EXACT)
+    settings = EvalConfig(data=str(choices))
+    first = evaluate(runs[0], ["choices"], EvalConfig(data=str(choices), limit=10), **EXACT)
     again = evaluate(runs[0], ["choices"], settings, **EXACT)
     third = evaluate(runs[0], ["choices"], settings, **EXACT)
     assert scored == [10, 20, 0]
@@ -103,14 +104,14 @@ def test_a_fingerprint_changes_with_a_weight_and_only_then(world: Any) -> None:
 
 
 def test_data_is_the_text_of_perplexity_or_the_rows_of_the_only_other_task(world: Any, choices: Path) -> None:
-    mixed = Settings(data=str(world.text), task_data={"choices": str(choices)}, max_tokens=9)
+    mixed = EvalConfig(data=str(world.text), task_data={"choices": str(choices)}, max_tokens=9)
     found = evaluate(world.model, ["perplexity", "choices"], mixed, **EXACT)
     assert (found["perplexity"]["data"], found["choices"]["data"]) == (str(world.text), str(choices))
     with pytest.raises(InputError, match="could be the file of choices or of lambada") as refusal:
-        evaluate(world.model, ["choices", "lambada"], Settings(data=str(choices)), **EXACT)
+        evaluate(world.model, ["choices", "lambada"], EvalConfig(data=str(choices)), **EXACT)
     assert "--task-data choices=FILE --task-data lambada=FILE" in refusal.value.hint
     with pytest.raises(InputError, match="'hellswag', which is no task"):
-        evaluate(world.model, ["choices"], Settings(task_data={"hellswag": "x"}), **EXACT)
+        evaluate(world.model, ["choices"], EvalConfig(task_data={"hellswag": "x"}), **EXACT)
 
 
 def test_a_missing_file_is_noticed_before_the_model_is_loaded(world: Any, tmp_path: Path, monkeypatch: Any) -> None:
@@ -118,14 +119,14 @@ def test_a_missing_file_is_noticed_before_the_model_is_loaded(world: Any, tmp_pa
     with pytest.raises(
         InputError, match=r"lambada needs its rows, and there is no data/lambada_test\.jsonl"
     ) as refusal:
-        evaluate(world.model, ["perplexity", "lambada"], Settings(data=str(world.text)), **EXACT)
+        evaluate(world.model, ["perplexity", "lambada"], EvalConfig(data=str(world.text)), **EXACT)
     assert "tuppence data get lambada --out data/lambada_test.jsonl" in refusal.value.hint
     with pytest.raises(InputError, match="choices needs a file of rows"):
-        evaluate(world.model, ["choices"], Settings(), **EXACT)
+        evaluate(world.model, ["choices"], EvalConfig(), **EXACT)
 
 
 def test_numbers_go_where_they_are_wanted(world: Any, runs: list[Path], choices: Path, tmp_path: Path) -> None:
-    settings = Settings(task_data={"choices": str(choices)})
+    settings = EvalConfig(task_data={"choices": str(choices)})
     evaluate(world.model, ["choices"], settings, **EXACT, out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["evaluation", "evaluation.json"]
     found = evaluate_several(runs, ["choices"], settings, **EXACT, out=tmp_path / "both")
@@ -138,8 +139,8 @@ def test_numbers_go_where_they_are_wanted(world: Any, runs: list[Path], choices:
 def test_the_public_files_are_scored(world: Any, shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "eval"
     data = {"lambada": "lambada_openai_test.jsonl", "hellaswag": "hellaswag_val.jsonl.gz"}
-    settings = Settings(task_data={task: str(folder / name) for task, name in data.items()}, limit=20)
-    model = load_model(world.model)  # its context of 32 is too short for some of HellaSwag's endings
+    settings = EvalConfig(task_data={task: str(folder / name) for task, name in data.items()}, limit=20)
+    model = load_model(world.model)  # its context of 32 is too short for some of HellaSwag's continuations
     wide = torch.nn.Embedding(256, 16)
     model.position_embedding, model.config = wide, model.config.model_copy(update={"context_length": 256})
     save_model(model, tmp_path / "model", tokenizer=world.tokenizer)
@@ -164,7 +165,7 @@ def test_runs_of_one_name_have_folders_of_their_own(runs: list[Path], choices: P
     (tmp_path / "y").mkdir()
     same = [runs[0].rename(tmp_path / "x" / "run"), runs[1].rename(tmp_path / "y" / "run")]
     out = tmp_path / "out"
-    found = evaluate_several(same, ["choices"], Settings(data=str(choices)), **EXACT, out=out)
+    found = evaluate_several(same, ["choices"], EvalConfig(data=str(choices)), **EXACT, out=out)
     kept = [json.loads(path.read_text()) for path in out.glob("*/evaluation.json")]
     assert sorted(kept, key=str) == sorted(found["runs"].values(), key=str)
     assert len(list(out.glob("*/evaluation/choices.jsonl"))) == 2

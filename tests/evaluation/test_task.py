@@ -11,8 +11,9 @@ from lm_eval.api.metrics import mean_stderr
 
 from tuppence.core.environment import Precision
 from tuppence.data.records.tables import Row
-from tuppence.evaluation.rows import RowFile
-from tuppence.evaluation.task import Settings, about_rows, open_log, row_scores, standard_error
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.rows.files import RowFile
+from tuppence.evaluation.task import about_rows, open_log, row_scores, standard_error
 from tuppence.model.loaded import LoadedModel, load
 from tuppence.tokenizer import train_tokenizer
 
@@ -30,9 +31,9 @@ def test_the_standard_error_is_lm_evals() -> None:
 
 
 def test_the_data_named_for_a_task_come_before_those_named_for_all() -> None:
-    settings = Settings(data="all.json", task_data={"piqa": "piqa.json"})
+    settings = EvalConfig(data="all.json", task_data={"piqa": "piqa.json"})
     assert (settings.data_of("piqa"), settings.data_of("choices")) == ("piqa.json", "all.json")
-    assert Settings(task_data={"piqa": "piqa.json"}).data_of("choices") is None
+    assert EvalConfig(task_data={"piqa": "piqa.json"}).data_of("choices") is None
 
 
 def test_rows_count_one_each_and_are_compared_on_the_same_file_only(loaded: LoadedModel) -> None:
@@ -40,7 +41,7 @@ def test_rows_count_one_each_and_are_compared_on_the_same_file_only(loaded: Load
     scores = row_scores([1, 0, 0.5], file)
     assert scores.values.sum() / scores.weights.sum() == 0.5
     assert (scores.weights.tolist(), scores.unit, scores.data) == ([1, 1, 1], "rows", "ab12")
-    about = about_rows(file, Settings(limit=3), loaded)
+    about = about_rows(file, EvalConfig(limit=3), loaded)
     assert about == {
         "rows": 3,
         "limit": 3,

@@ -17,7 +17,8 @@ from tuppence.data.records.labelled import read_labelled
 from tuppence.data.records.preferences import read_preferences
 from tuppence.data.shards import TokenShards, read_index, tokenizer_folder
 from tuppence.data.sources import iter_documents, iter_pieces, iter_texts
-from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.evaluate import evaluate, evaluate_several
 from tuppence.figures.quickstart_report.data import LifeState
 from tuppence.figures.quickstart_report.page import write_quickstart_report
 from tuppence.figures.report.page import write_report
@@ -70,8 +71,8 @@ def test_a_whole_life_in_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     save_model(load_model("out/run"), "out/copy", tokenizer=Tokenizer.load("out/run/model"))
     (completion,) = generate_text(load_model("out/copy"), Tokenizer.load("out/copy"), ["the"], Sampling(max_tokens=3))
     assert completion.completion_tokens <= 3
-    settings = Settings(data="out/text.txt")
-    one = evaluate("out/run", settings=settings, device="cpu", out="out/numbers")
-    both = evaluate_several(["out/run", "out/copy"], settings=settings, device="cpu", out="out/both")
+    settings = EvalConfig(data="out/text.txt")
+    one = evaluate("out/run", config=settings, device="cpu", out="out/numbers")
+    both = evaluate_several(["out/run", "out/copy"], config=settings, device="cpu", out="out/both")
     assert both["runs"]["copy"]["perplexity"]["loss"] == one["perplexity"]["loss"]
     assert write_report("out/run") == Path("out/run/report.html")

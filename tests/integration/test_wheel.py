@@ -104,7 +104,7 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_beside_it(wheel: Pa
 def test_no_tool_of_development_is_needed_to_import_anything(run: Run) -> None:
     code = """
 import importlib, pkgutil, sys, tuppence
-needs_more = {"tuppence.evaluation.lm_eval_adapter"}
+needs_more = {"tuppence.evaluation.lm_eval.adapter"}
 names = {found.name for found in pkgutil.walk_packages(tuppence.__path__, "tuppence.")}
 for name in sorted(names - needs_more - {"tuppence.__main__"}):
     importlib.import_module(name)

@@ -15,7 +15,7 @@ from tuppence.core import console
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tuppence.evaluation.classifier import Classified
+    from tuppence.evaluation.scoring.classifier import Classified
 
 TextColumn = Annotated[str | None, typer.Option(help="The column of the text: a name, or a number from 0.")]
 
@@ -78,7 +78,7 @@ def _next_command(out: str) -> str:
 
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
-    from tuppence.evaluation.classification import first_test_text
+    from tuppence.evaluation.tasks.classification import first_test_text
 
     try:
         text = opening(first_test_text(Path(out)), words=12).lstrip("-")
@@ -119,7 +119,7 @@ def classify(
     if texts and file is not None:
         raise InputError("texts and --file exclude each other", "give one of them")
     keep_freed_memory()
-    from tuppence.evaluation import classifier
+    from tuppence.evaluation.scoring import classifier
     from tuppence.model.loaded import load
 
     stream = _texts(texts, file, text_column)

@@ -111,13 +111,14 @@ def evaluate(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    from tuppence.evaluation.evaluate import Settings, evaluate, evaluate_several
+    from tuppence.evaluation.config import EvalConfig
+    from tuppence.evaluation.evaluate import evaluate, evaluate_several
 
     of_lm_eval = {"--num-fewshot": num_fewshot, "--task-path": task_path, "--apply-chat-template": apply_chat_template}
     given = [option for option, value in of_lm_eval.items() if value not in (None, False)]
     if lm_eval is None and given:
         raise InputError(f"{given[0]} is for tasks of lm-eval", "name them with --lm-eval TASK,...")
-    settings = Settings(
+    settings = EvalConfig(
         data=data,
         task_data=dict(_pair(one) for one in task_data or []),
         data_folder=data_dir,
@@ -151,7 +152,7 @@ def evaluate(
 
 def _names(tasks: str | None, lm_eval: str | None) -> list[str] | None:
     """Our own tasks, then those of lm-eval; None where neither option was given."""
-    from tuppence.evaluation.lm_eval_tasks import PREFIX
+    from tuppence.evaluation.lm_eval.tasks import PREFIX
 
     if tasks is None and lm_eval is None:
         return None

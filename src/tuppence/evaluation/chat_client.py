@@ -67,7 +67,7 @@ class ChatClient:
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self.endpoint} does not answer as an OpenAI chat endpoint: {_start_of(reply)}",
-                "is it the address of the API, ending in /v1?",
+                "is it the address of the API, continuation in /v1?",
             ) from error
         # JSON may hold half of a surrogate pair, and no file can
         return content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""

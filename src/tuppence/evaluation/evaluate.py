@@ -1,7 +1,7 @@
-"""The door of the evaluation room: runs and names of tasks in, the numbers by task out.
+"""The entry point of evaluation: runs and names of tasks in, metrics by task out.
 
-Called by `tuppence evaluate` and by the quickstart. A new task is a line in `TASKS`; what a kind of model is evaluated
-on by default is one in `DEFAULT_TASKS`.
+Called by `tuppence evaluate`, by the quickstart and when a classifier is trained. A new benchmark is a file in `tasks`
+and a line in `tasks.TASKS`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import dataclasses
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,12 @@ from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.data.records.tables import BAD_ROW_HINT
-from tuppence.evaluation.answers import exact_match
-from tuppence.evaluation.classification import classification
-from tuppence.evaluation.compare import compare
-from tuppence.evaluation.judge import judge
-from tuppence.evaluation.last_word import lambada
-from tuppence.evaluation.lm_eval_tasks import PREFIX, lm_eval_tasks
-from tuppence.evaluation.multiple_choice import multiple_choice
-from tuppence.evaluation.reward import reward
-from tuppence.evaluation.rows import bad_row, find_file
-from tuppence.evaluation.task import Numbers, Outcome, Settings, Task
-from tuppence.evaluation.text_perplexity import text_perplexity
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.lm_eval.tasks import PREFIX, lm_eval_tasks
+from tuppence.evaluation.rows.files import bad_row, find_file
+from tuppence.evaluation.statistics.comparison import compare
+from tuppence.evaluation.task import Metrics, Task, TaskResult
+from tuppence.evaluation.tasks import TASKS
 from tuppence.model.loaded import Kind, inspect, load
 from tuppence.storage import is_remote, location_of, output_path, stage, stage_run
 
@@ -38,7 +32,7 @@ __all__ = [
     "DEFAULT_TASKS",
     "TASKS",
     "WEIGHTS",
-    "Settings",
+    "EvalConfig",
     "check_tasks",
     "evaluate",
     "evaluate_several",
@@ -51,13 +45,13 @@ WEIGHTS = "weights"
 def evaluate(
     folder: str | Path,
     tasks: Sequence[str] | None = None,
-    settings: Settings | None = None,
+    config: EvalConfig | None = None,
     *,
     device: str = "auto",
     precision: str = "auto",
     out: str | Path | None = None,
-    on_result: Callable[[str, Numbers], None] | None = None,
-) -> dict[str, Numbers]:
+    on_result: Callable[[str, Metrics], None] | None = None,
+) -> dict[str, Metrics]:
     """Runs the tasks and, where `folder` is a run or `out` is given, keeps their numbers and rows.
 
     Args:
@@ -73,17 +67,17 @@ def evaluate(
         Task name → its numbers, plain values ready for JSON.
 
     Raises:
-        InputError: an unknown task, no model, no data, or settings that do not fit.
+        InputError: an unknown task, no model, no data, or a configuration that does not fit.
     """
     place = None if out is None else output_path(out)
-    outcomes = _outcomes(stage_run(folder), tasks, settings or Settings(), device, precision, place, on_result)
-    return {task: outcome.numbers for task, outcome in outcomes.items()}
+    results = _results(stage_run(folder), tasks, config or EvalConfig(), device, precision, place, on_result)
+    return {task: result.metrics for task, result in results.items()}
 
 
 def evaluate_several(
     folders: Sequence[str | Path],
     tasks: Sequence[str] | None = None,
-    settings: Settings | None = None,
+    config: EvalConfig | None = None,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -106,17 +100,17 @@ def evaluate_several(
         raise InputError(
             f"{names[0]} is a {kinds[names[0]]} and {other} a {kinds[other]}", "compare models of one kind"
         )
-    outcomes: dict[str, dict[str, Outcome]] = {}
+    results: dict[str, dict[str, TaskResult]] = {}
     for name, folder in zip(names, places, strict=True):
         place = out / "-".join(Path(name).parts).lstrip("/-.") if out else None
-        outcomes[name] = _outcomes(folder, tasks, settings or Settings(), device, precision, place)
-    results = {
-        "runs": {name: {task: one.numbers for task, one in found.items()} for name, found in outcomes.items()},
-        "comparison": compare(outcomes),
+        results[name] = _results(folder, tasks, config or EvalConfig(), device, precision, place)
+    compared = {
+        "runs": {name: {task: one.metrics for task, one in found.items()} for name, found in results.items()},
+        "comparison": compare(results),
     }
     if out is not None:
-        files.write_json(out / "comparison.json", results)
-    return results
+        files.write_json(out / "comparison.json", compared)
+    return compared
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
@@ -127,7 +121,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
         (['a', 'b'], ['x/run', 'y/run'])
     """
     if len(set(folders)) < len(folders):
-        raise InputError("the same run stands there twice", "name each run once")
+        raise InputError("a run is given twice", "name each run once")
     short = [folder.resolve().name for folder in folders]
     return short if len(set(short)) == len(short) else [location_of(folder) for folder in folders]
 
@@ -147,27 +141,27 @@ def check_tasks(tasks: Sequence[str]) -> None:
             raise InputError(f"unknown task {task!r}", hint)
 
 
-def _outcomes(
+def _results(
     folder: Path,
     tasks: Sequence[str] | None,
-    settings: Settings,
+    config: EvalConfig,
     device: str,
     precision: str,
     out: Path | None,
-    on_result: Callable[[str, Numbers], None] | None = None,
-) -> dict[str, Outcome]:
+    on_result: Callable[[str, Metrics], None] | None = None,
+) -> dict[str, TaskResult]:
     if tasks is not None:
         tasks = list(dict.fromkeys(tasks))
         check_tasks(tasks)
-    if settings.task_path is not None:
-        settings = dataclasses.replace(settings, task_path=str(stage(settings.task_path)))
+    if config.task_path is not None:
+        config = dataclasses.replace(config, task_path=str(stage(config.task_path)))
     info = inspect(folder)
-    chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, settings)
+    chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, config)
     for task, one in chosen.items():
         if one.kind != info.kind:
             raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave --tasks away")
-    _check_row_options(chosen, settings)
-    settings = _with_files(chosen, settings)
+    _check_row_options(chosen, config)
+    config = _with_files(chosen, config)
     loaded = load(info, device, precision)
     in_float32 = dataclasses.replace(loaded, precision=Precision("float32", "as lm-eval's hf backend"))
     if out is None and Run(folder).exists():
@@ -175,49 +169,49 @@ def _outcomes(
             out = folder
         else:
             console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
-    outcomes = {}
+    results = {}
     for task, one in chosen.items():
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else loaded
         try:
-            outcome = one.run(asked, settings, Run(out).row_logs if out else None)
+            result = one.run(asked, config, Run(out).row_logs if out else None)
         except InputError as error:
             if error.hint == BAD_ROW_HINT and not one.skips_rows:
                 raise bad_row(error.message) from error
             raise
-        outcomes[task] = dataclasses.replace(outcome, numbers={**outcome.numbers, WEIGHTS: info.fingerprint})
+        results[task] = dataclasses.replace(result, metrics={**result.metrics, WEIGHTS: info.fingerprint})
         if out is not None:  # task by task: what is done stays done
-            _keep(Run(out).evaluation_file, {task: outcomes[task].numbers})
+            _keep(Run(out).evaluation_file, {task: results[task].metrics})
         if on_result is not None:
-            on_result(task, outcomes[task].numbers)
-    return outcomes
+            on_result(task, results[task].metrics)
+    return results
 
 
-def _tasks_named(names: Sequence[str], settings: Settings) -> dict[str, Task]:
+def _tasks_named(names: Sequence[str], config: EvalConfig) -> dict[str, Task]:
     """Tasks by name, in the order given; a pattern of lm-eval's names becomes every name that it matches."""
     found: dict[str, Task] = {}
     for name in names:
-        found |= lm_eval_tasks([name], settings) if name.startswith(PREFIX) else {name: TASKS[name]}
+        found |= lm_eval_tasks([name], config) if name.startswith(PREFIX) else {name: TASKS[name]}
     return found
 
 
-def _check_row_options(tasks: Mapping[str, Task], settings: Settings) -> None:
+def _check_row_options(tasks: Mapping[str, Task], config: EvalConfig) -> None:
     """Refuses options about rows that a task would not heed."""
-    if (settings.text_column or settings.label_column) and list(tasks) != ["classification"]:
+    if (config.text_column or config.label_column) and list(tasks) != ["classification"]:
         raise InputError("--text-column and --label-column are for a classifier's file", "leave them away")
-    other = next((name for name, task in tasks.items() if settings.skip_bad_rows and not task.skips_rows), None)
+    other = next((name for name, task in tasks.items() if config.skip_bad_rows and not task.skips_rows), None)
     if other is not None:
         able = ", ".join(name for name, task in TASKS.items() if task.skips_rows)
         raise InputError(f"{other} reads every row: --skip-bad-rows is for {able}", "leave --skip-bad-rows away")
 
 
-def _with_files(tasks: Mapping[str, Task], settings: Settings) -> Settings:
-    """The settings with the file of every task that reads rows: a missing one is noticed before hours of work."""
-    unknown = [task for task in settings.task_data if task not in TASKS]
+def _with_files(tasks: Mapping[str, Task], config: EvalConfig) -> EvalConfig:
+    """The config with the file of every task that reads rows: a missing one is noticed before hours of work."""
+    unknown = [task for task in config.task_data if task not in TASKS]
     if unknown:
         raise InputError(f"--task-data names {unknown[0]!r}, which is no task", f"known tasks: {', '.join(TASKS)}")
     readers = [name for name, task in tasks.items() if task.reads_rows]
-    named = dict(settings.task_data)
-    data = settings.data
+    named = dict(config.task_data)
+    data = config.data
     if data is not None and readers == list(tasks):
         undecided = [task for task in readers if task not in named]
         if len(undecided) > 1:
@@ -227,11 +221,11 @@ def _with_files(tasks: Mapping[str, Task], settings: Settings) -> Settings:
             )
         named |= dict.fromkeys(undecided, data)
     for task in readers:
-        named[task] = find_file(task, named.get(task), settings.data_folder)
-    return dataclasses.replace(settings, task_data=named)
+        named[task] = find_file(task, named.get(task), config.data_folder)
+    return dataclasses.replace(config, task_data=named)
 
 
-def _keep(path: Path, results: dict[str, Numbers]) -> None:
+def _keep(path: Path, results: dict[str, Metrics]) -> None:
     """Adds to what earlier evaluations of the same weights found, or of weights that they do not name; a damaged file
     is replaced."""
     found: Any = {}
@@ -242,18 +236,6 @@ def _keep(path: Path, results: dict[str, Numbers]) -> None:
     kept = {task: one for task, one in earlier if not isinstance(one, dict) or one.get(WEIGHTS) in (None, *scored)}
     files.write_json(path, {**kept, **results})
 
-
-TASKS: dict[str, Task] = {
-    "perplexity": Task(text_perplexity, reads_rows=False),
-    "lambada": Task(lambada),
-    **{name: Task(partial(multiple_choice, name)) for name in ("hellaswag", "arc_easy", "arc_challenge", "piqa")},
-    "choices": Task(partial(multiple_choice, "choices")),
-    "exact_match": Task(exact_match, skips_rows=True),
-    "judge": Task(judge, skips_rows=True),
-    "classification": Task(classification, kind="classifier", reads_rows=False, skips_rows=True),
-    "reward": Task(reward, kind="reward model", reads_rows=False, skips_rows=True),
-}
-"""Every task by its name on the command line."""
 
 DEFAULT_TASKS: Mapping[Kind, Sequence[str]] = {
     "language model": ("perplexity",),

@@ -1,6 +1,6 @@
-"""What a task of the evaluation room takes and gives: `Settings` in, an `Outcome` out.
+"""What a task of the evaluation room takes and gives: `EvalConfig` in, an `TaskResult` out.
 
-A task is a function of a loaded model, the settings and a folder for its row log; `evaluate` has the list of them.
+A task is a function of a loaded model, an `EvalConfig` and a folder for its row log; `evaluate` has the list of them.
 """
 
 from __future__ import annotations
@@ -13,59 +13,12 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tuppence.evaluation.rowlog import RowLog
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.rows.log import RowLog
 from tuppence.model.loaded import Kind, LoadedModel
 
-Numbers: TypeAlias = dict[str, Any]
+Metrics: TypeAlias = dict[str, Any]
 """What a task found, by name: plain values ready for JSON."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person may choose about an evaluation; None is the task's own default.
-
-    Attributes:
-        data: what is scored: for perplexity a DATA folder (its validation split), a text file, a folder or a glob, and
-            the run's own data if absent; for a task of rows its file.
-        task_data: the same for single tasks, by their names; comes before `data`.
-        data_folder: where files of the catalog are looked for.
-        limit: rows of a file to score, from its beginning; a quick look.
-        context_length: the longest window of perplexity, in tokens.
-        stride: tokens from one window's start to the next.
-        batch_size: windows, or prompts that are answered, at once.
-        max_tokens: perplexity stops after this many scored tokens.
-        answer_tokens: the longest answer, in tokens.
-        judge_url, judge_model: the OpenAI-compatible endpoint that scores answers, and the model it should use.
-        judge_key_env: the environment variable that holds its key.
-        num_fewshot: examples before each question of an lm-eval task, where the task does not fix them.
-        task_path: a folder of lm-eval task files, beside lm-eval's own.
-        apply_chat_template: lm-eval's prompts become turns of a conversation.
-        text_column, label_column: of a classifier's file; those that it was trained on, or found, if absent.
-        skip_bad_rows: leave out rows that cannot be used, and count them, where a task reads a person's own rows.
-    """
-
-    data: str | None = None
-    task_data: Mapping[str, str] = field(default_factory=dict)
-    data_folder: str = "data"
-    limit: int | None = None
-    context_length: int | None = None
-    stride: int | None = None
-    batch_size: int | None = None
-    max_tokens: int | None = None
-    answer_tokens: int = 128
-    judge_url: str | None = None
-    judge_model: str | None = None
-    judge_key_env: str | None = None
-    num_fewshot: int | None = None
-    task_path: str | None = None
-    apply_chat_template: bool = False
-    text_column: str | None = None
-    label_column: str | None = None
-    skip_bad_rows: bool = False
-
-    def data_of(self, task: str) -> str | None:
-        """The data that was named for a task."""
-        return self.task_data.get(task, self.data)
 
 
 @dataclass(frozen=True)
@@ -97,10 +50,10 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskResult:
     """A task's numbers, and the scores behind those that can be compared, by the same names."""
 
-    numbers: Numbers
+    metrics: Metrics
     scores: Mapping[str, Scores] = field(default_factory=dict)
 
 
@@ -115,7 +68,7 @@ class Task:
         skips_rows: it can leave out bad rows of its file.
     """
 
-    run: Callable[[LoadedModel[Any], Settings, Path | None], Outcome]
+    run: Callable[[LoadedModel[Any], EvalConfig, Path | None], TaskResult]
     kind: Kind = "language model"
     reads_rows: bool = True
     skips_rows: bool = False
@@ -162,11 +115,11 @@ def standard_error(values: list[float]) -> float | None:
     return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
-def about_rows(file: Rows, settings: Settings, loaded: LoadedModel[Any]) -> Numbers:
+def about_rows(file: Rows, config: EvalConfig, loaded: LoadedModel[Any]) -> Metrics:
     """What every task of rows says about itself beside its numbers."""
     return {
         "rows": len(file.rows),
-        "limit": settings.limit,
+        "limit": config.limit,
         "data": file.path,
         "data_sha256": file.sha256,
         "precision": loaded.precision.name,

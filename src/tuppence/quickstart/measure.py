@@ -15,8 +15,10 @@ from tuppence.core.console import note
 from tuppence.core.json_lines import read_json_lines
 from tuppence.core.run import Run
 from tuppence.data.records.preferences import read_preferences
-from tuppence.evaluation.answers import is_exact, read_asked
-from tuppence.evaluation.evaluate import Settings, evaluate_several
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.evaluate import evaluate_several
+from tuppence.evaluation.scoring.answers import read_asked
+from tuppence.evaluation.tasks.exact_match import is_exact
 from tuppence.model.loaded import load
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
@@ -27,7 +29,7 @@ SHOWN_TASKS = 8
 
 def command(root: Path, runs: Sequence[Path], asked: int) -> str:
     """The command line that gives the same numbers, with `asked` questions."""
-    tasks, settings = _tasks_and_settings(root, runs, asked)
+    tasks, settings = _tasks_and_config(root, runs, asked)
     data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
     limits = f" --max-tokens {settings.max_tokens} --limit {asked} --answer-tokens {ANSWER_TOKENS}"
     return f"tuppence evaluate {' '.join(map(str, runs))} --tasks {','.join(tasks)}{data}{limits}"
@@ -45,7 +47,7 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
     Returns:
         What `evaluate_several` gives; and `kinds`, `answers` and `preferences` where there is an instruction model.
     """
-    tasks, settings = _tasks_and_settings(root, runs, asked)
+    tasks, settings = _tasks_and_config(root, runs, asked)
     found = evaluate_several(runs, tasks, settings)
     for name, numbers in found["runs"].items():
         exact = f", exact match {numbers['exact_match']['accuracy']:.1%}" if "exact_match" in numbers else ""
@@ -58,12 +60,12 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
     return found
 
 
-def _tasks_and_settings(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], Settings]:
+def _tasks_and_config(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], EvalConfig]:
     """Tasks and settings: exact match only where instructions were held out."""
     data = {"perplexity": str(root / "data")}
     if root / "instruct" in runs:
         data["exact_match"] = str(Run(root / "instruct").held_out_file)
-    settings = Settings(task_data=data, max_tokens=SCORED_TOKENS * asked, limit=asked, answer_tokens=ANSWER_TOKENS)
+    settings = EvalConfig(task_data=data, max_tokens=SCORED_TOKENS * asked, limit=asked, answer_tokens=ANSWER_TOKENS)
     return list(data), settings
 
 

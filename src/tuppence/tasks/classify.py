@@ -26,9 +26,10 @@ from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.data.records.labelled import LabelledSet, LabelledText, alike_labels, read_labelled
 from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
 from tuppence.data.records.texts import Array, encode_texts
-from tuppence.evaluation.classification import write_splits
-from tuppence.evaluation.evaluate import Settings, evaluate
-from tuppence.evaluation.task import Numbers
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.evaluate import evaluate
+from tuppence.evaluation.task import Metrics
+from tuppence.evaluation.tasks.classification import write_splits
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import load_model, save_scorer
@@ -265,10 +266,10 @@ def run_classify(
     return train(job, options)
 
 
-def measure(out: Path, device: str) -> dict[str, Numbers]:
+def measure(out: Path, device: str) -> dict[str, Metrics]:
     """The numbers of a run on its own test split, by task; kept in RUN/evaluation.json."""
     note("measuring on the test split, beside the baselines")
-    return evaluate(out, None, Settings(), device=device)
+    return evaluate(out, None, EvalConfig(), device=device)
 
 
 def _with_evaluations(train: TrainConfig, rows: int) -> TrainConfig:

@@ -21,7 +21,7 @@ from tuppence.core.config import Section
 from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
-from tuppence.evaluation.reward import LABEL
+from tuppence.evaluation.tasks.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import load_model, save_scorer

@@ -1,0 +1,1 @@
+"""Files of rows, the questions in them, and the log of their results."""

@@ -1,0 +1,91 @@
+"""Questions with choices: what the row formats of `tasks.hellaswag`, `arc`, `piqa` and `choices` share.
+
+A reader turns a row into `Parts`: the prompt, its continuations, and which of them is right.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tuppence.data.records.tables import Row
+from tuppence.evaluation.rows.files import bad_row
+
+GOLD_KEYS = ("gold", "label", "answer", "answerKey")
+
+Parts = tuple[str, list[str], int]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One question.
+
+    Attributes:
+        where: "FILE, row 12", for messages.
+        context: the prompt; a space stands between it and each continuation.
+        continuations: two or more.
+        gold: which of them is right, from 0.
+    """
+
+    where: str
+    context: str
+    continuations: tuple[str, ...]
+    gold: int
+
+    @property
+    def question(self) -> str:
+        """What is asked, without the marks of a prompt: as it would stand in a set of instructions."""
+        return self.context.removeprefix("Question: ").removesuffix("Answer:").strip()
+
+
+def question_prompt(text: str) -> str:
+    """The prompt of ARC and PIQA."""
+    return f"Question: {text}\nAnswer:"
+
+
+def texts_of(row: Row, key: str) -> list[str]:
+    """A list of strings.
+
+    Raises:
+        InputError: it is none.
+    """
+    values = row.values.get(key)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise bad_row(f"{row.where}: '{key}' is not a list of strings")
+    return values
+
+
+def gold_of(row: Row, *keys: str) -> int:
+    """The index of the right answer, from 0: a number, a string of digits (HellaSwag on the hub), or a letter.
+
+    Args:
+        keys: the first of them that the row has is read.
+
+    Raises:
+        InputError: there is none.
+    """
+    key = next((key for key in keys if key in row.values), None)
+    if key is None:
+        raise bad_row(f"{row.where}: no right answer: there is no '{keys[0]}'")
+    value: Any = row.values[key]
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, str) and re.fullmatch("[A-Z]", value.strip()):
+        return ord(value.strip()) - ord("A")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise bad_row(f"{row.where}: no right answer: '{key}' is {value!r}, neither a number from 0 nor a letter")
+    return value
+
+
+def labelled_choices(row: Row) -> tuple[list[str], int]:
+    """The continuations of choices that have labels, and which of them answerKey names.
+
+    Raises:
+        InputError: answerKey is none of the labels.
+    """
+    choices = Row(f"{row.where}, choices", row.values["choices"])
+    labels, answer = texts_of(choices, "label"), row.text("answerKey")
+    if answer not in labels:
+        raise bad_row(f"{row.where}: answerKey {answer!r} is none of the labels {', '.join(labels)}")
+    return texts_of(choices, "text"), labels.index(answer)

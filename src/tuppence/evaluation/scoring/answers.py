@@ -1,0 +1,127 @@
+"""Answers to instructions, and how many of them are exactly right.
+
+Each conversation of a file is asked up to its last response; the model answers greedily until it ends its answer, and
+the answer is compared with that response. Two texts are the same when they are equal without white space at both ends,
+upper or lower case, and a final full stop. Every answer is kept in the row log. `ended`: the share of answers that the
+model ended itself; `cut_prompts`: how many were longer than its context, so that it saw only their end.
+
+Files and prompts are those of instruction finetuning (`data.records`). Computed in float32, so that an answer does not
+depend on the device's rounding more than it must. `judge` reads the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuppence.core import console
+from tuppence.core.errors import InputError
+from tuppence.data.records.conversations import read_conversations
+from tuppence.data.records.encoding import encode_prompt
+from tuppence.data.records.leaks import prompt_of, text_of
+from tuppence.evaluation.config import EvalConfig
+from tuppence.evaluation.rows.files import find_file, sha256_of
+from tuppence.evaluation.rows.log import RowLog
+from tuppence.model.generate import generate
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import LoadedModel
+from tuppence.model.sampling import Sampling
+from tuppence.tokenizer.chat_template import Message
+
+ANSWERS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt and the response that stands in the file.
+
+    Attributes:
+        messages: what is said before the response.
+        reference: the response.
+    """
+
+    messages: tuple[Message, ...]
+    reference: str
+
+
+@prompt_of.register
+def _(row: Asked) -> str:
+    return text_of(row.messages)
+
+
+@dataclass(frozen=True)
+class AskedFile:
+    """The prompts of one file.
+
+    Attributes:
+        path, sha256: of the file.
+        rows: its prompts, in order.
+    """
+
+    path: str
+    sha256: str
+    rows: list[Asked]
+
+
+def read_asked(path: str, limit: int | None = None, *, skip_bad_rows: bool = False) -> AskedFile:
+    """The prompts of a file of instructions; with a limit, the first ones.
+
+    Raises:
+        InputError: no such file, or a row that is no instruction with a response.
+    """
+    found = read_conversations(path, skip_bad_rows=skip_bad_rows)
+    if found.skipped_rows:
+        console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
+    rows = [Asked(tuple(one.messages[:-1]), one.messages[-1].content) for one in found.rows]
+    if not rows:
+        raise InputError(f"{path} holds no instructions", "name a file that has some")
+    return AskedFile(path, sha256_of(path), rows[:limit])
+
+
+def asked_file(task: str, config: EvalConfig) -> AskedFile:
+    """The prompts of a task's file.
+
+    Raises:
+        InputError: as `find_file` and `read_asked`.
+    """
+    path = find_file(task, config.data_of(task), config.data_folder)
+    return read_asked(path, config.limit, skip_bad_rows=config.skip_bad_rows)
+
+
+def how_answered(config: EvalConfig) -> dict[str, int]:
+    """The config that answers depend on."""
+    return {"answer_tokens": config.answer_tokens}
+
+
+def answer_rows(loaded: LoadedModel[GPT], rows: Sequence[Asked], config: EvalConfig, log: RowLog) -> None:
+    """Adds to `log` the answer to every prompt that is not in it yet, by its index: prompts of similar length at once.
+
+    Raises:
+        InputError: a prompt cannot be encoded.
+    """
+    missing = log.missing(len(rows))
+    tokenizer = loaded.tokenizer.with_chat_template()
+    prompts = {index: encode_prompt(tokenizer, rows[index].messages) for index in missing}
+    missing.sort(key=lambda index: len(prompts[index]))
+    size = config.batch_size or ANSWERS_AT_ONCE
+    with console.progress("answers") as bar:
+        progress = bar.add_task("answering", total=len(rows), completed=len(rows) - len(missing))
+        for start in range(0, len(missing), size):
+            batch = missing[start : start + size]
+            generations = generate(
+                loaded.model,
+                [prompts[index] for index in batch],
+                Sampling(temperature=0, max_tokens=config.answer_tokens),
+                stop_ids=tokenizer.stop_ids,
+                vocab_size=loaded.tokenizer.vocab_size,
+            )
+            for index, generation in zip(batch, generations, strict=True):
+                result = {
+                    "prompt": loaded.tokenizer.decode(prompts[index]),
+                    "prompt_tokens": len(prompts[index]),
+                    "reference": rows[index].reference,
+                    "answer": loaded.tokenizer.decode(generation.ids),
+                    "finish_reason": generation.finish_reason,
+                }
+                log.add(index, result)
+            bar.advance(progress, len(batch))
