@@ -18,7 +18,7 @@ from tuppence.core import console, files
 from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
-from tuppence.data.records.tables import BAD_ROW_HINT
+from tuppence.data.records.tables import BadRowError
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.lm_eval.tasks import PREFIX, lm_eval_tasks
 from tuppence.evaluation.rows.files import bad_row, find_file
@@ -174,10 +174,10 @@ def _results(
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else loaded
         try:
             result = one.run(asked, config, Run(out).row_logs if out else None)
-        except InputError as error:
-            if error.hint == BAD_ROW_HINT and not one.skips_rows:
-                raise bad_row(error.message) from error
-            raise
+        except BadRowError as error:
+            if one.skips_rows:
+                raise
+            raise bad_row(error.message) from error
         results[task] = dataclasses.replace(result, metrics={**result.metrics, WEIGHTS: info.fingerprint})
         if out is not None:  # task by task: what is done stays done
             _keep(Run(out).evaluation_file, {task: results[task].metrics})

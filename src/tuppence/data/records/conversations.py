@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of, list_of_messages
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, parse_rows, read_table
+from tuppence.data.records.tables import BadRowError, Row, Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 from tuppence.tokenizer.chat_template import Message, check_turns
 
@@ -98,15 +98,15 @@ def _check(row: Row, messages: Sequence[Message]) -> None:
     try:
         check_turns(messages)
     except InputError as error:
-        raise InputError(f"{row.where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
+        raise BadRowError(f"{row.where}: {error.message} ({error.hint})") from error
     if messages[-1].role != "assistant":
-        raise InputError(f"{row.where}: the last turn is the user's: there is no response to learn", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the last turn is the user's: there is no response to learn")
     if any(message.role == "assistant" and not message.content.strip() for message in messages):
-        raise InputError(f"{row.where}: the response is empty", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the response is empty")
     if any(message.role == "user" and not message.content.strip() for message in messages):
-        raise InputError(f"{row.where}: the user's turn is empty", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the user's turn is empty")
     if not any(message.role == "assistant" and message.trained for message in messages):
-        raise InputError(f"{row.where}: every response has weight 0: nothing is left to learn", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: every response has weight 0: nothing is left to learn")
 
 
 _DISLIKED_COLUMNS = ("label", "kto_tag")

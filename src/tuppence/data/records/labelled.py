@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, checked_text, parse_rows, read_table
+from tuppence.data.records.tables import BadRowError, Row, Table, checked_text, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 
 TEXT_NAMES = ("text", "message", "sms", "sentence", "content", "review", "comment", "body", "tweet", "v2")
@@ -85,7 +85,7 @@ def read_labelled(
     def parse(row: Row) -> LabelledText:
         text = row.text(text_column)
         if not text.strip():
-            raise InputError(f"{row.where}: the text is empty", BAD_ROW_HINT)
+            raise BadRowError(f"{row.where}: the text is empty")
         return LabelledText(text, _label(row, label_column))
 
     rows, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
@@ -156,7 +156,7 @@ def _label(row: Row, column: str) -> str:
         return str(value)
     label = "" if value is None else checked_text(value, row.where, f"'{column}'").strip()
     if not label:
-        raise InputError(f"{row.where}: it has no label in '{column}'", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: it has no label in '{column}'")
     return canonical_label(label)
 
 

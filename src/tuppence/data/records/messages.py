@@ -12,7 +12,7 @@ from typing import Any
 
 from tuppence.core.errors import InputError
 from tuppence.data.readers import json_kind
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, checked_text
+from tuppence.data.records.tables import BadRowError, Row, checked_text
 from tuppence.tokenizer.chat_template import Message, Role, as_role
 
 _SPEAKERS: Mapping[str, Role] = {
@@ -52,7 +52,7 @@ def list_of_messages(row: Row, column: str) -> list[Message]:
     """
     if not isinstance(row.values.get(column), list):
         found = json_kind(row.values[column]) if column in row.values else "missing"
-        raise InputError(f"{row.where}: '{column}' is not a list of messages but {found}", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: '{column}' is not a list of messages but {found}")
     return as_messages(row, column, speaker="user")
 
 
@@ -66,7 +66,7 @@ def instruction_of(row: Row, further: str | None, *, column: str = "instruction"
     instruction = row.text(column).strip()
     rest = row.text(further, default="").strip() if further is not None else ""
     if not instruction + rest:
-        raise InputError(f"{row.where}: the {column} is empty", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the {column} is empty")
     return Message("user", f"{instruction}\n\n{rest}" if rest else instruction)
 
 
@@ -99,24 +99,24 @@ def _history_of(row: Row) -> list[Message]:
             turns.append(Message("user", checked_text(pair[0], where, "the question")))
             turns.append(Message("assistant", checked_text(pair[1], where, "the answer")))
         else:
-            raise InputError(f"{where}: not a pair of question and answer but {json_kind(pair)}", BAD_ROW_HINT)
+            raise BadRowError(f"{where}: not a pair of question and answer but {json_kind(pair)}")
     return turns
 
 
 def _message(item: object, where: str) -> Message:
     """One message: {role, content}, or ShareGPT's {from, value}."""
     if not isinstance(item, dict):
-        raise InputError(f"{where}: not a message but {json_kind(item)}", BAD_ROW_HINT)
+        raise BadRowError(f"{where}: not a message but {json_kind(item)}")
     cells: Mapping[Any, Any] = item
     role, content = ("from", "value") if "from" in cells else ("role", "content")
     for key in (role, content):
         if key not in cells:
-            raise InputError(f"{where}: a message without '{key}'", BAD_ROW_HINT)
+            raise BadRowError(f"{where}: a message without '{key}'")
     name = str(cells[role])
     try:
         speaker = as_role(_SPEAKERS.get(name.casefold(), name))
     except InputError as error:
-        raise InputError(f"{where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
+        raise BadRowError(f"{where}: {error.message} ({error.hint})") from error
     return Message(speaker, _content(cells[content], where, content), trained=_is_trained(cells))
 
 
@@ -126,7 +126,7 @@ def _content(value: object, where: str, key: str) -> str:
     if parts and all(isinstance(part, dict) for part in parts):
         other = next((part.get("type") for part in parts if part.get("type") != "text"), None)
         if other is not None:
-            raise InputError(f"{where}: '{key}' has a part of type {str(other)[:40]!r}, not text", BAD_ROW_HINT)
+            raise BadRowError(f"{where}: '{key}' has a part of type {str(other)[:40]!r}, not text")
         return "".join(checked_text(part.get("text"), where, "a text part") for part in parts)
     return checked_text(value, where, f"'{key}'")
 

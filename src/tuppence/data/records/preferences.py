@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, Table, parse_rows, read_table
+from tuppence.data.records.tables import BadRowError, Row, Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 from tuppence.tokenizer.chat_template import Message, Role, check_turns
 
@@ -89,7 +89,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
         row = _with_named_answers(row)
         for column in _ANSWERS:
             if row.values.get(column) is None:
-                raise InputError(f"{row.where}: it has no '{column}' answer", BAD_ROW_HINT)
+                raise BadRowError(f"{row.where}: it has no '{column}' answer")
         try:
             pair, goes_on = _parse(row, name)
             if goes_on:
@@ -98,7 +98,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
         except InputError as error:
             if error.message.startswith(row.where):
                 raise
-            raise InputError(f"{row.where}: {error.message} ({error.hint})", BAD_ROW_HINT) from error
+            raise BadRowError(f"{row.where}: {error.message} ({error.hint})") from error
 
     pairs, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
     rows = [pair for pair in pairs if pair.chosen.strip() != pair.rejected.strip()]
@@ -198,14 +198,14 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
     prompt += common
     prompt = [*context_of(row, prompt), *prompt]
     if not (chosen and rejected) or chosen[0].role != "assistant" or rejected[0].role != "assistant":
-        raise InputError(f"{row.where}: the two do not part at an answer of the assistant", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the two do not part at an answer of the assistant")
     check_turns(prompt)
     if not all(message.content.strip() for message in prompt if message.role == "user"):
-        raise InputError(f"{row.where}: the user's turn is empty", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the user's turn is empty")
     if prompt[-1].role != "user":
-        raise InputError(f"{row.where}: the prompt's last turn is not the user's", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the prompt's last turn is not the user's")
     if not chosen[0].content.strip():
-        raise InputError(f"{row.where}: the chosen answer is empty", BAD_ROW_HINT)
+        raise BadRowError(f"{row.where}: the chosen answer is empty")
     pair = Preference(tuple(prompt), chosen[0].content.strip(), rejected[0].content.strip())
     return pair, max(len(chosen), len(rejected)) > 1
 
@@ -224,7 +224,7 @@ def _transcript(text: str, where: str) -> list[Message]:
     """The turns of "\\n\\nHuman: … \\n\\nAssistant: …"; turns in a row of one speaker become one turn."""
     before, *parts = _TURN.split(text)
     if before.strip() or not parts:
-        raise InputError(f"{where}: a transcript should begin with 'Human:'", BAD_ROW_HINT)
+        raise BadRowError(f"{where}: a transcript should begin with 'Human:'")
     turns: list[Message] = []
     for speaker, content in zip(parts[::2], parts[1::2], strict=True):
         role: Role = "user" if speaker == "Human" else "assistant"

@@ -26,7 +26,6 @@ from tuppence.storage import open_store, split_url
 TABLE_LIMIT_CHARACTERS = 2**29
 """No table larger than this is read, unpacked: it is held in memory."""
 
-BAD_ROW_HINT = "fix the row, or pass --skip-bad-rows to leave such rows out"
 
 _JSON = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|$)")
 """How JSON begins that holds objects, in a file that is not called JSON: a text may begin with a bracket, too."""
@@ -62,8 +61,15 @@ class Row(NamedTuple):
         if value is None and default is not None:
             return default
         if column not in self.values:
-            raise InputError(f"{self.where}: no '{column}' (it has {_listed(self.values)})", BAD_ROW_HINT)
+            raise BadRowError(f"{self.where}: no '{column}' (it has {_listed(self.values)})")
         return checked_text(value, self.where, f"'{column}'")
+
+
+class BadRowError(InputError):
+    """A row of a file cannot be used; `--skip-bad-rows` leaves such rows out."""
+
+    def __init__(self, message: str, hint: str = "fix the row, or pass --skip-bad-rows to leave such rows out") -> None:
+        super().__init__(message, hint)
 
 
 @dataclass(frozen=True)
@@ -156,11 +162,11 @@ def checked_text(value: object, where: str, what: str) -> str:
         InputError: it is not, or holds half a character (a lone surrogate).
     """
     if not isinstance(value, str):
-        raise InputError(f"{where}: {what} is not a string but {json_kind(value)}", BAD_ROW_HINT)
+        raise BadRowError(f"{where}: {what} is not a string but {json_kind(value)}")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{where}: {what} is not valid Unicode ({error.reason})", BAD_ROW_HINT) from error
+        raise BadRowError(f"{where}: {what} is not valid Unicode ({error.reason})") from error
     return value
 
 
@@ -224,10 +230,10 @@ def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row |
     for first, last, cells in records:
         where = f"{path}, row {first:,}"
         if not isinstance(cells, list):
-            yield _Bad(InputError(f"{where}: not sound CSV ({cells})", BAD_ROW_HINT), lines=last - first + 1)
+            yield _Bad(BadRowError(f"{where}: not sound CSV ({cells})"), lines=last - first + 1)
         elif len(cells) != len(names):
             message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(names)}"
-            yield _Bad(InputError(message, BAD_ROW_HINT), lines=1)
+            yield _Bad(BadRowError(message), lines=1)
         else:
             yield Row(where, dict(zip(names, cells, strict=True)))
 
@@ -241,11 +247,9 @@ def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
             continue
         label, rest = words[0], words[1] if len(words) > 1 else ""
         if not label.startswith(_FASTTEXT):
-            yield _Bad(
-                InputError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does", BAD_ROW_HINT), 1
-            )
+            yield _Bad(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does"), 1)
         elif rest.startswith(_FASTTEXT):
-            yield _Bad(InputError(f"{where}: it has several labels, and a text has one here", BAD_ROW_HINT), 1)
+            yield _Bad(BadRowError(f"{where}: it has several labels, and a text has one here"), 1)
         else:
             yield Row(where, {"label": label.removeprefix(_FASTTEXT), "text": rest.strip()})
 
@@ -290,10 +294,12 @@ def _json_lines(path: str, text: str) -> Iterator[Row | _Bad]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            hint = BAD_ROW_HINT
+            message = f"{where}: not valid JSON ({error})"
             if number == 1 and line.strip() == "{":
-                hint = "write one JSON object a line, or a list of objects: [{...}, {...}]"
-            yield _Bad(InputError(f"{where}: not valid JSON ({error})", hint), lines=1)
+                bad = InputError(message, "write one JSON object a line, or a list of objects: [{...}, {...}]")
+            else:
+                bad = BadRowError(message)
+            yield _Bad(bad, lines=1)
             continue
         yield _object(where, value)
 
@@ -301,7 +307,7 @@ def _json_lines(path: str, text: str) -> Iterator[Row | _Bad]:
 def _object(where: str, value: object) -> Row | _Bad:
     if isinstance(value, dict):
         return Row(where, value)
-    return _Bad(InputError(f"{where}: not a JSON object but {json_kind(value)}", BAD_ROW_HINT), lines=1)
+    return _Bad(BadRowError(f"{where}: not a JSON object but {json_kind(value)}"), lines=1)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

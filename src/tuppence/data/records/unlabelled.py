@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tuppence.core.errors import InputError
 from tuppence.data.records.columns import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
-from tuppence.data.records.tables import BAD_ROW_HINT, Row, iter_rows, open_file
+from tuppence.data.records.tables import BadRowError, Row, iter_rows, open_file
 from tuppence.data.unpacking import read_chunks
 
 LINE_LIMIT_BYTES = 16 * 2**20
@@ -82,9 +82,7 @@ def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
 def _of_table(path: str, text_column: str | None) -> Iterator[str]:
     try:
         yield from _texts_of_rows(path, text_column)
-    except InputError as error:
-        if error.hint != BAD_ROW_HINT:
-            raise
+    except BadRowError as error:
         raise InputError(error.message, "fix the row, or leave it out of the file") from error
 
 
