@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import doctest
 
-from tuppence.core.numbers import duration
 from tuppence.figures import format
 from tuppence.figures.format import printable
 
@@ -11,15 +10,6 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     result = doctest.testmod(format)
     assert result.attempted > 0
     assert result.failed == 0
-
-
-def test_durations_carry_over_to_the_next_unit() -> None:
-    assert [duration(value) for value in (9.96, 59.7, 3599.6, 7199.7)] == [
-        "10.0 s",
-        "1 min 0 s",
-        "1 h 0 min",
-        "2 h 0 min",
-    ]
 
 
 def test_every_character_becomes_one_that_utf8_and_xml_can_hold() -> None:

@@ -52,7 +52,6 @@ class Teller:
         self._cast = [self.hero]
         self._used: dict[str, int] = {}
         self._named_things: set[str] = set()
-        self._kinds_told: set[Character] = {self.hero}  # of whom the listener knows what they are
         self._paragraphs: list[str] = []
         self._sentences: list[str] = []
         self._speaker: Character | None = None  # who spoke last in this paragraph
@@ -276,7 +275,6 @@ class Teller:
         return name
 
     def _introduction(self, who: Character) -> str:
-        self._kinds_told.add(who)
         if who.trade:
             return f"{who.name} the {who.trade}"
         named = f"{who.name} the {who.kind}" if who.is_animal else who.name

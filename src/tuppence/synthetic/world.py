@@ -50,10 +50,6 @@ class Thing:
     def floats(self) -> bool:
         return self.material in ("wood", "paper", "cloth")
 
-    @property
-    def breaks(self) -> bool:
-        return self.material in ("glass", "wood")
-
 
 def make_world(random: Random, animals: bool, season: str, weather: str) -> World:
     """A setting, a season and weather that fits it; `season` and `weather` are drawn where they are empty."""
