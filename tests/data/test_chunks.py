@@ -13,7 +13,7 @@ import pytest
 
 from tuppence.data import chunks
 from tuppence.data.chunks import PIECE_OVERHEAD, Chunk, chunk_pieces, encode_chunks
-from tuppence.data.readers import Piece
+from tuppence.data.pieces import Piece
 from tuppence.tokenizer import Tokenizer
 
 NONE_DONE = {"train": 0, "val": 0}

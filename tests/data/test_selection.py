@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuppence.data.readers import Piece
+from tuppence.data.pieces import Piece
 from tuppence.data.selection import (
     Deduplicator,
     OneText,

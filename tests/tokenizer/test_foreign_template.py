@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from tuppence.data.records.encoding import encode_conversation, encode_preferenc
 from tuppence.data.records.preferences import Preference
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.chat_template import Message
-from tuppence.tokenizer.foreign_template import SOURCE_LIMIT_CHARACTERS, ForeignTemplate
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|end|>", "<|eot_id|>")
-
 CHATML = (
     "{% for message in messages %}"
     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
@@ -118,31 +115,6 @@ def test_a_response_of_weight_zero_is_not_learned(vocabulary: Tokenizer, tmp_pat
     talk = [TALK[1], Message("assistant", "WRONG", trained=False), TALK[1], Message("assistant", "Right")]
     encoded = encode_conversation(tokenizer, talk, context_length=500)
     assert tokenizer.decode(encoded.targets[encoded.targets != IGNORED_TARGET]) == "Right<|im_end|>"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "{{ boom() }}",
-        "{{ ''.__class__.__mro__ }}",
-        "{{ m.content * 1000000000 }}",
-        "{{ 9 ** 9 ** 9 }}",
-        "{{ m.content | upper }}",
-        "{{ m.content }}{{ m.content }}",
-        "{{ bos_token ~ m.content }}",
-        "{% include '/etc/passwd' %}",
-        "{% for a in range(10**9) %}x{% endfor %}{{ m.content }}",
-        "{% set x = m.content %}" + "{% set x = x + x %}" * 60 + "{{ m.content }}",
-        "{% if",
-        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
-        "{{ m.content }}" + " " * SOURCE_LIMIT_CHARACTERS,
-    ],
-)
-def test_what_is_not_plain_is_not_read_and_never_run(body: str) -> None:
-    source = "{% for m in messages %}" + body + "<|end|>{% endfor %}"
-    began = time.monotonic()
-    assert ForeignTemplate.read(source, SPECIAL, "<|endoftext|>") is None
-    assert time.monotonic() - began < 10
 
 
 def test_a_vocabulary_with_another_end_of_text_gets_our_template_with_it(tmp_path: Path) -> None:

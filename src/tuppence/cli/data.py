@@ -153,6 +153,7 @@ def prepare(
     """
     from tuppence.data import prepare as preparing
     from tuppence.data.records.tables import read_table
+    from tuppence.data.request import SHARD_TOKENS
     from tuppence.tokenizer import Tokenizer
 
     tables = [read_table(path, skip_bad_rows=skip_bad_rows) for path in evaluation or ()]
@@ -166,7 +167,7 @@ def prepare(
         skip_bad_rows=skip_bad_rows,
         text_key=text_key,
         workers=workers,
-        shard_tokens=shard_tokens or preparing.SHARD_TOKENS,
+        shard_tokens=shard_tokens or SHARD_TOKENS,
         seed=seed,
     )
     leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows) for table in tables}

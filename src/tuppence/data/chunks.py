@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.data.readers import Piece
+from tuppence.data.pieces import Piece
 from tuppence.data.shards import dtype_of
 from tuppence.data.writer import EncodedChunk
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.core.files import atomic_file
-from tuppence.data.readers import SEPARATOR
+from tuppence.data.text_files import SEPARATOR
 
 DOCUMENT_SUFFIXES = (".txt", ".jsonl")
 ROW_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv")

@@ -11,13 +11,10 @@ Not covered: splitting one input over several machines.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +23,9 @@ from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.core.locks import lock_folder
 from tuppence.data import selection
-from tuppence.data.chunks import CHUNK_CHARACTERS, chunk_pieces, encode_chunks
+from tuppence.data.chunks import chunk_pieces, encode_chunks
 from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
-from tuppence.data.readers import Piece, ReadReport
+from tuppence.data.pieces import ReadReport
 from tuppence.data.shards import (
     INDEX_NAME,
     ShardIndex,
@@ -39,15 +36,13 @@ from tuppence.data.shards import (
     read_index,
     tokenizer_folder,
 )
-from tuppence.data.sources import iter_pieces
 from tuppence.data.writer import STATE_NAME, Progress, ShardWriter, write_document_offsets
 from tuppence.storage import output_path
 from tuppence.tokenizer.trainer import usable_cores
 
 if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
-
-SHARD_TOKENS = 2**24
+from tuppence.data.request import SHARD_TOKENS, Request, selected_pieces
 
 _NAMES = rf"(?:(?:train|val)-\d{{5,}}\.bin|documents-(?:train|val)\.bin|{STATE_NAME}|{INDEX_NAME})"
 _OURS = re.compile(rf"{_NAMES}|\.{_NAMES}\.\d+\.tmp")
@@ -76,25 +71,6 @@ class PrepareSummary:
     skipped_rows: int
     resumed_shards: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What decides the shards' content: equal requests give equal bytes."""
-
-    inputs: tuple[str, ...]
-    val_inputs: tuple[str, ...]
-    val_fraction: float
-    deduplicate: bool
-    skip_bad_rows: bool
-    text_key: str
-    shard_tokens: int
-    seed: int
-
-    def digest(self, tokenizer: Tokenizer) -> str:
-        files = [source.identity for source in find_sources([*self.val_inputs, *self.inputs])]
-        content = json.dumps([asdict(self), tokenizer.fingerprint, CHUNK_CHARACTERS, files], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def prepare(
@@ -131,7 +107,7 @@ def prepare(
     Raises:
         InputError: unusable inputs, an `out` that holds something else, or a split left without text.
     """
-    request = _Request(
+    request = Request(
         input_names(inputs),
         input_names(val_inputs),
         val_fraction,
@@ -141,8 +117,8 @@ def prepare(
         shard_tokens,
         seed,
     )
-    _check(request)
-    _warn_of_leaks(request)
+    request.check()
+    request.warn_of_leaks()
     started, out = time.monotonic(), output_path(out)
     digest = request.digest(tokenizer)
     done = _already_prepared(out, digest, tokenizer)
@@ -160,27 +136,6 @@ def prepare(
         state.path.unlink()
     report.warn()
     return _summary(out, index, resumed, time.monotonic() - started)
-
-
-def _check(request: _Request) -> None:
-    if request.val_inputs and request.val_fraction:
-        raise InputError("--val and --val-fraction exclude each other", "give one of them")
-    if not 0 <= request.val_fraction < 1:
-        raise InputError(f"--val-fraction {request.val_fraction} is not in 0..1", "0.01 keeps 1 % for validation")
-    if not 0 <= request.seed < 2**63:
-        raise InputError(f"--seed {request.seed} is not in 0..2^63", "0 is as good as any")
-    if request.shard_tokens < 1:
-        raise InputError(f"--shard-tokens {request.shard_tokens} is not positive", f"{SHARD_TOKENS:,} is usual")
-
-
-def _warn_of_leaks(request: _Request) -> None:
-    """A held-out file inside the folder that is trained on is the usual slip, and makes the validation loss a lie."""
-    if not request.val_inputs or request.deduplicate:
-        return
-    trained = {os.path.realpath(source.path) for source in find_sources(request.inputs)}
-    for source in find_sources(request.val_inputs):
-        if os.path.realpath(source.path) in trained:
-            warn(f"{source.path} is trained on and held out: keep it out of the inputs, or pass --deduplicate")
 
 
 def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSummary | None:
@@ -247,7 +202,7 @@ def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
 
 
 def _write_shards(
-    request: _Request,
+    request: Request,
     tokenizer: Tokenizer,
     out: Path,
     state: Progress,
@@ -259,7 +214,7 @@ def _write_shards(
     total = sum(source.entry.size for source in find_sources([*request.val_inputs, *request.inputs]))
     with progress("bytes") as bar, contextlib.ExitStack() as stack:
         task = bar.add_task("encoding", total=total)
-        pieces = _selected(request, report, deduplicator, lambda size: bar.advance(task, size))
+        pieces = selected_pieces(request, report, deduplicator, lambda size: bar.advance(task, size))
         chunks = chunk_pieces(pieces, {split: _chunks_done(state, split) for split in ("train", "val")})
         writers: dict[str, ShardWriter] = {}
         dtype = dtype_of(tokenizer.vocab_size)
@@ -272,46 +227,6 @@ def _write_shards(
 
 def _chunks_done(state: Progress, split: str) -> int:
     return sum(shard.chunks for shard in state.of(split))
-
-
-def _selected(
-    request: _Request,
-    report: ReadReport,
-    deduplicator: selection.Deduplicator,
-    on_bytes: Callable[[int], object],
-) -> Iterator[tuple[str, Piece]]:
-    """All pieces that are kept, each with its split; the validation files first."""
-
-    def stream(inputs: Sequence[str]) -> Iterator[Piece]:
-        pieces = iter_pieces(
-            inputs,
-            text_key=request.text_key,
-            skip_bad_rows=request.skip_bad_rows,
-            on_bytes=on_bytes,
-            report=report,
-        )
-        return deduplicator.unique(pieces) if request.deduplicate else pieces
-
-    if request.val_inputs:
-        yield from selection.assign_splits(stream(request.val_inputs), selection.assign_all("val"))
-    if not request.val_fraction:
-        yield from selection.assign_splits(stream(request.inputs), selection.assign_all("train"))
-        return
-    only = selection.only_text(
-        iter_pieces(request.inputs, text_key=request.text_key, skip_bad_rows=request.skip_bad_rows)
-    )
-    if only is not None and only.copies > 1 and not request.deduplicate:
-        raise InputError(
-            f"all {only.copies:,} documents are the same text: none can be held out of the others",
-            "pass --deduplicate to cut the one text in two, or hold out a file with --val FILE",
-        )
-    if only is None:
-        by_hash = selection.assign_by_hash(request.val_fraction, request.seed)
-        yield from selection.assign_splits(stream(request.inputs), by_hash)
-        return
-    note(f"there is one document only: its last {request.val_fraction:.1%} is the validation split")
-    train_characters = min(round(only.characters * (1 - request.val_fraction)), only.characters - 1)
-    yield from selection.split_tail(stream(request.inputs), train_characters)
 
 
 def _index_of(
@@ -350,7 +265,7 @@ def _sum(records: list[ShardInfo], name: str) -> int:
     return sum(getattr(record, name) for record in records)
 
 
-def _check_splits(request: _Request, index: ShardIndex) -> None:
+def _check_splits(request: Request, index: ShardIndex) -> None:
     """Refuses a result in which a split that was asked for holds no text."""
     wanted = ["train"] + ["val"] * bool(request.val_inputs or request.val_fraction)
     for split in wanted:

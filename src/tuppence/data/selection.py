@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tuppence.data.readers import Piece
+from tuppence.data.pieces import Piece
 from tuppence.tokenizer.patterns import safe_cut
 
 Assign = Callable[[Piece], str]

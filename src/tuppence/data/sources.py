@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
-from tuppence.data.readers import Piece, ReadReport, no_text, read_pieces
+from tuppence.data.pieces import Piece, ReadReport, no_text
+from tuppence.data.readers import read_pieces
 from tuppence.data.unpacking import OnBytes
 
 

@@ -1,7 +1,7 @@
 """What a Hugging Face folder says about its tokenizer beside the vocabulary: tokens that were added to it, the end of
 text, the ids that end a continuation, and the chat template.
 
-Looks where transformers 5 looks, and gives what it gives. `huggingface` reads and writes the vocabulary itself;
+Looks where transformers 5 looks, and gives what it gives. `huggingface_reader` reads the vocabulary itself;
 `Tokenizer.load` and `imports` call `read_folder`.
 """
 
@@ -14,8 +14,9 @@ from typing import Any
 
 from tuppence.core import files
 from tuppence.core.errors import InputError
-from tuppence.tokenizer import huggingface
-from tuppence.tokenizer.huggingface import CONFIG_FILE, TEMPLATE_FILE, TOKENIZER_FILE, AddedToken
+from tuppence.tokenizer import huggingface_reader
+from tuppence.tokenizer.huggingface import CONFIG_FILE, TEMPLATE_FILE, TOKENIZER_FILE
+from tuppence.tokenizer.huggingface_reader import AddedToken
 from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
 MODEL_FILE, GENERATION_FILE = "config.json", "generation_config.json"
@@ -59,9 +60,9 @@ def read_folder(path: Path) -> FolderContents:
     """
     if not path.is_dir():
         beside = path.parent if path.name == TOKENIZER_FILE else None
-        return _read(beside, lambda added: huggingface.read_tokenizer_json(path, added))
+        return _read(beside, lambda added: huggingface_reader.read_tokenizer_json(path, added))
     if (path / TOKENIZER_FILE).exists():
-        return _read(path, lambda added: huggingface.read_tokenizer_json(path / TOKENIZER_FILE, added))
+        return _read(path, lambda added: huggingface_reader.read_tokenizer_json(path / TOKENIZER_FILE, added))
     pair = _pair_in(path)
     if pair is None:
         raise InputError(
@@ -79,7 +80,7 @@ def read_pair(vocab: Path, merges: Path) -> FolderContents:
     usual = vocab.parent == merges.parent and (vocab.name, merges.name) in PAIRS
     return _read(
         vocab.parent if usual else None,
-        lambda added: huggingface.read_vocab_and_merges(vocab, merges, added),
+        lambda added: huggingface_reader.read_vocab_and_merges(vocab, merges, added),
         alone=True,
     )
 
@@ -193,7 +194,7 @@ def _ids(named: Any) -> list[int]:
 def _chat_template(folder: Path | None, config: Mapping[str, Any]) -> str | None:
     """First `chat_template.jinja`, then the key in `tokenizer_config.json`; of several the one called "default"."""
     if folder is not None and (folder / TEMPLATE_FILE).exists():
-        return "\n".join(huggingface.read_lines(folder / TEMPLATE_FILE))
+        return "\n".join(huggingface_reader.read_lines(folder / TEMPLATE_FILE))
     template = config.get("chat_template")
     if isinstance(template, list):
         named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]

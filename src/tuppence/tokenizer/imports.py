@@ -1,6 +1,7 @@
 """Reads the tokenizers of others from whatever files they come in; the logic of `tuppence tokenizer import`.
 
-`huggingface` reads its own formats; here are OpenAI's `*.tiktoken` files, and the choice by name and content.
+`huggingface_reader` reads Hugging Face's formats; here are OpenAI's `*.tiktoken` files, and the choice by name and
+content.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.storage import stage
-from tuppence.tokenizer import huggingface
+from tuppence.tokenizer import huggingface_reader
 from tuppence.tokenizer.folders import read_pair
 from tuppence.tokenizer.patterns import GPT2, GPT4, SplitPattern, find_pattern
 from tuppence.tokenizer.tokenizer import Tokenizer
@@ -73,7 +74,7 @@ def read_tiktoken(path: Path, pattern: SplitPattern | None = None) -> Vocabulary
         InputError: a line is malformed (its number is named), or the pattern cannot be told.
     """
     ranks: dict[bytes, int] = {}
-    lines = huggingface.read_lines(path)
+    lines = huggingface_reader.read_lines(path)
     while lines and not lines[-1]:
         lines.pop()
     for number, line in enumerate(lines, start=1):

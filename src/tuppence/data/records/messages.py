@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuppence.core.errors import InputError
-from tuppence.data.readers import json_kind
+from tuppence.data.pieces import json_kind
 from tuppence.data.records.tables import BadRowError, Row, checked_text
 from tuppence.tokenizer.chat_template import Message, Role, as_role
 

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.data.inputs import COMPRESSIONS, Source
-from tuppence.data.readers import decoded_text, json_kind
+from tuppence.data.pieces import json_kind
 from tuppence.data.records.columns import read_columns, stem_of
+from tuppence.data.text_files import decoded_text
 from tuppence.storage import open_store, split_url
 
 TABLE_LIMIT_CHARACTERS = 2**29

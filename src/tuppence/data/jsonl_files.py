@@ -1,0 +1,122 @@
+"""The documents of .jsonl files: one JSON object a line, its text under a key. Called by `readers`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tuppence.core.errors import InputError
+from tuppence.data.inputs import Source
+from tuppence.data.pieces import (
+    ROW_HINT,
+    SKIP_HINT,
+    Piece,
+    ReadReport,
+    checked_text,
+    cut_document,
+    json_kind,
+    unless_bad,
+)
+from tuppence.data.text_files import refuse_other_unicode
+from tuppence.data.unpacking import OnBytes, read_chunks
+
+ROW_LIMIT_BYTES = 64 * 2**20
+_ARRAY_HINT = "it looks like a JSON array: write one JSON object a line (jq -c '.[]' FILE > FILE.jsonl)"
+_PRETTY_HINT = (
+    "it looks like one JSON document over several lines: write one JSON object a line (jq -c . FILE > FILE.jsonl; where"
+    " the rows are a list under the key data: jq -c '.data[]' FILE > FILE.jsonl)"
+)
+_COMMA_HINT = "a row ends with its object: remove the comma behind it (sed 's/,[[:space:]]*$//' FILE > FILE.jsonl)"
+
+
+def jsonl_pieces(
+    source: Source, text_key: str, skip_bad_rows: bool, report: ReadReport, on_bytes: OnBytes | None
+) -> Iterator[Piece]:
+    for number, line in _lines(source, on_bytes):
+        text = unless_bad(skip_bad_rows, report, _row_text, source, number, line, text_key)
+        if text is not None:
+            yield from cut_document(source.path, number, text)
+
+
+def _lines(source: Source, on_bytes: OnBytes | None) -> Iterator[tuple[int, bytes | None]]:
+    """(number from 1, line) of every line that is not blank; None for one that is longer than `ROW_LIMIT_BYTES`."""
+    number, size = 1, 0
+    waiting: list[bytes] = []  # of the line being read; empty where it is too long already
+    at_beginning = True
+    for chunk in read_chunks(source, on_bytes):
+        if at_beginning:
+            refuse_other_unicode(source.path, chunk)
+        at_beginning = False
+        first, *others = chunk.split(b"\n")
+        waiting, size = [*waiting, first], size + len(first)
+        for begin in others:
+            yield from _one_line(number, waiting, size)
+            number, waiting, size = number + 1, [begin], len(begin)
+        if size > ROW_LIMIT_BYTES:
+            waiting = []
+    yield from _one_line(number, waiting, size)
+
+
+def _one_line(number: int, parts: list[bytes], size: int) -> Iterator[tuple[int, bytes | None]]:
+    if size > ROW_LIMIT_BYTES:
+        yield number, None
+        return
+    line = b"".join(parts)
+    if line and not line.isspace():
+        yield number, line
+
+
+def _row_text(source: Source, number: int, line: bytes | None, text_key: str) -> str:
+    where = f"{source.path}, row {number:,}"
+    if line is None:
+        raise InputError(
+            f"{where}: longer than {ROW_LIMIT_BYTES // 2**20} MiB",
+            f"a .jsonl file has one JSON object a line; put long texts into a .txt file, or {SKIP_HINT}",
+        )
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not UTF-8 (byte {error.start:,} of the row)", ROW_HINT) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not valid JSON ({error})", _syntax_hint(number, line)) from error
+    if not isinstance(row, dict):
+        rows = isinstance(row, list) and row and isinstance(row[0], dict)
+        hint = _ARRAY_HINT if rows else ROW_HINT
+        raise InputError(f"{where}: not a JSON object but {json_kind(row)}", hint)
+    try:
+        text = _value_of(row, text_key)
+    except KeyError as error:
+        keys = ", ".join(map(str, list(row)[:8])) or "nothing"
+        raise InputError(
+            f"{where}: no key '{text_key}' (it has {keys})", f"name the key with --text-key; or {ROW_HINT}"
+        ) from error
+    return checked_text(where, text, text_key)
+
+
+def _syntax_hint(number: int, line: bytes) -> str:
+    """What to do about a row that is not JSON, as far as it shows what the person has."""
+    line = line.strip()
+    if line.startswith(b"["):
+        return _ARRAY_HINT
+    if line.endswith(b"},"):
+        return _COMMA_HINT
+    if number == 1 and (line == b"{" or (line.startswith(b"{") and line.endswith((b"[", b"{", b",")))):
+        return _PRETTY_HINT
+    return ROW_HINT
+
+
+def _value_of(row: dict[str, Any], key: str) -> Any:
+    """What stands under a key, or under a path of keys: "meta.text" where there is no key of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if key in row:
+        return row[key]
+    value: Any = row
+    for part in key.split("."):
+        if not isinstance(value, dict):
+            raise KeyError(key)
+        value = value[part]
+    return value

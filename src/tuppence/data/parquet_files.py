@@ -1,0 +1,96 @@
+"""The documents of .parquet files: one a row, its text in a column. Called by `readers`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
+from tuppence.data.inputs import Source
+from tuppence.data.pieces import ROW_HINT, Piece, ReadReport, checked_text, cut_document, unless_bad
+from tuppence.data.unpacking import OnBytes, refuse_other_content
+
+_TEXT_TYPES = {f"{size}{kind}" for size in ("", "large_") for kind in ("string", "binary")}
+_TEXT_TYPES |= {"string_view", "binary_view", "fixed_size_binary", "null"}  # of a column of nulls every row is bad
+
+
+def _parquet_text(where: str, value: Any, text_key: str, inside: Sequence[str]) -> str:
+    """The text of an Arrow scalar; nobody looked at its bytes when the file was written.
+
+    Args:
+        inside: the names that lead from the scalar, a structure, to its text.
+    """
+    try:
+        text = value.as_py()
+        for name in inside:
+            text = None if text is None else text[name]
+        if isinstance(text, bytes):  # a column without the note that its bytes are UTF-8
+            text = text.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: '{text_key}' is not UTF-8 (byte {error.start:,} of the text)", ROW_HINT) from error
+    return checked_text(where, text, text_key)
+
+
+def parquet_pieces(
+    source: Source, text_key: str, skip_bad_rows: bool, report: ReadReport, on_bytes: OnBytes | None
+) -> Iterator[Piece]:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "files", f"reading {source.path}") from error
+    number = 0
+    with source.store.open(source.entry.name) as stream:
+        refuse_other_content(source, stream)
+        try:
+            with parquet.ParquetFile(stream, pre_buffer=False) as table:
+                total = max(table.metadata.num_rows, 1)
+                inside = _path_inside(source.path, table.schema_arrow, text_key)
+                batches = table.iter_batches(batch_size=256, columns=[text_key], use_threads=False)
+                with contextlib.closing(batches):
+                    for batch in batches:
+                        for value in batch.column(0):
+                            number += 1
+                            row = (f"{source.path}, row {number:,}", value, text_key, inside)
+                            text = unless_bad(skip_bad_rows, report, _parquet_text, *row)
+                            if text is not None:
+                                yield from cut_document(source.path, number, text)
+                        if on_bytes is not None:
+                            on_bytes(source.entry.size * batch.num_rows // total)
+        except (arrow.ArrowException, OSError) as error:
+            raise CorruptFileError(
+                f"{source.path} is not a sound parquet file: {' '.join(str(error).split())[:200]}",
+                "get the file again",
+            ) from error
+
+
+def _path_inside(path: str, schema: Any, text_key: str) -> list[str]:
+    """The names that lead from a column to its texts: none, or ["text"] for the key "meta.text" of a structure.
+
+    Raises:
+        InputError: there is no such column, or it holds something else than text.
+    """
+    import pyarrow as arrow
+
+    column, *inside = [text_key] if text_key in schema.names else text_key.split(".")
+    kind = schema.field(column).type if column in schema.names else None
+    for name in inside:
+        place = kind.get_field_index(name) if kind is not None and arrow.types.is_struct(kind) else -1
+        kind = kind.field(place).type if kind is not None and place >= 0 else None
+    listed = ", ".join(schema.names[:8])
+    if kind is None:
+        raise InputError(f"{path}: no column '{text_key}' (it has {listed})", "name the column with --text-key")
+    inner = kind.value_type if arrow.types.is_dictionary(kind) else kind
+    if _type_name(inner) not in _TEXT_TYPES:
+        raise InputError(
+            f"{path}: column '{text_key}' holds {_type_name(kind)}, not text",
+            f"name the column of the texts with --text-key (there is {listed})",
+        )
+    return inside
+
+
+def _type_name(kind: Any) -> str:
+    """An Arrow type without what it is made of: "list" of "list<item: string>"."""
+    return re.sub(r"[<\[].*", "", str(kind), flags=re.DOTALL)

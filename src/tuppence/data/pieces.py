@@ -1,0 +1,123 @@
+"""Pieces of documents, and what is common to all readers of files: bad rows, their texts, and what was left out.
+
+A document of any size arrives as pieces of at most `PIECE_CHARACTERS`, cut only where no token can lie across the cut
+(`tokenizer.patterns.safe_cut`). How a document is cut depends on its text alone, not on the file around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tuppence.core.console import counted, warn
+from tuppence.core.errors import InputError
+from tuppence.tokenizer.patterns import safe_cut
+
+PIECE_CHARACTERS = 2**20
+SKIP_HINT = "pass --skip-bad-rows to leave such rows out"
+ROW_HINT = f"fix the row, or {SKIP_HINT}"
+
+
+class Piece(NamedTuple):
+    """A part of a document, or all of it.
+
+    Attributes:
+        source: the file it comes from.
+        number: of the document (text) or row (jsonl, parquet) in that file, from 1.
+        text: at most `PIECE_CHARACTERS` characters.
+        last: whether the document ends with this piece.
+    """
+
+    source: str
+    number: int
+    text: str
+    last: bool
+
+
+@dataclass
+class ReadReport:
+    """What reading met on its way; filled in while the pieces are drawn.
+
+    Attributes:
+        documents: how many were read.
+        skipped_rows: how many bad rows were left out.
+        first_skipped: why the first of them was.
+        web_pages: files that look like a web page, perhaps a server's error in the place of the text.
+    """
+
+    documents: int = 0
+    skipped_rows: int = 0
+    first_skipped: InputError | None = None
+    web_pages: list[str] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """Says what was left out, and what looks wrong."""
+        if self.first_skipped is not None:
+            warn(f"skipped {counted(self.skipped_rows, 'bad row')}; the first: {self.first_skipped.message}")
+        if self.web_pages:
+            more = f" and {counted(len(self.web_pages) - 1, 'other file')}" if len(self.web_pages) > 1 else ""
+            warn(f"{self.web_pages[0]}{more} looks like a web page, and is read as text: is that what you want?")
+
+
+def no_text(path: str, skipped: int, first: InputError | None) -> InputError:
+    """The error for inputs without a document.
+
+    Args:
+        path: of the file, or all that was named.
+        skipped: the bad rows that were left out.
+        first: what is wrong with the first of them.
+    """
+    if first is None:
+        return InputError(f"{path} holds no text", "name a file that holds text")
+    rows = "the only row" if skipped == 1 else f"all {skipped:,} rows"
+    was = "was" if skipped == 1 else "were"
+    return InputError(
+        f"{rows} of {path} {was} skipped; the first: {first.message}",
+        first.hint.replace(f"; or {ROW_HINT}", "").replace(ROW_HINT, "fix the rows"),
+    )
+
+
+def cut_document(source: str, number: int, text: str) -> Iterator[Piece]:
+    """Cuts one document's whole text into pieces; yields nothing for white space."""
+    if not text or text.isspace():
+        return
+    while len(text) > PIECE_CHARACTERS:
+        cut = cut_of(text)
+        yield Piece(source, number, text[:cut], last=False)
+        text = text[cut:]
+    yield Piece(source, number, text, last=True)
+
+
+def cut_of(text: str) -> int:
+    """Where a text longer than a piece is cut; it depends on its first `PIECE_CHARACTERS` and one more."""
+    return safe_cut(text, 0, PIECE_CHARACTERS) or PIECE_CHARACTERS
+
+
+def unless_bad(skip: bool, report: ReadReport, read: Callable[..., str], *row: object) -> str | None:
+    """What `read` makes of a row; None for a bad one that may be skipped, which is counted."""
+    try:
+        return read(*row)
+    except InputError as error:
+        if not skip:
+            raise
+        report.skipped_rows += 1
+        report.first_skipped = report.first_skipped or error
+        return None
+
+
+def json_kind(value: object) -> str:
+    """What a value is in JSON's words: they stand in the person's file, ours do not."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def checked_text(where: str, text: object, text_key: str) -> str:
+    if not isinstance(text, str):
+        raise InputError(f"{where}: '{text_key}' is not a string but {json_kind(text)}", ROW_HINT)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # "\ud800" in JSON: half of a character
+            raise InputError(f"{where}: '{text_key}' is not valid Unicode ({error.reason})", ROW_HINT) from error
+    return text

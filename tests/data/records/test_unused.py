@@ -1,0 +1,42 @@
+"""Columns and keys that no reader uses are counted, most frequent first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tuppence.data.records.tables import Row, Table
+from tuppence.data.records.unused import Unused, find_unused
+
+
+def table(*rows: dict[str, Any]) -> Table:
+    return Table("f", (), [Row(f"f, row {number}", row) for number, row in enumerate(rows, start=1)], 0)
+
+
+def test_columns_that_are_not_used_are_counted_by_their_values() -> None:
+    rows = table({"text": "a", "id": 1, "note": ""}, {"text": "b", "id": 2, "note": "x"}, {"text": "c", "id": None})
+    assert find_unused(rows, {"text"}).rows == {"id": 2, "note": 1}
+
+
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_an_empty_cell_is_no_value(empty: object) -> None:
+    assert find_unused(table({"text": "a", "extra": empty}), {"text"}).rows == {}
+
+
+def test_unknown_keys_of_messages_and_partial_weights_are_named() -> None:
+    talk = [{"role": "user", "content": "Hi", "weight": 1}, {"role": "assistant", "content": "Yes", "weight": 0.5}]
+    found = find_unused(table({"messages": [*talk, {"role": "user", "content": "x", "name": "Ann"}]}), {"messages"})
+    assert found.rows == {"messages[].weight other than 0 and 1": 1, "messages[].name": 1}
+
+
+def test_the_keys_beside_the_messages_of_an_object_are_named() -> None:
+    found = find_unused(table({"body": {"messages": [], "tools": ["x"]}}), {"body"})
+    assert found.rows == {"body.tools": 1}
+
+
+def test_a_long_list_is_cut_for_people() -> None:
+    names = {f"column {number} {'x' * 60}": 1 for number in range(10)}
+    assert str(Unused(names)).endswith(" and 2 more")
+    assert str(Unused({})) == ""
+    assert len(str(Unused(names))) < 8 * 60

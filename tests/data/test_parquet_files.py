@@ -1,0 +1,63 @@
+"""Text columns of parquet files, however they are stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from tests.data.reading import documents_of, pieces_of, write
+
+from tuppence.core.errors import CorruptFileError, InputError
+
+
+@pytest.mark.parametrize(
+    "kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary(), "dictionary"]
+)
+def test_text_in_parquet_is_read_however_it_is_stored(tmp_path: Path, kind: object) -> None:
+    texts = pyarrow.array(["one", "zwölf"], pyarrow.string())
+    column = texts.dictionary_encode() if kind == "dictionary" else texts.cast(kind)
+    pyarrow.parquet.write_table(pyarrow.table({"text": column}), tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet") == ["one", "zwölf"]
+
+
+@pytest.mark.parametrize(("values", "name"), [([1, 2], "int64"), ([["a"], ["b"]], "list"), ([{"a": "b"}], "struct")])
+def test_a_parquet_column_without_text_is_refused_as_a_column(tmp_path: Path, values: list[object], name: str) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "a.parquet")
+    for skip in (False, True):
+        with pytest.raises(InputError, match=f"column 'text' holds {name}, not text") as caught:
+            pieces_of(tmp_path / "a.parquet", skip=skip)
+        assert "--text-key" in caught.value.hint
+
+
+def test_parquet_rows_are_documents(tmp_path: Path) -> None:
+    texts = [f"document {number} — ü" for number in range(1000)]
+    pyarrow.parquet.write_table(pyarrow.table({"id": range(1000), "text": texts}), tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet") == texts
+    with pytest.raises(InputError, match=r"no column 'body' \(it has id, text\)"):
+        pieces_of(tmp_path / "a.parquet", key="body")
+
+
+def test_bytes_in_parquet_that_are_no_text_are_a_bad_row(tmp_path: Path) -> None:
+    stored = pyarrow.array([b"one", "caf\xe9".encode("latin-1"), b"two"], pyarrow.binary())
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 3, stored.buffers())  # nobody looks at them
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="row 2: 'text' is not UTF-8"):
+        pieces_of(tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet", skip=True) == ["one", "two"]
+
+
+def test_a_null_in_parquet_is_a_bad_row(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["one", None, "two"]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="row 2: 'text' is not a string"):
+        pieces_of(tmp_path / "a.parquet")
+    assert documents_of(tmp_path / "a.parquet", skip=True) == ["one", "two"]
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"PAR1" + b"x" * 100, lambda whole: whole[: len(whole) // 2]])
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: object) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["one"] * 1000}), tmp_path / "a.parquet")
+    write(tmp_path / "a.parquet", damage((tmp_path / "a.parquet").read_bytes()))  # type: ignore[operator]
+    with pytest.raises(CorruptFileError, match="not a sound parquet file"):
+        pieces_of(tmp_path / "a.parquet")
