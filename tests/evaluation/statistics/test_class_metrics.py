@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuppence.evaluation.statistics.bootstrap import interval, resamples
 from tuppence.evaluation.statistics.class_metrics import (
     Predictions,
-    bootstrap,
-    interval,
+    bootstrap_measures,
     measures,
     reliability,
-    resamples,
 )
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -112,7 +111,7 @@ def test_each_resample_draws_as_many_rows_as_there_are_and_each_row_equally_ofte
 def test_the_interval_of_the_accuracy_is_the_binomial_one() -> None:
     gold = np.zeros(400, dtype=np.int64)
     sure = np.where(np.arange(400) < 320, 0.9, 0.1)
-    values = bootstrap([Predictions(gold, np.stack([sure, 1 - sure], axis=1), 1)])[0]["accuracy"]
+    values = bootstrap_measures([Predictions(gold, np.stack([sure, 1 - sure], axis=1), 1)])[0]["accuracy"]
     low, high = interval(values) or [0, 0]
     half = 1.96 * np.sqrt(0.8 * 0.2 / 400)
     assert low == pytest.approx(0.8 - half, abs=0.006)
@@ -121,15 +120,15 @@ def test_the_interval_of_the_accuracy_is_the_binomial_one() -> None:
 
 def test_resamples_are_seeded_and_the_same_for_all_models() -> None:
     one, other = predictions(1, 80, 2), predictions(2, 80, 2)
-    both = bootstrap([one, other, one], seed=4)
+    both = bootstrap_measures([one, other, one], seed=4)
     np.testing.assert_array_equal(both[0]["f1"], both[2]["f1"])
-    np.testing.assert_array_equal(bootstrap([other], seed=4)[0]["f1"], both[1]["f1"])
-    assert (bootstrap([other], seed=5)[0]["f1"] != both[1]["f1"]).any()
+    np.testing.assert_array_equal(bootstrap_measures([other], seed=4)[0]["f1"], both[1]["f1"])
+    assert (bootstrap_measures([other], seed=5)[0]["f1"] != both[1]["f1"]).any()
 
 
 def test_a_resample_without_a_class_averages_over_the_others() -> None:
     predictions = Predictions(np.array([0, 0, 1, 2]), np.eye(3)[[0, 0, 1, 2]])
     weights_RN = np.array([[2.0, 2, 0, 0], [1, 1, 1, 1]])
     assert measures(predictions, weights_RN)["f1"].tolist() == [1.0, 1.0]
-    values = bootstrap([predictions])[0]["f1"]
+    values = bootstrap_measures([predictions])[0]["f1"]
     assert interval(values) == [1.0, 1.0]

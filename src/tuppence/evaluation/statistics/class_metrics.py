@@ -1,36 +1,35 @@
-"""The measures of a classifier, each with a 95 % bootstrap interval.
+"""The metrics of a classifier, under any weights of the rows.
 
-Every measure is computed for many weightings of the rows at once: all ones give the measure itself, and how often
-each row was drawn gives one resample of the bootstrap (Efron and Tibshirani 1993, chapter 13: percentile intervals). So
-there is one definition of each, and thousands of resamples are a few products of matrices. The definitions are
-scikit-learn's, and tested against it; calibration is Guo et al. 2017 (arXiv:1706.04599) with ten bins of equal width.
+Every measure is computed for many weightings at once: all ones give the measure itself, and how often each row was
+drawn gives one resample of the bootstrap. So there is one definition of each, and thousands of resamples are a few
+products of matrices. The definitions are scikit-learn's, and tested against it; calibration is Guo et al. 2017
+(arXiv:1706.04599) with ten bins of equal width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+from tuppence.evaluation.statistics.bootstrap import RESAMPLES, Floats, resamples
+
 Measures: TypeAlias = dict[str, Floats]
 """Measure → its values, (R,), one for each weighting; those of single classes (R, C)."""
 
 BINS = 10
-RESAMPLES = 2000
 OF_CLASSES = ("precision", "recall", "class_f1")
 """The measures that every class has one of."""
 
-_AT_ONCE = 2**21  # weights held at a time
 _WORK = 4e9  # rows × classes × resamples; more than that and there are fewer resamples
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a classifier says about rows whose class is known.
+    """The output of a classifier on rows whose class is known.
 
     Attributes:
         gold: (N,) the class of each row, as an id.
@@ -93,17 +92,7 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
     }
 
 
-def resamples(rows: int, count: int, seed: int) -> Iterator[Floats]:
-    """How often each row is drawn in each of `count` resamples of the bootstrap: (some, N) at a time."""
-    random = np.random.default_rng(seed)
-    step = max(1, _AT_ONCE // rows)
-    for start in range(0, count, step):
-        some = min(step, count - start)
-        drawn = random.integers(0, rows, (some, rows)) + rows * np.arange(some)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows).astype(np.float64)
-
-
-def bootstrap(models: Sequence[Predictions], seed: int = 0) -> list[Measures]:
+def bootstrap_measures(models: Sequence[Predictions], seed: int = 0) -> list[Measures]:
     """The measures of several models on the same resamples of the same rows; fewer resamples for very large work.
 
     Resample r is the same for all of them: `first["f1"] - second["f1"]` is a paired difference.
@@ -115,20 +104,6 @@ def bootstrap(models: Sequence[Predictions], seed: int = 0) -> list[Measures]:
         for model, found in zip(models, parts, strict=True):
             found.append(measures(model, weights_RN))
     return [{name: np.concatenate([part[name] for part in found]) for name in found[0]} for found in parts]
-
-
-def interval(values: Floats) -> list[float] | None:
-    """The middle 95 % of a measure's resamples; None where it is undefined in most of them.
-
-    Example:
-        >>> [round(end, 3) for end in interval(np.linspace(0, 1, 1001))]
-        [0.025, 0.975]
-    """
-    known = values[np.isfinite(values)]
-    if len(known) * 2 < len(values):
-        return None
-    low, high = np.percentile(known, [2.5, 97.5])
-    return [float(low), float(high)]
 
 
 def reliability(predictions: Predictions) -> list[dict[str, float]]:

@@ -1,9 +1,8 @@
-"""Two runs on the same rows: how far apart are they, and how sure is that?
+"""Compares runs on the same rows: the difference of a metric, with a 95 % interval.
 
-Paired bootstrap: the rows are drawn again with replacement, thousands of times, and each time the difference of the two
-runs is taken on the *same* rows; the middle 95 % of these differences are the interval. Pairing removes what makes
+Paired bootstrap: each resample takes the difference of two runs on the *same* drawn rows. Pairing removes what makes
 rows easy or hard for both, so the interval is narrower than the two standard errors suggest. Koehn 2004, "Statistical
-Significance Tests for Machine Translation Evaluation". The draws are seeded: the same scores give the same interval.
+Significance Tests for Machine Translation Evaluation".
 """
 
 from __future__ import annotations
@@ -14,21 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from tuppence.evaluation.statistics.bootstrap import COMPARISON_RESAMPLES, Floats, bootstrap, interval
 from tuppence.evaluation.task import Scores, TaskResult
 
-RESAMPLES = 10_000
-METHOD = f"paired bootstrap, {RESAMPLES:,} resamples, middle 95 %"
-_AT_ONCE = 2**22
+METHOD = f"paired bootstrap, {COMPARISON_RESAMPLES:,} resamples, middle 95 %"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a run has more (or less) than the reference.
+    """A run's metric minus the reference's.
 
     Attributes:
         difference: of the metric.
-        low, high: the ends of its 95 % interval; None where it rests on one unit, which says nothing of others.
-        units, unit: on how many rows (or windows of text) it rests.
+        low, high: the ends of its 95 % interval; None for a single unit.
+        units, unit: how many rows (or windows of text) were compared.
     """
 
     difference: float
@@ -58,13 +56,14 @@ def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Differ
     difference, count = float(values.sum() / weights.sum()), len(values)
     if count < 2:
         return Difference(difference, None, None, count, reference.unit)
-    random = np.random.default_rng(seed)
-    drawn = []
-    for start in range(0, RESAMPLES, step := max(1, _AT_ONCE // count)):
-        rows = random.integers(0, count, (min(step, RESAMPLES - start), count))
-        drawn.append(values[rows].sum(axis=1) / weights[rows].sum(axis=1))
-    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
-    return Difference(difference, float(low), float(high), count, reference.unit)
+
+    def mean_differences(drawn_RN: Floats) -> Floats:
+        return (drawn_RN @ values) / (drawn_RN @ weights)
+
+    found = interval(bootstrap(mean_differences, count, COMPARISON_RESAMPLES, seed))
+    assert found is not None  # all weights are above zero
+    low, high = found
+    return Difference(difference, low, high, count, reference.unit)
 
 
 def compare(results: Mapping[str, Mapping[str, TaskResult]]) -> dict[str, Any]:

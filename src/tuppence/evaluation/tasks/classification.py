@@ -30,12 +30,12 @@ from tuppence.evaluation.contamination import contamination
 from tuppence.evaluation.rows.files import sha256_of
 from tuppence.evaluation.scoring.class_baselines import MAJORITY, TFIDF, majority_class, word_counts
 from tuppence.evaluation.scoring.classifier import class_probabilities
+from tuppence.evaluation.statistics.bootstrap import interval
 from tuppence.evaluation.statistics.class_metrics import (
     OF_CLASSES,
     Measures,
     Predictions,
-    bootstrap,
-    interval,
+    bootstrap_measures,
     measures,
 )
 from tuppence.evaluation.statistics.class_metrics import reliability as reliability_bins
@@ -95,7 +95,7 @@ def classification(loaded: LoadedModel[SequenceScorer], config: EvalConfig, fold
         texts = [row.text for row in file.rows]
         models[MAJORITY] = Predictions(gold, majority_class(train, loaded.labels, len(texts)), positive)
         models[TFIDF] = Predictions(gold, word_counts(train, validation, loaded.labels, texts), positive)
-    drawn = dict(zip(models, bootstrap(list(models.values())), strict=True))
+    drawn = dict(zip(models, bootstrap_measures(list(models.values())), strict=True))
     ours = models["model"]
     metrics: Metrics = {
         **_headline(ours, drawn["model"], loaded.labels),

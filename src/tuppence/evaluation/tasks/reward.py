@@ -24,7 +24,7 @@ from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.contamination import contamination
 from tuppence.evaluation.rows.files import sha256_of
 from tuppence.evaluation.scoring.classifier import batches_of_tokens, tokens_at_once
-from tuppence.evaluation.statistics.class_metrics import RESAMPLES, interval, resamples
+from tuppence.evaluation.statistics.bootstrap import RESAMPLES, Floats, bootstrap, interval
 from tuppence.evaluation.task import Metrics, Scores, TaskResult
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel
@@ -51,12 +51,16 @@ def reward(loaded: LoadedModel[SequenceScorer], config: EvalConfig, folder: Path
     rewards_N2 = pair_rewards(loaded, pairs)
     margins = rewards_N2[:, 0] - rewards_N2[:, 1]
     right = (margins > 0).astype(np.float64)
-    drawn = np.concatenate([weights @ np.stack([right, margins], axis=1) for weights in _weights(len(pairs))])
+
+    def means(drawn_RN: Floats) -> Floats:
+        return (drawn_RN / len(pairs)) @ np.stack([right, margins], axis=1)
+
+    drawn_R2 = bootstrap(means, len(pairs), RESAMPLES)
     metrics: Metrics = {
         "accuracy": float(right.mean()),
-        "accuracy_interval": interval(drawn[:, 0]),
+        "accuracy_interval": interval(drawn_R2[:, 0]),
         "margin": float(margins.mean()),
-        "margin_interval": interval(drawn[:, 1]),
+        "margin_interval": interval(drawn_R2[:, 1]),
         "chosen_reward": float(rewards_N2[:, 0].mean()),
         "rejected_reward": float(rewards_N2[:, 1].mean()),
         "pairs": len(pairs),
@@ -114,10 +118,6 @@ def _differing(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -> 
         left_out = console.counted(len(pairs) - len(kept), "pair")
         console.warn(f"left out {left_out} whose answers begin alike for as long as the context reaches")
     return kept
-
-
-def _weights(pairs: int) -> list[NDArray[np.float64]]:
-    return [weights / pairs for weights in resamples(pairs, RESAMPLES, seed=0)]
 
 
 def _file(loaded: LoadedModel[SequenceScorer], config: EvalConfig) -> str:
