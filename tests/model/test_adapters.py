@@ -177,6 +177,8 @@ def edited(folder: Path, **changes: Any) -> None:
     "change",
     [
         {"use_dora": True},
+        {"an_option_of_tomorrow": True},
+        {"layer_replication": [[0, 1]]},
         {"alora_invocation_tokens": [5, 6]},
         {"bias": "all"},
         {"fan_in_fan_out": False},
@@ -195,6 +197,13 @@ def test_what_we_do_not_compute_is_refused_by_its_name(base: Path, tmp_path: Pat
     edited(tmp_path / "adapter", **change)
     with pytest.raises(InputError):
         load_adapter(load_model(base), tmp_path / "adapter")
+
+
+@pytest.mark.parametrize("change", [{"an_option_of_tomorrow": None}, {"use_dora": False}, {"qalora_group_size": 16}])
+def test_an_option_that_is_off_is_passed_over(base: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    saved(base, tmp_path / "adapter", LoRA(rank=2))
+    edited(tmp_path / "adapter", **change)
+    assert load_adapter(load_model(base), tmp_path / "adapter").rank == 2
 
 
 def test_torn_poisoned_and_foreign_files_are_refused(base: Path, tmp_path: Path) -> None:
@@ -241,7 +250,7 @@ def adapter_config(base: Path, tmp_path: Path) -> dict[str, Any]:
 def test_any_value_of_any_type_under_any_key_is_refused_or_read(
     base: Path, tmp_path: Path, adapter_config: dict[str, Any]
 ) -> None:
-    keys = {*adapter_config, *adapters._PLAIN, "layers_to_transform", "exclude_modules", "layers_pattern", "unknown"}
+    keys = {*adapter_config, *adapters._READ, "layers_to_transform", "exclude_modules", "layers_pattern", "unknown"}
     model, refused = load_model(base), 0
     for key in sorted(keys):
         for value in SHAPES:

@@ -1,8 +1,8 @@
-"""The model room: GPT-2 from scratch, its weights on disk, and the text it writes.
+"""GPT-2 from scratch: the model, its weights on disk, and text generation.
 
-Read in this order: `config` (the sizes), `attention`, `gpt` (the model), `loss`, then `cache`, `sampling`,
-`generate` and `text` (how it writes), `decode_step` and `native` (how one sequence is written fast on a CPU),
-`branches` (two answers to one prompt, read together), and `weights` (Hugging Face folders in and out).
+Read in this order: `config` (the sizes), `attention`, `gpt` (the model), `loss`; then `cache`, `sampling`, `generate`
+and `text` (generation); `loaded` (how a trained model is opened) and `weights` (Hugging Face folders); `branches` (two
+answers to one prompt as one row), `lora` and `heads`. `native` and `graph_step` only make generation faster.
 
 The names of tensors carry their shape, one letter for each dimension:
 

@@ -1,8 +1,8 @@
 """LoRA adapters on disk, in PEFT's layout: adapter_config.json and adapter_model.safetensors.
 
-`peft` opens what we write, and what it wrote for a GPT-2 we open. Which matrices have an adapter, the tensors say; the
-config is read for rank, scaling, and for the options that we do not compute: those are refused, never ignored. The
-sha256 of the base is noted in `base.json`, so that an adapter is not laid over another model by mistake.
+`peft` opens what we write, and we open what it wrote for a GPT-2. The tensors tell which matrices have an adapter, the
+config tells rank and scaling. An option that we do not know, or a value that we do not compute, is refused, never
+ignored. `base.json` has the sha256 of the base, so that an adapter is not added to another model by mistake.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tuppence.storage import location_of, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BASE = "base.json"
-"""Ours alone. In the metadata of the weights it would stand in another order each time, and in the config `peft` would
+"""Our own file. In the metadata of the weights the order of keys would differ each time, and in the config `peft` would
 complain."""
 _PREFIX = "base_model.model."
 _LARGEST = 2**20
@@ -37,26 +37,31 @@ _THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj
 _THEIR_NAMES = frozenset({*_THEIR_TARGETS.values(), "attn.c_attn", "c_proj", "mlp.c_fc"})
 """What `target_modules` may call the matrices of every block."""
 
-# options of PEFT that change what an adapter computes, and the values under which they change nothing
-_PLAIN: dict[str, tuple[Any, ...]] = {
+_READ: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
-    "use_dora": (False, None),
-    "use_rslora": (False, None, True),
-    "bias": ("none", None),
     "fan_in_fan_out": (True,),
-    "modules_to_save": (None, []),
-    "rank_pattern": (None, {}),
-    "alpha_pattern": (None, {}),
-    "layer_replication": (None,),
-    "lora_bias": (False, None),
-    "trainable_token_indices": (None,),
-    "target_parameters": (None, []),
+    "bias": ("none", None),
+    "use_rslora": (False, None, True),
     "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),  # the others change the base as well
-    "megatron_config": (None,),
-    "alora_invocation_tokens": (None,),
-    "use_qalora": (False, None),
-    **dict.fromkeys(("use_bdlora", "arrow_config", "kasa_config", "monteclora_config", "velora_config"), (None, False)),
 }
+"""Options of PEFT that decide what an adapter computes, with the values that we compute."""
+
+_NOT_DECIDING = frozenset(
+    [
+        *(
+            "r",
+            "lora_alpha",
+            "target_modules",
+            "exclude_modules",
+            "layers_to_transform",
+            "layers_pattern",
+        ),  # read below
+        *("base_model_name_or_path", "revision", "peft_version", "task_type", "auto_mapping", "inference_mode"),
+        *("lora_dropout", "eva_config", "corda_config", "loftq_config", "lora_ga_config"),  # for training alone
+        *("megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config"),  # parts of other options
+    ]
+)
+"""Options that do not change what a trained adapter computes. Any other one is refused unless its value is empty."""
 
 
 def save_adapter(
@@ -68,10 +73,10 @@ def save_adapter(
         model: a bare GPT.
         base: the folder of the model it belongs to.
         base_sha256: `weights.fingerprint` of it.
-        score: a classifier's head, which stands beside the adapter in the same file: the base has none.
+        score: a classifier's head, stored in the same file: the base has none.
 
     Raises:
-        OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
+        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
     """
     tensors = {}
     for name, layer in lora_layers(model):
@@ -138,9 +143,11 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
     config = _read_config(folder)
     if config.get("modules_to_save") == ["score"]:
         raise InputError(f"{folder} is the adapter of a classifier", "give the run's own folder, or its model/")
-    for key, plain in _PLAIN.items():
-        if key in config and config[key] not in plain:
-            raise InputError(f"{folder / CONFIG}: {key} is {config[key]!r:.80}", f"only {plain[0]!r} is implemented")
+    for key, value in config.items():
+        if key in _READ and value not in _READ[key]:
+            raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}", f"only {_READ[key][0]!r} is implemented")
+        if key not in _READ and key not in _NOT_DECIDING and value:
+            raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}", "this option of PEFT is not implemented")
     tensors, noted = _read_tensors(folder / WEIGHTS), _noted_base(folder)
     if noted is not None and base_sha256 is not None and noted != base_sha256:
         raise InputError(

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from tuppence.core.errors import InputError
 from tuppence.model.cache import KVCache
-from tuppence.model.decode_step import compiled_step
 from tuppence.model.gpt import GPT
 from tuppence.model.graph_step import graph_step
+from tuppence.model.native.decode_step import compiled_step
 from tuppence.model.sampling import Sampling, choose
 
 FinishReason = Literal["stop", "length"]

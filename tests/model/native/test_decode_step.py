@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tuppence.model import decode_step, native
 from tuppence.model.cache import KVCache
 from tuppence.model.config import ModelConfig
-from tuppence.model.decode_step import DecodeStep, compiled_step
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import from_hugging_face
 from tuppence.model.linear import Linear
+from tuppence.model.native import decode_step
+from tuppence.model.native import library as native
+from tuppence.model.native.decode_step import DecodeStep, compiled_step
 from tuppence.model.sampling import Sampling
 
 CONFIGS = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.model import native
+from tuppence.model.native import library as native
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_a_compiler_that_fails_is_asked_once_and_leaves_nothing(home: Path, monk
 
 
 def test_a_processor_the_compiler_does_not_know_gets_portable_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    notes = fake_compiler(home, 'case "$*" in *native*) exit 1;; esac\nexec /usr/bin/g++ "$@"', monkeypatch)
+    notes = fake_compiler(home, 'case "$*" in *march=native*) exit 1;; esac\nexec /usr/bin/g++ "$@"', monkeypatch)
     if not Path("/usr/bin/g++").exists():
         pytest.skip("no g++")
     found = native.library(build=True)
@@ -117,7 +117,7 @@ def test_a_user_without_a_home_folder_has_no_library(monkeypatch: pytest.MonkeyP
 
 
 def test_the_source_is_read_as_utf_8_in_every_locale() -> None:
-    line = "from tuppence.model import native; print(native._fingerprint())"
+    line = "from tuppence.model.native import library as native; print(native._fingerprint())"
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     answer = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, env=environment)
     assert answer.returncode == 0, answer.stderr
