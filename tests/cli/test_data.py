@@ -99,7 +99,12 @@ def test_a_made_up_set_has_its_standard_columns_and_size(tmp_path: Path, tuppenc
 @pytest.mark.parametrize(
     ("what", "file", "complaint", "hint"),
     [
-        ("sonnets", "a.txt", "cannot make up 'sonnets'", "we make up stories, sms, instructions, preferences"),
+        (
+            "sonnets",
+            "a.txt",
+            "there is no embedded set 'sonnets'",
+            "the sets are stories, sms, instructions, preferences",
+        ),
         ("preference", "a.json", "cannot make up 'preference'", "did you mean 'preferences'?"),
         ("sms", "a.txt", "we write sms as .tsv, .csv and .jsonl", "choose one of them for --out"),
         ("instructions", "a.tsv", "we write instructions as .json and .jsonl", "choose one of them"),

@@ -77,26 +77,29 @@ def get(
 
 def synth(
     what: Annotated[str, typer.Argument(help="stories, sms, instructions or preferences.")],
-    out: Annotated[OutputFile, typer.Option(help="The file to write; its suffix says in which form.")],
+    out: Annotated[OutputFile, typer.Option(help="The file to write; its suffix gives the format.")],
     count: Annotated[
         int | None,
-        typer.Option(min=1, help="How many: 20,000 stories, 5,000 sms, 6,000 instructions, 3,000 preferences."),
+        typer.Option(
+            min=1,
+            help="The number of items; 20,000 stories, 5,000 sms, 6,000 instructions or 3,000 preferences if absent.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another set.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random choices.")] = 0,
     plots: Annotated[
         int | None,
-        typer.Option(min=1, help="Of stories: from how many plots, all if absent. Fewer are learned sooner."),
+        typer.Option(min=1, help="For stories: the number of plots, all 46 if absent. Fewer are learned sooner."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Make up data to train on: the same count and seed give the same file, anywhere.
+    """Make data to train on, without a download. The same count and seed give the same file on every machine.
 
     \b
     stories       text to pretrain on         .txt .jsonl
-    sms           messages, ham or spam       .tsv .csv .jsonl   label, text
+    sms           text messages, ham or spam  .tsv .csv .jsonl   label, text
     instructions  tasks with one right answer .json .jsonl       instruction, input, output
-    preferences   a better and a worse answer .json .jsonl       prompt, chosen, rejected
+    preferences   a good and a flawed answer  .json .jsonl       prompt, chosen, rejected
 
     \b
     Examples:

@@ -85,8 +85,8 @@ def find_set(name: str) -> SyntheticSet:
         return SETS[name]
     near = get_close_matches(name, SETS, n=1)
     raise InputError(
-        f"we cannot make up '{name}'",
-        f"did you mean '{near[0]}'?" if near else f"we make up {', '.join(SETS)}",
+        f"there is no embedded set '{name}'",
+        f"did you mean '{near[0]}'?" if near else f"the sets are {', '.join(SETS)}",
     )
 
 
