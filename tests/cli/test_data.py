@@ -105,12 +105,12 @@ def test_a_made_up_set_has_its_standard_columns_and_size(tmp_path: Path, tuppenc
             "there is no embedded set 'sonnets'",
             "the sets are stories, sms, instructions, preferences",
         ),
-        ("preference", "a.json", "cannot make up 'preference'", "did you mean 'preferences'?"),
+        ("preference", "a.json", "there is no embedded set 'preference'", "did you mean 'preferences'?"),
         ("sms", "a.txt", "we write sms as .tsv, .csv and .jsonl", "choose one of them for --out"),
         ("instructions", "a.tsv", "we write instructions as .json and .jsonl", "choose one of them"),
     ],
 )
-def test_what_we_cannot_make_up_is_refused(
+def test_an_unknown_set_or_format_is_refused(
     tmp_path: Path, tuppence: Verb, what: str, file: str, complaint: str, hint: str
 ) -> None:
     done = tuppence("data", "synth", what, "--out", tmp_path / file)
