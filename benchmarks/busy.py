@@ -3,10 +3,11 @@
     python benchmarks/busy.py [SETTING ...] [--rounds 5] [--seconds 1.5]
 
 A SETTING is a list of environment variables such as `GOMP_SPINCOUNT=1000` or `OMP_NUM_THREADS=1,GOMP_SPINCOUNT=0`;
-`default` sets none, and `tuppence` is what the command line sets itself (`core.threads`). Every worker is a process of
-its own that repeats one step: `train` a step of the quickstart's model (8 × 256 tokens), `tiny` one of the 13.9M model,
-`generate` 32 tokens of the 13.9M model, batch 1. In a round, every setting is measured for `--seconds` in each of the
-situations below, so that all settings see the same machine.
+`default` sets none, and `tuppence` is what training and generation do themselves (`core.threads`). Every worker is a
+process of its own that repeats one step: `train` a step of the quickstart's model (8 × 256 tokens), `tiny` one of the
+13.9M model, `generate` 32 tokens of the 13.9M model, batch 1. In a round, every setting is measured for `--seconds` in
+each of the situations below, so that all settings see the same machine; `--settle` seconds go before, in which
+`tuppence` notices the load.
 
 What is printed: the median over the rounds of speed over the `default` setting's speed alone in the same round. Two
 commands on the same cores have their fair share where each keeps 0.5, and a command beside two busy loops on two cores
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", default=["default", "tuppence"], metavar="SETTING")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--settle", type=float, default=2.5, help="seconds of steps before those that are timed")
     parser.add_argument("--minutes", type=float, default=9.0, help="no round begins later")
     parser.add_argument("--only", nargs="+", metavar="SITUATION", help="as train, train+train, generate+loop+loop")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -60,7 +62,7 @@ def main() -> None:
         for number in range(max(situation.count(name) for situation in situations))
     }
     for worker in workers.values():
-        worker.ask(0.0)  # the first step is slower: it is not counted
+        worker.ask("0 0")  # the first step is slower: it is not counted
     print(f"{len(workers)} workers are ready after {time.monotonic() - started:.0f} s", flush=True)
     alone: dict[str, list[float]] = {}
     kept: dict[tuple[str, str], list[list[float]]] = {}
@@ -69,7 +71,7 @@ def main() -> None:
             break
         for situation in situations:
             for setting in settings:
-                speeds = measure([setting] * len(situation), situation, workers, options.seconds)
+                speeds = measure([setting] * len(situation), situation, workers, f"{options.settle} {options.seconds}")
                 if len(situation) == 1 and setting == "default":
                     alone.setdefault(situation[0], []).append(speeds[0])
                 shares = [speed / alone[name][-1] for speed, name in zip(speeds, situation, strict=False)]
@@ -80,7 +82,7 @@ def main() -> None:
 
 
 def measure(
-    settings: Sequence[str], situation: Sequence[str], workers: dict[tuple[str, str, int], Worker], seconds: float
+    settings: Sequence[str], situation: Sequence[str], workers: dict[tuple[str, str, int], Worker], seconds: str
 ) -> list[float]:
     """Steps a second of each worker of the situation, all at once; loops have none."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for name in situation if name == "loop"]
@@ -125,8 +127,8 @@ class Worker:
             words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, seconds: float) -> None:
-        """Begins to repeat the step for so long, and at least once."""
+    def start(self, seconds: str) -> None:
+        """Begins to repeat the step: for the first number of seconds untimed, for the second timed, at least once."""
         assert self.process.stdin is not None
         print(seconds, file=self.process.stdin, flush=True)
 
@@ -135,7 +137,7 @@ class Worker:
         assert self.process.stdout is not None
         return float(self.process.stdout.readline())
 
-    def ask(self, seconds: float) -> float:
+    def ask(self, seconds: str) -> float:
         """`start` and `answer`."""
         self.start(seconds)
         return self.answer()
@@ -145,11 +147,15 @@ class Worker:
 
 
 def serve(step: Callable[[], object]) -> None:
-    """Answers every number of seconds on stdin with the steps a second made in them."""
+    """Answers every two numbers of seconds on stdin with the steps a second made in the latter."""
     step()
     for line in sys.stdin:
+        settling, timed = map(float, line.split())
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < settling:
+            step()
         begun, steps = time.perf_counter(), 0
-        while steps == 0 or time.perf_counter() - begun < float(line):
+        while steps == 0 or time.perf_counter() - begun < timed:
             step()
             steps += 1
         print(steps / (time.perf_counter() - begun), flush=True)
@@ -157,20 +163,19 @@ def serve(step: Callable[[], object]) -> None:
 
 def build(name: str) -> Callable[[], object]:
     """The step of a worker."""
-    if os.environ.get("BUSY_TUPPENCE"):
-        from tuppence.core.threads import share_cores
-
-        share_cores()
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
     import torch
 
+    from tuppence.core.threads import share_cores
     from tuppence.model.config import PRESETS
     from tuppence.model.generate import generate
     from tuppence.model.gpt import GPT
     from tuppence.model.sampling import Sampling
 
+    if os.environ.get("BUSY_TUPPENCE"):
+        share_cores()
     torch.manual_seed(0)
     if name == "generate":
         writer = GPT(PRESETS["tiny"]).eval()

@@ -20,7 +20,6 @@ from tuppence.core import console
 from tuppence.core.errors import Interrupted, OtherRankError, TuppenceError
 from tuppence.core.memory import out_of_memory
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
-from tuppence.core.threads import share_cores
 
 LIFE = (
     *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
@@ -90,7 +89,6 @@ def main(arguments: list[str] | None = None) -> None:
     """
     command = Command.now(is_the_program=arguments is None)
     prepare_streams()
-    share_cores()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError
+from tuppence.core.threads import share_cores
 from tuppence.model import adapters, weights
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -164,6 +165,7 @@ def load(
         InputError, CorruptFileError: as `inspect`; also NaN in the weights, or a device that this machine lacks.
     """
     info = folder if isinstance(folder, ModelInfo) else inspect(folder, head)
+    share_cores()
     device = choose_device(device)
     chosen = choose_precision(device, "float32" if info.labels and precision == "auto" else precision)
     model: nn.Module

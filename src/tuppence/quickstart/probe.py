@@ -7,6 +7,7 @@ import time
 import torch
 
 from tuppence.core.environment import choose_device, choose_precision
+from tuppence.core.threads import share_cores
 from tuppence.model.gpt import GPT
 from tuppence.model.precision import autocast
 from tuppence.quickstart.recipes import PRETRAIN
@@ -24,6 +25,7 @@ def seconds_of_a_step(seconds: float = 1.5) -> float:
     does not change.
     """
     compute_deterministically()
+    share_cores()
     device = choose_device(PRETRAIN.train.device)
     precision = choose_precision(device, PRETRAIN.train.precision).name
     sizes = PRETRAIN.model.resolve(VOCABULARY)

@@ -27,6 +27,7 @@ from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import explaining_memory
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
+from tuppence.core.threads import share_cores
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
@@ -181,6 +182,7 @@ def _train(
     world.require_same(_what_is_trained(job), "the ranks read different data or recipes")
     execution, precision, meter = _choose_execution(job, start.record, world, device, limits)
     compute_deterministically()
+    share_cores()
     torch.manual_seed(job.train.seed)
     with signals.abandoning(on_signal=world.size == 1), explaining_memory(_memory_hint(job.train)):
         objective, model = job.build(execution.device)
