@@ -38,7 +38,7 @@ def read_tokenizer_json(path: Path, added: Sequence[AddedToken] = ()) -> Vocabul
     """
     document = files.read_json(path)
     try:
-        return _parse_document(document, added)
+        return parse_document(document, added)
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.hint) from error
 
@@ -86,7 +86,7 @@ def read_lines(path: Path) -> list[str]:
         raise InputError(f"{path} is not UTF-8 (byte {error.start:,})", "is it the right file?") from error
 
 
-def _parse_document(document: Any, added: Sequence[AddedToken] = ()) -> Vocabulary:
+def parse_document(document: Any, added: Sequence[AddedToken] = ()) -> Vocabulary:
     model = _part(document, "model", dict)
     if model.get("type", "BPE") != "BPE":
         raise InputError(f"its model is {model['type']!r}, not BPE", "only byte-level BPE can be used")
