@@ -61,6 +61,7 @@ def batches(options: argparse.Namespace) -> list[list[EncodedPair]]:
     from tuppence.data.records.preferences import read_preferences
     from tuppence.synthetic.preferences import iter_preferences
     from tuppence.tasks.pairs import read_pairs
+    from tuppence.tasks.rows import RowFiles
     from tuppence.tokenizer import train_tokenizer
 
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +74,7 @@ def batches(options: argparse.Namespace) -> list[list[EncodedPair]]:
         texts = [text for row in read_preferences(str(path)).rows for text in (row.prompt[0].content, row.chosen)]
         tokenizer = train_tokenizer(texts, 4096)
         read = {"context_length": 256, "val_fraction": 0.1, "seed": 0, "with_end": True}
-        rows = read_pairs(path, None, tokenizer, **read).train
+        rows = read_pairs(RowFiles(path, path, path), tokenizer, **read).train
     buckets = Buckets(np.array([len(row.ids) for row in rows]), batch_size=options.batch_size, seed=0)
     return [[rows[number] for number in buckets.step(step)[0]] for step in range(BATCHES)]
 
@@ -91,6 +92,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     from tuppence.model.precision import autocast
     from tuppence.tasks.dpo import DPOConfig, Preferences
     from tuppence.tasks.pairs import Pairs
+    from tuppence.tasks.reference import Reference
     from tuppence.training.config import TrainConfig
     from tuppence.training.determinism import compute_deterministically, ordered_kernels
     from tuppence.training.optim import Optimizers
@@ -103,7 +105,8 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     chosen = batches(options)
     pairs = Pairs([row for batch in chosen for row in batch], [], [], [])
     numbers = {id(row): number for number, row in enumerate(pairs.train)}
-    objective = Preferences(pairs, [], None, DPOConfig(), reference=None, precompute=precomputed)  # type: ignore[arg-type]
+    reference = Reference(pairs, frozen=None, precompute=precomputed, has_adapter=True)
+    objective = Preferences(pairs, reference, DPOConfig())
     tensors = []
     for batch in chosen:
         tokens_BT, branches_BT, _ = objective.collate(batch)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from tuppence.core.config import Section, dump_yaml, load_config, nearest, with_present_names
+from tuppence.core.config import Section, dump_yaml, load_config, nearest
 from tuppence.core.errors import InputError
 
 
@@ -176,4 +176,4 @@ def test_a_former_name_still_works_and_one_line_says_the_new_one(
 
 
 def test_a_section_of_an_earlier_version_gets_the_present_names() -> None:
-    assert with_present_names(Train, {"step_size": 0.5, "seed": 2}) == {"learning_rate": 0.5, "seed": 2}
+    assert Train.from_earlier({"step_size": 0.5, "seed": 2}) == {"learning_rate": 0.5, "seed": 2}

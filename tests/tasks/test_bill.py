@@ -12,7 +12,7 @@ import pytest
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import KILLED_SECONDS, Ledger, Rate, read_attempts
-from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
+from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
 
 RATE = Rate(3600.0, "a dollar a second")
 
@@ -75,10 +75,10 @@ def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path:
 
 def test_record_of_a_killed_attempt_is_settled(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert settle_record(run) == {}
+    assert settle_run_file(run) == {}
     run.update(status="running", ended_because=None)
     Ledger(run.ledger_file, RATE)
-    assert settle_record(run)["ended_because"] == "was killed"
+    assert settle_run_file(run)["ended_because"] == "was killed"
     assert summary_of(run.read()) == {"status": "stopped", "ended_because": "was killed", "result": None}
 
 

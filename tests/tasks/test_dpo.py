@@ -15,6 +15,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.lora import LoRA, add_lora, lora_layers, without_lora
 from tuppence.tasks.dpo import DPOChoice, DPOConfig, Preferences, dpo_losses
+from tuppence.tasks.reference import Reference
 from tuppence.training.config import TrainConfig
 
 BETA = 0.3
@@ -23,7 +24,10 @@ BATCH = TrainConfig(batch_size=8, sample_tokens=0)
 
 def objective(ids: list[Ids], *, reference: GPT | None = None, precompute: bool = False, **choice: Any) -> Preferences:
     config = DPOConfig(align=DPOChoice(beta=BETA, **choice), train=BATCH)
-    return Preferences(pairs_of(ids), [], None, config, reference=reference, precompute=precompute)  # type: ignore[arg-type]
+    pairs = pairs_of(ids)
+    has_adapter = not config.align.full
+    kept = Reference(pairs, frozen=reference, precompute=precompute, has_adapter=has_adapter)
+    return Preferences(pairs, kept, config)
 
 
 def one_batch(ours: Preferences) -> Any:
@@ -141,12 +145,12 @@ def test_the_model_without_its_adapter_is_as_good_a_reference_as_a_frozen_copy(p
     assert all(layer.active for _, layer in lora_layers(model))
 
 
-def test_a_precomputed_reference_gives_the_loss_of_one_computed_along(policy: Any, tmp_path: Path) -> None:
+def test_a_precomputed_reference_gives_the_loss_of_one_computed_online(policy: Any, tmp_path: Path) -> None:
     model = adapted(tmp_path / "policy")
-    along, before = objective(random_ids(20)), objective(random_ids(20), precompute=True)
+    online, before = objective(random_ids(20)), objective(random_ids(20), precompute=True)
     before.prepare(0, model)
-    for batch in (one_batch(along), next(iter(along.evaluation()))):
-        results = [ours.loss(model, *batch) for ours in (along, before)]
+    for batch in (one_batch(online), next(iter(online.evaluation()))):
+        results = [ours.loss(model, *batch) for ours in (online, before)]
         torch.testing.assert_close(*(loss for loss, _ in results), atol=1e-5, rtol=1e-5)
         gradients = [
             torch.autograd.grad(loss, [layer.lora_A for _, layer in lora_layers(model)]) for loss, _ in results

@@ -10,6 +10,7 @@ from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
 from tuppence.tasks.pairs import Pairs, read_pairs
 from tuppence.tasks.reward import Comparisons, RewardConfig
+from tuppence.tasks.rows import RowFiles
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 
@@ -24,7 +25,8 @@ def tokenizer() -> Tokenizer:
 def read(tokenizer: Tokenizer, folder: Path, rows: list[dict[str, str]], context: int = 128, end: bool = True) -> Pairs:
     path = folder / "pairs.json"
     path.write_text(json.dumps(rows))
-    return read_pairs(path, None, tokenizer, context_length=context, val_fraction=0.2, seed=0, with_end=end)
+    files = RowFiles(folder, path, folder)
+    return read_pairs(files, tokenizer, context_length=context, val_fraction=0.2, seed=0, with_end=end)
 
 
 def parts(pairs: Pairs, tokenizer: Tokenizer) -> list[list[str]]:

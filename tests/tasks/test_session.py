@@ -1,4 +1,4 @@
-"""What every training verb decides before the first step and says after the last. Whole runs: tests/integration."""
+"""What every training verb does around the loop, on the toy problem. Whole runs: tests/integration."""
 
 from __future__ import annotations
 
@@ -7,49 +7,20 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.training.toy import Bigram, Toy
+from tests.tasks.toy_job import toy_job
+from tests.training.toy import Toy
 
 from tuppence.core.errors import InputError, Interrupted, OutOfMemoryError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
-from tuppence.tasks import session
-from tuppence.tasks.job import Job, RunOptions
-from tuppence.tasks.session import _limits, train
-from tuppence.training.config import TrainConfig
-
-
-def test_without_a_limit_the_run_has_its_default_steps() -> None:
-    assert _limits(TrainConfig(), RunOptions(), default_steps=33).max_steps == 33
-    assert _limits(TrainConfig(), RunOptions(max_minutes=2.0), 33).max_steps is None
-    assert _limits(TrainConfig(max_steps=7), RunOptions(max_minutes=2.0), 33).max_steps == 7
-
-
-def write_model(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text("{}")
-
-
-def toy_job(out: Path, measure: Callable[[], dict[str, Any]], **settings: Any) -> Job:
-    config = TrainConfig(**{"max_steps": 2, "warmup_steps": 0, "eval_every": 0, "precision": "float32", **settings})
-    return Job(
-        verb="toy",
-        out=out,
-        train=config,
-        settings={},
-        inputs={"data": {"fingerprint": "toy"}},
-        tokens_per_step=48,
-        default_steps=lambda ranks: 2,
-        flops_per_token=1.0,
-        build=lambda device: (Toy(), Bigram().to(device)),
-        write_result=lambda model: write_model(out / "model"),
-        measure=measure,
-    )
+from tuppence.tasks import choose_execution
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.session import train
 
 
 def test_the_measurement_of_the_result_is_on_the_receipt(tmp_path: Path) -> None:
@@ -92,7 +63,7 @@ def test_the_same_command_goes_on_from_what_it_made_of_the_checkpoint_asked_for(
     of: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def go(out: Path, steps: int, resume: str = "auto") -> str:
-        train(toy_job(out, dict, max_steps=steps, checkpoint_every=1, schedule="constant"), RunOptions(resume=resume))
+        train(toy_job(out, max_steps=steps, checkpoint_every=1, schedule="constant"), RunOptions(resume=resume))
         return " ".join(capsys.readouterr().err.split())
 
     out, first = tmp_path / "run", tmp_path / "run"
@@ -120,9 +91,9 @@ def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
 
 def test_the_peak_is_measured_once_and_before_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(session, "device_peak", lambda *of: told.append("peak"))
+    monkeypatch.setattr(choose_execution, "device_peak", lambda *of: told.append("peak"))
     monkeypatch.setattr(torch, "manual_seed", lambda seed: told.append("seed"))
-    train(toy_job(tmp_path / "run", dict), RunOptions())
+    train(toy_job(tmp_path / "run"), RunOptions())
     assert told[:2] == ["peak", "seed"]
     assert told.count("peak") == 1
 
@@ -138,21 +109,19 @@ class Hungry(Toy):
 
 def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Path) -> None:
     settings = {"max_steps": 5, "checkpoint_every": 2, "batch_size": 8}
-    hungry = dataclasses.replace(
-        toy_job(tmp_path, dict, **settings), build=lambda device: (Hungry(), Bigram().to(device)), measure=None
-    )
+    hungry = dataclasses.replace(toy_job(tmp_path, **settings), objective=Hungry)
     with pytest.raises(OutOfMemoryError, match=r"2\.00 GiB") as caught:
         train(hungry, RunOptions())
     assert "train.batch_size=4 --set train.accumulation_steps=2" in caught.value.hint
     record = Run(tmp_path).read()
     assert (record["status"], record["ended_because"]) == ("failed", caught.value.message)
     lower = {**settings, "batch_size": 4, "accumulation_steps": 2}
-    summary = train(dataclasses.replace(toy_job(tmp_path, dict, **lower), measure=None), RunOptions())
+    summary = train(toy_job(tmp_path, **lower), RunOptions())
     assert (summary["status"], summary["result"]["steps"], summary["result"]["attempts"]) == ("done", 5, 2)
 
 
 def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -> None:
-    job = dataclasses.replace(toy_job(tmp_path / "run", dict), measure=None)
+    job = toy_job(tmp_path / "run")
     train(job, RunOptions())
     Run(tmp_path / "run").update(machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped")
     with pytest.raises(InputError, match="begun in fp16") as caught:
@@ -160,6 +129,6 @@ def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -
     checkpoint = caught.value.hint.split("--resume ")[1].split(",")[0]
     assert Path(checkpoint).is_dir()
     assert "train.precision=auto" in caught.value.hint
-    follow = toy_job(tmp_path / "new", dict, max_steps=4, precision="auto")
-    summary = train(dataclasses.replace(follow, measure=None), RunOptions(resume=checkpoint))
+    follow = toy_job(tmp_path / "new", max_steps=4, precision="auto")
+    summary = train(follow, RunOptions(resume=checkpoint))
     assert summary["result"]["steps"] == 4

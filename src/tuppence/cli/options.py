@@ -67,7 +67,7 @@ def metered(verb: Callable[..., None]) -> Callable[..., None]:
             return verb(**arguments)
         from tuppence.core.run import Run
         from tuppence.cost.limits import Limits
-        from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
+        from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
 
         global _ledger
         run, price = Run(arguments["out"]), _price(rate)
@@ -79,7 +79,7 @@ def metered(verb: Callable[..., None]) -> Callable[..., None]:
         if gone is not None:
             release = run.claim()
             try:
-                record = settle_record(run)
+                record = settle_run_file(run)
             finally:
                 release()
             console.note(gone)
@@ -144,7 +144,7 @@ def train_and_tell(
     Returns:
         What `train` did.
     """
-    from tuppence.tasks.record import describe_result
+    from tuppence.tasks.run_file import describe_result
 
     try:
         summary = train()

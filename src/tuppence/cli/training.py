@@ -130,7 +130,7 @@ class TrainingFlags:
         Returns:
             What `train` returned.
         """
-        from tuppence.tasks.record import describe_result
+        from tuppence.tasks.run_file import describe_result
 
         try:
             summary = train()
@@ -241,7 +241,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     from tuppence.core.run import Run
     from tuppence.cost.limits import Limits
     from tuppence.storage import output_path
-    from tuppence.tasks.bill import money_is_gone, open_bill, settle_record, summary_of
+    from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
@@ -253,7 +253,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     if gone is not None:
         release = run.claim()
         try:
-            record = settle_record(run)
+            record = settle_run_file(run)
         finally:
             release()
         console.note(gone)

@@ -33,6 +33,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
 
+    @classmethod
+    def from_earlier(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a section that an earlier version wrote, under the names that they have now."""
+        return {cls.former_names.get(key, key): value for key, value in values.items()}
+
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -79,11 +84,6 @@ def _over_defaults(schema: type[BaseModel], values: dict[str, Any]) -> dict[str,
         if isinstance(field.default, BaseModel) and isinstance(given, dict):
             merged[name] = {**field.default.model_dump(exclude_unset=True), **given}
     return merged
-
-
-def with_present_names(schema: type[Section], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A section that was written by an earlier version, with the names that its keys have now."""
-    return {schema.former_names.get(key, key): value for key, value in values.items()}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def money_is_gone(run: Run, rate: Rate, cap: float | None) -> str | None:
     )
 
 
-def settle_record(run: Run) -> dict[str, Any]:
+def settle_run_file(run: Run) -> dict[str, Any]:
     """run.yaml of a run that nobody works on; an attempt that was killed is noted there as stopped."""
     if not run.exists():
         return {}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from tuppence.core.config import Section
@@ -31,21 +31,16 @@ from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.task import Metrics
 from tuppence.evaluation.tasks.classification import write_splits
 from tuppence.model.heads import SequenceScorer, Trained, train_only
-from tuppence.model.loaded import ModelInfo, inspect
-from tuppence.model.weights import load_model, save_scorer
+from tuppence.model.loaded import ModelInfo
+from tuppence.model.weights import save_scorer
 from tuppence.storage import output_path, stage, stage_run
+from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out
-from tuppence.tasks.finetune import (
-    LoRAChoice,
-    RowObjective,
-    base_inputs,
-    finetuning_flops,
-    rows_input,
-    say_skipped,
-    say_unused,
-    write_adapter,
-)
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.row_job import RowJob, RowRecipe
+from tuppence.tasks.row_objective import RowObjective
+from tuppence.tasks.rows import say_skipped, say_unused
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
@@ -73,11 +68,10 @@ class ClassifyChoice(Section):
     split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
 
 
-class ClassifyConfig(Section):
+class ClassifyConfig(RowRecipe):
     """A classification recipe."""
 
     finetune: ClassifyChoice = ClassifyChoice()
-    lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
         batch_size=16,
         learning_rate=3e-4,
@@ -144,7 +138,7 @@ class EncodedLabelled:
     label: int
 
 
-class Classes(RowObjective[EncodedLabelled]):
+class Classes(RowObjective[EncodedLabelled, SequenceScorer]):
     """Name the class of each text: one target a text.
 
     Args:
@@ -182,14 +176,65 @@ class Classes(RowObjective[EncodedLabelled]):
         _, lengths_B, targets_B = batch
         return int(lengths_B[targets_B != IGNORED_TARGET].sum())
 
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: SequenceScorer, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, lengths_B, targets_B = batch
         scores_BC = model(tokens_BT, lengths_B).float()
         loss = F.cross_entropy(scores_BC, targets_B, ignore_index=IGNORED_TARGET, reduction="sum")
         return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}
 
-    def samples(self, model: nn.Module) -> list[Sample]:
+    def samples(self, model: SequenceScorer) -> list[Sample]:
         return []  # a classifier writes nothing
+
+
+class ClassifyJob(RowJob[SequenceScorer]):
+    """Trains a classifier, and measures it on its test split."""
+
+    verb = "finetune classify"
+
+    def __init__(self, base: Path, given: LabelledFiles, out: Path, recipe: ClassifyConfig) -> None:
+        choice = self._choice = recipe.finetune
+        super().__init__(base, out, given.paths, recipe, epochs=choice.epochs, adapter=choice.train == "lora")
+        self._lora_shape = recipe.lora.resolve()
+        data = given.read(given.data)
+        splits = self._splits = _split(data.rows, given, recipe)
+        self._train_rows, self._val_rows, _ = (
+            _encode(self.base, part, splits, name) for name, part in _parts(splits).items()
+        )
+        self.train = _with_embedding_rate(_with_evaluations(recipe.train, len(self._train_rows)))
+        self.facts = {"splits": _facts(splits), "columns": {"text": data.text_column, "label": data.label_column}}
+        self.closing = len(splits.test) / max(1, len(splits.validation))
+        self.set_rows(splits.train, [len(row.ids) for row in self._train_rows])
+        _describe(splits)
+        if choice.train == "all":
+            note(
+                f"learning rates: {self.train.embedding_learning_rate:g} for the embeddings"
+                f" (train.embedding_learning_rate), {self.train.learning_rate:g} for all else"
+            )
+
+    def count_flops(self) -> float:
+        config, trained = self.base.config, self._choice.train
+        depth = {"head": 0.0, "last-block": 1 / config.n_layers}.get(trained, 1.0)
+        return finetuning_flops(
+            config, length=self.mean_length, logits_share=0.0, frozen=self.lora is not None, depth=depth
+        )
+
+    def build(self, device: str) -> tuple[Objective[SequenceScorer], SequenceScorer]:
+        choice = self._choice
+        model = SequenceScorer(self.load_base(device, dropout=choice.dropout), len(self._splits.labels))
+        train_only(model, choice.train, self._lora_shape)
+        context = self.base.config.context_length
+        rows, val = self._train_rows, self._val_rows
+        return Classes(rows, val, context, self.train, choice.word_dropout, choice.crop), model
+
+    def write_result(self, model: SequenceScorer) -> None:
+        run = Run(self.out)
+        write_splits(self._splits, run)
+        save_scorer(model, run.model, labels=self._splits.labels, tokenizer=self.base.tokenizer)
+        if self.lora is not None:
+            write_adapter(model.gpt, run, self.base, self.lora, model.score)
+
+    def measure(self) -> dict[str, Any]:
+        return {"evaluation": measure(self.out, self.train.device)}
 
 
 def run_classify(
@@ -208,62 +253,7 @@ def run_classify(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, given, out = stage_run(base), given.staged(), output_path(out)
-    start = inspect(base, head="lm")
-    data = given.read(given.data)
-    splits = _split(data.rows, given, config)
-    rows, val, _ = (_encode(start, part, splits, name) for name, part in _parts(splits).items())
-    trained, lora = config.finetune.train, config.lora.resolve()
-    per_step = config.train.batch_size * config.train.accumulation_steps
-    mean_length = sum(len(row.ids) for row in rows) / len(rows)
-    training = _with_embedding_rate(_with_evaluations(config.train, len(rows)))
-    _describe(splits)
-    if trained == "all":
-        note(
-            f"learning rates: {training.embedding_learning_rate:g} for the embeddings"
-            f" (train.embedding_learning_rate), {training.learning_rate:g} for all else"
-        )
-
-    def build(device: str) -> tuple[Objective[Any], SequenceScorer]:
-        body = load_model(base, device=device, dropout=config.finetune.dropout)
-        body.activation_checkpointing = config.train.activation_checkpointing
-        model = SequenceScorer(body, len(splits.labels))
-        train_only(model, trained, lora)
-        return Classes(
-            rows, val, start.config.context_length, training, config.finetune.word_dropout, config.finetune.crop
-        ), model
-
-    def write_result(model: nn.Module) -> None:
-        assert isinstance(model, SequenceScorer)
-        write_splits(splits, Run(out))
-        save_scorer(model, Run(out).model, labels=splits.labels, tokenizer=start.tokenizer)
-        if trained == "lora":
-            write_adapter(model.gpt, out, start, lora, model.score)
-
-    job = Job(
-        verb="finetune classify",
-        out=out,
-        train=training,
-        settings={"finetune": config.finetune.model_dump(mode="json"), "lora": config.lora.model_dump(mode="json")},
-        inputs={**base_inputs(start), "data": rows_input(given.paths, len(rows))},
-        tokens_per_step=round(per_step * mean_length),
-        default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(rows) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(
-            start.config,
-            length=mean_length,
-            heads=0.0,
-            frozen=trained == "lora",
-            depth={"head": 0.0, "last-block": 1 / start.config.n_layers}.get(trained, 1.0),
-        ),
-        build=build,
-        write_result=write_result,
-        measure=lambda: {"evaluation": measure(out, config.train.device)},
-        closing=len(splits.test) / max(1, len(splits.validation)),
-        rows=splits.train,
-        facts={"splits": _facts(splits), "columns": {"text": data.text_column, "label": data.label_column}},
-        compile=False,  # every batch has another length
-    )
-    return train(job, options)
+    return train(ClassifyJob(stage_run(base), given.staged(), output_path(out), config), options)
 
 
 def measure(out: Path, device: str) -> dict[str, Metrics]:

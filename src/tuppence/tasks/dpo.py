@@ -10,56 +10,61 @@ first loss is ln 2, as policy and reference agree. `run_dpo` is what `tuppence a
 from __future__ import annotations
 
 import copy
-import hashlib
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from pydantic import Field
-from torch import Tensor, nn
+from pydantic import Field, field_validator
+from torch import Tensor
 from torch.nn import functional as F
 
-from tuppence.core.config import Section
-from tuppence.core.console import counted, note
+from tuppence.core.console import note
 from tuppence.core.run import Run
-from tuppence.data.buckets import IGNORED_TARGET, batches_by_length
+from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import add_lora, without_lora
-from tuppence.model.weights import load_model
-from tuppence.storage import output_path, stage, stage_run
-from tuppence.tasks.alignment import open_alignment
+from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, forward_flops
-from tuppence.tasks.instruct import write_language_model
+from tuppence.tasks.flops import forward_flops
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairObjective, Pairs, PairsChoice
+from tuppence.tasks.pairs import PairJob, PairObjective, Pairs, PairsChoice, PairsRecipe
+from tuppence.tasks.reference import Reference
+from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample
 
-SAY_EVERY_SECONDS = 10.0
-
 
 class DPOChoice(PairsChoice):
     """The `align` section of a DPO recipe."""
 
-    beta: float = Field(0.1, gt=0, le=100, description="how dear a distance from the reference is")
+    beta: float = Field(0.1, gt=0, le=100, description="strength of the KL constraint to the reference")
     label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="the share of labels taken to be wrong")
-    reference: Literal["auto", "precomputed", "along"] = Field(
+    reference: Literal["auto", "precomputed", "online"] = Field(
         "auto", description="when its log-probabilities are computed: of all pairs before training, or batch by batch"
     )
 
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _former_value(cls, value: Any) -> Any:
+        if value != "along":
+            return value
+        note("align.reference=along is now called online; the old name still works")
+        return "online"
 
-class DPOConfig(Section):
+    @classmethod
+    def from_earlier(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().from_earlier(values)
+        return {**found, "reference": "online"} if found.get("reference") == "along" else found
+
+
+class DPOConfig(PairsRecipe):
     """A DPO recipe."""
 
     align: DPOChoice = DPOChoice()
-    lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
         batch_size=8, learning_rate=1e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
@@ -81,16 +86,11 @@ def dpo_losses(logps_B2: Tensor, reference_B2: Tensor, *, beta: float, label_smo
     return -(1 - label_smoothing) * F.logsigmoid(margins_B) - label_smoothing * F.logsigmoid(-margins_B)
 
 
-class Preferences(PairObjective):
-    """Prefer the chosen answer more than the reference does.
-
-    The reference's log-probabilities are a table over all pairs, made in one pass before the first step and kept in
-    every checkpoint; or they are computed along with each batch. The same arithmetic makes both, and nothing is
-    dropped out.
+class Preferences(PairObjective[GPT]):
+    """The DPO loss on pairs.
 
     Args:
-        reference: computes along; a frozen copy of the model, or None where the model without its adapter is that.
-        precompute: make the table.
+        prompts, tokenizer: held-out prompts, whose answers are logged as samples.
     """
 
     metrics = (
@@ -101,33 +101,23 @@ class Preferences(PairObjective):
     def __init__(
         self,
         pairs: Pairs,
-        prompts: Sequence[Prompt],
-        tokenizer: Tokenizer,
-        config: DPOConfig,
+        reference: Reference,
+        recipe: DPOConfig,
         *,
-        reference: GPT | None,
-        precompute: bool,
+        prompts: Sequence[Prompt] = (),
+        tokenizer: Tokenizer | None = None,
     ) -> None:
-        super().__init__(pairs, config.train)
-        self._prompts, self._tokenizer, self._choice = prompts, tokenizer, config.align
-        self._reference, self._precompute = reference, precompute
-        self._table_N2: Tensor | None = None
+        super().__init__(pairs, recipe.train)
+        self._reference, self._choice = reference, recipe.align
+        self._prompts, self._tokenizer = prompts, tokenizer
 
-    def prepare(self, step: int, model: nn.Module) -> None:
-        if self._precompute and self._table_N2 is None:
-            self._table_N2 = self._make_table(model)  # type: ignore[arg-type]
-
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, branches_BT, numbers_B = batch
-        logps_B2, entropies_B = branch_log_probabilities(model, tokens_BT, branches_BT)  # type: ignore[arg-type]
-        if self._table_N2 is None:
-            reference_B2 = self._reference_log_probabilities(model, tokens_BT, branches_BT)  # type: ignore[arg-type]
-        else:
-            self._table_N2 = self._table_N2.to(numbers_B.device)
-            reference_B2 = self._table_N2[numbers_B.clamp(min=0)]
-        choice = self._choice
-        losses_B = dpo_losses(logps_B2, reference_B2, beta=choice.beta, label_smoothing=choice.label_smoothing)
-        rewards_B2 = choice.beta * (logps_B2 - reference_B2).detach()
+        logps_B2, entropies_B = branch_log_probabilities(model, tokens_BT, branches_BT)
+        reference_B2 = self._reference.log_probabilities(model, tokens_BT, branches_BT, numbers_B)
+        beta = self._choice.beta
+        losses_B = dpo_losses(logps_B2, reference_B2, beta=beta, label_smoothing=self._choice.label_smoothing)
+        rewards_B2 = beta * (logps_B2 - reference_B2).detach()
         margins_B = rewards_B2[:, 0] - rewards_B2[:, 1]
         values = (*rewards_B2.unbind(1), margins_B, (margins_B > 0).float(), *logps_B2.unbind(1), entropies_B)
         counts_B = (numbers_B != IGNORED_TARGET).float()
@@ -135,64 +125,81 @@ class Preferences(PairObjective):
             name: (value_B.detach() * counts_B).sum() for name, value_B in zip(self.metrics, values, strict=True)
         }
 
-    def samples(self, model: nn.Module) -> list[Sample]:
-        limit = self._config.sample_tokens
-        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
+    def samples(self, model: GPT) -> list[Sample]:
+        if self._tokenizer is None:
+            return []
+        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=self._config.sample_tokens)
+
+    def prepare(self, step: int, model: GPT) -> None:
+        self._reference.prepare(model, 2 * self._config.batch_size)
 
     def state(self) -> dict[str, Tensor]:
-        """The table and the pairs it is of, and whether there is to be one: a run ends in the way in which it began."""
-        state = {"precompute": torch.tensor(self._precompute)}
-        if self._table_N2 is None:
-            return state
-        return {**state, "reference": self._table_N2.cpu(), "pairs": self._pairs_digest()}
+        return self._reference.state()
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Of other pairs, the table is made again, where the reference can still be told from what was trained."""
-        keys = tensors.keys()
-        if keys not in ({"precompute"}, {"precompute", "reference", "pairs"}):
-            raise ValueError("it has no reference log-probabilities")
-        self._precompute, self._table_N2 = bool(tensors["precompute"]), None
-        if "reference" not in keys:
-            return
-        if torch.equal(tensors["pairs"], self._pairs_digest()):
-            self._table_N2 = tensors["reference"]
-        elif self._choice.full:
-            raise ValueError("its reference log-probabilities are of other pairs, and the reference is not kept")
+        self._reference.load_state(tensors)
 
-    def _pairs_digest(self) -> Tensor:
-        """sha256 of all pairs in their order, as 32 bytes."""
-        digest = hashlib.sha256()
-        for pair in (*self.pairs.train, *self.pairs.val):
-            digest.update(pair.ids.tobytes() + pair.branches.tobytes())
-        return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
-    # ---- the reference ---------------------------------------------------------------------------------------
+class DPOJob(PairJob[GPT]):
+    """Aligns a model with preferences.
 
-    @torch.no_grad()
-    def _reference_log_probabilities(self, model: GPT, tokens_BT: Tensor, branches_BT: Tensor) -> Tensor:
-        if self._reference is not None:
-            return branch_log_probabilities(self._reference, tokens_BT, branches_BT)[0]
-        with without_lora(model):
-            return branch_log_probabilities(model, tokens_BT, branches_BT)[0]
+    Attributes:
+        precompute: whether the reference's log-probabilities of all pairs are computed before training.
+    """
 
-    def _make_table(self, model: GPT) -> Tensor:
-        """One pass over all pairs. The reference is the model without its adapter; where it has none, there was no step
-        yet, and it is the model itself."""
-        rows = [*self.pairs.train, *self.pairs.val]
-        device = model.token_embedding.weight.device
-        table_N2 = torch.zeros(len(rows), 2)
-        note(f"reference log-probabilities of {counted(len(rows), 'pair')}")
-        done, said = 0, time.monotonic()
-        batches = batches_by_length(torch.tensor([len(row.ids) for row in rows]).numpy(), 2 * self._config.batch_size)
-        for numbers in batches:
-            tokens_BT, branches_BT, _ = (part.to(device) for part in self.collate([rows[number] for number in numbers]))
-            found_B2 = self._reference_log_probabilities(model, tokens_BT, branches_BT)
-            table_N2[torch.from_numpy(numbers)] = found_B2.cpu()
-            done += len(numbers)
-            if time.monotonic() - said > SAY_EVERY_SECONDS:
-                note(f"reference log-probabilities: {done:,} of {len(rows):,}")
-                said = time.monotonic()
-        return table_N2
+    verb = "align dpo"
+    with_end = True
+
+    def __init__(self, files: RowFiles, recipe: DPOConfig, options: RunOptions) -> None:
+        super().__init__(files, recipe)
+        self._recipe = recipe
+        self._prompts = shown_prompts(
+            self.pairs.held_out, self.tokenizer, context_length=self.base.config.context_length
+        )
+        self._base_answers: list[str] = []
+        wanted = recipe.align.reference
+        self.precompute = wanted == "precomputed" or (wanted == "auto" and _pays(self.pairs, recipe, options))
+        self.set_rows(self.pairs.trained, self.pairs.lengths, logits_share=self.pairs.answered)
+
+    def count_flops(self) -> float:
+        if self.precompute:
+            return super().count_flops()
+        reference = forward_flops(self.base.config, length=self.mean_length, logits_share=self.logits_share)
+        return super().count_flops() + reference
+
+    def build(self, device: str) -> tuple[Objective[GPT], GPT]:
+        model, frozen = self.load_base(device), None
+        if self.lora is not None:
+            add_lora(model, self.lora)
+        else:  # the base is gone after the first step
+            self._base_answers = self._answer(model)
+            frozen = None if self.precompute else copy.deepcopy(model).requires_grad_(False)
+        has_adapter = self.lora is not None
+        reference = Reference(self.pairs, frozen=frozen, precompute=self.precompute, has_adapter=has_adapter)
+        return Preferences(self.pairs, reference, self._recipe, prompts=self._prompts, tokenizer=self.tokenizer), model
+
+    def write_result(self, model: GPT) -> None:
+        run = Run(self.out)
+        write_language_model(model, run, self.base, self.tokenizer, self.lora)
+        answers = self._before_and_after(model)
+        write_held_out(run, [preference_row(pair, answers.get(row)) for row, pair in enumerate(self.pairs.held_out)])
+
+    def _before_and_after(self, model: GPT) -> dict[int, dict[str, str]]:
+        """The base's and the policy's answers to the first held-out prompts, by row."""
+        if not self._prompts or not self.train.sample_tokens:
+            return {}
+        was_training = model.training
+        after = self._answer(model.eval())
+        before = self._base_answers
+        if self.lora is not None:
+            with without_lora(model):
+                before = self._answer(model)
+        model.train(was_training)
+        rows = [prompt.row for prompt in self._prompts]
+        return {row: {"before": one, "after": other} for row, one, other in zip(rows, before, after, strict=True)}
+
+    def _answer(self, model: GPT) -> list[str]:
+        return greedy_answers(model, self._prompts, self.tokenizer, max_tokens=self.train.sample_tokens)
 
 
 def run_dpo(
@@ -217,39 +224,8 @@ def run_dpo(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = stage_run(base), stage(data), output_path(out)
-    val = None if val is None else stage(val)
-    given = open_alignment(base, data, val, config, with_end=True, skip_bad_rows=skip_bad_rows)
-    start, tokenizer, pairs, lora, choice = given.base, given.tokenizer, given.pairs, given.lora, config.align
-    prompts = shown_prompts(pairs.held_out, tokenizer, context_length=start.config.context_length)
-    precompute = choice.reference == "precomputed" or (choice.reference == "auto" and _pays(pairs, config, options))
-
-    before: list[str] = []
-    """What the base answers, where it is gone after the first step."""
-
-    def build(device: str) -> tuple[Objective[Any], GPT]:
-        model = load_model(base, device=device, dropout=0.0)
-        frozen = None
-        if lora is not None:
-            add_lora(model, lora)
-        else:
-            before[:] = greedy_answers(model, prompts, tokenizer, max_tokens=config.train.sample_tokens)
-            if not precompute:
-                frozen = copy.deepcopy(model).requires_grad_(False)
-        model.activation_checkpointing = config.train.activation_checkpointing
-        return Preferences(pairs, prompts, tokenizer, config, reference=frozen, precompute=precompute), model
-
-    def write_result(model: nn.Module) -> None:
-        write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
-        answers = _before_and_after(model, before, prompts, tokenizer, config)  # type: ignore[arg-type]
-        rows = [preference_row(pair, answers.get(row)) for row, pair in enumerate(pairs.held_out)]
-        write_held_out(Run(out), rows)
-
-    row = {"length": pairs.mean_length, "heads": pairs.answered}
-    flops = finetuning_flops(start.config, **row, frozen=lora is not None)
-    flops += 0.0 if precompute else forward_flops(start.config, **row)
-    job = given.job("align dpo", out, config, flops_per_token=flops, build=build, write_result=write_result)
-    return train(job, options)
+    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
+    return train(DPOJob(files, config, options), options)
 
 
 def _pays(pairs: Pairs, config: DPOConfig, options: RunOptions) -> bool:
@@ -264,24 +240,3 @@ def _pays(pairs: Pairs, config: DPOConfig, options: RunOptions) -> bool:
         return False
     evaluations = 1 + (seen // per_step // train.eval_every if train.eval_every else 0)
     return seen + evaluations * len(pairs.val) >= len(pairs)
-
-
-def _before_and_after(
-    model: GPT, before: list[str], prompts: Sequence[Prompt], tokenizer: Tokenizer, config: DPOConfig
-) -> dict[int, dict[str, str]]:
-    """What base and policy answer to the first held-out rows, by row.
-
-    Args:
-        before: the base's answers; empty where the base is the model without its adapter.
-    """
-    limit = config.train.sample_tokens
-    if not prompts or not limit:
-        return {}
-    was_training = model.training
-    after = greedy_answers(model.eval(), prompts, tokenizer, max_tokens=limit)
-    if not before:
-        with without_lora(model):
-            before = greedy_answers(model, prompts, tokenizer, max_tokens=limit)
-    model.train(was_training)
-    rows = [prompt.row for prompt in prompts]
-    return {row: {"before": one, "after": other} for row, one, other in zip(rows, before, after, strict=True)}

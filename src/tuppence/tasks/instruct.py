@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
@@ -24,25 +24,14 @@ from tuppence.data.records.encoding import EncodedConversation, encode_conversat
 from tuppence.data.records.held_out import conversation_row, write_held_out
 from tuppence.data.records.leaks import content_of
 from tuppence.model.gpt import GPT
-from tuppence.model.loaded import ModelInfo, inspect
-from tuppence.model.lora import LoRA, add_lora
+from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
-from tuppence.model.weights import load_model, save_model
-from tuppence.storage import output_path, stage, stage_run
+from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
-from tuppence.tasks.finetune import (
-    LoRAChoice,
-    RowObjective,
-    base_inputs,
-    conversation_tokenizer,
-    finetuning_flops,
-    part_rows,
-    rows_input,
-    say_skipped,
-    say_unused,
-    write_adapter,
-)
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
+from tuppence.tasks.row_objective import RowObjective
+from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
@@ -58,17 +47,16 @@ class InstructChoice(Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="of the model while it is trained")
 
 
-class InstructConfig(Section):
+class InstructConfig(RowRecipe):
     """An instruction finetuning recipe."""
 
     finetune: InstructChoice = InstructChoice()
-    lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
         batch_size=16, learning_rate=2e-3, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
 
 
-class Responses(RowObjective[EncodedConversation]):
+class Responses(RowObjective[EncodedConversation, GPT]):
     """Predict each token of the responses, given everything before it."""
 
     scores_start = True
@@ -96,13 +84,13 @@ class Responses(RowObjective[EncodedConversation]):
         last_BT = (targets_BT != IGNORED_TARGET) * torch.arange(1, targets_BT.shape[1] + 1)
         return int(last_BT.amax(dim=1).sum())
 
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, targets_BT = batch
-        return response_loss(model, tokens_BT, targets_BT), {}  # type: ignore[arg-type]
+        return response_loss(model, tokens_BT, targets_BT), {}
 
-    def samples(self, model: nn.Module) -> list[Sample]:
+    def samples(self, model: GPT) -> list[Sample]:
         limit = self._config.sample_tokens
-        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)  # type: ignore[arg-type]
+        return answer_samples(model, self._prompts, self._tokenizer, max_tokens=limit)
 
 
 def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
@@ -116,6 +104,42 @@ def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         valid_N = targets_N != IGNORED_TARGET
         hidden_ND, targets_N = hidden_ND[valid_N], targets_N[valid_N]
     return summed_cross_entropy(hidden_ND, model.token_embedding.weight, targets_N)
+
+
+class InstructJob(RowJob[GPT]):
+    """Finetunes on instructions."""
+
+    verb = "finetune instruct"
+
+    def __init__(self, files: RowFiles, recipe: InstructConfig) -> None:
+        choice = self._choice = recipe.finetune
+        super().__init__(files.base, files.out, files.paths, recipe, epochs=choice.epochs, adapter=not choice.full)
+        rows, self._held_out = files.split(
+            lambda path: _read(path, skip_bad_rows=files.skip_bad_rows),
+            fraction=choice.val_fraction,
+            seed=self.train.seed,
+            key=content_of,
+            noun="row",
+        )
+        self.tokenizer, context = conversation_tokenizer(self.base), self.base.config.context_length
+        self._train_rows = _encode(self.tokenizer, rows, context, "training")
+        self._val_rows = _encode(self.tokenizer, self._held_out, context, "held-out")
+        lengths = [len(row.ids) for row in self._train_rows]
+        targets = sum(int((row.targets != IGNORED_TARGET).sum()) for row in self._train_rows)
+        self.set_rows(rows, lengths, logits_share=targets / sum(lengths))
+
+    def build(self, device: str) -> tuple[Objective[GPT], GPT]:
+        model = self.load_base(device, dropout=self._choice.dropout)
+        if self.lora is not None:
+            add_lora(model, self.lora)
+        context = self.base.config.context_length
+        prompts = shown_prompts(self._held_out, self.tokenizer, context_length=context)
+        return Responses(self._train_rows, self._val_rows, prompts, self.tokenizer, context, self.train), model
+
+    def write_result(self, model: GPT) -> None:
+        run = Run(self.out)
+        write_language_model(model, run, self.base, self.tokenizer, self.lora)
+        write_held_out(run, map(conversation_row, self._held_out))
 
 
 def run_instruct(
@@ -140,66 +164,20 @@ def run_instruct(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = stage_run(base), stage(data), output_path(out)
-    val = None if val is None else stage(val)
-    start = inspect(base, head="lm")
-
-    def read(path: Path) -> list[Conversation]:
-        found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
-        say_skipped(path, found.skipped_rows)
-        say_unused(path, found.unused)
-        if found.disliked_rows:
-            warn(f"left out {counted(found.disliked_rows, 'row')} of {path} with a false label: disliked answers")
-        context_alone = sum(m.role == "assistant" and not m.trained for row in found.rows for m in row.messages)
-        if context_alone:
-            note(f"{counted(context_alone, 'response')} of {path} with weight 0: read, not learned")
-        return found.rows
-
-    fraction, seed = config.finetune.val_fraction, config.train.seed
-    rows, held_out = part_rows(read, data, val, fraction=fraction, seed=seed, key=content_of, noun="row")
-    tokenizer, context = conversation_tokenizer(start), start.config.context_length
-    encoded, encoded_val = (
-        _encode(tokenizer, part, context, name) for part, name in ((rows, "training"), (held_out, "held-out"))
-    )
-    lora = None if config.finetune.full else config.lora.resolve()
-    per_step = config.train.batch_size * config.train.accumulation_steps
-    mean_length = sum(len(row.ids) for row in encoded) / len(encoded)
-    answered = sum(int((row.targets != IGNORED_TARGET).sum()) for row in encoded) / (mean_length * len(encoded))
-
-    def build(device: str) -> tuple[Objective[Any], GPT]:
-        model = load_model(base, device=device, dropout=config.finetune.dropout)
-        model.activation_checkpointing = config.train.activation_checkpointing
-        if lora is not None:
-            add_lora(model, lora)
-        prompts = shown_prompts(held_out, tokenizer, context_length=context)
-        return Responses(encoded, encoded_val, prompts, tokenizer, context, config.train), model
-
-    def write_result(model: nn.Module) -> None:
-        write_language_model(model, out, start, tokenizer, lora)  # type: ignore[arg-type]
-        write_held_out(Run(out), map(conversation_row, held_out))
-
-    job = Job(
-        verb="finetune instruct",
-        out=out,
-        train=config.train,
-        settings={"finetune": config.finetune.model_dump(), "lora": config.lora.model_dump(mode="json")},
-        inputs={**base_inputs(start), "data": rows_input([data] if val is None else [data, val], len(rows))},
-        tokens_per_step=round(per_step * mean_length),
-        default_steps=lambda ranks: max(1, round(config.finetune.epochs * len(encoded) / (per_step * ranks))),
-        flops_per_token=finetuning_flops(start.config, length=mean_length, heads=answered, frozen=lora is not None),
-        build=build,
-        write_result=write_result,
-        rows=rows,
-        compile=False,  # every batch has another length
-    )
-    return train(job, options)
+    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
+    return train(InstructJob(files, config), options)
 
 
-def write_language_model(model: GPT, out: Path, base: ModelInfo, tokenizer: Tokenizer, lora: LoRA | None) -> None:
-    """RUN/model, whole and merged; and RUN/adapter beside it where an adapter was trained."""
-    save_model(model, Run(out).model, tokenizer=tokenizer)
-    if lora is not None:
-        write_adapter(model, out, base, lora)
+def _read(path: Path, *, skip_bad_rows: bool) -> list[Conversation]:
+    found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
+    say_skipped(path, found.skipped_rows)
+    say_unused(path, found.unused)
+    if found.disliked_rows:
+        warn(f"left out {counted(found.disliked_rows, 'row')} of {path} with a false label: disliked answers")
+    context_alone = sum(m.role == "assistant" and not m.trained for row in found.rows for m in row.messages)
+    if context_alone:
+        note(f"{counted(context_alone, 'response')} of {path} with weight 0: read, not learned")
+    return found.rows
 
 
 def _encode(

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
@@ -22,10 +24,12 @@ from tuppence.data.records.encoding import EncodedPreference, encode_preference,
 from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.model.branches import PADDING
-from tuppence.tasks.finetune import RowObjective, part_rows, say_skipped, say_unused
+from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
+from tuppence.tasks.row_objective import RowObjective
+from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
-from tuppence.training.objective import Batch
+from tuppence.training.objective import Batch, Model
 
 
 class PairsChoice(Section):
@@ -69,9 +73,9 @@ class Pairs:
         return len(self.train) + len(self.val)
 
     @property
-    def mean_length(self) -> float:
-        """Tokens of a pair that is trained on."""
-        return sum(len(pair.ids) for pair in self.train) / len(self.train)
+    def lengths(self) -> list[int]:
+        """Tokens of each pair that is trained on."""
+        return [len(pair.ids) for pair in self.train]
 
     @property
     def answered(self) -> float:
@@ -80,30 +84,25 @@ class Pairs:
 
 
 def read_pairs(
-    data: Path,
-    val: Path | None,
+    files: RowFiles,
     tokenizer: Tokenizer,
     *,
     context_length: int,
     val_fraction: float,
     seed: int,
     with_end: bool,
-    skip_bad_rows: bool = False,
 ) -> Pairs:
-    """Reads preferences and says what was left out or cut.
+    """Reads preferences, in any format that `read_preferences` knows, and prints what was left out or cut.
 
     Args:
-        data: a file in any format that `read_preferences` knows.
-        val: held-out pairs; a part of `data` where there is none.
-        with_end: whether the answers keep the end of text behind them.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        with_end: whether the answers keep the end of text.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
     """
 
     def read(path: Path) -> list[Preference]:
-        found = read_preferences(str(path), skip_bad_rows=skip_bad_rows)
+        found = read_preferences(str(path), skip_bad_rows=files.skip_bad_rows)
         say_skipped(path, found.skipped_rows)
         say_unused(path, found.unused)
         if found.equal_pairs:
@@ -112,7 +111,7 @@ def read_pairs(
             note(f"cut {counted(found.cut_pairs, 'pair')} of {path} behind the first answer in which the two differ")
         return found.rows
 
-    rows, held_out = part_rows(read, data, val, fraction=val_fraction, seed=seed, key=content_of, noun="pair")
+    rows, held_out = files.split(read, fraction=val_fraction, seed=seed, key=content_of, noun="pair")
     encoded: list[list[EncodedPair]] = []
     kept_rows: list[list[Preference]] = []
     cut_prompts = cut_answers = equal = 0
@@ -141,12 +140,12 @@ def read_pairs(
         warn(f"left out {counted(equal, 'pair')} whose answers begin alike for as long as the context reaches")
     if not encoded[0] or not encoded[1]:
         raise InputError(
-            f"{data}: no pair is left that differs within the context", "use a model with a longer context"
+            f"{files.data}: no pair is left that differs within the context", "use a model with a longer context"
         )
     return Pairs(encoded[0], encoded[1], kept_rows[0], kept_rows[1])
 
 
-class PairObjective(RowObjective[EncodedPair]):
+class PairObjective(RowObjective[EncodedPair, Model]):
     """An objective over pairs: a batch is (tokens (B, T), branches (B, T), numbers of the pairs (B))."""
 
     def __init__(self, pairs: Pairs, config: TrainConfig) -> None:
@@ -155,12 +154,46 @@ class PairObjective(RowObjective[EncodedPair]):
         self.pairs = pairs
 
     def collate(self, rows: Sequence[EncodedPair]) -> Batch:
-        tokens_BT = pad([row.ids for row in rows], 0)
-        branches_BT = pad([row.branches for row in rows], PADDING)
-        return torch.from_numpy(tokens_BT), torch.from_numpy(branches_BT), torch.tensor([row.number for row in rows])
+        return collate_pairs(rows)
 
     def tokens(self, batch: Batch) -> int:
         return int((batch[1] != PADDING).sum())
+
+
+def collate_pairs(rows: Sequence[EncodedPair]) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (B, T), branches (B, T) and numbers (B) of some pairs."""
+    tokens_BT = pad([row.ids for row in rows], 0)
+    branches_BT = pad([row.branches for row in rows], PADDING)
+    return torch.from_numpy(tokens_BT), torch.from_numpy(branches_BT), torch.tensor([row.number for row in rows])
+
+
+class PairsRecipe(RowRecipe):
+    """The sections that every recipe of an alignment on pairs has."""
+
+    align: PairsChoice = PairsChoice()
+
+
+class PairJob(RowJob[Model]):
+    """A run that learns from preferences: a base, its tokenizer with a chat template, and pairs.
+
+    Attributes:
+        with_end: whether the answers keep the end of text.
+    """
+
+    with_end: ClassVar[bool]
+
+    def __init__(self, files: RowFiles, recipe: PairsRecipe) -> None:
+        align = recipe.align
+        super().__init__(files.base, files.out, files.paths, recipe, epochs=align.epochs, adapter=not align.full)
+        self.tokenizer = conversation_tokenizer(self.base)
+        self.pairs = read_pairs(
+            files,
+            self.tokenizer,
+            context_length=self.base.config.context_length,
+            val_fraction=align.val_fraction,
+            seed=self.train.seed,
+            with_end=self.with_end,
+        )
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuppence.core.config import Section
 from tuppence.core.console import counted, warn
@@ -80,7 +80,7 @@ class PretrainConfig(Section):
     train: TrainConfig = TrainConfig()
 
 
-class NextToken(Objective[Any]):
+class NextToken(Objective[GPT]):
     """The objective of pretraining: predict each next token of the shards."""
 
     def __init__(
@@ -98,9 +98,9 @@ class NextToken(Objective[Any]):
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
         return [_tensors(pair) for pair in self._batches.step(step, rank, world_size)]
 
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, targets_BT = batch
-        return model.loss(tokens_BT, targets_BT), {}  # type: ignore[operator]
+        return model.loss(tokens_BT, targets_BT), {}
 
     def evaluation(self) -> Iterator[Batch]:
         if self._val is None:
@@ -111,13 +111,13 @@ class NextToken(Objective[Any]):
         for pair in evaluation_batches(self._val, context_length=length, batch_size=size, max_windows=windows):
             yield _tensors(pair)
 
-    def samples(self, model: nn.Module) -> list[Sample]:
+    def samples(self, model: GPT) -> list[Sample]:
         config = self._config
         if not config.sample_tokens or not config.sample_prompts:
             return []
         prompts = [self._tokenizer.encode(prompt) for prompt in config.sample_prompts]
         results = generate(
-            model,  # type: ignore[arg-type]
+            model,
             prompts,
             replace(SAMPLING, max_tokens=min(config.sample_tokens, self._model.context_length // 2), seed=config.seed),
             stop_ids=[self._tokenizer.end_of_text],
@@ -131,6 +131,40 @@ class NextToken(Objective[Any]):
         ]
 
 
+class PretrainJob(Job[GPT]):
+    """Trains a model on prepared text."""
+
+    verb = "pretrain"
+
+    def __init__(self, data: Path, out: Path, recipe: PretrainConfig) -> None:
+        self.out, self.train = out, recipe.train
+        self._shards, self._val, self._tokenizer = shards, val, tokenizer = _open_data(data)
+        sizes = self._sizes = recipe.model.resolve(shards.vocab_size)
+        self.settings = {"model": sizes}
+        self.inputs = {
+            "data": {"path": location_of(data), "fingerprint": shards.fingerprint, "tokens": shards.num_tokens},
+            "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
+        }
+        context = sizes.context_length
+        self.tokens_per_step = recipe.train.batch_size * recipe.train.accumulation_steps * context
+        self.flops_per_token = sizes.flops_per_token()
+        if val is not None and len(val) <= context:
+            warn(f"the validation split has {counted(len(val), 'token')}, less than one context of {context:,}")
+
+    def default_steps(self, ranks: int) -> int:
+        """One epoch."""
+        context = self._sizes.context_length
+        epoch_tokens = (len(self._shards) - 1) // context * context
+        return max(1, epoch_tokens // (self.tokens_per_step * ranks))
+
+    def build(self, device: str) -> tuple[Objective[GPT], GPT]:
+        model = GPT(self._sizes, activation_checkpointing=self.train.activation_checkpointing).to(device)
+        return NextToken(self._shards, self._val, self._tokenizer, self._sizes, self.train), model
+
+    def write_result(self, model: GPT) -> None:
+        save_model(model, Run(self.out).model, tokenizer=self._tokenizer)
+
+
 def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, options: RunOptions) -> dict[str, Any]:
     """Trains a model on prepared text, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
@@ -138,43 +172,7 @@ def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, o
         InputError: data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    data, out = stage(data), output_path(out)
-    shards, val, tokenizer = _open_data(data)
-    sizes = config.model.resolve(shards.vocab_size)
-    tokens_per_step = config.train.batch_size * config.train.accumulation_steps * sizes.context_length
-    if val is not None and len(val) <= sizes.context_length:
-        warn(
-            f"the validation split has {counted(len(val), 'token')}, less than one context of {sizes.context_length:,}"
-        )
-
-    def build(device: str) -> tuple[Objective[Any], GPT]:
-        model = GPT(sizes, activation_checkpointing=config.train.activation_checkpointing).to(device)
-        return NextToken(shards, val, tokenizer, sizes, config.train), model
-
-    def write_result(model: nn.Module) -> None:
-        save_model(model, Run(out).model, tokenizer=tokenizer)  # type: ignore[arg-type]
-
-    epoch_tokens = (len(shards) - 1) // sizes.context_length * sizes.context_length
-    job = Job(
-        verb="pretrain",
-        out=out,
-        train=config.train,
-        settings={"model": sizes.model_dump()},
-        inputs={
-            "data": {
-                "path": location_of(data),
-                "fingerprint": shards.fingerprint,
-                "tokens": shards.num_tokens,
-            },
-            "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
-        },
-        tokens_per_step=tokens_per_step,
-        default_steps=lambda ranks: max(1, epoch_tokens // (tokens_per_step * ranks)),  # one epoch
-        flops_per_token=sizes.flops_per_token(),
-        build=build,
-        write_result=write_result,
-    )
-    return train(job, options)
+    return train(PretrainJob(stage(data), output_path(out), config), options)
 
 
 def held_out_text(data: str | Path) -> str:

@@ -14,32 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from tuppence.core.config import Section
 from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.evaluation.tasks.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
-from tuppence.model.weights import load_model, save_scorer
-from tuppence.storage import output_path, stage, stage_run
-from tuppence.tasks.alignment import open_alignment
-from tuppence.tasks.finetune import LoRAChoice, finetuning_flops, write_adapter
+from tuppence.model.weights import save_scorer
+from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairObjective, PairsChoice
+from tuppence.tasks.pairs import PairJob, PairObjective, PairsChoice, PairsRecipe
+from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample
 
 
-class RewardConfig(Section):
+class RewardConfig(PairsRecipe):
     """A recipe for a reward model."""
 
     align: PairsChoice = PairsChoice(epochs=2.0)
-    lora: LoRAChoice = LoRAChoice()
     train: TrainConfig = TrainConfig(
         batch_size=8, learning_rate=5e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
@@ -60,22 +57,45 @@ def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor
     return rewards_B2
 
 
-class Comparisons(PairObjective):
+class Comparisons(PairObjective[SequenceScorer]):
     """Give the chosen answer the higher reward."""
 
     metrics = ("accuracy", "margin", "mean_reward")
 
-    def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: SequenceScorer, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, branches_BT, numbers_B = batch
-        rewards_B2 = branch_rewards(model, tokens_BT, branches_BT)  # type: ignore[arg-type]
+        rewards_B2 = branch_rewards(model, tokens_BT, branches_BT)
         margins_B = rewards_B2[:, 0] - rewards_B2[:, 1]
         counts_B = (numbers_B != IGNORED_TARGET).float()
         values = ((margins_B > 0).float(), margins_B.detach(), rewards_B2.detach().mean(dim=1))
         metrics = {name: (value_B * counts_B).sum() for name, value_B in zip(self.metrics, values, strict=True)}
         return (-F.logsigmoid(margins_B) * counts_B).sum(), metrics
 
-    def samples(self, model: nn.Module) -> list[Sample]:
+    def samples(self, model: SequenceScorer) -> list[Sample]:
         return []  # a reward model writes nothing
+
+
+class RewardJob(PairJob[SequenceScorer]):
+    """Trains a reward model."""
+
+    verb = "align reward"
+    with_end = False
+
+    def __init__(self, files: RowFiles, recipe: RewardConfig) -> None:
+        super().__init__(files, recipe)
+        self.set_rows(self.pairs.trained, self.pairs.lengths)
+
+    def build(self, device: str) -> tuple[Objective[SequenceScorer], SequenceScorer]:
+        model = SequenceScorer(self.load_base(device), 1)
+        train_only(model, "all" if self.lora is None else "lora", self.lora)
+        return Comparisons(self.pairs, self.train), model
+
+    def write_result(self, model: SequenceScorer) -> None:
+        run = Run(self.out)
+        save_scorer(model, run.model, labels=[LABEL], tokenizer=self.tokenizer)
+        if self.lora is not None:
+            write_adapter(model.gpt, run, self.base, self.lora, model.score)
+        write_held_out(run, map(preference_row, self.pairs.held_out))
 
 
 def run_reward(
@@ -100,25 +120,5 @@ def run_reward(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, data, out = stage_run(base), stage(data), output_path(out)
-    val = None if val is None else stage(val)
-    given = open_alignment(base, data, val, config, with_end=False, skip_bad_rows=skip_bad_rows)
-    start, pairs, lora = given.base, given.pairs, given.lora
-
-    def build(device: str) -> tuple[Objective[Any], SequenceScorer]:
-        gpt = load_model(base, device=device, dropout=0.0)
-        gpt.activation_checkpointing = config.train.activation_checkpointing
-        model = SequenceScorer(gpt, 1)
-        train_only(model, "all" if lora is None else "lora", lora)
-        return Comparisons(pairs, config.train), model
-
-    def write_result(model: nn.Module) -> None:
-        scorer: SequenceScorer = model  # type: ignore[assignment]
-        save_scorer(scorer, Run(out).model, labels=[LABEL], tokenizer=given.tokenizer)
-        if lora is not None:
-            write_adapter(scorer.gpt, out, start, lora, scorer.score)
-        write_held_out(Run(out), map(preference_row, pairs.held_out))
-
-    flops = finetuning_flops(start.config, length=pairs.mean_length, heads=0.0, frozen=lora is not None)
-    job = given.job("align reward", out, config, flops_per_token=flops, build=build, write_result=write_result)
-    return train(job, options)
+    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
+    return train(RewardJob(files, config), options)

@@ -9,7 +9,7 @@ from tests.tasks.ppo.conftest import LIKED, SIZES, CountingReward, stir
 from tuppence.core.errors import NonFiniteError
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.tasks.ppo.answers import Answer, Writing, lay_out, score_answers, seeds_for, write_answers
+from tuppence.tasks.ppo.answers import Answer, GenerationConfig, lay_out, score_answers, seeds_for, write_answers
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tokenizer import Tokenizer
 
@@ -20,16 +20,17 @@ PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13]]
 def test_an_answer_depends_on_weights_prompt_and_seed_alone(policy: Policy, tokenizer: Tokenizer) -> None:
     model = policy()
     stir(model)
-    writing = Writing(12, 1.0, tokenizer)
+    generation = GenerationConfig(12, 1.0, tokenizer)
     torch.manual_seed(1)
-    together = write_answers(model.gpt, PROMPTS, [1, 2, 3], writing)
+    together = write_answers(model.gpt, PROMPTS, [1, 2, 3], generation)
     state = torch.get_rng_state()
     torch.manual_seed(2)
     alone = [
-        write_answers(model.gpt, [prompt], [seed], writing)[0] for prompt, seed in zip(PROMPTS, (1, 2, 3), strict=True)
+        write_answers(model.gpt, [prompt], [seed], generation)[0]
+        for prompt, seed in zip(PROMPTS, (1, 2, 3), strict=True)
     ]
     assert together == alone
-    assert write_answers(model.gpt, PROMPTS, [4, 5, 6], writing) != together
+    assert write_answers(model.gpt, PROMPTS, [4, 5, 6], generation) != together
     torch.set_rng_state(state)
 
 
@@ -40,7 +41,7 @@ def test_a_finished_answer_ends_with_the_end_of_text_and_is_never_longer_than_al
     end = tokenizer.end_of_text
     with torch.no_grad():
         gpt.token_embedding.weight[end] += 0.6 * gpt.token_embedding.weight.mean(0).sign() * gpt.final_norm.bias.sign()
-    answers = write_answers(gpt, PROMPTS * 40, list(range(120)), Writing(6, 1.0, tokenizer))
+    answers = write_answers(gpt, PROMPTS * 40, list(range(120)), GenerationConfig(6, 1.0, tokenizer))
     assert {answer.finished for answer in answers} == {True, False}
     for answer in answers:
         assert 1 <= len(answer.ids) <= 6

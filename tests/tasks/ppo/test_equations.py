@@ -29,10 +29,10 @@ def answers(seed: int, rows: int = 5, columns: int = 9) -> tuple[torch.Tensor, t
     return rewards * mask, values, mask
 
 
-@given(seed=st.integers(0, 10_000), discount=st.floats(0.5, 1.0), trace=st.floats(0.0, 1.0))
-def test_advantages_are_the_discounted_sum_of_temporal_differences(seed: int, discount: float, trace: float) -> None:
+@given(seed=st.integers(0, 10_000), gamma=st.floats(0.5, 1.0), gae_lambda=st.floats(0.0, 1.0))
+def test_advantages_are_the_discounted_sum_of_temporal_differences(seed: int, gamma: float, gae_lambda: float) -> None:
     rewards, values, mask = answers(seed)
-    found = generalised_advantages(rewards, values, mask, discount=discount, trace=trace)
+    found = generalised_advantages(rewards, values, mask, gamma=gamma, gae_lambda=gae_lambda)
     for row in range(len(rewards)):
         columns = mask[row].nonzero()[:, 0].tolist()
         for start in range(len(columns)):  # equation 16 of the paper, summed out
@@ -40,15 +40,15 @@ def test_advantages_are_the_discounted_sum_of_temporal_differences(seed: int, di
             for place in range(start, len(columns)):
                 now = columns[place]
                 following = float(values[row, columns[place + 1]]) if place + 1 < len(columns) else 0.0
-                difference = float(rewards[row, now]) + discount * following - float(values[row, now])
-                expected += (discount * trace) ** (place - start) * difference
+                difference = float(rewards[row, now]) + gamma * following - float(values[row, now])
+                expected += (gamma * gae_lambda) ** (place - start) * difference
             assert float(found[row, columns[start]]) == pytest.approx(expected, abs=1e-9)
     assert not found[~mask].any()
 
 
 def test_with_a_trace_of_one_advantage_plus_value_is_the_rest_of_the_rewards() -> None:
     rewards, values, mask = answers(3)
-    found = generalised_advantages(rewards, values, mask, discount=1.0, trace=1.0)
+    found = generalised_advantages(rewards, values, mask, gamma=1.0, gae_lambda=1.0)
     rest = rewards.flip(1).cumsum(1).flip(1)
     assert torch.allclose((found + values)[mask], rest[mask])
 

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import load_model, save_model
-from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
+from tuppence.tasks.ppo.answers import Answer, GenerationConfig, seeds_for, write_answers
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import HELD_OUT_SEEDS
 from tuppence.tokenizer import Tokenizer
@@ -44,14 +44,14 @@ def compared(
     out: Path, tokenizer: Tokenizer, batch_size: int = 3, prompts: list[list[int]] = PROMPTS
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The means, and the lines of the file."""
-    judges = Judges(out.parent / "base", CountingReward(), Writing(6, 1.0, tokenizer), batch_size)
+    judges = Judges(out.parent / "base", CountingReward(), GenerationConfig(6, 1.0, tokenizer), batch_size)
     means = compare(out, judges, prompts, seed=SEED)
     return means, [json.loads(line) for line in (out / "held-out.jsonl").read_text().splitlines()]
 
 
 def answers_of(folder: Path, tokenizer: Tokenizer) -> list[Answer]:
     seeds = seeds_for(SEED, HELD_OUT_SEEDS, len(PROMPTS))
-    return write_answers(load_model(folder, dropout=0.0), PROMPTS, seeds, Writing(6, 1.0, tokenizer))
+    return write_answers(load_model(folder, dropout=0.0), PROMPTS, seeds, GenerationConfig(6, 1.0, tokenizer))
 
 
 def test_a_line_has_a_prompt_and_both_answers_with_their_scores(out: Path, tokenizer: Tokenizer) -> None:

@@ -14,7 +14,7 @@ from tuppence.core.errors import NonFiniteError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.model.gpt import GPT
-from tuppence.tasks.ppo.answers import Writing
+from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPOChoice, PPOConfig
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
@@ -37,10 +37,10 @@ def objective(
     batch: tuple[int, int] = (8, 1),
     **choice: object,
 ) -> PPO:
-    given = {"rollout_prompts": 16, "max_new_tokens": 6, "missing_end_penalty": 0.0, **choice}
+    given = {"rollout_prompts": 16, "max_new_tokens": 6, "missing_eos_penalty": 0.0, **choice}
     train = TrainConfig(batch_size=batch[0], accumulation_steps=batch[1])
     config = PPOConfig(align=PPOChoice(**given), train=train)
-    return PPO(PROMPTS[4:], PROMPTS[:4], CountingReward(), frozen, Writing(6, 1.0, tokenizer), config, ranks)
+    return PPO(PROMPTS[4:], PROMPTS[:4], CountingReward(), frozen, GenerationConfig(6, 1.0, tokenizer), config, ranks)
 
 
 def ppo_loop(folder: Path, ppo: PPO, model: PolicyWithValue, steps: int, **settings: object) -> Loop:
@@ -51,7 +51,7 @@ def test_the_first_update_starts_at_ratio_one_kl_zero_and_follows_the_policy_gra
     tokenizer: Tokenizer, policy: Policy
 ) -> None:
     model = policy().train()
-    ppo = objective(tokenizer, value_weight=0.0)
+    ppo = objective(tokenizer, vf_coef=0.0)
     ppo.prepare(0, model)
     assert ppo.gauges()["objective/kl"] == 0.0
     (batch,) = ppo.batches(0, 0, 1)

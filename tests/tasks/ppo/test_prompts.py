@@ -8,6 +8,7 @@ import pytest
 from tuppence.core.errors import InputError
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.tasks.ppo.prompts import Prompts, read_prompts
+from tuppence.tasks.rows import RowFiles
 from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message
 
@@ -18,7 +19,8 @@ def written(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def read(data: Path, tokenizer: Tokenizer, val: Path | None = None, room: int = 64, eval_prompts: int = 9) -> Prompts:
-    return read_prompts(data, val, tokenizer, room=room, val_fraction=0.2, eval_prompts=eval_prompts, seed=1)
+    files = RowFiles(data, data, data, val)
+    return read_prompts(files, tokenizer, most_tokens=room, val_fraction=0.2, eval_prompts=eval_prompts, seed=1)
 
 
 def preferences(count: int) -> list[dict[str, str]]:

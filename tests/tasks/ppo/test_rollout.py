@@ -50,10 +50,10 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
     model = policy()
     stir(model, std=0.02)
     judged = judge(model, None, CountingReward(), ANSWERS, batch_size=3)
-    payments = torch.tensor([1.0, 2.0, 3.0])
-    rollout = make_rollout(judged, payments, 0.1, PPOChoice(trace=1.0))
+    rewards = torch.tensor([1.0, 2.0, 3.0])
+    rollout = make_rollout(judged, rewards, 0.1, PPOChoice(gae_lambda=1.0))
     first = [int(row.nonzero()[0]) for row in judged.mask]
-    earned = payments - 0.1 * judged.kl
+    earned = rewards - 0.1 * judged.kl
     assert torch.allclose(rollout.returns[range(3), first], earned, atol=1e-5)
     assert float(rollout.advantages[judged.mask].mean()) == pytest.approx(0, abs=1e-6)
 
@@ -64,7 +64,7 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
     with pytest.raises(ValueError, match="returns is missing"):
         Rollout.from_state({key: value for key, value in rollout.state().items() if "returns" not in key})
 
-    gauges = rollout_gauges(judged, payments, 0.1)
+    gauges = rollout_gauges(judged, rewards, 0.1)
     assert gauges["objective/rlhf_reward"] == pytest.approx(float(earned.mean()), abs=1e-5)
     assert gauges["objective/answer_tokens"] == pytest.approx(7 / 3)
     assert gauges["objective/finished"] == pytest.approx(1 / 3)

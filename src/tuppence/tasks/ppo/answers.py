@@ -25,7 +25,7 @@ from tuppence.training.finite import STANDS
 
 
 @dataclass(frozen=True)
-class Writing:
+class GenerationConfig:
     """How answers are written.
 
     Attributes:
@@ -59,23 +59,28 @@ class Answer:
         return self.ids[:-1] if self.finished else self.ids
 
 
-def write_answers(gpt: GPT, prompts: Sequence[list[int]], seeds: Sequence[int], writing: Writing) -> list[Answer]:
+def write_answers(
+    gpt: GPT, prompts: Sequence[list[int]], seeds: Sequence[int], generation: GenerationConfig
+) -> list[Answer]:
     """One answer to each prompt, all at once.
 
     Args:
         prompts: each at least one token, and short enough that the answer fits into the context behind it.
         seeds: one for each prompt.
     """
-    end = writing.tokenizer.end_of_text
+    end = generation.tokenizer.end_of_text
     device = gpt.token_embedding.weight.device.type
     # in float32: autocast would cast every matrix again for every token
     with merged(gpt), torch.autocast(device, enabled=False):
         written = generate(
             gpt,
             prompts,
-            [Sampling(temperature=writing.temperature, max_tokens=writing.max_tokens, seed=seed) for seed in seeds],
+            [
+                Sampling(temperature=generation.temperature, max_tokens=generation.max_tokens, seed=seed)
+                for seed in seeds
+            ],
             stop_ids=[end],
-            vocab_size=writing.tokenizer.vocab_size,
+            vocab_size=generation.tokenizer.vocab_size,
         )
     return [
         Answer(list(prompt), [*answer.ids, end] if answer.finish_reason == "stop" else answer.ids, ended)

@@ -35,7 +35,7 @@ def token_rewards(scores_B: Tensor, log_ratios_BT: Tensor, mask_BT: Tensor, kl_c
 
 
 def generalised_advantages(
-    rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, *, discount: float, trace: float
+    rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, *, gamma: float, gae_lambda: float
 ) -> Tensor:
     """How much better each token was than the value function had expected, (B, T); zero outside the mask.
 
@@ -48,19 +48,19 @@ def generalised_advantages(
     Args:
         rewards_BT: of each token.
         values_BT: what was expected *before* each token.
-        discount: γ; 1 for answers.
-        trace: λ; 1 is the plain return (no bias, much noise), 0 trusts the value function one token ahead.
+        gamma: γ; 1 for answers.
+        gae_lambda: λ; 1 is the plain return (no bias, much noise), 0 trusts the value function one token ahead.
 
     Example:
         >>> ones = torch.ones(1, 2)
-        >>> generalised_advantages(ones, torch.zeros(1, 2), ones.bool(), discount=1.0, trace=1.0)
+        >>> generalised_advantages(ones, torch.zeros(1, 2), ones.bool(), gamma=1.0, gae_lambda=1.0)
         tensor([[2., 1.]])
     """
     advantages_BT = torch.zeros_like(rewards_BT)
     next_value_B = next_advantage_B = torch.zeros_like(rewards_BT[:, 0])
     for column in reversed(range(rewards_BT.shape[1])):
-        delta_B = rewards_BT[:, column] + discount * next_value_B - values_BT[:, column]
-        next_advantage_B = (delta_B + discount * trace * next_advantage_B) * mask_BT[:, column]
+        delta_B = rewards_BT[:, column] + gamma * next_value_B - values_BT[:, column]
+        next_advantage_B = (delta_B + gamma * gae_lambda * next_advantage_B) * mask_BT[:, column]
         next_value_B = values_BT[:, column] * mask_BT[:, column]
         advantages_BT[:, column] = next_advantage_B
     return advantages_BT

@@ -19,7 +19,7 @@ from tuppence.data.records.held_out import prompt_row, write_held_out
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_model
-from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
+from tuppence.tasks.ppo.answers import Answer, GenerationConfig, seeds_for, write_answers
 from tuppence.tasks.ppo.objective import HELD_OUT_SEEDS
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.quality import Quality, answer_quality, distinct
@@ -40,7 +40,7 @@ class Judges:
 
     base: Path
     reward: SequenceScorer
-    writing: Writing
+    generation: GenerationConfig
     batch_size: int
 
 
@@ -62,10 +62,10 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
         means[name] = _means(answers, quality)
         for row, answer, number in zip(rows, answers, range(len(answers)), strict=True):
             measured = {key: round(float(values[number]), 4) for key, values in vars(quality).items()}
-            row[name] = {"text": judges.writing.tokenizer.decode(answer.words), **measured}
+            row[name] = {"text": judges.generation.tokenizer.decode(answer.words), **measured}
     gains = [row["after"]["scores"] - row["before"]["scores"] for row in rows]
     means["gain"] = {"scores": statistics.fmean(gains), "standard_error": _standard_error(gains)}
-    texts = [judges.writing.tokenizer.decode(prompt) for prompt in prompts]
+    texts = [judges.generation.tokenizer.decode(prompt) for prompt in prompts]
     write_held_out(run, map(prompt_row, texts, rows))
     run.update(held_out=means)
     note(f"{len(prompts):,} held-out prompts, before → after: " + _in_words(means["before"], means["after"]))
@@ -80,7 +80,7 @@ def _answer(
     seeds = seeds_for(seed, HELD_OUT_SEEDS, len(prompts))
     for start in range(0, len(prompts), judges.batch_size):
         some = slice(start, start + judges.batch_size)
-        answers += write_answers(gpt, prompts[some], seeds[some], judges.writing)
+        answers += write_answers(gpt, prompts[some], seeds[some], judges.generation)
     judged = judge(PolicyWithValue(gpt).eval(), base, judges.reward, answers, judges.batch_size)
     return answers, answer_quality(answers, judged)
 

@@ -21,7 +21,7 @@ from tuppence.data.batches import permute
 from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.tasks.ppo.answers import Answer, Writing, seeds_for, write_answers
+from tuppence.tasks.ppo.answers import Answer, GenerationConfig, seeds_for, write_answers
 from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.equations import clipped_policy_loss, clipped_value_loss, next_kl_coefficient
 from tuppence.tasks.ppo.policy import PolicyWithValue
@@ -75,12 +75,12 @@ class PPO(Objective[PolicyWithValue]):
         val_prompts: Sequence[list[int]],
         reward: SequenceScorer,
         frozen: GPT | None,
-        writing: Writing,
+        generation: GenerationConfig,
         config: PPOConfig,
         world_size: int,
     ) -> None:
         self._prompts, self._val_prompts = prompts, val_prompts
-        self._reward, self._frozen, self._writing = reward, frozen, writing
+        self._reward, self._frozen, self._generation = reward, frozen, generation
         self._choice, self._train = config.align, config.train
         global_batch = config.train.batch_size * config.train.accumulation_steps * world_size
         self._minibatches = -(-config.align.rollout_prompts // global_batch)
@@ -92,7 +92,7 @@ class PPO(Objective[PolicyWithValue]):
     @property
     def steps_per_rollout(self) -> int:
         """Updates between two rollouts."""
-        return self._choice.rollout_epochs * self._minibatches
+        return self._choice.num_ppo_epochs * self._minibatches
 
     # ---- the rollout ---------------------------------------------------------------------------------------------
 
@@ -103,15 +103,15 @@ class PPO(Objective[PolicyWithValue]):
             return
         prompts = self._next_prompts(step // self.steps_per_rollout)
         seeds = seeds_for(self._train.seed, step, len(prompts))
-        answers = write_answers(model.gpt, prompts, seeds, self._writing)
+        answers = write_answers(model.gpt, prompts, seeds, self._generation)
         judged = self._judge(model, answers)
         beta, memory = self._memory.kl_coefficient, replace(self._memory, rollout_step=step)
         if self._memory.rollout_step < 0 and self._choice.normalise_scores:
             mean, deviation = _scale(judged.scores)
             memory = replace(memory, score_mean=mean, score_deviation=deviation)
-        payments_R = self._payments(judged, memory)
-        rollout = make_rollout(judged, payments_R, beta, self._choice)
-        gauges = rollout_gauges(judged, payments_R, beta)
+        rewards_R = self._rewards(judged, memory)
+        rollout = make_rollout(judged, rewards_R, beta, self._choice)
+        gauges = rollout_gauges(judged, rewards_R, beta)
         if self._choice.target_kl is not None:
             beta = next_kl_coefficient(beta, gauges["objective/kl"], self._choice.target_kl, self._choice.kl_gain)
             memory = replace(memory, kl_coefficient=beta)
@@ -130,10 +130,10 @@ class PPO(Objective[PolicyWithValue]):
     def _judge(self, model: PolicyWithValue, answers: Sequence[Answer]) -> Judged:
         return judge(model, self._frozen, self._reward, answers, 2 * self._train.batch_size)
 
-    def _payments(self, judged: Judged, memory: Memory) -> Tensor:
+    def _rewards(self, judged: Judged, memory: Memory) -> Tensor:
         """What each answer is paid as a whole: scores as distances from the base's, in its standard deviations."""
-        payments_R = (judged.scores - memory.score_mean) / memory.score_deviation
-        return payments_R - self._choice.missing_end_penalty * ~judged.finished
+        rewards_R = (judged.scores - memory.score_mean) / memory.score_deviation
+        return rewards_R - self._choice.missing_eos_penalty * ~judged.finished
 
     # ---- updates -------------------------------------------------------------------------------------------------
 
@@ -163,14 +163,14 @@ class PPO(Objective[PolicyWithValue]):
         statistics, values_N = model(tokens_BT, targets_BT)
         log_ratios_N = statistics.log_probabilities - old_N
         choice = self._choice
-        policy_N = clipped_policy_loss(statistics.log_probabilities, old_N, advantages_BT[at_BT], choice.clip)
+        policy_N = clipped_policy_loss(statistics.log_probabilities, old_N, advantages_BT[at_BT], choice.cliprange)
         value_N = clipped_value_loss(values_N, old_values_N, returns_BT[at_BT], choice.value_clip)
         ratios_N = log_ratios_N.detach().exp()
-        return policy_N.sum() + choice.value_weight * value_N.sum(), {
+        return policy_N.sum() + choice.vf_coef * value_N.sum(), {
             "loss/policy_avg": policy_N.sum(),
             "loss/value_avg": value_N.sum(),
             "policy/approxkl_avg": 0.5 * (log_ratios_N**2).sum(),
-            "policy/clipfrac_avg": ((ratios_N - 1).abs() > choice.clip).float().sum(),
+            "policy/clipfrac_avg": ((ratios_N - 1).abs() > choice.cliprange).float().sum(),
             "policy/entropy_avg": statistics.entropies.sum(),
             "val/ratio": ratios_N.sum(),
             "val/clipfrac_avg": ((values_N - old_values_N).abs() > choice.value_clip).float().sum(),
@@ -199,16 +199,16 @@ class PPO(Objective[PolicyWithValue]):
         prompts = [row[:length] for row, length in zip(tokens_BT.tolist(), lengths_B.tolist(), strict=True)]
         numbers = numbers_B.tolist()
         seeds = seeds_for(self._train.seed, HELD_OUT_SEEDS, numbers[-1] + 1)
-        answers = write_answers(model.gpt, prompts, [seeds[number] for number in numbers], self._writing)
+        answers = write_answers(model.gpt, prompts, [seeds[number] for number in numbers], self._generation)
         judged = self._judge(model, answers)
         if 0 in numbers:
             self._shown = [self._sample(answer) for answer in answers[:SHOWN_ANSWERS]]
-        penalised_R = self._payments(judged, self._memory) - self._choice.kl_coefficient * judged.kl
+        penalised_R = self._rewards(judged, self._memory) - self._choice.kl_coefficient * judged.kl
         quality = answer_quality(answers, judged)
         return -penalised_R.sum(), {name: getattr(quality, name).sum() for name in self.evaluation_metrics}
 
     def _sample(self, answer: Answer) -> Sample:
-        decode = self._writing.tokenizer.decode
+        decode = self._generation.tokenizer.decode
         return Sample(decode(answer.prompt), decode(answer.ids))
 
     def samples(self, model: nn.Module) -> list[Sample]:

@@ -12,7 +12,7 @@ from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import normalise, prompt_of
 from tuppence.data.records.preferences import Preference, holds_preferences, read_preferences
 from tuppence.data.records.tables import read_table
-from tuppence.tasks.finetune import part_rows, say_skipped, say_unused
+from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
 
 Row = Preference | Conversation
@@ -34,39 +34,33 @@ class Prompts:
 
 
 def read_prompts(
-    data: Path,
-    val: Path | None,
+    files: RowFiles,
     tokenizer: Tokenizer,
     *,
-    room: int,
+    most_tokens: int,
     val_fraction: float,
     eval_prompts: int,
     seed: int,
-    skip_bad_rows: bool = False,
 ) -> Prompts:
     """Reads, parts and encodes prompts; each prompt once, however often the file has it.
 
     Args:
-        data: preferences or instructions, in any format that we read.
-        val: held-out ones; a part of `data` where there is none.
-        room: the most tokens that a prompt may have; longer ones lose their beginning, and are counted.
+        files: of preferences or instructions, in any format that we read.
+        most_tokens: the most tokens that a prompt may have; longer ones lose their beginning, and are counted.
         eval_prompts: of the held-out ones, the first so many are used.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
     """
-    rows, held_out = part_rows(
-        lambda path: _read(path, skip_bad_rows),
-        data,
-        val,
+    rows, held_out = files.split(
+        lambda path: _read(path, files.skip_bad_rows),
         fraction=val_fraction,
         seed=seed,
         key=prompt_of,
         noun="prompt",
     )
-    train = _encode(rows, tokenizer, room, "training")
-    return Prompts(train, _encode(held_out, tokenizer, room, "held-out")[:eval_prompts], rows)
+    train = _encode(rows, tokenizer, most_tokens, "training")
+    return Prompts(train, _encode(held_out, tokenizer, most_tokens, "held-out")[:eval_prompts], rows)
 
 
 def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
@@ -82,10 +76,12 @@ def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
     return list(first.values())
 
 
-def _encode(rows: Sequence[Row], tokenizer: Tokenizer, room: int, name: str) -> list[list[int]]:
+def _encode(rows: Sequence[Row], tokenizer: Tokenizer, most_tokens: int, name: str) -> list[list[int]]:
     messages = [row.prompt if isinstance(row, Preference) else row.messages[:-1] for row in rows]
     prompts = [encode_prompt(tokenizer, turns) for turns in messages]
-    cut = sum(len(prompt) > room for prompt in prompts)
+    cut = sum(len(prompt) > most_tokens for prompt in prompts)
     if cut:
-        warn(f"{counted(cut, f'{name} prompt')} cut at the left to {room:,} tokens, so that an answer fits behind")
-    return [prompt[-room:] for prompt in prompts]
+        warn(
+            f"{counted(cut, f'{name} prompt')} cut at the left to {most_tokens:,} tokens, so that an answer fits behind"
+        )
+    return [prompt[-most_tokens:] for prompt in prompts]

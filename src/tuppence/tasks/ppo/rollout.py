@@ -136,18 +136,18 @@ def judge(
     return Judged(tokens_RT, targets_RT, policy_RT, reference_RT, entropies_RT, values_RT, scores_R, finished_R)
 
 
-def make_rollout(judged: Judged, payments_R: Tensor, kl_coefficient: float, choice: PPOChoice) -> Rollout:
+def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choice: PPOChoice) -> Rollout:
     """From judged answers to what is learned from them.
 
     Args:
-        payments_R: what each answer as a whole is paid: its score, normalised and less penalties.
+        rewards_R: what each answer as a whole is paid: its score, normalised and less penalties.
         kl_coefficient: β.
     """
     mask_RT = judged.mask
     log_ratios_RT = judged.log_probabilities - judged.reference
-    rewards_RT = token_rewards(payments_R, log_ratios_RT, mask_RT, kl_coefficient)
+    rewards_RT = token_rewards(rewards_R, log_ratios_RT, mask_RT, kl_coefficient)
     advantages_RT = generalised_advantages(
-        rewards_RT, judged.values, mask_RT, discount=choice.discount, trace=choice.trace
+        rewards_RT, judged.values, mask_RT, gamma=choice.gamma, gae_lambda=choice.gae_lambda
     )
     returns_RT = torch.where(mask_RT, advantages_RT + judged.values, 0.0)
     whitened_RT = whiten(advantages_RT, mask_RT)
@@ -155,7 +155,7 @@ def make_rollout(judged: Judged, payments_R: Tensor, kl_coefficient: float, choi
     return Rollout(*(tensor.cpu() for tensor in (*parts, returns_RT)))
 
 
-def rollout_gauges(judged: Judged, payments_R: Tensor, kl_coefficient: float) -> dict[str, float]:
+def rollout_gauges(judged: Judged, rewards_R: Tensor, kl_coefficient: float) -> dict[str, float]:
     """What a rollout says of the policy, by the names that trl gave these numbers; means over answers.
 
     `objective/entropy` and `objective/kl` are sums over an answer's tokens, as there.
@@ -166,7 +166,7 @@ def rollout_gauges(judged: Judged, payments_R: Tensor, kl_coefficient: float) ->
         "objective/kl": kl,
         "objective/entropy": float((-judged.log_probabilities).sum(dim=1).mean()),
         "objective/non_score_reward": non_score,
-        "objective/rlhf_reward": float(payments_R.mean()) + non_score,
+        "objective/rlhf_reward": float(rewards_R.mean()) + non_score,
         "objective/scores": scores,
         "objective/kl_coefficient": kl_coefficient,
         "objective/answer_tokens": float(judged.mask.sum(dim=1).float().mean()),

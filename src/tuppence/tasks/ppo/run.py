@@ -7,26 +7,96 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed
-from torch import nn
 
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
+from tuppence.model.loaded import LoadedModel, ModelInfo, load
 from tuppence.model.lora import add_lora
-from tuppence.model.weights import load_model
-from tuppence.storage import location_of, output_path, stage, stage_run
-from tuppence.tasks.finetune import base_inputs, conversation_tokenizer, finetuning_flops, rows_input
-from tuppence.tasks.instruct import write_language_model
-from tuppence.tasks.job import Job, RunOptions
-from tuppence.tasks.ppo.answers import Writing
+from tuppence.storage import location_of, stage_run
+from tuppence.tasks.adapter import write_language_model
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.prompts import read_prompts
+from tuppence.tasks.row_job import RowJob, conversation_tokenizer
+from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.session import train
 from tuppence.training.objective import Objective
+
+
+class PPOJob(RowJob[PolicyWithValue]):
+    """Trains a policy on a reward model's scores."""
+
+    verb = "align ppo"
+    closing = 2.0  # the base's answers and the policy's
+
+    def __init__(self, files: RowFiles, reward: Path, recipe: PPOConfig) -> None:
+        choice = recipe.align
+        if recipe.lora.dropout and not choice.full:
+            raise InputError(
+                "lora.dropout is above 0, and PPO compares a policy with itself", "leave lora.dropout at 0"
+            )
+        super().__init__(files.base, files.out, files.paths, recipe, epochs=choice.epochs, adapter=not choice.full)
+        self._recipe = recipe
+        self._reward = _open_reward(reward, self.base)
+        context = self.base.config.context_length
+        if choice.max_new_tokens >= context:
+            raise InputError(
+                f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
+                "leave room for a prompt: --set align.max_new_tokens=N",
+            )
+        self.tokenizer = conversation_tokenizer(self.base)
+        self._prompts = read_prompts(
+            files,
+            self.tokenizer,
+            most_tokens=context - choice.max_new_tokens,
+            val_fraction=choice.val_fraction,
+            eval_prompts=choice.eval_prompts,
+            seed=self.train.seed,
+        )
+        self._generation = GenerationConfig(choice.max_new_tokens, choice.temperature, self.tokenizer)
+        lengths = [len(prompt) + choice.max_new_tokens for prompt in self._prompts.train]
+        answered = choice.max_new_tokens * len(lengths) / sum(lengths)
+        self.set_rows(self._prompts.rows, lengths, logits_share=answered)
+        fingerprint = self._reward.fingerprint
+        self.inputs = {**self.inputs, "reward": {"path": location_of(reward), "fingerprint": fingerprint}}
+
+    def default_steps(self, ranks: int) -> int:
+        """The updates in which every prompt has been answered `align.epochs` times."""
+        choice = self._recipe.align
+        rollouts = max(1, round(choice.epochs * len(self._prompts.train) / choice.rollout_prompts))
+        return rollouts * choice.num_ppo_epochs * -(-choice.rollout_prompts // (self.sequences_per_step * ranks))
+
+    def build(self, device: str) -> tuple[Objective[PolicyWithValue], PolicyWithValue]:
+        # no dropout: a ratio of probabilities must be the update's doing
+        gpt = self.load_base(device)
+        frozen: GPT | None = None
+        if self.lora is None:
+            frozen = copy.deepcopy(gpt).requires_grad_(False)
+            gpt.train()
+        else:
+            add_lora(gpt, self.lora)
+        ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        reward = self._reward.model.to(device)
+        objective = PPO(self._prompts.train, self._prompts.val, reward, frozen, self._generation, self._recipe, ranks)
+        return objective, PolicyWithValue(gpt)
+
+    def write_result(self, model: PolicyWithValue) -> None:
+        write_language_model(model.gpt, Run(self.out), self.base, self.tokenizer, self.lora)
+
+    def measure(self) -> dict[str, Any]:
+        judges = Judges(
+            base=self.base.folder,
+            reward=self._reward.model,
+            generation=self._generation,
+            batch_size=2 * self.train.batch_size,
+        )
+        return {"held_out": compare(self.out, judges, self._prompts.val, seed=self.train.seed)}
 
 
 def run_ppo(
@@ -55,84 +125,8 @@ def run_ppo(
         NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint stands.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    base, reward, data, out = stage_run(base), stage_run(reward), stage(data), output_path(out)
-    val = None if val is None else stage(val)
-    start, choice = inspect(base, head="lm"), config.align
-    judge = _open_reward(reward, start)
-    scorer = judge.model
-    if config.lora.dropout and not choice.full:
-        raise InputError("lora.dropout is above 0, and PPO compares a policy with itself", "leave lora.dropout at 0")
-    context = start.config.context_length
-    if choice.max_new_tokens >= context:
-        raise InputError(
-            f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
-            "leave room for a prompt: --set align.max_new_tokens=N",
-        )
-    tokenizer = conversation_tokenizer(start)
-    prompts = read_prompts(
-        data,
-        val,
-        tokenizer,
-        room=context - choice.max_new_tokens,
-        val_fraction=choice.val_fraction,
-        eval_prompts=choice.eval_prompts,
-        seed=config.train.seed,
-        skip_bad_rows=skip_bad_rows,
-    )
-    writing = Writing(choice.max_new_tokens, choice.temperature, tokenizer)
-    lora = None if choice.full else config.lora.resolve()
-
-    def build(device: str) -> tuple[Objective[Any], PolicyWithValue]:
-        # no dropout: a ratio of probabilities must be the update's doing
-        gpt = load_model(base, device=device, dropout=0.0)
-        frozen: GPT | None = None
-        if lora is None:
-            frozen = copy.deepcopy(gpt).requires_grad_(False)
-            gpt.train()
-        else:
-            add_lora(gpt, lora)
-        gpt.activation_checkpointing = config.train.activation_checkpointing
-        ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        scorer.to(device)
-        return PPO(prompts.train, prompts.val, scorer, frozen, writing, config, ranks), PolicyWithValue(gpt)
-
-    def write_result(model: nn.Module) -> None:
-        assert isinstance(model, PolicyWithValue)
-        write_language_model(model.gpt, out, start, tokenizer, lora)
-
-    def measure() -> dict[str, Any]:
-        judges = Judges(base=base, reward=scorer, writing=writing, batch_size=2 * config.train.batch_size)
-        return {"held_out": compare(out, judges, prompts.val, seed=config.train.seed)}
-
-    per_step = config.train.batch_size * config.train.accumulation_steps
-    tokens_per_row = sum(map(len, prompts.train)) / len(prompts.train) + choice.max_new_tokens
-    job = Job(
-        verb="align ppo",
-        out=out,
-        train=config.train,
-        settings={"align": choice.model_dump(), "lora": config.lora.model_dump(mode="json")},
-        inputs={
-            **base_inputs(start),
-            "reward": {"path": location_of(reward), "fingerprint": judge.fingerprint},
-            "data": rows_input([data] if val is None else [data, val], len(prompts.train)),
-        },
-        tokens_per_step=round(per_step * tokens_per_row),
-        default_steps=lambda ranks: _steps(len(prompts.train), per_step * ranks, config),
-        flops_per_token=finetuning_flops(
-            start.config,
-            length=tokens_per_row,
-            heads=choice.max_new_tokens / tokens_per_row,
-            frozen=lora is not None,
-        ),
-        build=build,
-        write_result=write_result,
-        measure=measure,
-        rows=prompts.rows,
-        closing=2.0,  # the base's answers and the policy's
-        example=f"tuppence chat {out}",
-        compile=False,  # every batch has another length
-    )
-    return train(job, options)
+    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
+    return train(PPOJob(files, stage_run(reward), config), options)
 
 
 def _open_reward(folder: Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
@@ -153,10 +147,3 @@ def _open_reward(folder: Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
         )
     reward.model.requires_grad_(False)
     return reward
-
-
-def _steps(prompts: int, global_batch: int, config: PPOConfig) -> int:
-    """The updates in which every prompt has been answered `align.epochs` times."""
-    choice = config.align
-    rollouts = max(1, round(choice.epochs * prompts / choice.rollout_prompts))
-    return rollouts * choice.rollout_epochs * -(-choice.rollout_prompts // global_batch)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from tuppence import __version__
-from tuppence.core.config import with_present_names
+from tuppence.core.config import Section
 from tuppence.core.console import counted, one_line, warn
 from tuppence.core.environment import Precision, describe
 from tuppence.core.errors import InputError
@@ -45,36 +47,51 @@ _LIMIT_KEY = "epochs"
 """A limit that stands in the task's own section of a recipe; it may be extended, too."""
 
 
-def check_against_record(run: Run, job: Job, options: RunOptions) -> dict[str, Any]:
-    """The record of the run that stands at this place, or {}.
+def check_continues(run: Run, job: Job[Any], options: RunOptions) -> dict[str, Any]:
+    """The run file of the run in this folder, or {}.
 
     Raises:
-        InputError: it is another run: of another verb, on other inputs, with other settings; or nothing may stand here.
+        InputError: it is another run: of another verb, on other inputs, with other settings; or none may be here.
     """
     if not run.exists():
         return {}
     if options.resume == "never":
         raise InputError(f"{run.path} holds a run already, and --resume is never", "choose another --out, or remove it")
-    record = run.read()
+    content = run.read()
     elsewhere = "choose another --out, or give the settings that the run was started with"
-    if record.get("verb") != job.verb:
+    if content.get("verb") != job.verb:
         raise InputError(f"{run.path} was not made by {job.verb}", "choose another --out")
     for name, value in job.inputs.items():
-        if (record.get(name) or {}).get("fingerprint") != value["fingerprint"]:
+        if (content.get(name) or {}).get("fingerprint") != value["fingerprint"]:
             given = f" than {value['path']}" if "path" in value else ""
             raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
-    before = {name: values or {} for name, values in (record.get("config") or {}).items()}
-    before["train"] = with_present_names(type(job.train), before.get("train", {}))
-    same_step = _sequences(before["train"]) == _sequences(settings_of(job)["train"])
-    for section, values in settings_of(job).items():
-        for key, value in values.items():
-            was = before.get(section, {}).get(key, _default_of(job.train, section, key))
-            free = key == _LIMIT_KEY
-            if section == "train":
-                free = key in FREE_TO_CHANGE or (same_step and key in SPLIT_OF_A_STEP)
-            if was != value and not free:
-                raise InputError(f"{run.path} was started with {section}.{key}={was}, and now it is {value}", elsewhere)
-    return record
+    config = content.get("config") or {}
+    for name, section in _sections(job).items():
+        before = _settings_before(section, config.get(name) or {})
+        now = section.model_dump(mode="json")
+        same_step = name == "train" and _sequences(before) == _sequences(now)
+        for key, value in now.items():
+            free = key == _LIMIT_KEY if name != "train" else key in FREE_TO_CHANGE
+            free = free or (same_step and key in SPLIT_OF_A_STEP)
+            if before.get(key) != value and not free:
+                raise InputError(
+                    f"{run.path} was started with {name}.{key}={before.get(key)}, and now it is {value}", elsewhere
+                )
+    return content
+
+
+def _sections(job: Job[Any]) -> dict[str, BaseModel]:
+    return {**job.settings, "train": job.train}
+
+
+def _settings_before(section: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A section as an earlier attempt had it: by the present names of its keys; keys that were not there yet have the
+    defaults that the attempt had."""
+    known = section.from_earlier(written) if isinstance(section, Section) else dict(written)
+    fields = type(section).model_fields.items()
+    defaults = {name: field.get_default() for name, field in fields if not field.is_required()}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    return {**plain, **known}
 
 
 def _sequences(train: dict[str, Any]) -> int | None:
@@ -83,13 +100,7 @@ def _sequences(train: dict[str, Any]) -> int | None:
     return math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
 
 
-def _default_of(train: TrainConfig, section: str, key: str) -> Any:
-    """What a run did that was started before this key was there."""
-    field = type(train).model_fields.get(key) if section == "train" else None
-    return None if field is None else field.get_default()
-
-
-def check_origin(checkpoint: Path, job: Job) -> Run:
+def check_origin(checkpoint: Path, job: Job[Any]) -> Run:
     """The run of a checkpoint that was asked for. Other data may be meant, and are said; nothing else may differ.
 
     Raises:
@@ -113,9 +124,9 @@ def _where(named: dict[str, Any]) -> str:
     return f", {named['path']}" if "path" in named else ""
 
 
-def settings_of(job: Job) -> dict[str, dict[str, Any]]:
+def settings_of(job: Job[Any]) -> dict[str, dict[str, Any]]:
     """The recipe as it was resolved, for run.yaml."""
-    return {**{name: dict(values) for name, values in job.settings.items()}, "train": job.train.model_dump(mode="json")}
+    return {name: section.model_dump(mode="json") for name, section in _sections(job).items()}
 
 
 def limits_asked(train: TrainConfig, options: RunOptions, limits: Limits) -> dict[str, Any]:
@@ -138,8 +149,8 @@ def same_limits(record: dict[str, Any], asked: dict[str, Any]) -> bool:
     return before == asked
 
 
-def new_record(
-    run: Run, job: Job, options: RunOptions, limits: Limits, execution: Execution, precision: Precision
+def new_run_file(
+    run: Run, job: Job[Any], options: RunOptions, limits: Limits, execution: Execution, precision: Precision
 ) -> dict[str, Any]:
     """run.yaml at the beginning of an attempt."""
     before = run.read() if run.exists() else {}

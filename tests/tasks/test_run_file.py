@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from tests.training.toy import Bigram, Toy
+from tests.tasks.toy_job import ToyJob
 from torch import nn
 
+from tuppence.core.config import Section
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
-from tuppence.tasks.job import Job, RunOptions
-from tuppence.tasks.record import (
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_file import (
     FREE_TO_CHANGE,
-    check_against_record,
+    check_continues,
     check_origin,
     describe_result,
     limits_asked,
@@ -44,19 +45,16 @@ def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
         assert part in text
 
 
-def job(out: Path, **train: Any) -> Job:
-    return Job(
-        verb="toy",
-        out=out,
-        train=TrainConfig(**train),
-        settings={"finetune": {"epochs": 1.0}},
-        inputs={"data": {"path": "rows.tsv", "fingerprint": "rows"}},
-        tokens_per_step=1,
-        default_steps=lambda ranks: 1,
-        flops_per_token=1.0,
-        build=lambda device: (Toy(), Bigram().to(device)),
-        write_result=lambda model: None,
-    )
+class Finetune(Section):
+    former_names: ClassVar[Mapping[str, str]] = {"drop": "dropout"}
+
+    epochs: float = 1.0
+    dropout: float = 0.0
+
+
+def job(out: Path, **train: Any) -> ToyJob:
+    inputs = {"data": {"path": "rows.tsv", "fingerprint": "rows"}}
+    return ToyJob(out, TrainConfig(**train), {"finetune": Finetune()}, inputs)
 
 
 @pytest.fixture
@@ -73,37 +71,42 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_an_empty_place_has_no_record(tmp_path: Path) -> None:
-    assert check_against_record(Run(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
+    assert check_continues(Run(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
 
 
 def test_the_same_job_is_continued_also_to_another_limit(run: Run) -> None:
     for again in (job(run.path), job(run.path, max_steps=9, eval_every=3, patience=1)):
-        assert check_against_record(run, again, RunOptions())["verb"] == "toy"
+        assert check_continues(run, again, RunOptions())["verb"] == "toy"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"verb": "align dpo"}, "was not made by align dpo"),
         ({"inputs": {"data": {"path": "other.tsv", "fingerprint": "other"}}}, "started on other data than other.tsv"),
-        ({"settings": {"finetune": {"dropout": 0.2}}}, "started with finetune.dropout=None, and now it is 0.2"),
+        ({"settings": {"finetune": Finetune(dropout=0.2)}}, r"started with finetune.dropout=0\.0, and now it is 0\.2"),
         ({"train": TrainConfig(learning_rate=0.5)}, "train.learning_rate=0.001, and now it is 0.5"),
     ],
 )
 def test_another_run_at_the_same_place_is_refused(run: Run, change: Mapping[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        check_against_record(run, dataclasses.replace(job(run.path), **change), RunOptions())
+        check_continues(run, dataclasses.replace(job(run.path), **change), RunOptions())
     assert "choose another --out" in caught.value.hint
+
+
+def test_a_run_of_another_verb_is_refused(run: Run) -> None:
+    run.update(verb="align dpo")
+    with pytest.raises(InputError, match="was not made by toy"):
+        check_continues(run, job(run.path), RunOptions())
 
 
 def test_nothing_is_continued_where_resume_is_never(run: Run) -> None:
     with pytest.raises(InputError, match="holds a run already"):
-        check_against_record(run, job(run.path), RunOptions(resume="never"))
+        check_continues(run, job(run.path), RunOptions(resume="never"))
 
 
 def test_epochs_may_be_extended_as_steps_may(run: Run) -> None:
-    longer = dataclasses.replace(job(run.path), settings={"finetune": {"epochs": 2.0}})
-    assert check_against_record(run, longer, RunOptions())["verb"] == "toy"
+    longer = dataclasses.replace(job(run.path), settings={"finetune": Finetune(epochs=2.0)})
+    assert check_continues(run, longer, RunOptions())["verb"] == "toy"
 
 
 def test_run_is_done_until_one_of_its_limits_differs() -> None:
@@ -169,7 +172,7 @@ def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: Run) -> None:
         check_origin(run.checkpoints / "step-00000004", other)
 
 
-def record_of(run: Run, of: Job, leave_out: str = "") -> None:
+def record_of(run: Run, of: ToyJob, leave_out: str = "") -> None:
     """A run that was started with this job, by a version that did not know the key to leave out."""
     train = {key: value for key, value in of.train.model_dump(mode="json").items() if key != leave_out}
     run.create()
@@ -180,14 +183,26 @@ def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: P
     run = Run(tmp_path)
     record_of(run, job(tmp_path, batch_size=8, accumulation_steps=2))
     smaller = job(tmp_path, batch_size=4, accumulation_steps=4, activation_checkpointing=True)
-    check_against_record(run, smaller, RunOptions())
+    check_continues(run, smaller, RunOptions())
     with pytest.raises(InputError, match="batch_size"):
-        check_against_record(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
+        check_continues(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
 
 
 def test_a_key_that_an_older_version_did_not_know_had_its_default(tmp_path: Path) -> None:
     run = Run(tmp_path)
     record_of(run, job(tmp_path), leave_out="beta2")
-    check_against_record(run, job(tmp_path), RunOptions())
+    check_continues(run, job(tmp_path), RunOptions())
     with pytest.raises(InputError, match=r"beta2=0\.95"):
-        check_against_record(run, job(tmp_path, beta2=0.9), RunOptions())
+        check_continues(run, job(tmp_path, beta2=0.9), RunOptions())
+
+
+def test_a_key_that_was_renamed_is_compared_under_its_new_name(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    record_of(run, job(tmp_path))
+    content = run.read()["config"]
+    content["train"]["final_learning_rate"] = content["train"].pop("min_lr_factor")
+    run.update(config={**content, "finetune": {"epochs": 1.0, "drop": 0.5}})
+    same = dataclasses.replace(job(tmp_path), settings={"finetune": Finetune(dropout=0.5)})
+    check_continues(run, same, RunOptions())
+    with pytest.raises(InputError, match=r"finetune\.dropout=0\.5, and now it is 0\.0"):
+        check_continues(run, job(tmp_path), RunOptions())

@@ -1,4 +1,4 @@
-"""What `reward` and `dpo` begin with: a base and a file of pairs, opened, and the run they describe."""
+"""What every finetune repeats, on DPO: a base and a file of pairs are opened, and the run is described."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import save_model
-from tuppence.tasks.alignment import Alignment, open_alignment
-from tuppence.tasks.dpo import DPOChoice, DPOConfig
-from tuppence.tasks.finetune import LoRAChoice
+from tuppence.tasks.adapter import LoRAChoice
+from tuppence.tasks.dpo import DPOChoice, DPOConfig, DPOJob
+from tuppence.tasks.job import RunOptions
+from tuppence.tasks.rows import RowFiles
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 
@@ -49,18 +49,8 @@ def config(epochs: float = 2.0, full: bool = False) -> DPOConfig:
     )
 
 
-def opened(base: Path, data: Path, val: Path | None = None, **options: Any) -> Alignment:
-    return open_alignment(base, data, val, config(**options), with_end=True, skip_bad_rows=False)
-
-
-def job(alignment: Alignment, **options: Any) -> Any:
-    def build(device: str) -> Any:
-        raise AssertionError("nothing is built before the refusals")
-
-    def write_result(model: nn.Module) -> None: ...
-
-    rest = {"flops_per_token": 7.0, "build": build, "write_result": write_result, "example": "tuppence chat x"}
-    return alignment.job("align dpo", Path("x"), config(**options), **rest)
+def opened(base: Path, data: Path, val: Path | None = None, **options: Any) -> DPOJob:
+    return DPOJob(RowFiles(base, data, Path("x"), val), config(**options), RunOptions())
 
 
 def test_a_base_whose_tokenizer_has_no_chat_template_gets_one(base: Path, data: Path) -> None:
@@ -97,20 +87,33 @@ def test_without_a_limit_the_run_sees_its_pairs_for_so_many_epochs(
     base: Path, data: Path, epochs: float, ranks: int, steps: int
 ) -> None:
     # 16 pairs, 6 a step and rank; a run has one step at least
-    assert job(opened(base, data, epochs=epochs), epochs=epochs).default_steps(ranks) == steps
+    assert opened(base, data, epochs=epochs).default_steps(ranks) == steps
 
 
-def test_the_job_is_the_recipe_and_what_the_task_alone_knows(base: Path, data: Path) -> None:
-    alignment = opened(base, data)
-    found = job(alignment)
-    lengths = [len(pair.ids) for pair in alignment.pairs.train]
+def test_a_step_s_tokens_are_those_of_its_rows_on_average(base: Path, data: Path) -> None:
+    found = opened(base, data)
+    lengths = [len(pair.ids) for pair in found.pairs.train]
     assert found.tokens_per_step == round(6 * sum(lengths) / len(lengths))
-    assert found.settings["align"]["val_fraction"] == 0.2
-    assert found.settings["lora"]["rank"] == 4
-    assert found.train == config().train
-    assert found.inputs == alignment.inputs
-    assert (found.verb, found.out, found.compile) == ("align dpo", Path("x"), False)
-    assert (found.flops_per_token, found.example) == (7.0, "tuppence chat x")
+
+
+def test_the_settings_of_a_run_are_the_recipe_s_sections(base: Path, data: Path) -> None:
+    recipe = config()
+    assert opened(base, data).settings == {"align": recipe.align, "lora": recipe.lora}
+
+
+@pytest.mark.parametrize(
+    ("reference", "steps", "precompute"),
+    [("auto", 1, False), ("auto", 99, True), ("online", 99, False), ("precomputed", 1, True)],
+)
+def test_the_reference_is_precomputed_where_that_is_less_work(
+    base: Path, data: Path, reference: Any, steps: int, precompute: bool
+) -> None:
+    recipe = config()
+    align = recipe.align.model_copy(update={"reference": reference})
+    train = recipe.train.model_copy(update={"max_steps": steps, "eval_every": 0})
+    recipe = recipe.model_copy(update={"align": align, "train": train})
+    found = DPOJob(RowFiles(base, data, Path("x")), recipe, RunOptions())
+    assert found.precompute is precompute
 
 
 def test_without_a_model_or_a_pair_nothing_is_opened(base: Path, data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The `lora` section of a recipe, and the models and adapters that finetunes write."""
+
+from __future__ import annotations
+
+import shutil
+
+from pydantic import Field
+from torch import nn
+
+from tuppence.core.config import Section
+from tuppence.core.console import note
+from tuppence.core.run import Run
+from tuppence.model.adapters import is_adapter, save_adapter
+from tuppence.model.gpt import GPT
+from tuppence.model.loaded import ModelInfo
+from tuppence.model.lora import TARGETS, LoRA
+from tuppence.model.weights import model_folder, save_model
+from tuppence.tokenizer import Tokenizer
+
+
+class LoRAChoice(Section):
+    """The `lora` section: the adapter's shape, where one is trained."""
+
+    rank: int = Field(16, ge=1, le=4096)
+    alpha: float | None = Field(None, gt=0, description="None: twice the rank")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = TARGETS
+
+    def resolve(self) -> LoRA:
+        """The adapter to build.
+
+        Raises:
+            InputError: a target is unknown.
+        """
+        return LoRA(self.rank, self.alpha or 2.0 * self.rank, self.dropout, tuple(self.targets))
+
+
+def write_language_model(model: GPT, run: Run, base: ModelInfo, tokenizer: Tokenizer, lora: LoRA | None) -> None:
+    """Writes RUN/model, whole and merged, and RUN/adapter where an adapter was trained."""
+    save_model(model, run.model, tokenizer=tokenizer)
+    if lora is not None:
+        write_adapter(model, run, base, lora)
+
+
+def write_adapter(gpt: GPT, run: Run, base: ModelInfo, lora: LoRA, score: nn.Linear | None = None) -> None:
+    """Writes RUN/adapter in PEFT's layout.
+
+    Writes none where the base is an adapter itself: an adapter names its base by a folder, and no folder has this one.
+
+    Args:
+        score: the head of a classifier or a reward model.
+    """
+    if is_adapter(base.folder):
+        shutil.rmtree(run.adapter, ignore_errors=True)
+        note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")
+        return
+    place = model_folder(base.folder)
+    save_adapter(gpt, run.adapter, lora, base=place, base_sha256=base.fingerprint, score=score)

@@ -1,0 +1,100 @@
+"""Decides device, precision, compilation and batches at once; a continued run keeps what it was started with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from tuppence.core.console import counted
+from tuppence.core.environment import Precision, choose_precision
+from tuppence.core.errors import InputError
+from tuppence.core.run import Run
+from tuppence.cost.limits import Limits
+from tuppence.tasks.job import Job
+from tuppence.training.batch_size import batches_at_once
+from tuppence.training.checkpoint import list_checkpoints
+from tuppence.training.compilation import worth_compiling
+from tuppence.training.config import TrainConfig
+from tuppence.training.distributed import World
+from tuppence.training.execution import Execution
+from tuppence.training.objective import Objective
+from tuppence.training.throughput import Meter, device_peak
+
+
+def choose_execution(
+    job: Job[Any], run_file: Mapping[str, Any], world: World, device: str, limits: Limits
+) -> tuple[Execution, Precision, Meter]:
+    """Device, precision with its reason, and whether to compile.
+
+    The device's peak is measured here, once, before anything is seeded: that takes a moment, and draws random numbers.
+
+    Args:
+        run_file: of the run that is continued, or {}.
+
+    Raises:
+        InputError: the run was started on another number of ranks.
+    """
+    config, before = job.train, run_file.get("machine") or {}
+    if before.get("ranks", world.size) != world.size:
+        raise InputError(
+            f"{job.out} was started on {counted(before['ranks'], 'rank')}, and now there are {world.size}",
+            "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
+        )
+    precision = _choose_precision(job, device, before.get("precision"))
+    if before:  # with the reason for which it was chosen
+        precision = Precision(precision.name, str(run_file["environment"].get("precision_reason", precision.reason)))
+    peak = device_peak(device, precision.name)
+    compiles = before.get("compile")
+    if compiles is None:
+        wanted = config.compile if job.compiles or config.compile != "auto" else False
+        compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
+        compiles = bool(world.broadcast_from_rank0(float(compiles)))
+    meter = Meter(job.flops_per_token, peak, world.size)
+    return Execution(device, precision.name, bool(compiles), world), precision, meter
+
+
+def _choose_precision(job: Job[Any], device: str, before: str | None) -> Precision:
+    """The precision that the run was started in, else what the recipe says.
+
+    Raises:
+        InputError: the device cannot train in it.
+    """
+    try:
+        return choose_precision(device, before or job.train.precision)
+    except InputError as error:
+        saved = list_checkpoints(Run(job.out).checkpoints) if before else []
+        if not saved:
+            raise
+        raise InputError(
+            f"{job.out} was begun in {before}: {error.message}",
+            f"go on in a new run: the same command with --resume {saved[-1]}, another --out and "
+            "--set train.precision=auto",
+        ) from error
+
+
+def with_batches_at_once(
+    execution: Execution, objective: Objective[Any], model: nn.Module, job: Job[Any], run_file: Mapping[str, Any]
+) -> Execution:
+    """The execution with the number of batches that it computes at once."""
+    count = (run_file.get("machine") or {}).get("batches_at_once")
+    if count is None:
+        count = batches_at_once(objective, model, execution, job.train) if job.compiles else 1
+        count = int(execution.world.broadcast_from_rank0(float(count)))
+    return dataclasses.replace(execution, batches_at_once=int(count))
+
+
+def memory_hint(train: TrainConfig) -> str:
+    """What to lower where a step does not fit into memory, so that the run continues from its last checkpoint."""
+    ways = []
+    if train.batch_size > 1:
+        size, steps = train.batch_size // 2, train.accumulation_steps * 2
+        if train.batch_size % 2 == 0:
+            ways.append(f"--set train.batch_size={size} --set train.accumulation_steps={steps} (the same gradients)")
+        else:
+            ways.append(f"--set train.batch_size=1 --set train.accumulation_steps={train.batch_size * steps // 2}")
+    if not train.activation_checkpointing:
+        ways.append("--set train.activation_checkpointing=true")
+    return "the same command with " + ", or ".join(ways) if ways else "use a smaller model or a shorter context"

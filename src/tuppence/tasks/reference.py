@@ -1,0 +1,110 @@
+"""The reference model of DPO: the policy as it was before the first step, and its log-probabilities of the pairs.
+
+They are computed once for all pairs before the first step and kept in every checkpoint ("precomputed"), or with every
+batch ("online"). Both ways do the same arithmetic, and nothing is dropped out in either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import torch
+from torch import Tensor
+
+from tuppence.core.console import counted, note
+from tuppence.data.buckets import batches_by_length
+from tuppence.model.branches import branch_log_probabilities
+from tuppence.model.gpt import GPT
+from tuppence.model.lora import without_lora
+from tuppence.tasks.pairs import Pairs, collate_pairs
+
+SAY_EVERY_SECONDS = 10.0
+
+
+class Reference:
+    """Log-probabilities of chosen and rejected answers under the reference.
+
+    Args:
+        frozen: a copy of the model before the first step; None where the reference is the model without its adapter,
+            or is precomputed.
+        precompute: compute all pairs before the first step.
+        has_adapter: whether an adapter is trained, without which the model is the reference.
+    """
+
+    def __init__(self, pairs: Pairs, *, frozen: GPT | None, precompute: bool, has_adapter: bool) -> None:
+        self._pairs, self._frozen, self._precompute, self._has_adapter = pairs, frozen, precompute, has_adapter
+        self._table_N2: Tensor | None = None
+
+    def prepare(self, model: GPT, batch_size: int) -> None:
+        """Computes the table of all pairs, if there is to be one and it is not there yet."""
+        if self._precompute and self._table_N2 is None:
+            self._table_N2 = self._make_table(model, batch_size)
+
+    def log_probabilities(self, model: GPT, tokens_BT: Tensor, branches_BT: Tensor, numbers_B: Tensor) -> Tensor:
+        """Of chosen and rejected, summed over tokens, (B, 2).
+
+        Args:
+            tokens_BT, branches_BT, numbers_B: a batch of pairs.
+        """
+        if self._table_N2 is None:
+            return self._compute(model, tokens_BT, branches_BT)
+        self._table_N2 = self._table_N2.to(numbers_B.device)
+        return self._table_N2[numbers_B.clamp(min=0)]
+
+    @torch.no_grad()
+    def _compute(self, model: GPT, tokens_BT: Tensor, branches_BT: Tensor) -> Tensor:
+        if self._frozen is not None:
+            return branch_log_probabilities(self._frozen, tokens_BT, branches_BT)[0]
+        with without_lora(model):
+            return branch_log_probabilities(model, tokens_BT, branches_BT)[0]
+
+    def _make_table(self, model: GPT, batch_size: int) -> Tensor:
+        """The log-probabilities of all pairs, (N, 2). Without an adapter the model itself is the reference, as no step
+        was done yet."""
+        rows = [*self._pairs.train, *self._pairs.val]
+        device = model.token_embedding.weight.device
+        table_N2 = torch.zeros(len(rows), 2)
+        note(f"reference log-probabilities of {counted(len(rows), 'pair')}")
+        done, said = 0, time.monotonic()
+        for numbers in batches_by_length(torch.tensor([len(row.ids) for row in rows]).numpy(), batch_size):
+            tokens_BT, branches_BT, _ = (
+                part.to(device) for part in collate_pairs([rows[number] for number in numbers])
+            )
+            table_N2[torch.from_numpy(numbers)] = self._compute(model, tokens_BT, branches_BT).cpu()
+            done += len(numbers)
+            if time.monotonic() - said > SAY_EVERY_SECONDS:
+                note(f"reference log-probabilities: {done:,} of {len(rows):,}")
+                said = time.monotonic()
+        return table_N2
+
+    def state(self) -> dict[str, Tensor]:
+        """The table, a hash of its pairs, and whether precomputation is on, which is fixed for the run."""
+        state = {"precompute": torch.tensor(self._precompute)}
+        if self._table_N2 is None:
+            return state
+        return {**state, "reference": self._table_N2.cpu(), "pairs": self._pairs_digest()}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Puts back what `state` returned. A table of other pairs is computed again, where the reference is still here.
+
+        Raises:
+            ValueError: it is no such state, or of other pairs and the reference is gone.
+        """
+        keys = tensors.keys()
+        if keys not in ({"precompute"}, {"precompute", "reference", "pairs"}):
+            raise ValueError("it has no reference log-probabilities")
+        self._precompute, self._table_N2 = bool(tensors["precompute"]), None
+        if "reference" not in keys:
+            return
+        if torch.equal(tensors["pairs"], self._pairs_digest()):
+            self._table_N2 = tensors["reference"]
+        elif not self._has_adapter:
+            raise ValueError("its reference log-probabilities are of other pairs, and the reference is not kept")
+
+    def _pairs_digest(self) -> Tensor:
+        """sha256 of all pairs in their order, as 32 bytes."""
+        digest = hashlib.sha256()
+        for pair in (*self._pairs.train, *self._pairs.val):
+            digest.update(pair.ids.tobytes() + pair.branches.tobytes())
+        return torch.tensor(list(digest.digest()), dtype=torch.uint8)

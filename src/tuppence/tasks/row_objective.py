@@ -1,0 +1,63 @@
+"""An objective over rows of different lengths: training batches bucketed by length, held-out rows longest first."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+
+from tuppence.data.buckets import IGNORED_TARGET, Buckets, batches_by_length
+from tuppence.training.config import TrainConfig
+from tuppence.training.objective import Batch, Model, Objective
+
+Row = TypeVar("Row")
+
+
+class RowObjective(Objective[Model], Generic[Row, Model]):
+    """An objective over rows of different lengths: batches bucketed by length, held-out rows the longest first.
+
+    Args:
+        train, val: the rows.
+        lengths, val_lengths: of each, in tokens.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Row],
+        lengths: Sequence[int],
+        val: Sequence[Row],
+        val_lengths: Sequence[int],
+        config: TrainConfig,
+    ) -> None:
+        self._train, self._val, self._config = train, val, config
+        self._val_lengths = np.array(val_lengths, dtype=np.int64)
+        self.buckets = Buckets(
+            np.array(lengths, dtype=np.int64),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            accumulation_steps=config.accumulation_steps,
+        )
+
+    @abstractmethod
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """One batch of one row or more, padded; its last tensor holds the targets."""
+
+    def training_row(self, step: int, number: int) -> Row:
+        """A row as it is trained on in a step."""
+        return self._train[number]
+
+    def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
+        return [self._batch(step, numbers) for numbers in self.buckets.step(step, rank, world_size)]
+
+    def evaluation(self) -> Iterator[Batch]:
+        for numbers in batches_by_length(self._val_lengths, self._config.batch_size):
+            yield self.collate([self._val[number] for number in numbers])
+
+    def _batch(self, step: int, numbers: Any) -> Batch:
+        if len(numbers):
+            return self.collate([self.training_row(step, int(number)) for number in numbers])
+        *inputs, targets = self.collate([self._train[0]])  # the epoch's last batch had fewer rows than ranks
+        return (*inputs, torch.full_like(targets, IGNORED_TARGET))

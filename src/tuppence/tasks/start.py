@@ -1,0 +1,118 @@
+"""What an attempt finds in the run folder, which limits it has, and the line that announces it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tuppence.core.console import note
+from tuppence.core.numbers import duration
+from tuppence.core.run import Run
+from tuppence.cost.limits import Limits
+from tuppence.storage import location_of, stage_checkpoint
+from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.run_file import check_continues, check_origin, limits_asked, model_sizes, same_limits
+from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
+from tuppence.training.config import TrainConfig
+from tuppence.training.execution import Execution
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is in the run folder when an attempt starts, as rank 0 sees it.
+
+    Attributes:
+        run_file: the content of run.yaml, or {}.
+        resume: the checkpoint that was asked for; None for the run's own newest one.
+        origin: the run that this checkpoint is of.
+    """
+
+    run_file: dict[str, Any]
+    resume: Path | None
+    origin: Path | None
+
+    @classmethod
+    def of(cls, run: Run, job: Job[Any], options: RunOptions) -> Start:
+        """Reads and checks the folder.
+
+        Raises:
+            InputError: another run is there, or the checkpoint that was asked for does not fit.
+        """
+        resume, origin = _resume_from(run, options), None
+        if resume is not None:
+            verify_checkpoint(resume)
+            origin = check_origin(resume, job)
+        return cls(check_continues(run, job, options), resume, None if origin is None else origin.path)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON: other ranks may not see the folder."""
+        return {
+            "run_file": self.run_file,
+            "resume": None if self.resume is None else str(self.resume),
+            "origin": None if self.origin is None else str(self.origin),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Start:
+        """What `as_json` returned."""
+        resume, origin = (None if values[name] is None else Path(values[name]) for name in ("resume", "origin"))
+        return cls(values["run_file"], resume, origin)
+
+    def is_done(self, job: Job[Any], options: RunOptions, limits: Limits) -> bool:
+        """Whether the run ended by these limits before, and its model is there."""
+        return (
+            Run(job.out).has_model()
+            and self.run_file.get("status") == "done"
+            and same_limits(self.run_file, limits_asked(job.train, options, limits))
+        )
+
+
+def _resume_from(run: Run, options: RunOptions) -> Path | None:
+    """The checkpoint that was asked for; None for the run's own newest one.
+
+    The run's own newest one is also taken where the run has continued from the one asked for before: the same command
+    was given again.
+    """
+    if options.resume in ("auto", "never"):
+        return None
+    asked = stage_checkpoint(options.resume)
+    if not run.exists() or run.read().get("resumed_from") != location_of(asked.resolve()):
+        return asked
+    if newest_good_checkpoint(run.checkpoints) is None:
+        return asked
+    note(f"{run.path} has gone on from {asked} before, and goes on; to begin there again, give another --out")
+    return None
+
+
+def limits_of(train: TrainConfig, options: RunOptions, default_steps: int) -> Limits:
+    """The limits of a run; it has `default_steps` where nothing else limits it."""
+    max_steps = train.max_steps
+    if max_steps is None and options.max_minutes is None and options.budget is None:
+        max_steps = default_steps
+    return Limits(
+        max_steps=max_steps,
+        max_seconds=None if options.max_minutes is None else options.max_minutes * 60,
+        max_dollars=options.budget,
+        dollars_per_hour=options.rate.dollars_per_hour,
+    )
+
+
+def announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Execution) -> None:
+    """Prints what is about to happen and what it can cost."""
+    sizes, tokens_per_step = model_sizes(model), rank_tokens * execution.world.size
+    trained = f" ({sizes['trained_parameters']:,} trained)" if "trained_parameters" in sizes else ""
+    parts = [f"{sizes['parameters']:,} parameters{trained}", f"{tokens_per_step:,} tokens a step"]
+    if limits.max_steps is not None:
+        parts.append(f"{limits.max_steps:,} steps ({limits.max_steps * tokens_per_step:,} tokens)")
+    seconds = limits.seconds_left(elapsed=0.0, spent=0.0)
+    if seconds < float("inf"):
+        parts.append(f"at most {duration(seconds)}")
+        if limits.dollars_per_hour:
+            parts.append(f"at most ${seconds / 3600 * limits.dollars_per_hour:.4f}")
+    elif limits.dollars_per_hour:
+        parts.append(f"no cap, at ${limits.dollars_per_hour:g} an hour")
+    compiled = ", compiled" if execution.compile else ""
+    note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}"]))
