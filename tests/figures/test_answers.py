@@ -19,3 +19,8 @@ def test_kinds_are_sorted_by_the_best_model_and_labelled_with_their_rows() -> No
     assert [label.get_text() for label in axes.get_yticklabels()] == ["swap (9)", "spell (5)"]
     tuned = np.asarray(axes.collections[1].get_offsets())
     assert tuned.tolist() == [[100.0, 0.0], [20.0, 1.0]]
+
+
+def test_long_names_of_kinds_are_cut() -> None:
+    (axes,) = plot_exact_match_by_kind(["x" * 25], [5], {"base": [0.1]}, width=4.2).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["x" * 23 + "… (5)"]

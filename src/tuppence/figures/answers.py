@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuppence.figures.format import shorten
 from tuppence.figures.style import BLUE, GREEN, MUTED, ORANGE, SMALL, Array, Size, drawable, new_figure, styled
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _MODEL_COLOURS = (MUTED, BLUE, GREEN, ORANGE)
 _ROW_INCHES = 0.27
+_LONGEST_NAME = 24
 
 
 def plot_exact_match(models: Sequence[str], shares: Array, stderrs: Array, *, size: Size = SMALL) -> Figure:
@@ -71,10 +73,15 @@ def plot_exact_match_by_kind(
             colour = _MODEL_COLOURS[number % len(_MODEL_COLOURS)]
             points = percent_MK[number, order]
             axes.scatter(points, range(len(order)), s=34, color=colour, label=drawable(model), zorder=3 + number)
-        axes.set_yticks(range(len(order)), [f"{drawable(kinds[kind])} ({rows[kind]})" for kind in order])
+        axes.set_yticks(range(len(order)), [f"{_name(kinds[kind])} ({rows[kind]})" for kind in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
         axes.set_xlim(-3, 103)
         axes.set_xlabel("% right", loc="right")
         if shares:
             axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(shares) if width > 6 else 1)
     return figure
+
+
+def _name(kind: str) -> str:
+    """The name of a kind, short enough for an axis."""
+    return drawable(shorten(kind, _LONGEST_NAME))
