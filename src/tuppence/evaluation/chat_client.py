@@ -1,7 +1,7 @@
 """One question to an OpenAI-compatible chat endpoint, and its answer as text. Standard library only.
 
 Bounded in everything: time, retries, bytes. Redirects are refused, since they would carry the key to another host. The
-key is read from an environment variable, is sent as a header, and stands in no message and no file.
+key is read from an environment variable, is sent as a header, and appears in no message and no file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORTH_ANOTHER_TRY = (408, 409, 425, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class ChatClient:
-    """Where to ask, and whom.
+    """An endpoint and the model to use there.
 
     Attributes:
         url: of the API, such as `https://api.example.com/v1`; `/chat/completions` is added where it is missing.

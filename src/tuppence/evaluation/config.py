@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """What a person may choose about an evaluation; None is the task's own default.
+    """The options of an evaluation; None is the task's default.
 
     Attributes:
         data: what is scored: for perplexity a DATA folder (its validation split), a text file, a folder or a glob, and

@@ -1,8 +1,8 @@
-"""Was the model trained on what it is asked? Counts the rows of an evaluation file whose prompts a run was trained on.
+"""Contamination: counts the rows of an evaluation file whose prompts the model was trained on.
 
-A run notes them (`data.records.trained_rows`); so does the run it started from, and so on down to the pretrained one,
-which has read text and notes none: `tuppence data prepare --evaluation` looks for rows in that. A folder that is no run
-says nothing.
+A run keeps hashes of the prompts it was trained on (`data.records.trained_rows`), and so does the run it started from.
+Pretraining reads text and keeps none: `tuppence data prepare --evaluation` searches the text. A folder that is not a
+run keeps none either.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How much of a text stands word for word in the text that a model was trained on.
+"""How much of a text is copied word for word from the text that a model was trained on.
 
-A small model can write well by writing out what it read. `copied` looks for runs of at least `SHORTEST` tokens of a
+A small model can write well by copying its training text. `copied` looks for runs of at least `SHORTEST` tokens of a
 text among the tokens of prepared data. Exact: every run that it reports is there. Called with the samples that
 pretraining and the quickstart show.
 """
@@ -24,12 +24,12 @@ _MOST = 2**25
 
 @dataclass(frozen=True)
 class Copied:
-    """What of a text is copied.
+    """How much of a text is copied.
 
     Attributes:
         longest: tokens of the longest run found in the data; 0 where none has `SHORTEST`.
         share: of the text's tokens, those in runs of at least `SHORTEST` found in the data.
-        searched: tokens of the data that were looked through, from the first on.
+        searched: tokens of the data that were searched, from the first on.
     """
 
     longest: int
@@ -38,12 +38,12 @@ class Copied:
 
 
 def copied(ids: Sequence[int], shards: TokenShards, *, most: int = _MOST) -> Copied:
-    """Looks for a text in prepared data.
+    """Searches prepared data for runs of a text's tokens.
 
     Args:
         ids: the text's tokens.
         shards: what the model was trained on.
-        most: tokens of the data to look through at most: about a second for 30 million.
+        most: tokens of the data to search at most; 30 million take about a second.
     """
     text = np.asarray(ids, dtype=np.int64)
     searched = min(len(shards), most)

@@ -1,6 +1,6 @@
-"""What a task of the evaluation room takes and gives: `EvalConfig` in, an `TaskResult` out.
+"""The interface of an evaluation task: a model and an `EvalConfig` in, a `TaskResult` out.
 
-A task is a function of a loaded model, an `EvalConfig` and a folder for its row log; `evaluate` has the list of them.
+A task is a function of a loaded model, an `EvalConfig` and a folder for its row log; `tasks.TASKS` lists them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuppence.evaluation.rows.log import RowLog
 from tuppence.model.loaded import Kind, LoadedModel
 
 Metrics: TypeAlias = dict[str, Any]
-"""What a task found, by name: plain values ready for JSON."""
+"""Results of a task by name: plain values ready for JSON."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A task's numbers, and the scores behind those that can be compared, by the same names."""
+    """A task's metrics, and row by row the scores of those that can be compared, by the same names."""
 
     metrics: Metrics
     scores: Mapping[str, Scores] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Task:
-    """One thing that can be evaluated.
+    """A benchmark.
 
     Attributes:
         run: does it. Its last argument is the folder for its row log, None where nothing is kept.
@@ -116,7 +116,7 @@ def standard_error(values: list[float]) -> float | None:
 
 
 def about_rows(file: Rows, config: EvalConfig, loaded: LoadedModel[Any]) -> Metrics:
-    """What every task of rows says about itself beside its numbers."""
+    """The entries that the results of every task on rows have."""
     return {
         "rows": len(file.rows),
         "limit": config.limit,

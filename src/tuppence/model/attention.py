@@ -22,7 +22,7 @@ Implementation = Literal["sdpa", "explicit"]
 
 
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """True where a token may look: at itself and at what stands before it. The queries are the *last* positions.
+    """True where a token may attend: to itself and to the tokens before it. The queries are the *last* positions.
 
     Returns:
         (T, S) booleans.

@@ -1,4 +1,4 @@
-"""A prompt and several ways to go on, read as one row: what they share is computed once.
+"""A prompt and several answers, read as one row: the shared prompt is computed once.
 
 Alignment compares two answers to the same prompt. As two rows the prompt is computed twice; as one row of branches
 
@@ -6,7 +6,7 @@ Alignment compares two answers to the same prompt. As two rows the prompt is com
     branch       0   0   0   1   1   2   2   2  -1       0: the prompt, 1 and 2: the answers, -1: padding
     position     0   1   2   3   4   3   4   5   0
 
-every token sees the prompt and its own branch, and stands where it would stand in a row of its own: the numbers are
+every token attends to the prompt and its own branch, at the position it would have in a row of its own: the results are
 those of two rows. On the instructions of chapter 8 that is a third fewer tokens (benchmarks/LOG.md, "Preferences").
 """
 

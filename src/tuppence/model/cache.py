@@ -5,7 +5,7 @@ Without it the t-th token costs a forward pass over t tokens; with it, over one.
 fills and reads it.
 
 Prompts of different lengths are aligned at their *ends*: the shorter ones begin with padding, so that every call
-writes the same columns for all sequences and every sequence's newest token stands in the last column.
+writes the same columns for all sequences, and the newest token of every sequence is in the last column.
 
     sequence 0:   The  cat  sat          position 0 1 2, column 0 1 2
     sequence 1:    ·    ·   Hi           position     0, column     2    (padding 2)
@@ -23,11 +23,11 @@ from tuppence.model.config import ModelConfig
 
 
 class Layout(Protocol):
-    """What `GPT.hidden` knows of a call beside its tokens: `KVCache`, or the `Branches` of a row.
+    """Positions and mask of a call of `GPT.hidden`: `KVCache`, or the `Branches` of a row.
 
     Attributes:
         positions_BT: the position of every token of the current call.
-        mask: what the current call's queries may look at, (B, 1, T, S), or None where plain causality says it all.
+        mask: where the current call's queries may attend, (B, 1, T, S), or None for plain causal attention.
         is_causal: None above means "causal", not "everything".
     """
 
@@ -36,7 +36,7 @@ class Layout(Protocol):
     is_causal: bool
 
     def advance(self, tokens: int) -> None:
-        """So many new tokens come now."""
+        """Prepares positions and mask for `tokens` new tokens."""
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
         """All keys and values of a layer, the new ones given, (B, H, S, K) each."""
@@ -53,7 +53,7 @@ class KVCache:
     Attributes:
         length: columns filled so far.
         positions_BT: the position of every token of the current call; padding counts as position 0.
-        mask: what the current call's queries may look at, (B, 1, T, S), or None where plain causality says it all.
+        mask: where the current call's queries may attend, (B, 1, T, S), or None for plain causal attention.
         is_causal: None above means "causal", not "everything".
     """
 
@@ -76,7 +76,7 @@ class KVCache:
         return self.length == self.keys_LBHSK.shape[3]
 
     def advance(self, tokens: int) -> None:
-        """Makes room for `tokens` new columns, and says where they stand and what they may look at."""
+        """Adds `tokens` new columns; sets their positions and their mask."""
         start, self.length = self.length, self.length + tokens
         device = self.padding_B.device
         columns_T = torch.arange(start, self.length, device=device)
@@ -90,7 +90,7 @@ class KVCache:
             real_B1S = columns_S >= self.padding_B[:, None, None]
             itself_TS = columns_S == columns_T[:, None]
             causal_TS = columns_S <= columns_T[:, None]
-            # padding may look at itself: a query that sees nothing would be NaN
+            # padding may attend to itself: a query that sees nothing would be NaN
             self.mask, self.is_causal = ((real_B1S & causal_TS) | itself_TS)[:, None], False
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # Upper limits are far above any GPT-2 and far below what would hang or swap a machine: a config.json comes from
-# anywhere, and its numbers are believed before a single weight is read.
+# anywhere, and its numbers are used before a single weight is read.
 Layers = Annotated[int, Field(ge=1, le=512)]
 Heads = Annotated[int, Field(ge=1, le=512)]
 Width = Annotated[int, Field(ge=1, le=32_768)]

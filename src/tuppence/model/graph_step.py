@@ -55,7 +55,7 @@ class GraphStep:
 
     Args:
         model: see `graph_step`.
-        cache: emptied, so that what is hidden is a number and not whatever stood in the memory.
+        cache: filled with zeros, so that masked positions hold finite numbers and not uninitialised memory.
         capture: False runs the kernels one by one.
 
     Attributes:

@@ -33,7 +33,7 @@ _TRANSPOSED = ("attention.qkv.weight", "attention.projection.weight", "mlp.expan
 
 TOKEN_EMBEDDING = "token_embedding.weight"
 
-# Masks that old versions of transformers saved beside the weights. They hold no knowledge.
+# Masks that old versions of transformers saved with the weights. They are constants.
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
 
 # transformers' names for the same in every model, which it reads in a GPT-2's config.json as well

@@ -1,6 +1,6 @@
 """Models on disk: any Hugging Face GPT-2 folder in, our models out as one.
 
-A folder is looked through before it is believed (`tensor_files`); names of tensors are translated in `hugging_face`.
+Folders are checked before weights are read (`tensor_files`); names of tensors are translated in `hugging_face`.
 """
 
 from __future__ import annotations
@@ -272,11 +272,11 @@ def save_model(
     Args:
         model: the bare model (not a DDP or compiled wrapper), on any device; adapters are added into its weights.
         folder: replaced as a whole if it exists.
-        tokenizer: written beside the weights, and its end of text noted in the configs.
+        tokenizer: written to the same folder; the configs name its end of text.
         dtype: of the stored weights; the model's own by default.
 
     Raises:
-        OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
+        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
     """
     dtype = dtype or model.token_embedding.weight.dtype
     end_of_text = _end_of_text(tokenizer)
@@ -301,7 +301,7 @@ def save_scorer(
         labels: the names of the scores, in order.
 
     Raises:
-        OutOfSpaceError: the disk is full; what stood at `folder` is untouched.
+        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
     """
     end_of_text = _end_of_text(tokenizer)
     state = {name: tensor.detach().to("cpu") for name, tensor in merged_state(model.gpt).items()}

@@ -1,8 +1,8 @@
 """Tasks of lm-eval (EleutherAI's lm-evaluation-harness): `tuppence evaluate RUN --lm-eval hellaswag,gsm8k`.
 
-lm-eval reads a task, makes its requests and computes its metrics (`lm_eval.simple_evaluate`); `lm_eval_adapter` answers
-the requests with our model. Here names of tasks become `Task` objects, and lm-eval's results become an `TaskResult`.
-Called by `evaluate`. lm-eval is imported when a task of its own is asked for.
+lm-eval reads a task, makes its requests and computes its metrics (`lm_eval.simple_evaluate`); `adapter` answers the
+requests with our model. This file turns names of tasks into `Task` objects, and lm-eval's results into a `TaskResult`.
+Called by `evaluate`. lm-eval is imported when one of its tasks is asked for.
 """
 
 from __future__ import annotations

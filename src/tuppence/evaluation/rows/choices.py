@@ -23,7 +23,7 @@ class Choice:
 
     Attributes:
         where: "FILE, row 12", for messages.
-        context: the prompt; a space stands between it and each continuation.
+        context: the prompt; a space separates it from each continuation.
         continuations: two or more.
         gold: which of them is right, from 0.
     """
@@ -35,7 +35,7 @@ class Choice:
 
     @property
     def question(self) -> str:
-        """What is asked, without the marks of a prompt: as it would stand in a set of instructions."""
+        """The question without the prompt around it, as a set of instructions would have it."""
         return self.context.removeprefix("Question: ").removesuffix("Answer:").strip()
 
 

@@ -1,7 +1,7 @@
 """The rows of an evaluation file, and where such a file is found.
 
 Files are those of `data.records.tables` (.jsonl, .json, .csv, .tsv, packed or not) and .parquet, which the hub has.
-What the rows mean is the business of `choices`, `last_word` and `answers`.
+What the rows mean is decided in `tasks`.
 """
 
 from __future__ import annotations

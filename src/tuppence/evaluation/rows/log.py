@@ -1,4 +1,4 @@
-"""The results of an evaluation row by row, so that a killed one goes on where it stopped.
+"""The results of an evaluation row by row, so that a killed evaluation continues where it stopped.
 
 RUN/evaluation/TASK.jsonl: its first line says what was evaluated (model, data, settings, by their fingerprints); each
 further line is one row's result. The same evaluation again finds its rows there; any other begins a new file.
@@ -19,7 +19,7 @@ Result = dict[str, Any]
 
 
 class RowLog:
-    """Results by row number: those of before, and those that are added.
+    """Results by row number: those found in the file, and those added since.
 
     Rows are numbered from 0, in the order of their file.
 

@@ -1,12 +1,8 @@
-"""Answers to instructions, and how many of them are exactly right.
+"""Answers to instructions, kept in a row log; `tasks.exact_match` and `tasks.judge` score them.
 
-Each conversation of a file is asked up to its last response; the model answers greedily until it ends its answer, and
-the answer is compared with that response. Two texts are the same when they are equal without white space at both ends,
-upper or lower case, and a final full stop. Every answer is kept in the row log. `ended`: the share of answers that the
-model ended itself; `cut_prompts`: how many were longer than its context, so that it saw only their end.
-
-Files and prompts are those of instruction finetuning (`data.records`). Computed in float32, so that an answer does not
-depend on the device's rounding more than it must. `judge` reads the same answers.
+The prompt is a conversation up to its last response; the model answers greedily until its end of text. Files and
+prompts are those of instruction finetuning (`data.records`). Answers are computed in float32, so that they depend as
+little as possible on the device.
 """
 
 from __future__ import annotations
@@ -33,10 +29,10 @@ ANSWERS_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt and the response that stands in the file.
+    """A prompt and the file's response to it.
 
     Attributes:
-        messages: what is said before the response.
+        messages: all messages before the response.
         reference: the response.
     """
 

@@ -1,7 +1,7 @@
 """Class probabilities of texts.
 
 Batches are made by length and computed in float32 unless another precision is asked for, so that a label does not
-depend on which texts stand beside it. Used by `classification`, which measures, and by `tuppence classify`.
+depend on the other texts of its batch. Called by `tasks.classification` and by `tuppence classify`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TEXTS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class Classified:
-    """A text and what the model takes it for.
+    """A text and its predicted class.
 
     Attributes:
         label: the likeliest.

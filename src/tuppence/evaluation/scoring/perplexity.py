@@ -4,8 +4,8 @@ Loss and perplexity depend on the tokenizer: a larger vocabulary has fewer, hard
 so it compares models of different tokenizers: the same nats, summed over the whole text, divided
 by its bytes instead of its tokens.
 
-What is scored: every token of the text, once. What is not: `<|endoftext|>`, which carries no byte of it; it stands
-before each document as context, so that a document's first token is scored too. Documents follow each other in one
+Every token of the text is scored once. `<|endoftext|>`, which carries no byte of the text, is not; it precedes each
+document as context, so that a document's first token is scored too. Documents follow each other in one
 stream, as in pretraining, so a window may begin in the document before.
 
 Method: https://huggingface.co/docs/transformers/perplexity (sliding window); bits per byte as in Gao et al. 2020,
@@ -39,14 +39,14 @@ TOKENS_PER_BATCH = 4096
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model predicts a text.
+    """Perplexity of a model on a text.
 
     Attributes:
         loss: nats per token, the mean over all scored tokens.
         perplexity: e to the loss.
         bits_per_byte: nats / (ln 2 × bytes).
         tokens: tokens scored.
-        bytes: UTF-8 bytes those tokens stand for; all of the text, unless a limit was given.
+        bytes: UTF-8 bytes of those tokens; all of the text, unless a limit was given.
         context_length: the longest window, in tokens.
         stride: tokens from one window's start to the next.
     """
@@ -77,13 +77,13 @@ def perplexity(
     Args:
         model: in the device and under the autocast the caller wants; put into evaluation mode and back.
         stream: pieces of one sequence of token ids; the first token is context only (`<|endoftext|>`).
-        bytes_of_token: (V,) the UTF-8 bytes each id stands for; 0 for special tokens, which are not scored.
+        bytes_of_token: (V,) the number of UTF-8 bytes of each id; 0 for special tokens, which are not scored.
         context_length: the longest window; the model's by default, and at most that.
         stride: see `windows`; half the context length by default, rounded up.
         batch_size: windows at once; 4,096 tokens' worth by default.
         max_tokens: stop after this many scored tokens.
         on_batch: called after every batch with the nats of each of its windows, and with the bytes of what was scored.
-        log: an open log that keeps them; a batch of the same tokens that stands in it is not scored again.
+        log: an open log that keeps them; a batch whose tokens it already has is not scored again.
 
     Raises:
         InputError: stride or context length out of range, an id beyond the vocabulary, or nothing to score.

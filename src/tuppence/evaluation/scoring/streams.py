@@ -31,7 +31,7 @@ _ROW_HINT = (
 
 @dataclass(frozen=True)
 class TokenStream:
-    """What is to be scored.
+    """The tokens to score.
 
     Attributes:
         pieces: one sequence of token ids, in pieces; `<|endoftext|>` first.
@@ -83,7 +83,7 @@ def shard_tokens(shards: TokenShards) -> Iterator[Tokens]:
 
 
 def bytes_of_tokens(tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """(V,) the UTF-8 bytes each id stands for; 0 for special tokens, which are no part of any text."""
+    """(V,) the number of UTF-8 bytes of each id; 0 for special tokens, which are no part of any text."""
     counts = np.array([len(tokenizer.decode_bytes([token])) for token in range(tokenizer.vocab_size)], dtype=np.int64)
     counts[list(tokenizer.special_tokens.values())] = 0
     return counts

@@ -1,9 +1,8 @@
-"""The task `classification`: how good a classifier is on its own test split, and whether it pays.
+"""The task `classification`: a classifier on its own test split, compared with simple baselines.
 
-A run of `finetune classify` keeps its splits in RUN/splits; every evaluation reads the very same rows. Beside the
-model stand, always, the two baselines of `class_baselines`, trained on the same training rows and scored on the same
-test rows; and one sentence says whether the model beats the better of them. Measures and intervals are those of
-`class_metrics`.
+A run of `finetune classify` keeps its splits in RUN/splits, so that every evaluation reads the same rows. The two
+baselines of `scoring.class_baselines` are trained on the same training rows and scored on the same test rows; one
+sentence says whether the model beats the better of them. Metrics: `statistics.class_metrics`.
 """
 
 from __future__ import annotations

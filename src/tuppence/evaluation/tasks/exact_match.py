@@ -1,4 +1,8 @@
-"""The task `exact_match`: the share of instructions whose greedy answer is the reference."""
+"""The task `exact_match`: the share of instructions whose greedy answer is the reference.
+
+`ended`: the share of answers that the model ended itself. `cut_prompts`: how many prompts were longer than its context,
+so that it saw only their end.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ def exact_match(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | Non
 
 
 def is_exact(answer: str, reference: str) -> bool:
-    """Whether an answer is the reference, as far as this room's comparison sees.
+    """Whether an answer equals the reference, apart from case, white space at both ends and a final full stop.
 
     Example:
         >>> is_exact(" paris.\\n", "Paris"), is_exact("Paris, France", "Paris")

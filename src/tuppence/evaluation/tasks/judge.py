@@ -1,8 +1,8 @@
 """A judge: another model, behind an OpenAI-compatible address, scores answers from 0 to 100.
 
-What a judge says depends on its prompt and on the judge: both are kept beside every raw reply in the row log, and stand
-in the numbers. A reply without a score is counted as unparsed and left out of the mean; it is never a 0. Compare only
-scores of the same judge and prompt. The answers are those of `exact_match`: greedy, one for each row.
+A score depends on the prompt and on the judge: the row log keeps both with every raw reply, and the metrics name them.
+A reply without a score is counted as unparsed and left out of the mean; it never counts as 0. Compare only scores of
+the same judge and prompt. The answers are those of `exact_match`: greedy, one for each row.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)
 
 
 def judge(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> TaskResult:
-    """Answers a file of instructions and has the answers scored.
+    """Answers a file of instructions and lets the judge score the answers.
 
     Raises:
         InputError: no judge was named, it cannot be reached or refuses, no file, or a row that cannot be used.

@@ -1,4 +1,4 @@
-"""LAMBADA: the last word of a passage, which people guess from the whole passage and hardly from its last sentence.
+"""LAMBADA: predict the last word of a passage. People need the whole passage for it, not only its last sentence.
 
 Paperno et al. 2016, arXiv:1606.06031, in OpenAI's version. `accuracy`: the share of passages whose last word is what
 the model would write itself, token after token. `perplexity`: of the last word, e to the mean of its negative
@@ -75,7 +75,7 @@ def lambada(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -
 
 
 def read_passages(file: RowFile) -> list[Passage]:
-    """Rows `{context, continuation}`, or `{text}` whose last word is what stands behind its last space.
+    """Rows `{context, continuation}`, or `{text}`, whose last word follows its last space.
 
     Raises:
         InputError: a row of another form, or of a single word.

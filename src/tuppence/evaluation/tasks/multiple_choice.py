@@ -1,10 +1,10 @@
-"""Multiple choice: which of several continuations does the model find most likely?
+"""Multiple choice: the accuracy of choosing the most likely of several continuations.
 
 - `acc`: the continuation with the highest log-probability, summed over its tokens.
 - `acc_norm`: the same per character of the continuation, since a sum favours short ones; as in lm-eval 0.4.
 - `acc_bytes`: per UTF-8 byte; the same as `acc_norm` for plain English.
 
-The model gets no examples (zero-shot). Reading rows is the business of `choices`, scoring that of `questions`.
+The model gets no examples (zero-shot). `choices` reads rows, `scoring.questions` scores them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Used by `generate` for every token after a window's first reading, where it can be: one sequence, on a CPU, a plain
 `GPT` in float32 or bfloat16, and the function built. It computes what the ordinary path computes, up to the order of
-additions, and stands in the same KV cache; how much faster it is, says "Generation" in benchmarks/LOG.md.
+additions, and uses the same KV cache; the speed-up is in benchmarks/LOG.md, "Generation".
 
 Building takes about two seconds, once on a machine. A person who asks for one sentence of a tiny model should not wait
 for it, one who asks for a page of a large one should not have to know of it: so it is built when the generation at hand
@@ -89,7 +89,7 @@ class DecodeStep:
     Args:
         found: the compiled library.
         model, cache: as `compiled_step` accepts them.
-        threads: at most so many; as many as torch uses by default, fewer for a small model. The result does not depend
+        threads: the maximum; torch's number by default, fewer for a small model. The result does not depend
             on it.
     """
 

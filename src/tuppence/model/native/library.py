@@ -86,7 +86,7 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 def _build(path: Path) -> bool:
-    """Compiles into a temporary file beside `path` and renames it: complete or absent, whoever else builds, too."""
+    """Compiles into a temporary file next to `path` and renames it, so that several processes may build it at once."""
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))), None)
     if compiler is None:
         _failed.add(path)
