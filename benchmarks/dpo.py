@@ -90,7 +90,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     from tuppence.model.gpt import GPT
     from tuppence.model.lora import LoRA, add_lora
     from tuppence.model.precision import autocast
-    from tuppence.tasks.dpo import DPOConfig, Preferences
+    from tuppence.tasks.dpo import DPORecipe, Preferences
     from tuppence.tasks.pairs import Pairs
     from tuppence.tasks.reference import Reference
     from tuppence.training.config import TrainConfig
@@ -106,7 +106,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
     pairs = Pairs([row for batch in chosen for row in batch], [], [], [])
     numbers = {id(row): number for number, row in enumerate(pairs.train)}
     reference = Reference(pairs, frozen=None, precompute=precomputed, has_adapter=True)
-    objective = Preferences(pairs, reference, DPOConfig())
+    objective = Preferences(pairs, reference, DPORecipe())
     tensors = []
     for batch in chosen:
         tokens_BT, branches_BT, _ = objective.collate(batch)

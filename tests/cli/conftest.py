@@ -92,7 +92,7 @@ RUN_FLAGS = [
 def assert_run_flags_arrived(asked: dict[str, Any], out: Path) -> None:
     """What a task was asked has everything that `RUN_FLAGS` say."""
     options = asked["options"]
-    assert (options.max_minutes, options.budget, options.rate.dollars_per_hour) == (2.5, 3, 0.7364)
+    assert (options.max_minutes, options.budget_usd, options.rate.rate_usd_per_hour) == (2.5, 3, 0.7364)
     assert (options.resume, options.track) == ("never", "tensorboard")
     assert (asked["config"].train.max_steps, asked["config"].train.learning_rate) == (7, 3e-4)
     assert asked["out"] == str(out)

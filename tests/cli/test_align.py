@@ -17,14 +17,14 @@ from tests.cli.conftest import (
 )
 
 from tuppence.core.config import load_config
-from tuppence.tasks.dpo import DPOConfig
-from tuppence.tasks.ppo import PPOConfig
-from tuppence.tasks.reward import RewardConfig
+from tuppence.tasks.dpo import DPORecipe
+from tuppence.tasks.ppo import PPORecipe
+from tuppence.tasks.reward import RewardRecipe
 
 TASKS: dict[str, tuple[str, str, Any]] = {
-    "reward": ("tuppence.tasks.reward", "run_reward", RewardConfig),
-    "dpo": ("tuppence.tasks.dpo", "run_dpo", DPOConfig),
-    "ppo": ("tuppence.tasks.ppo", "run_ppo", PPOConfig),
+    "reward": ("tuppence.tasks.reward", "run_reward", RewardRecipe),
+    "dpo": ("tuppence.tasks.dpo", "run_dpo", DPORecipe),
+    "ppo": ("tuppence.tasks.ppo", "run_ppo", PPORecipe),
 }
 
 

@@ -21,7 +21,7 @@ from tests.cli.conftest import (
 
 from tuppence.core.config import load_config
 from tuppence.evaluation.scoring.classifier import Classified
-from tuppence.tasks.classify import ClassifyConfig, LabelledFiles
+from tuppence.tasks.classify import ClassifyRecipe, LabelledFiles
 
 LINE = ["finetune", "classify", "--base", "base", "--data", "sms.tsv", "--out", "run"]
 INTERVALS = {"intervals": {"accuracy": [0.9, 1.0], "f1": [0.8, 0.95]}, "f1_of": "spam"}
@@ -50,7 +50,7 @@ def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) ->
     assert given == LabelledFiles("sms.tsv", "val.tsv", "test.tsv", "body", "1", True)
     keys = ["finetune.train=lora", "finetune.balance=true", "finetune.epochs=0.5"]
     shared = ["train.max_steps=7", "train.learning_rate=3e-4"]
-    assert asked["config"] == load_config(ClassifyConfig, overrides=[*keys, *shared])
+    assert asked["config"] == load_config(ClassifyRecipe, overrides=[*keys, *shared])
 
 
 def test_the_test_split_is_told_beside_its_baselines_and_json_says_it_once(call: Call, intercept: Intercept) -> None:
@@ -62,7 +62,7 @@ def test_the_test_split_is_told_beside_its_baselines_and_json_says_it_once(call:
         "  majority class: accuracy 0.8000 [0.9000, 1.0000], F1 (spam) 0.0000 [0.8000, 0.9500]",
         "It pays.",
     ]
-    assert asked["config"] == ClassifyConfig()
+    assert asked["config"] == ClassifyRecipe()
     _, out, errors = call(*LINE, "--json")
     assert (json.loads(out), errors) == ({**SUMMARY, "evaluation": EVALUATION}, "")
 

@@ -16,7 +16,7 @@ from tests.cli.conftest import (
 )
 
 from tuppence.core.config import load_config
-from tuppence.tasks.instruct import InstructConfig
+from tuppence.tasks.instruct import InstructRecipe
 
 LINE = ["finetune", "instruct", "--base", "base", "--data", "tasks.json", "--out", "run"]
 
@@ -31,14 +31,14 @@ def test_every_flag_arrives(call: Call, intercept: Intercept) -> None:
     assert (asked["base"], asked["data"], asked["val"]) == ("base", "tasks.json", "val.json")
     assert asked["skip_bad_rows"]
     keys = ["finetune.epochs=0.5", "lora.rank=8", "train.max_steps=7", "train.learning_rate=3e-4"]
-    assert asked["config"] == load_config(InstructConfig, overrides=keys)
+    assert asked["config"] == load_config(InstructRecipe, overrides=keys)
 
 
 def test_all_is_trained_where_that_is_asked_for_and_the_rest_are_defaults(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.instruct", "run_instruct")
     code, out, _ = call(*LINE, "--full", "--json")
     assert (code, json.loads(out)) == (0, SUMMARY)
-    assert asked["config"] == load_config(InstructConfig, overrides=["finetune.full=true"])
+    assert asked["config"] == load_config(InstructRecipe, overrides=["finetune.full=true"])
     assert (asked["val"], asked["skip_bad_rows"]) == (None, False)
 
 

@@ -14,21 +14,21 @@ import typer
 import tuppence
 from tuppence.cli import _register_verbs, app
 from tuppence.core.config import Section
-from tuppence.tasks.classify import ClassifyConfig
-from tuppence.tasks.dpo import DPOConfig
-from tuppence.tasks.instruct import InstructConfig
-from tuppence.tasks.ppo import PPOConfig
-from tuppence.tasks.reward import RewardConfig
+from tuppence.tasks.classify import ClassifyRecipe
+from tuppence.tasks.dpo import DPORecipe
+from tuppence.tasks.instruct import InstructRecipe
+from tuppence.tasks.ppo import PPORecipe
+from tuppence.tasks.reward import RewardRecipe
 
 SOURCES = Path(tuppence.__file__).parent
 ALIGN = ("align reward", "align dpo", "align ppo")
 ROWS = ("finetune classify", "finetune instruct", *ALIGN)
 RECIPES: dict[str, type[Section]] = {
-    "finetune classify": ClassifyConfig,
-    "finetune instruct": InstructConfig,
-    "align reward": RewardConfig,
-    "align dpo": DPOConfig,
-    "align ppo": PPOConfig,
+    "finetune classify": ClassifyRecipe,
+    "finetune instruct": InstructRecipe,
+    "align reward": RewardRecipe,
+    "align dpo": DPORecipe,
+    "align ppo": PPORecipe,
 }
 VERBS = {
     "data/records/tables.py": (*ROWS, "evaluate"),

@@ -17,7 +17,7 @@ from tests.cli.conftest import (
 from tests.conftest import ROOT
 
 from tuppence.core.config import load_config
-from tuppence.tasks.pretrain import PretrainConfig
+from tuppence.tasks.pretrain import PretrainRecipe
 
 LINE = ["pretrain", "--data", "data", "--out", "run"]
 
@@ -32,7 +32,7 @@ def test_recipe_flags_and_limits_arrive(call: Call, intercept: Intercept) -> Non
     assert_run_flags_arrived(asked, Path("run"))
     assert asked["data"] == "data"
     keys = ["train.max_steps=7", "train.learning_rate=3e-4"]
-    assert asked["config"] == load_config(PretrainConfig, recipe, keys) != load_config(PretrainConfig, overrides=keys)
+    assert asked["config"] == load_config(PretrainRecipe, recipe, keys) != load_config(PretrainRecipe, overrides=keys)
 
 
 def test_without_flags_the_recipe_is_the_default_and_json_is_all_that_is_printed(
@@ -41,7 +41,7 @@ def test_without_flags_the_recipe_is_the_default_and_json_is_all_that_is_printed
     asked = intercept("tuppence.tasks.pretrain", "run_pretraining")
     code, out, errors = call(*LINE, "--json")
     assert (code, json.loads(out), errors) == (0, SUMMARY, "")
-    assert asked["config"] == PretrainConfig()
+    assert asked["config"] == PretrainRecipe()
 
 
 @pytest.mark.parametrize(

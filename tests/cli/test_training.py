@@ -13,7 +13,7 @@ from tests.cli.conftest import SUMMARY
 from tuppence.cli.training import AdapterFlags, Command, FinetuneFlags, TrainingFlags, training_verb
 from tuppence.core.errors import InputError, Interrupted
 from tuppence.cost.ledger import Rate
-from tuppence.tasks.dpo import DPOConfig
+from tuppence.tasks.dpo import DPORecipe
 from tuppence.tasks.job import RunOptions
 
 
@@ -24,13 +24,13 @@ def flags(**given: Any) -> TrainingFlags:
 def test_a_flag_overrides_set_and_set_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("train: {max_steps: 1, seed: 5}\nalign: {beta: 0.3}")
     given = flags(config=str(tmp_path / "mine.yaml"), set_=["train.max_steps=3", "align.beta=0.2"], max_steps=9)
-    config = given.recipe(DPOConfig, align__beta=None, align__full=True)
+    config = given.recipe(DPORecipe, align__beta=None, align__full=True)
     assert (config.train.max_steps, config.train.seed, config.align.beta, config.align.full) == (9, 5, 0.2, True)
-    assert flags().recipe(DPOConfig, align__beta=None) == DPOConfig()
+    assert flags().recipe(DPORecipe, align__beta=None) == DPORecipe()
 
 
 def test_a_flag_of_zero_or_false_is_given() -> None:
-    assert flags(set_=["align.full=true"]).recipe(DPOConfig, align__full=False).align.full is False
+    assert flags(set_=["align.full=true"]).recipe(DPORecipe, align__full=False).align.full is False
 
 
 def test_the_rate_is_the_person_s_or_unknown() -> None:

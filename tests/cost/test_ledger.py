@@ -24,7 +24,7 @@ class Clock:
 
 def test_dollars_are_seconds_times_the_rate_over_all_attempts(tmp_path: Path) -> None:
     path, rate, clock = tmp_path / "ledger.jsonl", Rate(3.6, "a price list"), Clock()
-    first = Ledger(path, rate, cap=1.0, clock=clock)
+    first = Ledger(path, rate, budget_usd=1.0, clock=clock)
     clock.now = 100.0
     first.end("done")
     second = Ledger(path, rate, clock=clock)
@@ -72,7 +72,7 @@ def test_what_came_before_the_ledger_is_on_the_bill(tmp_path: Path) -> None:
 
 def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    Ledger(path, Rate(1.5, "given by --rate"), cap=9.0).end("done")
+    Ledger(path, Rate(1.5, "given by --rate"), budget_usd=9.0).end("done")
     rows = list(read_json_lines(path))
     assert [row["event"] for row in rows] == ["start", "end"]
     assert all((row["rate_source"], row["cap_usd"]) == ("given by --rate", 9.0) for row in rows)
@@ -109,12 +109,12 @@ def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
 
 def test_killed_attempt_is_never_charged_beyond_the_cap_it_ran_under(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
-    ledger = Ledger(path, Rate(3600.0, "test"), cap=10.0, clock=clock, guarded=True)
+    ledger = Ledger(path, Rate(3600.0, "test"), budget_usd=10.0, clock=clock, guarded=True)
     clock.now = 9.0
     ledger.tick()
     (attempt,) = read_attempts(path)
     assert (attempt.seconds, attempt.dollars, attempt.ended) == (pytest.approx(10.0), pytest.approx(10.0), False)
-    again = Ledger(path, Rate(3600.0, "test"), cap=30.0, clock=clock)  # the cap was raised
+    again = Ledger(path, Rate(3600.0, "test"), budget_usd=30.0, clock=clock)  # the cap was raised
     assert again.spent_before == pytest.approx(10.0)
 
 
@@ -149,13 +149,15 @@ def test_exit_of_a_whole_process_is_charged_but_never_beyond_the_cap(tmp_path: P
     ledger.end("again")  # nothing
     (attempt,) = read_attempts(tmp_path / "a.jsonl")
     assert (attempt.seconds, attempt.reason) == (6.0, "done")
-    capped = Ledger(tmp_path / "b.jsonl", Rate(3600.0, "test"), cap=5.4, clock=clock, began=0.0, exit_seconds=1.0)
+    capped = Ledger(
+        tmp_path / "b.jsonl", Rate(3600.0, "test"), budget_usd=5.4, clock=clock, began=0.0, exit_seconds=1.0
+    )
     capped.end("done")
     assert read_attempts(tmp_path / "b.jsonl")[0].dollars == pytest.approx(5.4)
 
 
 def test_guard_calls_before_the_cap(tmp_path: Path) -> None:
-    ledger, called = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), cap=1.0), threading.Event()
+    ledger, called = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), budget_usd=1.0), threading.Event()
     with ledger.watching(called.set):
         assert called.wait(30)
     assert ledger.dollars() < 1.0 or ledger.seconds() > 5  # a very busy machine

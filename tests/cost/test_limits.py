@@ -15,7 +15,7 @@ def at(step: int = 0, elapsed: float = 0.0, spent: float = 0.0, reserve: float =
 
 
 def test_each_limit_says_why_it_ended_the_run() -> None:
-    limits = Limits(max_steps=10, max_seconds=600, max_dollars=2, dollars_per_hour=1)
+    limits = Limits(max_steps=10, max_seconds=600, budget_usd=2, rate_usd_per_hour=1)
     assert limits.reached(**at(step=9)) is None
     assert "10 steps" in str(limits.reached(**at(step=10)))
     assert "10 minutes" in str(limits.reached(**at(elapsed=599)))
@@ -24,7 +24,7 @@ def test_each_limit_says_why_it_ended_the_run() -> None:
 
 @given(cap=st.floats(0.01, 100), rate=st.floats(0.01, 100), reserve=st.floats(0, 600), step=st.floats(0.01, 60))
 def test_a_run_that_stops_when_told_never_passes_its_cap(cap: float, rate: float, reserve: float, step: float) -> None:
-    limits = Limits(max_dollars=cap, dollars_per_hour=rate)
+    limits = Limits(budget_usd=cap, rate_usd_per_hour=rate)
     affordable = cap / rate * 3600
     seconds = 0.0
     for _ in range(10_000):
@@ -50,7 +50,7 @@ def test_progress_follows_the_limit_that_comes_first_and_ends_at_one() -> None:
 
 
 def test_seconds_left_is_what_the_tighter_of_time_and_dollars_allows() -> None:
-    limits = Limits(max_seconds=1000, max_dollars=0.1, dollars_per_hour=3.6)
+    limits = Limits(max_seconds=1000, budget_usd=0.1, rate_usd_per_hour=3.6)
     assert limits.seconds_left(elapsed=0, spent=0) == pytest.approx(100)
     assert Limits(max_steps=5).seconds_left(elapsed=0, spent=0) == float("inf")
 
@@ -60,11 +60,11 @@ def test_seconds_left_is_what_the_tighter_of_time_and_dollars_allows() -> None:
     [
         {"max_steps": 0},
         {"max_seconds": -1.0},
-        {"max_dollars": 0.0, "dollars_per_hour": 1.0},
-        {"max_dollars": 1.0},
-        {"dollars_per_hour": -1.0},
+        {"budget_usd": 0.0, "rate_usd_per_hour": 1.0},
+        {"budget_usd": 1.0},
+        {"rate_usd_per_hour": -1.0},
         {"max_seconds": float("nan")},
-        {"dollars_per_hour": float("nan")},
+        {"rate_usd_per_hour": float("nan")},
     ],
 )
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
@@ -74,7 +74,7 @@ def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
 
 @pytest.mark.parametrize(("budget", "said"), [(0.002, "$0.002"), (5, "$5.00"), (0.5, "$0.50"), (1234.5, "$1,234.50")])
 def test_the_reason_names_the_budget_as_it_was_given(budget: float, said: str) -> None:
-    limits = Limits(max_dollars=budget, dollars_per_hour=1)
+    limits = Limits(budget_usd=budget, rate_usd_per_hour=1)
     assert limits.reached(step=1, elapsed=1, spent=budget, reserve=0) == f"reached its budget of {said}"
 
 

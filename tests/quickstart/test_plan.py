@@ -83,4 +83,4 @@ def test_a_share_limits_the_recipe_and_the_command_equally(share: Share, steps: 
     assert plan.train(train, share) == train.model_copy(update={"max_steps": steps})
     assert plan.limits(share) == f"{flags} --rate 0.7364"
     options = plan.options(share)
-    assert (options.max_minutes, options.rate, options.budget) == (share.minutes, plan.rate, None)
+    assert (options.max_minutes, options.rate, options.budget_usd) == (share.minutes, plan.rate, None)

@@ -9,7 +9,7 @@ from tuppence.core.recipes import recipe_names
 from tuppence.quickstart.plan import FULL, Plan
 from tuppence.quickstart.recipes import PRETRAIN
 from tuppence.quickstart.stages import list_stages
-from tuppence.tasks.pretrain import PretrainConfig
+from tuppence.tasks.pretrain import PretrainRecipe
 
 STAGES = {
     "pretrain": "quickstart",
@@ -29,12 +29,12 @@ def test_every_printed_training_command_names_its_recipe() -> None:
 def test_a_file_in_the_working_directory_is_not_taken_for_a_recipe_of_the_quickstart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert load_config(PretrainConfig, "quickstart") == PRETRAIN
+    assert load_config(PretrainRecipe, "quickstart") == PRETRAIN
     monkeypatch.chdir(tmp_path)
     Path("quickstart").mkdir()
-    assert load_config(PretrainConfig, "quickstart") == PRETRAIN, "a folder is no file"
+    assert load_config(PretrainRecipe, "quickstart") == PRETRAIN, "a folder is no file"
 
 
 @pytest.mark.parametrize("recipe", [name for name in recipe_names() if not name.startswith("quickstart-")])
 def test_every_recipe_of_pretraining_is_valid(recipe: str) -> None:
-    load_config(PretrainConfig, recipe).model.resolve(512)
+    load_config(PretrainRecipe, recipe).model.resolve(512)

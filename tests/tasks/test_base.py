@@ -13,10 +13,10 @@ from tuppence.model import weights
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.tensor_files import read_tensors
-from tuppence.tasks.dpo import DPOChoice, DPOConfig, run_dpo
-from tuppence.tasks.instruct import InstructChoice, InstructConfig, run_instruct
+from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
+from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.reward import RewardConfig, run_reward
+from tuppence.tasks.reward import RewardRecipe, run_reward
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 
@@ -51,7 +51,7 @@ def reads(base: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_finetune_instruct_reads_its_base_once(full: bool, base: Path, reads: Counter[Path]) -> None:
-    recipe = InstructConfig(finetune=InstructChoice(full=full, val_fraction=0.25), train=TRAIN)
+    recipe = InstructRecipe(finetune=InstructConfig(full=full, val_fraction=0.25), train=TRAIN)
     run_instruct(base, base.parent / "tasks.json", base.parent / "run", recipe, RunOptions())
     assert reads[base] == 1
 
@@ -59,13 +59,13 @@ def test_finetune_instruct_reads_its_base_once(full: bool, base: Path, reads: Co
 @pytest.mark.parametrize("reference", ["precomputed", "along"])
 @pytest.mark.parametrize("full", [False, True])
 def test_align_dpo_reads_its_base_once(full: bool, reference: str, base: Path, reads: Counter[Path]) -> None:
-    choice = DPOChoice(full=full, val_fraction=0.25, reference=reference)  # type: ignore[arg-type]
-    run_dpo(base, base.parent / "pairs.json", base.parent / "run", DPOConfig(align=choice, train=TRAIN), RunOptions())
+    choice = DPOConfig(full=full, val_fraction=0.25, reference=reference)  # type: ignore[arg-type]
+    run_dpo(base, base.parent / "pairs.json", base.parent / "run", DPORecipe(align=choice, train=TRAIN), RunOptions())
     assert reads[base] == 1
     held_out = [json.loads(line) for line in (base.parent / "run" / "held-out.jsonl").read_text().splitlines()]
     assert any("before" in row for row in held_out)
 
 
 def test_align_reward_reads_its_base_once(base: Path, reads: Counter[Path]) -> None:
-    run_reward(base, base.parent / "pairs.json", base.parent / "run", RewardConfig(train=TRAIN), RunOptions())
+    run_reward(base, base.parent / "pairs.json", base.parent / "run", RewardRecipe(train=TRAIN), RunOptions())
     assert reads[base] == 1

@@ -105,6 +105,6 @@ with open_bill(Run(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, 
 
 def test_kill_is_charged_up_to_the_cap(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    Ledger(run.ledger_file, RATE, cap=1e6)
+    Ledger(run.ledger_file, RATE, budget_usd=1e6)
     assert sum(attempt.seconds for attempt in read_attempts(run.ledger_file)) == pytest.approx(KILLED_SECONDS, abs=0.5)
     assert money_is_gone(run, RATE, KILLED_SECONDS) is not None

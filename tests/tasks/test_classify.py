@@ -20,7 +20,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.classify import (
     Classes,
-    ClassifyConfig,
+    ClassifyRecipe,
     EncodedLabelled,
     LabelledFiles,
     _describe,
@@ -132,8 +132,8 @@ def write(path: Path, spam: int, ham: int, prefix: str = "") -> Path:
     return path
 
 
-def config(*overrides: str) -> ClassifyConfig:
-    return load_config(ClassifyConfig, overrides=overrides)
+def config(*overrides: str) -> ClassifyRecipe:
+    return load_config(ClassifyRecipe, overrides=overrides)
 
 
 def test_the_rows_are_split_seventy_ten_twenty_by_the_seed(tmp_path: Path) -> None:

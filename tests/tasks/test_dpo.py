@@ -14,7 +14,7 @@ from tests.tasks.preferences import END, Ids, load, pairs_of, random_ids, their_
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.lora import LoRA, add_lora, lora_layers, without_lora
-from tuppence.tasks.dpo import DPOChoice, DPOConfig, Preferences, dpo_losses
+from tuppence.tasks.dpo import DPOConfig, DPORecipe, Preferences, dpo_losses
 from tuppence.tasks.reference import Reference
 from tuppence.training.config import TrainConfig
 
@@ -23,7 +23,7 @@ BATCH = TrainConfig(batch_size=8, sample_tokens=0)
 
 
 def objective(ids: list[Ids], *, reference: GPT | None = None, precompute: bool = False, **choice: Any) -> Preferences:
-    config = DPOConfig(align=DPOChoice(beta=BETA, **choice), train=BATCH)
+    config = DPORecipe(align=DPOConfig(beta=BETA, **choice), train=BATCH)
     pairs = pairs_of(ids)
     has_adapter = not config.align.full
     kept = Reference(pairs, frozen=reference, precompute=precompute, has_adapter=has_adapter)

@@ -17,7 +17,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.weights import fingerprint, load_model, save_model
-from tuppence.tasks.instruct import InstructChoice, InstructConfig, Responses, response_loss, run_instruct
+from tuppence.tasks.instruct import InstructConfig, InstructRecipe, Responses, response_loss, run_instruct
 from tuppence.tasks.job import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
@@ -90,7 +90,7 @@ def run(folder: Path, tokenizer: Tokenizer, rows: list[dict[str, str]], full: bo
     torch.manual_seed(0)
     save_model(GPT(SIZES), folder / "base", tokenizer=tokenizer)
     (folder / "tasks.json").write_text(json.dumps(rows))
-    recipe = InstructConfig(finetune=InstructChoice(full=full, val_fraction=0.25), train=TRAIN)
+    recipe = InstructRecipe(finetune=InstructConfig(full=full, val_fraction=0.25), train=TRAIN)
     return run_instruct(folder / "base", folder / "tasks.json", folder / "run", recipe, RunOptions())
 
 
@@ -116,7 +116,7 @@ def test_on_an_adapter_s_folder_no_adapter_is_written_that_would_name_the_wrong_
 ) -> None:
     run(tmp_path, tokenizer, tasks(8))
     first = tmp_path / "run" / "adapter"
-    config = InstructConfig(train=TRAIN)
+    config = InstructRecipe(train=TRAIN)
     summary = run_instruct(first, tmp_path / "tasks.json", tmp_path / "second", config, RunOptions())
     assert summary["status"] == "done"
     assert not (tmp_path / "second" / "adapter").exists()

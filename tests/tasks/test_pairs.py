@@ -9,7 +9,7 @@ import pytest
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
 from tuppence.tasks.pairs import Pairs, read_pairs
-from tuppence.tasks.reward import Comparisons, RewardConfig
+from tuppence.tasks.reward import Comparisons, RewardRecipe
 from tuppence.tasks.rows import RowFiles
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
@@ -80,5 +80,5 @@ def test_nothing_that_differs_is_an_error(tokenizer: Tokenizer, tmp_path: Path) 
 
 
 def test_the_default_recipes_leave_room_for_single_keys() -> None:
-    config = load_config(RewardConfig, overrides=["train.batch_size=3"])
+    config = load_config(RewardRecipe, overrides=["train.batch_size=3"])
     assert (config.train.batch_size, config.train.learning_rate, config.align.epochs) == (3, 5e-4, 2.0)

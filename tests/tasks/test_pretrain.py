@@ -9,34 +9,34 @@ from tuppence.core.errors import InputError
 from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.tasks.pretrain import (
-    ModelChoice,
     NextToken,
-    PretrainConfig,
+    PresetConfig,
+    PretrainRecipe,
 )
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 
 
 def test_a_preset_takes_the_vocabulary_of_the_data() -> None:
-    config = ModelChoice(preset="tiny").resolve(vocab_size=1000)
+    config = PresetConfig(preset="tiny").resolve(vocab_size=1000)
     assert config == PRESETS["tiny"].model_copy(update={"vocab_size": 1000})
 
 
 def test_single_sizes_go_over_the_preset_s() -> None:
-    config = ModelChoice(preset="tiny", n_layers=2, dropout=0.1, vocab_size=1024).resolve(vocab_size=1000)
+    config = PresetConfig(preset="tiny", n_layers=2, dropout=0.1, vocab_size=1024).resolve(vocab_size=1000)
     assert (config.n_layers, config.dropout, config.vocab_size) == (2, 0.1, 1024)
 
 
 @pytest.mark.parametrize(
     ("choice", "word"),
     [
-        (ModelChoice(preset="enormous"), "gpt2-124m"),
-        (ModelChoice(n_heads=5), "n_heads"),
-        (ModelChoice(vocab_size=10), "1,000"),
-        (ModelChoice(context_length=0), "context_length"),
+        (PresetConfig(preset="enormous"), "gpt2-124m"),
+        (PresetConfig(n_heads=5), "n_heads"),
+        (PresetConfig(vocab_size=10), "1,000"),
+        (PresetConfig(context_length=0), "context_length"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(choice: ModelChoice, word: str) -> None:
+def test_sizes_that_do_not_fit_are_refused(choice: PresetConfig, word: str) -> None:
     with pytest.raises(InputError) as caught:
         choice.resolve(vocab_size=1000)
     assert word in caught.value.message + caught.value.hint
@@ -44,7 +44,7 @@ def test_sizes_that_do_not_fit_are_refused(choice: ModelChoice, word: str) -> No
 
 def test_what_does_not_fit_is_said_in_one_plain_line() -> None:
     with pytest.raises(InputError) as caught:
-        ModelChoice(d_model=33, n_heads=2).resolve(vocab_size=1000)
+        PresetConfig(d_model=33, n_heads=2).resolve(vocab_size=1000)
     assert caught.value.message == "model: d_model 33 is not a multiple of n_heads 2"
 
 
@@ -61,4 +61,4 @@ def test_samples_of_a_vocabulary_rounded_up_skip_the_ids_that_are_no_token() -> 
 
 def test_a_recipe_has_no_unknown_keys() -> None:
     with pytest.raises(ValueError, match="extra"):
-        PretrainConfig.model_validate({"data": {}})
+        PretrainRecipe.model_validate({"data": {}})

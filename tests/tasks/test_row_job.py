@@ -14,8 +14,8 @@ from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.weights import save_model
-from tuppence.tasks.adapter import LoRAChoice
-from tuppence.tasks.dpo import DPOChoice, DPOConfig, DPOJob
+from tuppence.tasks.adapter import LoRAConfig
+from tuppence.tasks.dpo import DPOConfig, DPOJob, DPORecipe
 from tuppence.tasks.job import RunOptions
 from tuppence.tasks.rows import RowFiles
 from tuppence.tokenizer import train_tokenizer
@@ -41,10 +41,10 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def config(epochs: float = 2.0, full: bool = False) -> DPOConfig:
-    return DPOConfig(
-        align=DPOChoice(epochs=epochs, full=full, val_fraction=0.2),
-        lora=LoRAChoice(rank=4),
+def config(epochs: float = 2.0, full: bool = False) -> DPORecipe:
+    return DPORecipe(
+        align=DPOConfig(epochs=epochs, full=full, val_fraction=0.2),
+        lora=LoRAConfig(rank=4),
         train=TrainConfig(batch_size=2, accumulation_steps=3, seed=5),
     )
 

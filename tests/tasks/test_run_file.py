@@ -118,7 +118,7 @@ def test_run_is_done_until_one_of_its_limits_differs() -> None:
     for other in (
         asked(6, max_minutes=2.0),
         asked(5),
-        asked(5, max_minutes=2.0, budget=1.0),
+        asked(5, max_minutes=2.0, budget_usd=1.0),
         asked(5, 3, max_minutes=2.0),
     ):
         assert not same_limits(record, other)

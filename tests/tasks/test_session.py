@@ -84,7 +84,9 @@ def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
     def measure() -> dict[str, Any]:
         raise AssertionError("there is no model to measure")
 
-    summary = train(toy_job(tmp_path / "run", measure), RunOptions(budget=1e-9, rate=Rate(3600.0, "a dollar a second")))
+    summary = train(
+        toy_job(tmp_path / "run", measure), RunOptions(budget_usd=1e-9, rate=Rate(3600.0, "a dollar a second"))
+    )
     assert (summary["status"], summary["result"]["steps"]) == ("done", 0)
     assert "before the first step: " in " ".join(capsys.readouterr().err.split())
 

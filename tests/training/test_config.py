@@ -6,11 +6,11 @@ import pytest
 
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
-from tuppence.tasks.pretrain import PretrainConfig
+from tuppence.tasks.pretrain import PretrainRecipe
 
 
 def test_lr_is_short_for_learning_rate() -> None:
-    config = load_config(PretrainConfig, overrides=["train.learning_rate=1e-3", "train.lr=3e-4"])
+    config = load_config(PretrainRecipe, overrides=["train.learning_rate=1e-3", "train.lr=3e-4"])
     assert config.train.learning_rate == 3e-4
 
 
@@ -23,8 +23,8 @@ def test_lr_is_short_for_learning_rate() -> None:
 )
 def test_a_value_out_of_range_is_refused_by_its_key(override: str) -> None:
     with pytest.raises(InputError, match="train"):
-        load_config(PretrainConfig, overrides=[override])
+        load_config(PretrainRecipe, overrides=[override])
 
 
 def test_false_means_false() -> None:
-    assert load_config(PretrainConfig, overrides=["train.compile=false"]).train.compile is False
+    assert load_config(PretrainRecipe, overrides=["train.compile=false"]).train.compile is False

@@ -25,7 +25,7 @@ def deadline(limits: Limits, clock: Time, *, step_seconds: float | None = None, 
     meter = Meter(1.0, None, 1)
     if step_seconds is not None:
         meter.record(step_seconds, 1)
-    return Deadline(limits, Ledger(path, Rate(limits.dollars_per_hour, "test"), clock=clock), meter)
+    return Deadline(limits, Ledger(path, Rate(limits.rate_usd_per_hour, "test"), clock=clock), meter)
 
 
 def test_without_limits_there_is_no_end() -> None:
@@ -55,7 +55,7 @@ def test_a_step_an_evaluation_and_a_save_are_held_back() -> None:
 
 
 def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> None:
-    clock, limits = Time(), Limits(max_dollars=10.0, dollars_per_hour=3600.0)  # a dollar a second
+    clock, limits = Time(), Limits(budget_usd=10.0, rate_usd_per_hour=3600.0)  # a dollar a second
     first = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), clock=clock)
     clock.now = 6.0
     first.end("stopped")
@@ -103,7 +103,7 @@ def test_saving_and_the_result_are_estimated_from_bytes_before_they_were_measure
 def test_money_for_another_start_is_held_back_where_it_is_a_small_share_of_the_cap() -> None:
     def seconds_of_training(cap: float) -> float:
         clock = Time()
-        limits = Limits(max_dollars=cap, dollars_per_hour=3600.0)
+        limits = Limits(budget_usd=cap, rate_usd_per_hour=3600.0)
         ledger = Ledger(None, Rate(3600.0, "test"), cap, clock=clock)
         ledger.startup_seconds = 4.0
         one = Deadline(limits, ledger, Meter(1.0, None, 1))

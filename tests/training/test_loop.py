@@ -185,7 +185,7 @@ def test_a_step_that_outlasts_the_limit_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_budget_is_kept_over_attempts(tmp_path: Path) -> None:
-    limits = Limits(max_dollars=5.0, dollars_per_hour=3600.0)  # a dollar a second
+    limits = Limits(budget_usd=5.0, rate_usd_per_hour=3600.0)  # a dollar a second
     loop = toy_loop(tmp_path, limits=limits)
     assert "budget" in loop.run()
     assert loop.state.step > 0

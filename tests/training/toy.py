@@ -88,7 +88,7 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
     model = model or Bigram()
     limits = limits or Limits(max_steps=12)
     written = folder / "written.txt"
-    ledger = Ledger(run.ledger_file, Rate(limits.dollars_per_hour, "test"))
+    ledger = Ledger(run.ledger_file, Rate(limits.rate_usd_per_hour, "test"))
     step = Step(objective or Toy(), model, config, execution)
     deadline = Deadline.of(step, limits, ledger, Meter(1e3, None, 1))
     loop = Loop(

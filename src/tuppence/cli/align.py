@@ -34,9 +34,9 @@ def reward(data: Preferences, adapter: AdapterFlags, training: FinetuneFlags, va
       tuppence align reward --base ./gpt2 --data hh-rlhf.jsonl.gz --full --epochs 1 --out runs/reward
     """
     _keep_freed_memory()
-    from tuppence.tasks.reward import RewardConfig, run_reward
+    from tuppence.tasks.reward import RewardRecipe, run_reward
 
-    recipe, options = training.recipe(RewardConfig, **_shared(adapter, training)), training.options()
+    recipe, options = training.recipe(RewardRecipe, **_shared(adapter, training)), training.options()
     base, out, skip = training.base, training.out, training.skip_bad_rows
     training.carry_out(
         lambda: run_reward(base, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence evaluate {out}"
@@ -67,10 +67,10 @@ def dpo(
       tuppence align dpo --base runs/instruct --data preferences.json --beta 0.3 --full --out runs/dpo-full
     """
     _keep_freed_memory()
-    from tuppence.tasks.dpo import DPOConfig, run_dpo
+    from tuppence.tasks.dpo import DPORecipe, run_dpo
 
     recipe = training.recipe(
-        DPOConfig, align__beta=beta, align__label_smoothing=label_smoothing, **_shared(adapter, training)
+        DPORecipe, align__beta=beta, align__label_smoothing=label_smoothing, **_shared(adapter, training)
     )
     options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
     training.carry_out(
@@ -105,10 +105,10 @@ def ppo(
       tuppence align ppo --base ./gpt2 --reward runs/reward --data dolly.jsonl.gz --full --out runs/ppo-full
     """
     _keep_freed_memory()
-    from tuppence.tasks.ppo import PPOConfig, run_ppo
+    from tuppence.tasks.ppo import PPORecipe, run_ppo
 
     recipe = training.recipe(
-        PPOConfig,
+        PPORecipe,
         align__kl_coefficient=kl_coefficient,
         align__max_new_tokens=max_tokens,
         **_shared(adapter, training),

@@ -57,10 +57,10 @@ def finetune_classify(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory(large_pages=False)
-    from tuppence.tasks.classify import ClassifyConfig, LabelledFiles, run_classify
+    from tuppence.tasks.classify import ClassifyRecipe, LabelledFiles, run_classify
 
     recipe = training.recipe(
-        ClassifyConfig,
+        ClassifyRecipe,
         finetune__train=train,
         finetune__balance=balance or None,
         finetune__epochs=training.epochs,

@@ -42,10 +42,10 @@ def instruct(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory(large_pages=False)
-    from tuppence.tasks.instruct import InstructConfig, run_instruct
+    from tuppence.tasks.instruct import InstructRecipe, run_instruct
 
     recipe = training.recipe(
-        InstructConfig, finetune__full=adapter.full or None, finetune__epochs=training.epochs, lora__rank=adapter.lora
+        InstructRecipe, finetune__full=adapter.full or None, finetune__epochs=training.epochs, lora__rank=adapter.lora
     )
     options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
     training.carry_out(

@@ -34,9 +34,9 @@ def pretrain(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    from tuppence.tasks.pretrain import PretrainConfig, run_pretraining
+    from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 
-    recipe, options, out = training.recipe(PretrainConfig), training.options(), training.out
+    recipe, options, out = training.recipe(PretrainRecipe), training.options(), training.out
     training.carry_out(lambda: run_pretraining(data, out, recipe, options), lambda: _next_command(data, out))
 
 

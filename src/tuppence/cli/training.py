@@ -104,7 +104,7 @@ class TrainingFlags:
                 raise InputError(f"{flag} {value} is no limit", f"give a number, or leave {flag} out")
         return RunOptions(
             max_minutes=self.max_minutes,
-            budget=self.budget,
+            budget_usd=self.budget,
             rate=self.price(),
             resume=self.resume,
             track=self.track,
@@ -245,7 +245,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
-    Limits(max_dollars=training.budget, dollars_per_hour=training.rate)
+    Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
     gone = money_is_gone(run, price, training.budget)
     if gone is not None and several:
         yield training  # all ranks leave together, in `session`

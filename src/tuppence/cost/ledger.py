@@ -43,11 +43,11 @@ class Rate:
     """What an hour of this machine costs.
 
     Attributes:
-        dollars_per_hour: US dollars per hour of wall time, all devices of this run together.
+        rate_usd_per_hour: US dollars per hour of wall time, all devices of this run together.
         source: where the figure comes from, for the receipt.
     """
 
-    dollars_per_hour: float = 0.0
+    rate_usd_per_hour: float = 0.0
     source: str = "no rate given: this machine costs nothing by the hour"
 
 
@@ -66,7 +66,7 @@ class Attempt:
     number: int
     seconds: float
     dollars: float
-    dollars_per_hour: float
+    rate_usd_per_hour: float
     ended: bool
     reason: str | None = None
     startup_seconds: float = 0.0
@@ -79,7 +79,7 @@ class Ledger:
     Args:
         path: the run's ledger.jsonl; None on ranks that write nothing.
         rate: the price of an hour.
-        cap: what the run may spend over all attempts, in dollars; None where there is none.
+        budget_usd: what the run may spend over all attempts, in dollars; None where there is none.
         clock: seconds, monotonic.
         began: when the attempt began on that clock; now, by default.
         exit_seconds: charged behind the last line, for the exit of the process.
@@ -98,13 +98,13 @@ class Ledger:
         self,
         path: Path | None,
         rate: Rate,
-        cap: float | None = None,
+        budget_usd: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
         exit_seconds: float = 0.0,
         guarded: bool = False,
     ) -> None:
-        self.path, self.rate, self.cap, self.exit_seconds = path, rate, cap, exit_seconds
+        self.path, self.rate, self.budget_usd, self.exit_seconds = path, rate, budget_usd, exit_seconds
         self.guarded = guarded
         self.attempts = read_attempts(path) if path else []
         self.attempt = max((attempt.number for attempt in self.attempts), default=0) + 1
@@ -128,9 +128,9 @@ class Ledger:
 
     def seconds_to_cap(self) -> float:
         """Wall seconds until the cap is spent; infinity where there is none."""
-        if self.cap is None or not self.rate.dollars_per_hour:
+        if self.budget_usd is None or not self.rate.rate_usd_per_hour:
             return float("inf")
-        return (self.cap - self.dollars()) / self.rate.dollars_per_hour * 3600
+        return (self.budget_usd - self.dollars()) / self.rate.rate_usd_per_hour * 3600
 
     @contextlib.contextmanager
     def watching(self, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
@@ -190,7 +190,7 @@ class Ledger:
         """Dollars of all attempts, if this one ended now."""
         spent = self.dollars()
         ahead = spent + self._price(self.exit_seconds)
-        return ahead if self.cap is None else min(ahead, max(self.cap, spent))
+        return ahead if self.budget_usd is None else min(ahead, max(self.budget_usd, spent))
 
     def _if_killed(self) -> float:
         """Seconds to charge beyond a line that no other follows. Starting up may hold every thread for long."""
@@ -201,7 +201,7 @@ class Ledger:
         return self.seconds_to_cap() - GUARD_SECONDS - 2 * self._slowest_write
 
     def _price(self, seconds: float) -> float:
-        return seconds / 3600 * self.rate.dollars_per_hour
+        return seconds / 3600 * self.rate.rate_usd_per_hour
 
     def _write(self, event: str, *, sync: bool = True, **more: Any) -> None:
         with self._lock:
@@ -212,10 +212,11 @@ class Ledger:
                 return
             seconds = began - self._start + (self.exit_seconds if event == "end" else 0.0)
             spent = self.spent_before + self._price(seconds)
-            if event == "end" and self.cap is not None:  # the exit's second is an allowance; the guard keeps the cap
-                spent = min(spent, max(self.cap, self.spent_before + self._price(began - self._start)))
-                if self.rate.dollars_per_hour:
-                    seconds = (spent - self.spent_before) / self.rate.dollars_per_hour * 3600
+            # the second for the exit is an allowance; the guard keeps the budget
+            if event == "end" and self.budget_usd is not None:
+                spent = min(spent, max(self.budget_usd, self.spent_before + self._price(began - self._start)))
+                if self.rate.rate_usd_per_hour:
+                    seconds = (spent - self.spent_before) / self.rate.rate_usd_per_hour * 3600
             row = {
                 "attempt": self.attempt,
                 "event": event,
@@ -224,10 +225,10 @@ class Ledger:
                 "if_killed_seconds": round(self._if_killed(), 3),
                 "guarded": self.guarded,
                 "boot": boot_id(),
-                "rate_usd_per_hour": self.rate.dollars_per_hour,
+                "rate_usd_per_hour": self.rate.rate_usd_per_hour,
                 "rate_source": self.rate.source,
                 "dollars": round(spent, 6),
-                "cap_usd": self.cap,
+                "cap_usd": self.budget_usd,
                 "startup_seconds": round(self.startup_seconds, 3),
                 "finish_seconds": round(self.finish_seconds, 3),
             }

@@ -21,8 +21,8 @@ class Limits:
     Attributes:
         max_steps: optimizer steps.
         max_seconds: wall time of the run over all attempts, evaluation and saving included.
-        max_dollars: the cap over all attempts.
-        dollars_per_hour: the price of wall time.
+        budget_usd: the cap over all attempts.
+        rate_usd_per_hour: the price of wall time.
 
     Raises:
         InputError: a limit is not positive, or dollars are capped without a rate.
@@ -30,26 +30,26 @@ class Limits:
 
     max_steps: int | None = None
     max_seconds: float | None = None
-    max_dollars: float | None = None
-    dollars_per_hour: float = 0.0
+    budget_usd: float | None = None
+    rate_usd_per_hour: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in (
             ("steps", self.max_steps),
             ("minutes", self.max_seconds),
-            ("budget", self.max_dollars),
+            ("budget", self.budget_usd),
         ):
             if value is not None and not value > 0:
                 raise InputError(f"the limit of {name} must be above zero, it is {value}", "give a larger one")
-        if not 0 <= self.dollars_per_hour < float("inf"):
-            raise InputError(f"a rate of {self.dollars_per_hour} dollars an hour makes no sense", "give --rate USD")
-        if self.max_dollars is not None and self.dollars_per_hour == 0:
+        if not 0 <= self.rate_usd_per_hour < float("inf"):
+            raise InputError(f"a rate of {self.rate_usd_per_hour} dollars an hour makes no sense", "give --rate USD")
+        if self.budget_usd is not None and self.rate_usd_per_hour == 0:
             raise InputError("--budget needs the price of an hour of this machine", "add --rate USD_PER_HOUR")
 
     @property
     def timed(self) -> bool:
         """Whether time or money ends the run."""
-        return self.max_seconds is not None or self.max_dollars is not None
+        return self.max_seconds is not None or self.budget_usd is not None
 
     def seconds_left(self, *, elapsed: float, spent: float) -> float:
         """Wall seconds until the first of the time and the dollar limit; infinity where there is neither.
@@ -61,8 +61,8 @@ class Limits:
         left = float("inf")
         if self.max_seconds is not None:
             left = min(left, self.max_seconds - elapsed)
-        if self.max_dollars is not None:
-            left = min(left, (self.max_dollars - spent) / self.dollars_per_hour * 3600)
+        if self.budget_usd is not None:
+            left = min(left, (self.budget_usd - spent) / self.rate_usd_per_hour * 3600)
         return left
 
     def reached(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> str | None:
@@ -79,10 +79,10 @@ class Limits:
             return f"reached its limit of {counted(self.max_steps, 'step')}"
         if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:
             return f"reached its limit of {self.max_seconds / 60:g} minutes"
-        if self.max_dollars is not None:
-            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
-            if spent + ahead >= self.max_dollars:
-                return f"reached its budget of ${describe_dollars(self.max_dollars)}"
+        if self.budget_usd is not None:
+            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.rate_usd_per_hour
+            if spent + ahead >= self.budget_usd:
+                return f"reached its budget of ${describe_dollars(self.budget_usd)}"
         return None
 
     def progress(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> float:
@@ -95,9 +95,9 @@ class Limits:
             done.append(step / self.max_steps)
         if self.max_seconds is not None:
             done.append(elapsed / max(self.max_seconds - reserve - MARGIN_SECONDS, 1e-9))
-        if self.max_dollars is not None:
-            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.dollars_per_hour
-            done.append(spent / max(self.max_dollars - ahead, 1e-12))
+        if self.budget_usd is not None:
+            ahead = (reserve + restart + MARGIN_SECONDS) / 3600 * self.rate_usd_per_hour
+            done.append(spent / max(self.budget_usd - ahead, 1e-12))
         return min(max(done), 1.0)
 
 

@@ -162,7 +162,7 @@ class _Quickstart:
         if stage.run is not None:  # with attempts that were killed
             seconds = max(seconds, sum(attempt.seconds for attempt in read_attempts(Run(stage.run).ledger_file)))
         note(f"      {duration(seconds)}")
-        dollars = seconds / 3600 * plan.rate.dollars_per_hour
+        dollars = seconds / 3600 * plan.rate.rate_usd_per_hour
         self.done[stage.name] = {
             "title": stage.title,
             "command": stage.command,
@@ -250,5 +250,5 @@ def _check_names(skip: Set[str]) -> None:
 
 
 def _price(plan: Plan, seconds: float) -> str:
-    rate = plan.rate.dollars_per_hour
+    rate = plan.rate.rate_usd_per_hour
     return f", {dollars_label(seconds / 3600 * rate)} at {dollars_label(rate)} an hour" if rate else ""

@@ -139,7 +139,7 @@ class Plan:
         """The same limits as flags of a training verb."""
         steps = "" if share.amount is None else f" --max-steps {share.amount}"
         minutes = "" if share.minutes is None else f" --max-minutes {share.minutes:g}"
-        rate = f" --rate {self.rate.dollars_per_hour:g}" if self.rate.dollars_per_hour else ""
+        rate = f" --rate {self.rate.rate_usd_per_hour:g}" if self.rate.rate_usd_per_hour else ""
         return f"{steps}{minutes}{rate}"
 
     def options(self, share: Share) -> RunOptions:

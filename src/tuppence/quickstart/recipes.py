@@ -8,16 +8,16 @@ from __future__ import annotations
 from tuppence.core.config import load_config
 from tuppence.core.recipes import FOLDER
 from tuppence.model.sampling import Sampling
-from tuppence.tasks.classify import ClassifyConfig
-from tuppence.tasks.dpo import DPOConfig
-from tuppence.tasks.instruct import InstructConfig
-from tuppence.tasks.pretrain import PretrainConfig
+from tuppence.tasks.classify import ClassifyRecipe
+from tuppence.tasks.dpo import DPORecipe
+from tuppence.tasks.instruct import InstructRecipe
+from tuppence.tasks.pretrain import PretrainRecipe
 
 # by their files: `--config quickstart` would take a file of that name in the working directory first
-PRETRAIN = load_config(PretrainConfig, FOLDER / "quickstart.yaml")
-SPAM = load_config(ClassifyConfig, FOLDER / "quickstart-spam.yaml")
-INSTRUCT = load_config(InstructConfig, FOLDER / "quickstart-instruct.yaml")
-DPO = load_config(DPOConfig, FOLDER / "quickstart-dpo.yaml")
+PRETRAIN = load_config(PretrainRecipe, FOLDER / "quickstart.yaml")
+SPAM = load_config(ClassifyRecipe, FOLDER / "quickstart-spam.yaml")
+INSTRUCT = load_config(InstructRecipe, FOLDER / "quickstart-instruct.yaml")
+DPO = load_config(DPORecipe, FOLDER / "quickstart-dpo.yaml")
 
 PROMPT = PRETRAIN.train.sample_prompts[0]
 """The beginning of the story that the pretrained model continues."""

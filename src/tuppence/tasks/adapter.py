@@ -18,7 +18,7 @@ from tuppence.model.weights import model_folder, save_model
 from tuppence.tokenizer import Tokenizer
 
 
-class LoRAChoice(Section):
+class LoRAConfig(Section):
     """The `lora` section: the adapter's shape, where one is trained."""
 
     rank: int = Field(16, ge=1, le=4096)

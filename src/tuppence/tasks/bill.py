@@ -25,14 +25,14 @@ FREE_SECONDS = 5.0
 
 @contextlib.contextmanager
 def open_bill(
-    run: Run, rate: Rate, cap: float | None, *, began: float | None = None, whole_process: bool = False
+    run: Run, rate: Rate, budget_usd: float | None, *, began: float | None = None, whole_process: bool = False
 ) -> Iterator[Ledger]:
     """The ledger of a new attempt at `run`, ticking and guarded until the block ends.
 
     A folder that was made for it is removed again where the block ends before a run was started in it.
 
     Args:
-        rate, cap: the price of an hour, and the most dollars of all attempts together.
+        rate, budget_usd: the price of an hour, and the most dollars of all attempts together.
         began: when the attempt began, in seconds of `time.monotonic`; now, by default.
         whole_process: whether the process exists for this run alone. The guard then ends it at the cap. A notebook's
             kernel costs money as long as it lives: there the run's own ending alone keeps the cap.
@@ -40,7 +40,7 @@ def open_bill(
     Raises:
         InputError: the folder holds something else, another process works in it, or the limits make no sense.
     """
-    Limits(max_dollars=cap, dollars_per_hour=rate.dollars_per_hour)
+    Limits(budget_usd=budget_usd, rate_usd_per_hour=rate.rate_usd_per_hour)
     made = _missing_folders(run.path)
     run.create()
     release: Callable[[], None] | None = None
@@ -48,8 +48,8 @@ def open_bill(
     try:
         release = run.claim()
         exit_seconds = EXIT_SECONDS if whole_process else 0.0
-        guarded = whole_process and cap is not None
-        ledger = Ledger(run.ledger_file, rate, cap, began=began, exit_seconds=exit_seconds, guarded=guarded)
+        guarded = whole_process and budget_usd is not None
+        ledger = Ledger(run.ledger_file, rate, budget_usd, began=began, exit_seconds=exit_seconds, guarded=guarded)
         with ledger.watching((lambda: _end_at_cap(run.path, ledger)) if guarded else None):
             try:
                 yield ledger
@@ -61,27 +61,27 @@ def open_bill(
     finally:
         if release is not None:
             release()
-        cheap = ledger is None or cap is None or ledger.seconds() < FREE_SECONDS
+        cheap = ledger is None or budget_usd is None or ledger.seconds() < FREE_SECONDS
         if made and not run.exists() and cheap:
             _remove_folders(run, made)
 
 
-def money_is_gone(run: Run, rate: Rate, cap: float | None) -> str | None:
-    """Why no attempt can be started under this cap, or None.
+def money_is_gone(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
+    """Why no attempt can be started under this budget, or None.
 
     An attempt must at least start up, save and write its result. What that takes is known from the attempts before.
     """
-    if cap is None or not rate.dollars_per_hour:
+    if budget_usd is None or not rate.rate_usd_per_hour:
         return None
     attempts = read_attempts(run.ledger_file)
     spent = sum(attempt.dollars for attempt in attempts)
     startup = next((each.startup_seconds for each in reversed(attempts) if each.startup_seconds), 0.0)
     finish = next((each.finish_seconds for each in reversed(attempts) if each.finish_seconds), 0.0)
     needed = startup + finish + EXIT_SECONDS + GUARD_SECONDS
-    if not attempts or spent + needed / 3600 * rate.dollars_per_hour < cap:
+    if not attempts or spent + needed / 3600 * rate.rate_usd_per_hour < budget_usd:
         return None
     return (
-        f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(cap)}; "
+        f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(budget_usd)}; "
         f"too little is left to start and to save again. {_what_stands(run)}; a larger --budget goes on from there"
     )
 
@@ -110,7 +110,7 @@ def _what_stands(run: Run) -> str:
 
 def _end_at_cap(place: Path, ledger: Ledger) -> None:
     """The guard's last resort: the planned ending took longer than anything measured before."""
-    reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.cap or 0.0)} while {ledger.doing}"
+    reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.budget_usd or 0.0)} while {ledger.doing}"
 
     def tell() -> None:
         with contextlib.suppress(Exception):

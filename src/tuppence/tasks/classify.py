@@ -53,7 +53,7 @@ EMBEDDING_RATE_FACTOR = 20 / 3
 say it: a word that the base hardly met must become a sign."""
 
 
-class ClassifyChoice(Section):
+class ClassifyConfig(Section):
     """The `finetune` section of a classification recipe."""
 
     train: Trained = Field("all", description="all, last-block, head or lora; the head is always trained")
@@ -68,10 +68,10 @@ class ClassifyChoice(Section):
     split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
 
 
-class ClassifyConfig(RowRecipe):
+class ClassifyRecipe(RowRecipe):
     """A classification recipe."""
 
-    finetune: ClassifyChoice = ClassifyChoice()
+    finetune: ClassifyConfig = ClassifyConfig()
     train: TrainConfig = TrainConfig(
         batch_size=16,
         learning_rate=3e-4,
@@ -191,7 +191,7 @@ class ClassifyJob(RowJob[SequenceScorer]):
 
     verb = "finetune classify"
 
-    def __init__(self, base: Path, given: LabelledFiles, out: Path, recipe: ClassifyConfig) -> None:
+    def __init__(self, base: Path, given: LabelledFiles, out: Path, recipe: ClassifyRecipe) -> None:
         choice = self._choice = recipe.finetune
         super().__init__(base, out, given.paths, recipe, epochs=choice.epochs, adapter=choice.train == "lora")
         self._lora_shape = recipe.lora.resolve()
@@ -238,7 +238,7 @@ class ClassifyJob(RowJob[SequenceScorer]):
 
 
 def run_classify(
-    base: str | Path, given: LabelledFiles, out: str | Path, config: ClassifyConfig, options: RunOptions
+    base: str | Path, given: LabelledFiles, out: str | Path, config: ClassifyRecipe, options: RunOptions
 ) -> dict[str, Any]:
     """Trains a classifier, or continues to, and measures it on its test split.
 
@@ -281,7 +281,7 @@ def _with_embedding_rate(train: TrainConfig) -> TrainConfig:
 # ---- the rows ----------------------------------------------------------------------------------------------------
 
 
-def _split(rows: Sequence[LabelledText], given: LabelledFiles, config: ClassifyConfig) -> Splits:
+def _split(rows: Sequence[LabelledText], given: LabelledFiles, config: ClassifyRecipe) -> Splits:
     """The three parts. `rows`, those of `given.data`, fill those for which no file was given."""
     val = given.read(given.val).rows if given.val else None
     test = given.read(given.test).rows if given.test else None

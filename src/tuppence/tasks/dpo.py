@@ -29,7 +29,7 @@ from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.flops import forward_flops
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairJob, PairObjective, Pairs, PairsChoice, PairsRecipe
+from tuppence.tasks.pairs import PairJob, PairObjective, Pairs, PairsConfig, PairsRecipe
 from tuppence.tasks.reference import Reference
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.session import train
@@ -38,7 +38,7 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample
 
 
-class DPOChoice(PairsChoice):
+class DPOConfig(PairsConfig):
     """The `align` section of a DPO recipe."""
 
     beta: float = Field(0.1, gt=0, le=100, description="strength of the KL constraint to the reference")
@@ -61,10 +61,10 @@ class DPOChoice(PairsChoice):
         return {**found, "reference": "online"} if found.get("reference") == "along" else found
 
 
-class DPOConfig(PairsRecipe):
+class DPORecipe(PairsRecipe):
     """A DPO recipe."""
 
-    align: DPOChoice = DPOChoice()
+    align: DPOConfig = DPOConfig()
     train: TrainConfig = TrainConfig(
         batch_size=8, learning_rate=1e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
@@ -102,7 +102,7 @@ class Preferences(PairObjective[GPT]):
         self,
         pairs: Pairs,
         reference: Reference,
-        recipe: DPOConfig,
+        recipe: DPORecipe,
         *,
         prompts: Sequence[Prompt] = (),
         tokenizer: Tokenizer | None = None,
@@ -150,7 +150,7 @@ class DPOJob(PairJob[GPT]):
     verb = "align dpo"
     with_end = True
 
-    def __init__(self, files: RowFiles, recipe: DPOConfig, options: RunOptions) -> None:
+    def __init__(self, files: RowFiles, recipe: DPORecipe, options: RunOptions) -> None:
         super().__init__(files, recipe)
         self._recipe = recipe
         self._prompts = shown_prompts(
@@ -206,7 +206,7 @@ def run_dpo(
     base: str | Path,
     data: str | Path,
     out: str | Path,
-    config: DPOConfig,
+    config: DPORecipe,
     options: RunOptions,
     *,
     val: str | Path | None = None,
@@ -228,13 +228,13 @@ def run_dpo(
     return train(DPOJob(files, config, options), options)
 
 
-def _pays(pairs: Pairs, config: DPOConfig, options: RunOptions) -> bool:
+def _pays(pairs: Pairs, config: DPORecipe, options: RunOptions) -> bool:
     """Whether one pass over all pairs costs less than the reference of every batch; no, where that is not known."""
     train = config.train
     per_step = train.batch_size * train.accumulation_steps
     if train.max_steps is not None:
         seen = train.max_steps * per_step
-    elif options.max_minutes is None and options.budget is None:
+    elif options.max_minutes is None and options.budget_usd is None:
         seen = round(config.align.epochs * len(pairs.train))
     else:
         return False

@@ -38,7 +38,7 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
 
-class InstructChoice(Section):
+class InstructConfig(Section):
     """The `finetune` section of an instruction recipe."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
@@ -47,10 +47,10 @@ class InstructChoice(Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="of the model while it is trained")
 
 
-class InstructConfig(RowRecipe):
+class InstructRecipe(RowRecipe):
     """An instruction finetuning recipe."""
 
-    finetune: InstructChoice = InstructChoice()
+    finetune: InstructConfig = InstructConfig()
     train: TrainConfig = TrainConfig(
         batch_size=16, learning_rate=2e-3, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
@@ -111,7 +111,7 @@ class InstructJob(RowJob[GPT]):
 
     verb = "finetune instruct"
 
-    def __init__(self, files: RowFiles, recipe: InstructConfig) -> None:
+    def __init__(self, files: RowFiles, recipe: InstructRecipe) -> None:
         choice = self._choice = recipe.finetune
         super().__init__(files.base, files.out, files.paths, recipe, epochs=choice.epochs, adapter=not choice.full)
         rows, self._held_out = files.split(
@@ -146,7 +146,7 @@ def run_instruct(
     base: str | Path,
     data: str | Path,
     out: str | Path,
-    config: InstructConfig,
+    config: InstructRecipe,
     options: RunOptions,
     *,
     val: str | Path | None = None,

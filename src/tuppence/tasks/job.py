@@ -24,7 +24,7 @@ class RunOptions:
 
     Attributes:
         max_minutes: wall time of the run, evaluation and saving included.
-        budget: the most dollars it may spend, over all attempts.
+        budget_usd: the most dollars it may spend, over all attempts.
         rate: what an hour of this machine costs.
         resume: "auto", "never", or the folder of a checkpoint.
         track: "none" or "tensorboard".
@@ -35,7 +35,7 @@ class RunOptions:
     """
 
     max_minutes: float | None = None
-    budget: float | None = None
+    budget_usd: float | None = None
     rate: Rate = field(default_factory=Rate)
     resume: str = "auto"
     track: str = "none"

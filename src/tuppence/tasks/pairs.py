@@ -32,7 +32,7 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Model
 
 
-class PairsChoice(Section):
+class PairsConfig(Section):
     """What every recipe that learns from preferences can be told, in its `align` section."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
@@ -170,7 +170,7 @@ def collate_pairs(rows: Sequence[EncodedPair]) -> tuple[Tensor, Tensor, Tensor]:
 class PairsRecipe(RowRecipe):
     """The sections that every recipe of an alignment on pairs has."""
 
-    align: PairsChoice = PairsChoice()
+    align: PairsConfig = PairsConfig()
 
 
 class PairJob(RowJob[Model]):

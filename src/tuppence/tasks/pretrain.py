@@ -36,7 +36,7 @@ SAMPLING = Sampling(temperature=0.7, top_p=0.9)
 """Of the texts that a model writes while it is trained: the defaults of `tuppence generate`. benchmarks/stories.py."""
 
 
-class ModelChoice(Section):
+class PresetConfig(Section):
     """The `model` section: a preset, and what differs from it. The vocabulary is the data's unless it is given."""
 
     preset: str = "tiny"
@@ -73,10 +73,10 @@ class ModelChoice(Section):
         return config
 
 
-class PretrainConfig(Section):
+class PretrainRecipe(Section):
     """A pretraining recipe."""
 
-    model: ModelChoice = ModelChoice()
+    model: PresetConfig = PresetConfig()
     train: TrainConfig = TrainConfig()
 
 
@@ -136,7 +136,7 @@ class PretrainJob(Job[GPT]):
 
     verb = "pretrain"
 
-    def __init__(self, data: Path, out: Path, recipe: PretrainConfig) -> None:
+    def __init__(self, data: Path, out: Path, recipe: PretrainRecipe) -> None:
         self.out, self.train = out, recipe.train
         self._shards, self._val, self._tokenizer = shards, val, tokenizer = _open_data(data)
         sizes = self._sizes = recipe.model.resolve(shards.vocab_size)
@@ -165,7 +165,7 @@ class PretrainJob(Job[GPT]):
         save_model(model, Run(self.out).model, tokenizer=self._tokenizer)
 
 
-def run_pretraining(data: str | Path, out: str | Path, config: PretrainConfig, options: RunOptions) -> dict[str, Any]:
+def run_pretraining(data: str | Path, out: str | Path, config: PretrainRecipe, options: RunOptions) -> dict[str, Any]:
     """Trains a model on prepared text, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
 
     Raises:

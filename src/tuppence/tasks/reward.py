@@ -26,17 +26,17 @@ from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import save_scorer
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.pairs import PairJob, PairObjective, PairsChoice, PairsRecipe
+from tuppence.tasks.pairs import PairJob, PairObjective, PairsConfig, PairsRecipe
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample
 
 
-class RewardConfig(PairsRecipe):
+class RewardRecipe(PairsRecipe):
     """A recipe for a reward model."""
 
-    align: PairsChoice = PairsChoice(epochs=2.0)
+    align: PairsConfig = PairsConfig(epochs=2.0)
     train: TrainConfig = TrainConfig(
         batch_size=8, learning_rate=5e-4, warmup_steps=10, weight_decay=0.0, eval_every=50, log_every=5, beta2=0.99
     )
@@ -81,7 +81,7 @@ class RewardJob(PairJob[SequenceScorer]):
     verb = "align reward"
     with_end = False
 
-    def __init__(self, files: RowFiles, recipe: RewardConfig) -> None:
+    def __init__(self, files: RowFiles, recipe: RewardRecipe) -> None:
         super().__init__(files, recipe)
         self.set_rows(self.pairs.trained, self.pairs.lengths)
 
@@ -102,7 +102,7 @@ def run_reward(
     base: str | Path,
     data: str | Path,
     out: str | Path,
-    config: RewardConfig,
+    config: RewardRecipe,
     options: RunOptions,
     *,
     val: str | Path | None = None,

@@ -15,7 +15,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import load_model
 from tuppence.storage import location_of
-from tuppence.tasks.adapter import LoRAChoice
+from tuppence.tasks.adapter import LoRAConfig
 from tuppence.tasks.flops import finetuning_flops
 from tuppence.tasks.job import Job
 from tuppence.tasks.rows import rows_input
@@ -27,7 +27,7 @@ from tuppence.training.objective import Model
 class RowRecipe(Section):
     """The sections that every recipe of a finetune has."""
 
-    lora: LoRAChoice = LoRAChoice()
+    lora: LoRAConfig = LoRAConfig()
     train: TrainConfig
 
 

@@ -134,7 +134,7 @@ def limits_asked(train: TrainConfig, options: RunOptions, limits: Limits) -> dic
     return {
         "max_steps": limits.max_steps,
         "max_minutes": options.max_minutes,
-        "budget_usd": options.budget,
+        "budget_usd": options.budget_usd,
         "patience": train.patience,
     }
 

@@ -67,7 +67,7 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
                 left = float("inf") if options.ledger is None else options.ledger.seconds_to_cap()
                 return summary_of(start.run_file) | _measured(job, signals, left)
             gone = world.on_main(
-                lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget)
+                lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget_usd)
             )
             if gone:
                 if world.is_main:
@@ -86,13 +86,13 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
 
 def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
     """Rank 0's ledger. Other ranks get a clock that knows what was spent, and exit soon after rank 0's guard."""
-    ledger = options.ledger or Ledger(None, options.rate, options.budget, began=options.began)
+    ledger = options.ledger or Ledger(None, options.rate, options.budget_usd, began=options.began)
 
     def spent() -> float:
         nonlocal ledger
         if options.ledger is None:
             bill = open_bill(
-                run, options.rate, options.budget, began=options.began, whole_process=options.whole_process
+                run, options.rate, options.budget_usd, began=options.began, whole_process=options.whole_process
             )
             ledger = stack.enter_context(bill)
         return ledger.spent_before
@@ -100,7 +100,7 @@ def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.
     before = float(world.on_main(spent))
     if not world.is_main:
         ledger.spent_before = before
-        if options.whole_process and options.budget is not None:
+        if options.whole_process and options.budget_usd is not None:
             stack.enter_context(ledger.watching(_exit_after_rank_0))
     return ledger
 

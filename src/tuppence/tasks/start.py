@@ -90,13 +90,13 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
 def limits_of(train: TrainConfig, options: RunOptions, default_steps: int) -> Limits:
     """The limits of a run; it has `default_steps` where nothing else limits it."""
     max_steps = train.max_steps
-    if max_steps is None and options.max_minutes is None and options.budget is None:
+    if max_steps is None and options.max_minutes is None and options.budget_usd is None:
         max_steps = default_steps
     return Limits(
         max_steps=max_steps,
         max_seconds=None if options.max_minutes is None else options.max_minutes * 60,
-        max_dollars=options.budget,
-        dollars_per_hour=options.rate.dollars_per_hour,
+        budget_usd=options.budget_usd,
+        rate_usd_per_hour=options.rate.rate_usd_per_hour,
     )
 
 
@@ -110,9 +110,9 @@ def announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Exec
     seconds = limits.seconds_left(elapsed=0.0, spent=0.0)
     if seconds < float("inf"):
         parts.append(f"at most {duration(seconds)}")
-        if limits.dollars_per_hour:
-            parts.append(f"at most ${seconds / 3600 * limits.dollars_per_hour:.4f}")
-    elif limits.dollars_per_hour:
-        parts.append(f"no cap, at ${limits.dollars_per_hour:g} an hour")
+        if limits.rate_usd_per_hour:
+            parts.append(f"at most ${seconds / 3600 * limits.rate_usd_per_hour:.4f}")
+    elif limits.rate_usd_per_hour:
+        parts.append(f"no cap, at ${limits.rate_usd_per_hour:g} an hour")
     compiled = ", compiled" if execution.compile else ""
     note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}"]))

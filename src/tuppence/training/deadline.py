@@ -133,7 +133,7 @@ class Deadline:
 
         A small cap leaves no money for that.
         """
-        cap, rate = self.limits.max_dollars, self.limits.dollars_per_hour
+        cap, rate = self.limits.budget_usd, self.limits.rate_usd_per_hour
         if cap is None:
             return 0.0
         seconds = self.ledger.startup_seconds + self._result() + KILLED_SECONDS

@@ -65,7 +65,7 @@ class MetricsLogger:
             self._loss = state.window_loss / state.window_targets
         loss, limits = self._loss, self._deadline.limits
         to_go = self._deadline.seconds_to_go(state.step)
-        rate = limits.dollars_per_hour
+        rate = limits.rate_usd_per_hour
         self.line.show(
             {
                 **self._speed(),

@@ -4,12 +4,12 @@ import pytest
 
 from tuppence.core.config import load_config
 from tuppence.core.errors import InputError
-from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.config import PPORecipe
 
 
 def test_one_key_changes_and_all_the_others_stay_as_they_were_found() -> None:
-    before = PPOConfig().model_dump()
-    found = load_config(PPOConfig, overrides=["align.target_kl=null", "train.batch_size=4"]).model_dump()
+    before = PPORecipe().model_dump()
+    found = load_config(PPORecipe, overrides=["align.target_kl=null", "train.batch_size=4"]).model_dump()
     assert (found["align"]["target_kl"], found["train"]["batch_size"]) == (None, 4)  # None: β stays
     before["align"]["target_kl"], before["train"]["batch_size"] = None, 4
     assert found == before
@@ -32,4 +32,4 @@ def test_one_key_changes_and_all_the_others_stay_as_they_were_found() -> None:
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(setting: str) -> None:
     with pytest.raises(InputError, match=rf"align\.{setting.partition('=')[0]}"):
-        load_config(PPOConfig, overrides=[f"align.{setting}"])
+        load_config(PPORecipe, overrides=[f"align.{setting}"])

@@ -15,7 +15,7 @@ from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
 from tuppence.model.gpt import GPT
 from tuppence.tasks.ppo.answers import GenerationConfig
-from tuppence.tasks.ppo.config import PPOChoice, PPOConfig
+from tuppence.tasks.ppo.config import PPOConfig, PPORecipe
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tokenizer import Tokenizer
@@ -39,7 +39,7 @@ def objective(
 ) -> PPO:
     given = {"rollout_prompts": 16, "max_new_tokens": 6, "missing_eos_penalty": 0.0, **choice}
     train = TrainConfig(batch_size=batch[0], accumulation_steps=batch[1])
-    config = PPOConfig(align=PPOChoice(**given), train=train)
+    config = PPORecipe(align=PPOConfig(**given), train=train)
     return PPO(PROMPTS[4:], PROMPTS[:4], CountingReward(), frozen, GenerationConfig(6, 1.0, tokenizer), config, ranks)
 
 

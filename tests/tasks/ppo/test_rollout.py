@@ -7,7 +7,7 @@ import torch
 from tests.tasks.ppo.conftest import CountingReward, stir
 
 from tuppence.tasks.ppo.answers import Answer
-from tuppence.tasks.ppo.config import PPOChoice
+from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
 from tuppence.tasks.ppo.rollout import Rollout, judge, make_rollout, rollout_gauges
 
@@ -51,7 +51,7 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
     stir(model, std=0.02)
     judged = judge(model, None, CountingReward(), ANSWERS, batch_size=3)
     rewards = torch.tensor([1.0, 2.0, 3.0])
-    rollout = make_rollout(judged, rewards, 0.1, PPOChoice(gae_lambda=1.0))
+    rollout = make_rollout(judged, rewards, 0.1, PPOConfig(gae_lambda=1.0))
     first = [int(row.nonzero()[0]) for row in judged.mask]
     earned = rewards - 0.1 * judged.kl
     assert torch.allclose(rollout.returns[range(3), first], earned, atol=1e-5)
@@ -72,7 +72,7 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
 
 def test_some_rows_come_without_the_columns_that_none_of_them_needs(policy: Policy) -> None:
     judged = judge(policy(), None, CountingReward(), ANSWERS, batch_size=3)
-    rollout = make_rollout(judged, torch.zeros(3), 0.1, PPOChoice())
+    rollout = make_rollout(judged, torch.zeros(3), 0.1, PPOConfig())
     assert rollout.tokens.shape == (3, 5)
     tokens, *_, targets = rollout.rows(torch.tensor([2]))
     assert tokens.tolist() == [[5, 6]]

@@ -18,8 +18,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_model, save_model, save_scorer
 from tuppence.tasks.job import RunOptions
-from tuppence.tasks.ppo import PPOConfig, run_ppo
-from tuppence.tasks.ppo.config import PPOChoice
+from tuppence.tasks.ppo import PPORecipe, run_ppo
+from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 
@@ -45,9 +45,9 @@ def places(tmp_path: Path, tokenizer: Tokenizer) -> Places:
 
 
 def run(places: Places, steps: int = 4, **config: Any) -> dict[str, Any]:
-    choice = PPOChoice(rollout_prompts=8, max_new_tokens=6, **config.pop("align", {}))
+    choice = PPOConfig(rollout_prompts=8, max_new_tokens=6, **config.pop("align", {}))
     train = TrainConfig(batch_size=4, max_steps=steps, precision="float32", eval_every=2, learning_rate=0.1)
-    recipe = PPOConfig(align=choice, train=train, **config)
+    recipe = PPORecipe(align=choice, train=train, **config)
     return run_ppo(places.base, places.reward, places.data, places.out, recipe, RunOptions())
 
 
@@ -82,7 +82,7 @@ def test_a_recipe_that_cannot_work_is_refused(places: Places, config: dict[str, 
             places.reward,
             places.data,
             places.out,
-            PPOConfig.model_validate(config),
+            PPORecipe.model_validate(config),
             RunOptions(),
         )
     assert not places.out.exists()

@@ -238,7 +238,7 @@ def _receipt(run: RunData) -> dict[str, Any]:
         (
             one.number,
             duration(one.seconds),
-            f"{dollars_label(one.dollars_per_hour)} an hour",
+            f"{dollars_label(one.rate_usd_per_hour)} an hour",
             dollars_label(one.dollars),
             "" if one.ended else "running" if running and one is receipt.attempts[-1] else "killed",
         )

@@ -14,7 +14,7 @@ Stiennon et al. 2020 (arXiv:2009.01325) and Ouyang et al. 2022 (arXiv:2203.02155
 Not covered: a value network of its own, an entropy bonus, several reward models.
 """
 
-from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.run import run_ppo
 
-__all__ = ["PPOConfig", "run_ppo"]
+__all__ = ["PPORecipe", "run_ppo"]

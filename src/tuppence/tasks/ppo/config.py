@@ -12,7 +12,7 @@ from tuppence.tasks.row_job import RowRecipe
 from tuppence.training.config import TrainConfig
 
 
-class PPOChoice(Section):
+class PPOConfig(Section):
     """The `align` section. A *rollout* is a set of answers that the policy writes, is paid for, and learns from."""
 
     former_names: ClassVar[Mapping[str, str]] = {
@@ -46,7 +46,7 @@ class PPOChoice(Section):
     eval_prompts: int = Field(128, ge=1, le=65_536, description="held-out prompts that an evaluation answers, at most")
 
 
-class PPOConfig(RowRecipe):
+class PPORecipe(RowRecipe):
     """A PPO recipe. `train.batch_size` counts answers, as everywhere per rank and accumulation step.
 
     The defaults were found on a model of 2.2M parameters. With β = 0.05, or steered to 6 nats, the reward rose further,
@@ -54,7 +54,7 @@ class PPOConfig(RowRecipe):
     from the base was noise.
     """
 
-    align: PPOChoice = PPOChoice()
+    align: PPOConfig = PPOConfig()
     train: TrainConfig = TrainConfig(
         batch_size=32,
         learning_rate=1e-3,

@@ -22,7 +22,7 @@ from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.answers import Answer, GenerationConfig, seeds_for, write_answers
-from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.equations import clipped_policy_loss, clipped_value_loss, next_kl_coefficient
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.quality import answer_quality
@@ -76,7 +76,7 @@ class PPO(Objective[PolicyWithValue]):
         reward: SequenceScorer,
         frozen: GPT | None,
         generation: GenerationConfig,
-        config: PPOConfig,
+        config: PPORecipe,
         world_size: int,
     ) -> None:
         self._prompts, self._val_prompts = prompts, val_prompts

@@ -17,7 +17,7 @@ from tuppence.data.buckets import IGNORED_TARGET, batches_by_length
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.answers import Answer, lay_out, score_answers
-from tuppence.tasks.ppo.config import PPOChoice
+from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.equations import generalised_advantages, token_rewards, whiten
 from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
 
@@ -136,7 +136,7 @@ def judge(
     return Judged(tokens_RT, targets_RT, policy_RT, reference_RT, entropies_RT, values_RT, scores_R, finished_R)
 
 
-def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choice: PPOChoice) -> Rollout:
+def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choice: PPOConfig) -> Rollout:
     """From judged answers to what is learned from them.
 
     Args:

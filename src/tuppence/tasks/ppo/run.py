@@ -18,7 +18,7 @@ from tuppence.storage import location_of, stage_run
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.job import RunOptions
 from tuppence.tasks.ppo.answers import GenerationConfig
-from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
@@ -35,7 +35,7 @@ class PPOJob(RowJob[PolicyWithValue]):
     verb = "align ppo"
     closing = 2.0  # the base's answers and the policy's
 
-    def __init__(self, files: RowFiles, reward: Path, recipe: PPOConfig) -> None:
+    def __init__(self, files: RowFiles, reward: Path, recipe: PPORecipe) -> None:
         choice = recipe.align
         if recipe.lora.dropout and not choice.full:
             raise InputError(
@@ -104,7 +104,7 @@ def run_ppo(
     reward: str | Path,
     data: str | Path,
     out: str | Path,
-    config: PPOConfig,
+    config: PPORecipe,
     options: RunOptions,
     *,
     val: str | Path | None = None,
