@@ -21,7 +21,7 @@ NOT_A_PLACE = {
 """The parameters of text that name no place. A new one belongs here, or gets a kind."""
 
 EVERY = [(words, verb, name) for words, verb in verbs() for name in verb.places if name != "task_data"]
-"""Of --task-data, the place stands behind "TASK=": the evaluation refuses it when it opens the file."""
+"""The place of --task-data follows "TASK=": the evaluation refuses it when it opens the file."""
 
 
 @pytest.mark.parametrize(("words", "verb"), [*verbs()], ids=[words for words, _ in verbs()])

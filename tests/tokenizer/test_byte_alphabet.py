@@ -22,7 +22,7 @@ def test_every_token_comes_back(token: bytes) -> None:
 
 
 def test_a_character_outside_the_alphabet_is_named() -> None:
-    with pytest.raises(InputError, match="'字', which stands for no byte"):
+    with pytest.raises(InputError, match="'字', which means no byte"):
         to_bytes("a字")
 
 

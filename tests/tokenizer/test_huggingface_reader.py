@@ -106,7 +106,7 @@ def split_by(expression: str) -> dict[str, Any]:
         (put("model", "vocab", "字", value=262), "'字' .* is neither a byte"),
         (put("model", "merges", 0, value="a b c"), "model.merges, entry 0: 'a b c' is no merge of two tokens"),
         (put("model", "merges", 0, value=["a", 1]), "entry 0: .* is no merge"),
-        (put("model", "merges", 0, value="字 b"), "entry 0: .*'字', which stands for no byte"),
+        (put("model", "merges", 0, value="字 b"), "entry 0: .*'字', which means no byte"),
         (put("model", "merges", value="a b"), "model.merges is missing or malformed"),
         (put("normalizer", value={"type": "NFC"}), r"it has a normalizer \(NFC\)"),
         (put("normalizer", value={"type": "Sequence", "normalizers": [{"type": "NFC"}]}), "it has a normalizer"),

@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs one command line and exits with its code.
 
     Args:
-        arguments: what stands after `tuppence`; `sys.argv[1:]` by default.
+        arguments: the words after `tuppence`; `sys.argv[1:]` by default.
     """
     command = Command.now(is_the_program=arguments is None)
     prepare_streams()

@@ -95,9 +95,9 @@ def ppo(
     """Proximal policy optimisation: write answers, have them scored by a reward model, and learn from that.
 
     The base is the reference that the policy is held to. RUN/model is the whole model, RUN/adapter the LoRA adapter.
-    RUN/held-out.jsonl has answers of base and policy to held-out prompts, with their rewards; the means stand in
-    run.yaml: beside the reward KL, length, repetition and the perplexity under the base, as a reward that is gained by
-    degenerate text shows there.
+    RUN/held-out.jsonl has answers of base and policy to held-out prompts, with their rewards. run.yaml
+    has the means, and beside the reward KL, length, repetition and the perplexity under the base: they show whether the
+    reward was gained by degenerate text.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def finetune_classify(
 ) -> None:
     """Teach a base model to sort texts into classes.
 
-    The rows are split by seed into training, validation and test, each label in proportion; the parts stand in
+    The rows are split by seed into training, validation and test, each label in proportion; the parts are in
     RUN/splits. Columns are found by their names where they are not given. The run ends with a measurement on the test
     split, beside the majority class and TF-IDF with logistic regression: RUN/evaluation.json says whether the language
     model pays. RUN/model opens in transformers as GPT2ForSequenceClassification.

@@ -191,7 +191,7 @@ def prepare(
 
 
 def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:
-    """How many rows of an evaluation file stand in the text; said aloud where there are any."""
+    """How many rows of an evaluation file the text holds; a warning where there are any."""
     from tuppence.data.records.leaks import count_rows_in_corpus
     from tuppence.data.sources import iter_pieces
 
@@ -199,10 +199,10 @@ def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -
     leak = count_rows_in_corpus((piece.text for piece in pieces), table)
     if leak.count:
         rows = console.counted(leak.compared, "row")
-        console.warn(f"{leak.count:,} of {rows} of {table.path} stand in the text: a score on them would mean nothing")
+        console.warn(f"{leak.count:,} of {rows} of {table.path} are in the text: a score on them would mean nothing")
         console.note(f"  for example: {leak.examples[0][:160]}")
     else:
-        console.note(f"no row of {table.path} stands in the text ({leak.compared:,} were looked for)")
+        console.note(f"no row of {table.path} is in the text ({leak.compared:,} were looked for)")
     return asdict(leak)
 
 

@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """What this machine can do: Python, torch, device, precision, memory, disk, place, AWS, extras.
 
-    Each line is ok, warn (slower, or something is missing) or fail (mend this first: exit code 2).
+    Each line is ok, warn (slower, or something is missing) or fail (fix this first: exit code 2).
 
     \b
     Examples:

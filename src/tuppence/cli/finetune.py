@@ -30,9 +30,9 @@ def instruct(
 ) -> None:
     """Teach a base model to follow instructions.
 
-    The loss falls on the responses and on the end behind each. RUN/model is the whole model, ready for use and with
-    the chat template beside it; RUN/adapter is the LoRA adapter, which peft opens. What was held out stands in
-    RUN/held-out.jsonl.
+    The loss covers the responses and the end of text after each. RUN/model is the whole model, ready for use and with
+    the chat template beside it; RUN/adapter is the LoRA adapter, which peft opens. RUN/held-out.jsonl has
+    the rows that were held out.
 
     \b
     Examples:

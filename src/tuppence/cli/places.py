@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 
 
 class Kind(Enum):
-    """What a parameter that names a place stands for."""
+    """What kind of place a parameter names."""
 
     INPUT_FILE = "input file"
     INPUT_FOLDER = "input folder"

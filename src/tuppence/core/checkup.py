@@ -1,6 +1,6 @@
 """The checks of `tuppence doctor`: one line each with ok, warn or fail, and what to do about it.
 
-A check never raises: an odd machine is what a doctor is for. Nothing here prints, asks the network or opens a
+A check never raises, however odd the machine. Nothing here prints, asks the network or opens a
 credential; that AWS credentials exist is told from names of variables and files alone.
 """
 
@@ -36,7 +36,7 @@ class Check:
 
     Attributes:
         name: what was looked at.
-        status: `ok`; `warn`, something will be slow or missing; `fail`, nothing will work until it is mended.
+        status: `ok`; `warn`, something will be slow or missing; `fail`, nothing will work until it is fixed.
         value: what was found.
         hint: what to do, where there is something to do.
     """

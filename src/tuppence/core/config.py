@@ -100,7 +100,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = " ".join(str(error).split())
-        raise InputError(f"{path} is not valid YAML: {line}", "mend the file, or make it again") from error
+        raise InputError(f"{path} is not valid YAML: {line}", "fix the file, or make it again") from error
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -3,7 +3,7 @@
 Facts are read, never tried out: no tensor is made, no network is asked, no credential is opened. torch is imported
 inside the functions that need it, so that this module is cheap to import and `where` works without torch.
 
-Called by the training verbs (device and precision), by the cost room (where) and by `tuppence doctor`.
+Called by the training verbs (device and precision), by `cost` (where) and by `tuppence doctor`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The one family of exceptions: each says what is wrong and what to do, and knows its exit code.
 
-Rooms raise these; `tuppence.cli` prints `message` on one line and `hint` on the next. Anything else that
+Every package raises these; `tuppence.cli` prints `message` on one line and `hint` on the next. Anything else that
 reaches the command line is a defect of ours (exit 1).
 """
 

@@ -1,6 +1,6 @@
 """Standard input, output and error in whatever state a shell hands them over: closed, full, or in another encoding.
 
-`cli.main` calls `prepare_streams` first and `finish_streams` last; `core.console` writes through what stands here.
+`cli.main` calls `prepare_streams` first and `finish_streams` last; `core.console` writes through `Messages`.
 """
 
 from __future__ import annotations

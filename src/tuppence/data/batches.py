@@ -138,7 +138,7 @@ def evaluation_batches(
         shards: the split to read.
         context_length: T.
         batch_size: B; the last batch may be smaller.
-        max_windows: at most so many windows, spread evenly over the split; all of them by default. Then the
+        max_windows: the most windows, spread evenly over the split; all of them by default. Then the
             tokens after the last whole window come too, as a last batch of one shorter sequence.
 
     Yields:

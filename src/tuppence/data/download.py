@@ -45,7 +45,7 @@ class Download:
 
 
 class _TransientError(Exception):
-    """Something that another attempt may mend; its text says what."""
+    """A failure that another attempt may not have; its text says what it was."""
 
 
 def download(

@@ -107,7 +107,7 @@ def _syntax_hint(number: int, line: bytes) -> str:
 
 
 def _value_of(row: dict[str, Any], key: str) -> Any:
-    """What stands under a key, or under a path of keys: "meta.text" where there is no key of that name.
+    """The value under a key, or under a path of keys: "meta.text" where there is no key of that name.
 
     Raises:
         KeyError: there is none.

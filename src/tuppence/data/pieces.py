@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 
 @dataclass
 class ReadReport:
-    """What reading met on its way; filled in while the pieces are drawn.
+    """What was read and what was left out; filled in while the pieces are drawn.
 
     Attributes:
         documents: how many were read.
@@ -107,7 +107,7 @@ def unless_bad(skip: bool, report: ReadReport, read: Callable[..., str], *row: o
 
 
 def json_kind(value: object) -> str:
-    """What a value is in JSON's words: they stand in the person's file, ours do not."""
+    """The type of a value by JSON's name for it: a person knows the file, not our types."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
 

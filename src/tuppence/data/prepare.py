@@ -1,6 +1,6 @@
 """Documents in, token shards out: in parallel, in bounded memory, resumable.
 
-One thread reads, selects and chunks text; `workers` threads encode (tiktoken lets go of Python's lock); the chunks
+One thread reads, selects and chunks text; `workers` threads encode (tiktoken releases Python's lock); the chunks
 come back in order and are written. Everything but the encoding is a pure function of the request, and cheap: a run
 that was killed reads the inputs again from the start, and only skips encoding what the finished shards hold. So
 the same command again gives byte for byte what an undisturbed run gives.
@@ -101,7 +101,7 @@ def prepare(
         skip_bad_rows: leave out rows without usable text instead of refusing them.
         text_key: key or column of a row's text.
         workers: encoding threads; one per core by default.
-        shard_tokens: a shard is closed once it holds so many.
+        shard_tokens: a shard is closed once it holds this many tokens.
         seed: of the hash behind `val_fraction`.
 
     Raises:
@@ -210,7 +210,7 @@ def _write_shards(
     deduplicator: selection.Deduplicator,
     workers: int,
 ) -> None:
-    """The straight line of it: read, select, chunk, encode in threads, write."""
+    """Reads, selects, groups into chunks, encodes in threads, and writes."""
     total = sum(source.entry.size for source in find_sources([*request.val_inputs, *request.inputs]))
     with progress("bytes") as bar, contextlib.ExitStack() as stack:
         task = bar.add_task("encoding", total=total)

@@ -30,7 +30,7 @@ def assign_all(split: str) -> Assign:
 def assign_by_hash(val_fraction: float, seed: int) -> Assign:
     """About `val_fraction` of the documents into "val", by a hash of their text.
 
-    The same text is in the same split wherever it stands and however often, so that no copy of a training
+    The same text is in the same split, wherever and however often it occurs, so that no copy of a training
     document is found in the validation split.
     """
     key = seed.to_bytes(8, "little")

@@ -76,7 +76,7 @@ class ShardIndex:
     version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in the file, the format first."""
+        """As the file has it, the format first."""
         content = asdict(self)
         return {"format": content.pop("format"), "version": content.pop("version"), **content}
 
@@ -87,7 +87,7 @@ def dtype_of(vocab_size: int) -> str:
 
 
 def on_disk(dtype: str) -> np.dtype[Any]:
-    """The type as it lies in a shard: little-endian, on any machine."""
+    """The type that a shard has on disk: little-endian, on any machine."""
     return np.dtype(dtype).newbyteorder("<")
 
 

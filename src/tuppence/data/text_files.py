@@ -15,7 +15,7 @@ from tuppence.data.unpacking import OnBytes, read_chunks
 from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 SEPARATOR = END_OF_TEXT
-"""Separates the documents of a .txt or .md file, wherever it stands; the line breaks around it go with it."""
+"""Separates the documents of a .txt or .md file, anywhere in it; one line break on each side belongs to it."""
 _SEPARATOR_SLACK = len("\r\n" + SEPARATOR)
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _WEB_PAGE_BYTES = 2**16  # larger ones are not what a server sends with an error

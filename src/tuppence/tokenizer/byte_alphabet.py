@@ -18,7 +18,7 @@ def _alphabet() -> list[str]:
 CHARACTER_OF_BYTE = _alphabet()
 
 # str.translate and Latin-1 do in C what a loop over 300,000 characters of a vocabulary would: the characters of
-# the alphabet go to U+0000..U+00FF, and those below U+0100 that stand for no byte out of Latin-1's reach
+# the alphabet go to U+0000..U+00FF, and those below U+0100 that mean no byte out of Latin-1's reach
 _TO_LATIN_1 = dict.fromkeys(range(256), "\uffff") | {
     ord(character): chr(value) for value, character in enumerate(CHARACTER_OF_BYTE)
 }
@@ -38,7 +38,7 @@ def to_bytes(written: str) -> bytes:
     """The token that a file writes so.
 
     Raises:
-        InputError: a character stands for no byte.
+        InputError: a character means no byte.
 
     Example:
         >>> to_bytes("ĠcafÃ©")
@@ -48,6 +48,6 @@ def to_bytes(written: str) -> bytes:
         return written.translate(_TO_LATIN_1).encode("latin-1")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"the token {written!r} holds {written[error.start]!r}, which stands for no byte",
+            f"the token {written!r} holds {written[error.start]!r}, which means no byte",
             "only byte-level BPE vocabularies (as GPT-2's) can be used",
         ) from error

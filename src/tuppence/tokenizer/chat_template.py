@@ -9,7 +9,7 @@
     Plum.<|endoftext|>                              the next turn begins on the next line
 
 Short, because small models have short contexts; the only special token is the one that every vocabulary of ours
-has. `CHAT_TEMPLATE` says the same in Jinja, for the programs of others; it stands in `tokenizer_config.json`, where
+has. `CHAT_TEMPLATE` says the same in Jinja, for other programs; it is written to `tokenizer_config.json`, where
 they look for it. We never run Jinja, neither ours nor that of a foreign folder: `render` is the template in Python, and
 `foreign_template` reads those of others.
 A user can write lines that look like the template's; only the end of a response cannot be forged, as it is a token.
@@ -106,7 +106,7 @@ def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[
     """
     check_turns(messages)
     segments: list[Segment] = []
-    asked = ""  # what stands before the next response
+    asked = ""  # the text before the next response
     for row, message in enumerate(messages):
         content, is_last = message.content.strip(), row == len(messages) - 1
         if message.role == "system":

@@ -68,7 +68,7 @@ def count_words(
     Args:
         texts: documents, or parts of documents cut at safe cuts.
         pattern: how a text is cut into words.
-        special_tokens: where one stands in a text, it ends the document and is not counted.
+        special_tokens: one that occurs in a text ends the document and is not counted.
         workers: processes that count; 1 counts in this one.
         on_bytes: is told after each block how many bytes it had.
         table_bytes: the bound on the table of words.

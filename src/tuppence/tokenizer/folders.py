@@ -53,7 +53,7 @@ def holds_tokenizer(folder: Path) -> bool:
 
 
 def read_folder(path: Path) -> FolderContents:
-    """Reads a folder; or a `tokenizer.json`, with what stands beside it; or a file of that kind under another name.
+    """Reads a folder; or a `tokenizer.json` with the files beside it; or a file of that kind under another name.
 
     Raises:
         InputError: there is none, or it cannot be used.
@@ -72,7 +72,7 @@ def read_folder(path: Path) -> FolderContents:
 
 
 def read_pair(vocab: Path, merges: Path) -> FolderContents:
-    """Reads a vocabulary and its merges, with what stands beside them where both have their usual names.
+    """Reads a vocabulary and its merges, with the files beside them where both have their usual names.
 
     Raises:
         InputError: a file is missing, malformed, or does not belong to the other.
@@ -98,7 +98,7 @@ def _read(
     """Puts the vocabulary together with what the folder says.
 
     Args:
-        folder: None where a file stands for itself.
+        folder: None where the file is read alone.
         read: gives the vocabulary, with the added tokens that it is called with.
         alone: whether the vocabulary's own files can say nothing else (vocab.json and merges.txt).
     """

@@ -37,9 +37,8 @@ class ForeignTemplate:
     def read(cls, source: str, special_tokens: Sequence[str], eos_token: str | None) -> ForeignTemplate | None:
         """Reads a template; None where it cannot be used.
 
-        It can where the sample conversations come out whole and in order, the prompt is what stands before the response
-        in the whole conversation, and the same special token stands
-        right behind every response.
+        It can where the sample conversations come out whole and in order, the prompt is the beginning of the whole
+        conversation up to the response, and the same special token follows every response.
 
         Args:
             special_tokens: of the vocabulary.
@@ -110,13 +109,13 @@ class ForeignTemplate:
                 raise UnsupportedTemplateError("a message is left out, repeated or changed")
             written, asked = ("".join(piece.text for piece in pieces) for pieces in (whole, prompt))
             if not written.startswith(asked + turns[count - 1].content):
-                raise UnsupportedTemplateError("the prompt is not what stands before the response")
+                raise UnsupportedTemplateError("the prompt is not the text before the response")
             for place, piece in enumerate(whole):
                 if piece.message is not None and turns[piece.message].role == "assistant":
                     ends.add(_first_special(whole[place + 1 :]))
         end = ends.pop() if len(ends) == 1 else None
         if end is None:
-            raise UnsupportedTemplateError("no special token stands behind the responses")
+            raise UnsupportedTemplateError("no special token follows the responses")
         return end
 
 

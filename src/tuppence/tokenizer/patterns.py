@@ -119,7 +119,7 @@ def safe_cut(text: str, start: int = 0, limit: int | None = None) -> int | None:
         True
     """
     end = len(text) - 1 if limit is None else min(limit, len(text) - 1)
-    # `endpos` hides what lies behind it from the look-ahead: it stands one character further
+    # `endpos` hides the following text from the look-ahead: it is one character further
     while end > start and (found := _LAST_SAFE_CUT.search(text, start, end + 1)):
         cut = found.end()
         if text[cut] == " " or (_long_known(text[cut - 1]) and _long_known(text[cut])):

@@ -36,7 +36,7 @@ LONG_WHITE_SPACE = 500_000
 class Tokenizer:
     """A byte-level BPE tokenizer: every text has ids, and the ids of a text decode to that text.
 
-    A lone surrogate is no character: it is encoded as U+FFFD. A special token that stands in a text is ordinary
+    A lone surrogate is no character: it is encoded as U+FFFD. The name of a special token in a text is ordinary
     text unless `allow_special` says otherwise, so that no user can end a document by writing so.
 
     Example:
@@ -47,8 +47,8 @@ class Tokenizer:
 
     Attributes:
         vocabulary: what determines the ids.
-        chat_template: the Jinja source that stands in the folder's files, kept as text; None in base models.
-        end_of_text_name: the special token that stands between documents and ends an answer: `<|endoftext|>`, or what
+        chat_template: the Jinja source in the folder's files, kept as text; None in base models.
+        end_of_text_name: the special token that separates documents and ends an answer: `<|endoftext|>`, or what
             the folder's files call so; None where there is none.
         stop_ids: what ends a continuation: the end of text, if there is one, or the ids that a model's files name.
     """
@@ -139,7 +139,7 @@ class Tokenizer:
 
     @property
     def end_of_text(self) -> int:
-        """The id of the end of text, which stands between documents.
+        """The id of the end of text, which separates documents.
 
         Raises:
             InputError: this vocabulary has none.
@@ -187,7 +187,7 @@ class Tokenizer:
 
         Args:
             text: any string.
-            allow_special: where the name of a special token stands in the text, give the id of that token.
+            allow_special: give the id of a special token where its name is in the text.
         """
         if _has_long_white_space(text):
             return self._encode_by_words(text, allow_special)
@@ -284,7 +284,7 @@ def _without_end_of_text() -> InputError:
 
 
 def _has_long_white_space(text: str) -> bool:
-    """Whether there may be `LONG_WHITE_SPACE` in a row: a look at every so manieth character, no more."""
+    """Whether there may be `LONG_WHITE_SPACE` in a row: samples one position per `LONG_WHITE_SPACE` characters."""
     return any(text[place : place + 64].isspace() for place in range(LONG_WHITE_SPACE, len(text), LONG_WHITE_SPACE))
 
 

@@ -4,7 +4,7 @@ Byte pair encoding (Gage 1994; Sennrich et al. 2016, arXiv:1508.07909; over byte
 from the 256 bytes, and again and again make the most frequent pair of neighbouring tokens a token of its own.
 
 Which pair, exactly: the one with the highest count, and of equal counts the one with the lowest pair of ids.
-The count of a pair is the number of places where it stands, weighed by how often the word occurs ("aaa" holds
+The count of a pair is the number of places where it occurs, weighted by how often the word occurs ("aaa" holds
 the pair (a, a) twice), and a pair is merged from left to right. Ids are the bytes' values, then the merges in the
 order learned, then the special tokens. Neither the number of workers nor the order of the texts matters.
 
@@ -31,7 +31,7 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
 Places: TypeAlias = npt.NDArray[np.int32]
 Pair: TypeAlias = tuple[int, int, int, Places]
-"""(minus the count, left token, right token, where the left tokens stand)"""
+"""(minus the count, left token, right token, the places of the left tokens)"""
 OnProgress: TypeAlias = Callable[[str, int, "int | None"], None]
 
 MOST_SYMBOLS = 2**31 - 1
@@ -53,7 +53,7 @@ def train_tokenizer(
         texts: documents, or parts of documents cut at safe cuts (`patterns.split_safely`); read once.
         vocab_size: tokens in all: 256 bytes, the merges, and the special tokens.
         pattern: how texts are cut into words, which no token crosses.
-        special_tokens: get the last ids; where one stands in a text it ends the document and is not learned from.
+        special_tokens: get the last ids; one that occurs in a text ends the document and is not learned from.
         workers: processes that count words; one per core that we may use by default.
         on_progress: called with ("counting", bytes read, None) and ("merging", merges learned, merges wanted).
 
@@ -78,7 +78,7 @@ def train_tokenizer(
         raise InputError("a special token is empty or given twice", "give each a name of its own")
 
     for name in special_tokens:
-        # a single character would stand twice in a tokenizer.json, and a text is cut wherever a special token stands
+        # a single character would be in a tokenizer.json twice, and a text is cut at every special token
         if len(name) == 1 or name.isalnum():
             raise InputError(f"the special token '{name}' is a piece of ordinary text", "call it <|something|>")
 
@@ -171,7 +171,7 @@ class SymbolRow:
     """
 
     def __init__(self, words: Mapping[bytes, int], vocab_size: int) -> None:
-        # a fence, a token that is in no pair, stands between the words and at both ends
+        # a fence, a token that is in no pair, separates the words and is at both ends
         text = b"\0".join([b"", *words, b""])
         if len(text) > MOST_SYMBOLS:
             raise ValueError(f"{len(text):,} symbols are more than 32-bit positions can number")
@@ -196,7 +196,7 @@ class SymbolRow:
         return holding
 
     def weigh(self, places: Places) -> int:
-        """How often the corpus holds what stands at these places."""
+        """How often the corpus holds the pairs at these places."""
         return int(self.weights[places].sum())
 
     def merge(self, left: int, right: int, new: int, places: Places) -> list[Pair]:
@@ -217,7 +217,7 @@ class SymbolRow:
         return self._group(np.concatenate((before, places[(after != self.fence) & (after != new)])))
 
     def _group(self, places: Places) -> list[Pair]:
-        """Groups places by the pair that stands there; ascending places stay so within a pair."""
+        """Groups places by the pair there; ascending places stay ascending within a pair."""
         if len(places) == 0:
             return []
         keys = self.tokens[places].astype(np.int64) << 32 | self.tokens[self.next[places]]

@@ -9,10 +9,10 @@ and `reference`, give the same ids:
 - every token but the 256 bytes has one merge, of two tokens that are older than itself;
 - its merge is what the older merges make of its own bytes (`check_merges_are_reached`).
 
-Why that suffices: follow the merges in order, and look at a stretch of text that no merge has crossed the ends
-of so far. What stands there is what stands in the same bytes alone. When the turn of token t comes, that is t's
-own pair in every such stretch; no other pair with t's bytes is left anywhere. Merges learned from a text have
-the property by nature; the check guards the files of others.
+Why that suffices: apply the merges in order, and take a stretch of text whose ends no merge has crossed so far. It
+has the same tokens as its bytes alone. At the turn of token t, every such stretch with t's bytes is t's own pair; no
+other pair with t's bytes is left anywhere. Merges learned from a text always have the property; the check is for the
+files of others.
 
 Built by the trainer and by the readers of files; the `Tokenizer` wraps one.
 """

@@ -76,9 +76,9 @@ def test_duplicates_across_the_splits_are_removed_from_the_earlier_one_and_count
 
 def test_a_label_whose_rows_are_all_copies_cannot_be_learned() -> None:
     train = [LabelledText("a b", "x"), LabelledText("d", "y")]
-    with pytest.raises(InputError, match="every training row of the label 'x' stands in the validation or the test"):
+    with pytest.raises(InputError, match="every training row of the label 'x' is in the validation or the test"):
         fixed_splits(train, [LabelledText("z", "y")], [LabelledText("A B", "x")])
-    with pytest.raises(InputError, match="every validation row stands in the test data too"):
+    with pytest.raises(InputError, match="every validation row is in the test data too"):
         fixed_splits(train, [LabelledText("z", "y")], [LabelledText("Z", "y")])
 
 
@@ -87,8 +87,8 @@ def test_a_label_whose_rows_are_all_copies_cannot_be_learned() -> None:
     [
         (labelled(a=10), "the data has only the label 'a'"),
         ([], "the data has no row"),
-        (labelled(a=10, b=2), "the label 'b' has 2 rows, too few to stand in"),
-        (labelled(a=10, b=1), "the label 'b' has 1 row, too few to stand in"),
+        (labelled(a=10, b=2), "the label 'b' has 2 rows, too few for"),
+        (labelled(a=10, b=1), "the label 'b' has 1 row, too few for"),
     ],
 )
 def test_data_that_cannot_be_split_is_refused(rows: list[LabelledText], message: str) -> None:

@@ -7,7 +7,7 @@
     prompt-completion    {prompt | question | input, completion | response | answer | output}; strings or messages
 
 The keys of the rows say which it is, not the name of the file. What follows an instruction (its input, its context)
-stands below it, after an empty line. A column `system` holds a system message, and a column `history` earlier turns,
+follows it after an empty line. A column `system` holds a system message, and a column `history` earlier turns,
 in any of them. An assistant's message with `"weight": 0` (or `"train": false`) is context: it is read, not learned.
 Rows with `"label": false` (KTO) hold an answer that was disliked: they are left out. What else a row says is named in
 `unused`.

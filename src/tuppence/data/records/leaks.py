@@ -1,7 +1,7 @@
 """Does the training data hold what the evaluation asks?
 
 Two checks. `count_shared` compares rows with rows: equal but for white space and case. `count_in_corpus` looks for
-rows in running text: every word of a row, in order, whatever stands between the words. Neither finds paraphrases,
+rows in running text: every word of a row, in order, whatever is between the words. Neither finds paraphrases,
 translations or parts of rows; and where a script writes no spaces between words, the second finds whole sentences
 only.
 """
@@ -22,7 +22,7 @@ from tuppence.data.records.tables import Table
 from tuppence.tokenizer.chat_template import Message
 
 SHORTEST_CHARACTERS = 50
-"""Shorter rows are not looked for in running text: they stand there by chance."""
+"""Shorter rows are not looked for in running text: they occur there by chance."""
 
 _EXAMPLES = 3
 _WORD = re.compile(r"\w+")
@@ -33,9 +33,9 @@ class Leak:
     """What evaluation and training share.
 
     Attributes:
-        count: evaluation rows that stand in the training data.
+        count: evaluation rows that are in the training data.
         compared: evaluation rows that were looked for.
-        examples: the first of those that were found, as they stand in the evaluation data.
+        examples: the first of those that were found, as the evaluation data has them.
     """
 
     count: int
@@ -54,7 +54,7 @@ def normalise(text: str) -> str:
 
 
 def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
-    """How many evaluation rows stand in the training rows.
+    """How many evaluation rows are in the training rows.
 
     Use it on whole rows (`content_of`), and on their prompts alone (`prompt_of`): a prompt that was trained with
     another answer is a leak, too, if a smaller one. Of conversations that are trained on, take every `lessons_of`.
@@ -69,7 +69,7 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
 
 
 def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
-    """How many evaluation rows of at least 50 characters stand, whole, in a corpus.
+    """How many evaluation rows of at least 50 characters a corpus holds whole.
 
     Exact, for rows as sequences of words: punctuation, white space and case make no difference. Each row is found by
     one pair of neighbouring words in it, the longest, as that is rarely met; where it is, the words around it are
@@ -85,7 +85,7 @@ def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> L
 
 
 def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
-    """How many rows of an evaluation file stand in a corpus: one text of the row does, whichever column it is in.
+    """How many rows of an evaluation file a corpus holds: one text of the row is enough, whichever column it is in.
 
     Args:
         corpus: as for `count_in_corpus`.
@@ -108,7 +108,7 @@ def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
 
 
 def _found_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
-    """The numbers of the texts that stand in a corpus, ascending; and how many were long enough to be looked for."""
+    """The numbers of the texts that a corpus holds, ascending; and how many were long enough to be looked for."""
     rows: dict[int, tuple[str, ...]] = {}
     for number, text in enumerate(texts):
         words = tuple(_words(text))

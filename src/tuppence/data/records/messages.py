@@ -74,7 +74,7 @@ def context_of(row: Row, turns: list[Message]) -> list[Message]:
     """The turns that some files keep in columns beside the others: `system`, then `history`.
 
     Args:
-        turns: those that follow. A system message that stands among them already is not repeated.
+        turns: those that follow. A system message that is already among them is not repeated.
 
     Raises:
         InputError: `history` is no list of pairs of question and answer.

@@ -192,7 +192,7 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
         chosen, rejected = (_transcript(row.text(column), row.where) for column in ("chosen", "rejected"))
     else:
         chosen, rejected = (as_messages(row, column, speaker="assistant") for column in ("chosen", "rejected"))
-    if chosen and chosen[0].role != "assistant":  # whole conversations, also where the prompt stands beside them
+    if chosen and chosen[0].role != "assistant":  # whole conversations, also where the prompt has a column of its own
         prompt = prompt[:1] if prompt and prompt[0].role == "system" and chosen[0].role == "user" else []
     common, chosen, rejected = _without_common_beginning(chosen, rejected)
     prompt += common

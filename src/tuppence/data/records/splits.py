@@ -1,6 +1,6 @@
 """Training, validation and test: who is learned from, and who the result is measured on.
 
-A row that stands in the test split is never learned from: what the training or the validation split has of it is
+A row of the test split is never learned from: what the training or the validation split has of it is
 removed, and counted. White space and case make no difference there. The test split is left as it was drawn, so that
 a test set of a stated size has that size.
 """
@@ -31,10 +31,10 @@ class Splits:
     """Labelled rows in three parts.
 
     Attributes:
-        train, validation, test: no normalised text stands in two of them.
+        train, validation, test: no normalised text is in two of them.
         labels: in the order of their ids.
         duplicates: rows removed from `train` and `validation`, because a later part has their text.
-        contradictions: different texts that stand somewhere with two labels.
+        contradictions: different texts that have two labels somewhere.
         dropped_by_balance: rows left out so that all labels are equally frequent.
     """
 
@@ -66,7 +66,7 @@ def split_labelled(
         balance: first drop rows of the frequent labels, by chance, until all are as rare as the rarest.
 
     Raises:
-        InputError: there is one label only; a label has too few rows to stand in every part; the fractions are no
+        InputError: there is one label only; a label has too few rows for every part; the fractions are no
             fractions, or the seed is negative.
     """
     _check_request(seed, fractions)
@@ -215,8 +215,7 @@ def _stratify(by_label: dict[str, list[LabelledText]], fractions: Sequence[float
     for label, members in by_label.items():
         if len(members) < len(PARTS):
             raise InputError(
-                f"the label '{label}' has {counted(len(members), 'row')}, too few to stand in training, validation"
-                " and test",
+                f"the label '{label}' has {counted(len(members), 'row')}, too few for training, validation and test",
                 "add rows of it, or leave the label out",
             )
     places = [
@@ -254,13 +253,13 @@ def _without_leaks(
     clean_train = [row for row in train if normalise(row.text) not in measured]
     if not clean_validation:
         raise InputError(
-            "every validation row stands in the test data too",
+            "every validation row is in the test data too",
             "give validation rows, or more rows, that are not copies of each other",
         )
     missing = [label for label in labels if label not in {row.label for row in clean_train}]
     if missing:
         raise InputError(
-            f"every training row of the label '{missing[0]}' stands in the validation or the test data too",
+            f"every training row of the label '{missing[0]}' is in the validation or the test data too",
             "add rows that are not copies of each other",
         )
     labels_of: dict[str, set[str]] = defaultdict(set)

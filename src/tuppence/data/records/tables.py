@@ -1,4 +1,4 @@
-"""Rows of other people's files, as dictionaries that know where they stand.
+"""Rows of other people's files, as dictionaries that know their place in the file.
 
 Reads .json (a list of objects), .jsonl, .csv and .tsv, also packed as .gz or .zst; what a file is, its content says:
 a `[` or `{` at its beginning is JSON, else it is columns. A first line that names the columns is recognised; columns
@@ -53,7 +53,7 @@ class Row(NamedTuple):
         """The string in a column.
 
         Args:
-            default: what an absent column, or null in it, stands for; without one that is an error.
+            default: the value of an absent column, or of null in it; without a default, that is an error.
 
         Raises:
             InputError: it is absent, or no text.

@@ -1,4 +1,4 @@
-"""Texts as ids for a classifier: whole texts, cut to the context, nothing put before or behind them.
+"""Texts as ids for a classifier: whole texts, cut to the context, with nothing before or after them.
 
 A classifier reads its scores off the last token of the text itself, as `GPT2ForSequenceClassification` does; so no
 end of text is added. Used when a classifier is trained, when it is measured and when it is asked.
@@ -38,7 +38,7 @@ class EncodedTexts:
 
 
 def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, context_length: int) -> EncodedTexts:
-    """Every text as ids, cut at the right to `context_length`. Special tokens that stand in a text are plain text.
+    """Every text as ids, cut at the right to `context_length`. Special tokens in a text are plain text.
 
     Raises:
         InputError: a text is empty, or nothing but white space.

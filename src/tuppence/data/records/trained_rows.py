@@ -41,7 +41,7 @@ def read_trained_rows(run: Path) -> frozenset[str]:
 
 
 def digest_of(prompt: str) -> str:
-    """What stands for a prompt, whatever its white space and case.
+    """The digits of a prompt, whatever its white space and case.
 
     Example:
         >>> digest_of("Name a fruit.") == digest_of(" name A\\n fruit. ")
