@@ -14,7 +14,7 @@ from tuppence.cli.training import AdapterFlags, Command, FinetuneFlags, Training
 from tuppence.core.errors import InputError, Interrupted
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPORecipe
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 
 
 def flags(**given: Any) -> TrainingFlags:

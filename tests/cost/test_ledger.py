@@ -11,7 +11,7 @@ import pytest
 from tuppence.core.errors import OutOfSpaceError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost import ledger as ledgers
-from tuppence.cost.ledger import KILLED_SECONDS, SYNC_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
+from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, SYNC_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
 
 
 class Clock:
@@ -170,3 +170,19 @@ def test_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     )
     (attempt,) = read_attempts(path)
     assert (attempt.seconds, attempt.ended) == (7.0 + KILLED_SECONDS, False)
+
+
+def test_guard_calls_earlier_where_threads_wake_up_late(tmp_path: Path) -> None:
+    began, late, called = time.monotonic(), 0.3, []
+
+    class LateEvent(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return super().wait(None if timeout is None else timeout + late)
+
+    ledger = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), cap=6.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledgers.threading, "Event", LateEvent)
+        with ledger.watching(lambda: called.append(time.monotonic() - began)):
+            time.sleep(6.2)
+    assert called
+    assert called[0] < 6.0 - GUARD_SECONDS

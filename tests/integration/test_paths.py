@@ -32,10 +32,10 @@ from tuppence.synthetic.sets import write_set
 from tuppence.tasks.classify import LabelledFiles, run_classify
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.ppo.run import run_ppo
 from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 from tuppence.tasks.reward import run_reward
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.imports import import_tokenizer
 

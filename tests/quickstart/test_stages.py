@@ -12,7 +12,7 @@ from tuppence.quickstart import STAGES
 from tuppence.quickstart import stages as module
 from tuppence.quickstart.plan import FULL, RESULTS, Plan, Share
 from tuppence.quickstart.stages import list_stages
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
 
 

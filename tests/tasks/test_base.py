@@ -15,8 +15,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.tensor_files import read_tensors
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.reward import RewardRecipe, run_reward
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 

@@ -18,7 +18,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.weights import fingerprint, load_model, save_model
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, Responses, response_loss, run_instruct
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 

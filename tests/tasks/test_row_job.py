@@ -16,8 +16,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.weights import save_model
 from tuppence.tasks.adapter import LoRAConfig
 from tuppence.tasks.dpo import DPOConfig, DPOJob, DPORecipe
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.rows import RowFiles
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 

@@ -15,7 +15,6 @@ from tuppence.core.config import Section
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.run_file import (
     FREE_TO_CHANGE,
     check_continues,
@@ -26,6 +25,7 @@ from tuppence.tasks.run_file import (
     same_limits,
     say_what_differs,
 )
+from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
 
 

@@ -19,7 +19,7 @@ from tuppence.core.errors import InputError, Interrupted, OutOfMemoryError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.tasks import choose_execution
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 
 

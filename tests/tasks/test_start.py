@@ -12,7 +12,7 @@ from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.cost.limits import Limits
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.start import Start, announce, limits_of
 from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution

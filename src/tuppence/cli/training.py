@@ -29,7 +29,7 @@ from tuppence.core.process import process_began
 if TYPE_CHECKING:
     from tuppence.core.config import Section
     from tuppence.cost.ledger import Rate
-    from tuppence.tasks.job import RunOptions
+    from tuppence.tasks.run_options import RunOptions
 
     Recipe = TypeVar("Recipe", bound=Section)
 
@@ -97,7 +97,7 @@ class TrainingFlags:
         Raises:
             InputError: a limit is not a finite number.
         """
-        from tuppence.tasks.job import RunOptions
+        from tuppence.tasks.run_options import RunOptions
 
         for flag, value in (("--max-minutes", self.max_minutes), ("--budget", self.budget), ("--rate", self.rate)):
             if value is not None and not math.isfinite(value):

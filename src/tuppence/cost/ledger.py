@@ -115,6 +115,7 @@ class Ledger:
         self.reason: str | None = None
         self.ended = False
         self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
+        self._lateness = 0.0  # of the guard's last wake-ups: a busy machine gives a thread its turn late
         self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
@@ -137,12 +138,17 @@ class Ledger:
         """Writes ticks by a thread of its own, whatever the block is busy with, and guards the cap by another.
 
         Args:
-            at_cap: called once, `GUARD_SECONDS` and a write before the cap. It must not wait for a disk or a terminal.
+            at_cap: called once, `GUARD_SECONDS` before the cap, and earlier where writes are slow or threads wake up
+                late. It must not wait for a disk or a terminal.
         """
         over = threading.Event()
 
         def guard() -> None:
-            while not over.wait(min(TICK_SECONDS / 5, max(self._seconds_to_guard(), 0.01))):
+            while True:
+                asked, wanted = self._clock(), min(TICK_SECONDS / 5, max(self._seconds_to_guard(), 0.01))
+                if over.wait(wanted):
+                    return
+                self._lateness = max(0.8 * self._lateness, self._clock() - asked - wanted)
                 if at_cap is not None and not self.ended and self._seconds_to_guard() <= 0:
                     at_cap()
                     return
@@ -198,7 +204,7 @@ class Ledger:
         return KILLED_SECONDS + 2 * self._slowest_write + starting
 
     def _seconds_to_guard(self) -> float:
-        return self.seconds_to_cap() - GUARD_SECONDS - 2 * self._slowest_write
+        return self.seconds_to_cap() - GUARD_SECONDS - 2 * (self._slowest_write + self._lateness)
 
     def _price(self, seconds: float) -> float:
         return seconds / 3600 * self.rate.rate_usd_per_hour

@@ -11,7 +11,7 @@ from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
 from tuppence.quickstart.pace import WORK, Work
-from tuppence.tasks.job import RunOptions
+from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
 
 ROWS = {"sms": 8_000, "instructions": 20_000, "preferences": 3_000}

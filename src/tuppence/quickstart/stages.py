@@ -30,8 +30,8 @@ from tuppence.tasks.classify import LabelledFiles, run_classify
 from tuppence.tasks.classify import measure as measure_classifier
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pretrain import run_pretraining
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 

@@ -37,10 +37,10 @@ from tuppence.storage import output_path, stage, stage_run
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.flops import finetuning_flops
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.row_job import RowJob, RowRecipe
 from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import say_skipped, say_unused
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample

@@ -28,10 +28,10 @@ from tuppence.model.lora import add_lora, without_lora
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.flops import forward_flops
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairJob, PairObjective, Pairs, PairsConfig, PairsRecipe
 from tuppence.tasks.reference import Reference
 from tuppence.tasks.rows import RowFiles
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig

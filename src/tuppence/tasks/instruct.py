@@ -28,10 +28,10 @@ from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
 from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig

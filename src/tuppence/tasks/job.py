@@ -1,4 +1,4 @@
-"""A training run as a task describes it (`Job`), and what the command line adds to it (`RunOptions`).
+"""A training run as a task describes it: `Job`.
 
 `session.train` carries it out; every task is a subclass.
 """
@@ -7,41 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel
 
-from tuppence.cost.ledger import Ledger, Rate
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Model, Objective
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line adds to a recipe.
-
-    Attributes:
-        max_minutes: wall time of the run, evaluation and saving included.
-        budget_usd: the most dollars it may spend, over all attempts.
-        rate: what an hour of this machine costs.
-        resume: "auto", "never", or the folder of a checkpoint.
-        track: "none" or "tensorboard".
-        began: when the command started, in seconds of `time.monotonic`: the limits count from there. None: with the
-            run.
-        ledger: the bill that the command line opened already (`bill.open_bill`); None: the run opens its own.
-        whole_process: whether the process exists for this run alone; see `bill.open_bill`.
-    """
-
-    max_minutes: float | None = None
-    budget_usd: float | None = None
-    rate: Rate = field(default_factory=Rate)
-    resume: str = "auto"
-    track: str = "none"
-    began: float | None = None
-    ledger: Ledger | None = None
-    whole_process: bool = False
 
 
 class Job(ABC, Generic[Model]):

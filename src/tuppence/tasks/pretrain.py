@@ -26,7 +26,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
 from tuppence.model.weights import save_model
 from tuppence.storage import location_of, output_path, stage
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.job import Job
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig

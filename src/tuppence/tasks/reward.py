@@ -25,9 +25,9 @@ from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.weights import save_scorer
 from tuppence.tasks.adapter import write_adapter
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.pairs import PairJob, PairObjective, PairsConfig, PairsRecipe
 from tuppence.tasks.rows import RowFiles
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample

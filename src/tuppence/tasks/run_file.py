@@ -25,7 +25,8 @@ from tuppence.core.git import git_commit
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.job import Job
+from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop

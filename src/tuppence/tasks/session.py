@@ -26,8 +26,9 @@ from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
 from tuppence.tasks.choose_execution import choose_execution, memory_hint, with_batches_at_once
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.job import Job
 from tuppence.tasks.run_file import model_sizes, new_run_file, now, result_of, say_what_differs, settings_of
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.start import Start, announce, limits_of
 from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.deadline import Deadline

@@ -13,8 +13,9 @@ from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.storage import location_of, stage_checkpoint
-from tuppence.tasks.job import Job, RunOptions
+from tuppence.tasks.job import Job
 from tuppence.tasks.run_file import check_continues, check_origin, limits_asked, model_sizes, same_limits
+from tuppence.tasks.run_options import RunOptions
 from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
 from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution

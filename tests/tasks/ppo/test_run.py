@@ -17,9 +17,9 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.weights import load_model, save_model, save_scorer
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.ppo import PPORecipe, run_ppo
 from tuppence.tasks.ppo.config import PPOConfig
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 

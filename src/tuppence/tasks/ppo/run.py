@@ -16,7 +16,6 @@ from tuppence.model.loaded import LoadedModel, ModelInfo, load
 from tuppence.model.lora import add_lora
 from tuppence.storage import location_of, stage_run
 from tuppence.tasks.adapter import write_language_model
-from tuppence.tasks.job import RunOptions
 from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.held_out import Judges, compare
@@ -25,6 +24,7 @@ from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.prompts import read_prompts
 from tuppence.tasks.row_job import RowJob, conversation_tokenizer
 from tuppence.tasks.rows import RowFiles
+from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.objective import Objective
 
