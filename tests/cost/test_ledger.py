@@ -179,7 +179,7 @@ def test_guard_calls_earlier_where_threads_wake_up_late(tmp_path: Path) -> None:
         def wait(self, timeout: float | None = None) -> bool:
             return super().wait(None if timeout is None else timeout + late)
 
-    ledger = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), cap=6.0)
+    ledger = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), budget_usd=6.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledgers.threading, "Event", LateEvent)
         with ledger.watching(lambda: called.append(time.monotonic() - began)):
