@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,25 @@ def test_the_same_evaluation_finds_its_results_again(loaded: LoadedModel, tmp_pa
             assert log.results == found
             log.add(0, {"score": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["piqa.jsonl"]
+
+
+def test_the_key_of_a_row_log_is_the_one_of_earlier_versions(loaded: LoadedModel, tmp_path: Path) -> None:
+    """Logs that are on disk stay usable only while their keys are computed in the same way."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(loaded.model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} torch.float32".encode() + tensor.numpy().tobytes())
+    with open_log("piqa", loaded, "ab12", tmp_path):
+        pass
+    assert json.loads((tmp_path / "piqa.jsonl").read_text()) == {
+        "key": {
+            "task": "piqa",
+            "model": digest.hexdigest(),
+            "tokenizer": loaded.tokenizer.fingerprint,
+            "precision": "float32",
+            "data": "ab12",
+            "settings": {},
+        }
+    }
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -13,10 +13,13 @@ from tuppence.model import loss as loss_module
 from tuppence.model.loss import (
     padded_rows,
     summed_cross_entropy,
-    token_log_probabilities,
     token_log_probabilities_and_entropies,
     token_scores,
 )
+
+
+def token_log_probabilities(*arguments: torch.Tensor) -> torch.Tensor:
+    return token_log_probabilities_and_entropies(*arguments)[0]
 
 
 def example(tokens: int = 37, width: int = 12, vocabulary: int = 29) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,8 +9,8 @@ float32 whatever autocast says (up to 5 times slower here), under bfloat16 it re
 at 2,048 tokens), and it breaks `torch.compile(fullgraph=True)`. Checkpointed chunks make the logits twice. The
 figures are in benchmarks/LOG.md, and a test holds ours to it.
 
-`summed_cross_entropy` is what language models are trained with; `token_log_probabilities` gives each token's own
-number, as alignment wants it. A frozen head (LoRA) costs neither of them a gradient.
+`summed_cross_entropy` is the loss of language models; `token_log_probabilities_and_entropies` gives each token's own
+number, for alignment. With a frozen head (LoRA) neither computes the head's gradient.
 """
 
 from __future__ import annotations
@@ -73,25 +73,17 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
     return loss
 
 
-def token_log_probabilities(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
-    """log softmax(hidden · headᵀ)[target] of each token, (N,) in float32. Once differentiable.
-
-    Args:
-        hidden_ND: hidden states after the final layer norm, of the tokens that are scored and no others.
-        head_VD: the head's weights: the token embedding.
-        targets_N: int64 in [0, V).
-
-    Example:
-        >>> token_log_probabilities(torch.randn(3, 4), torch.zeros(8, 4), torch.tensor([0, 1, 2])).exp()
-        tensor([0.1250, 0.1250, 0.1250])
-    """
-    return token_log_probabilities_and_entropies(hidden_ND, head_VD, targets_N)[0]
-
-
 def token_log_probabilities_and_entropies(
     hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """`token_log_probabilities`, and the entropy of each token's distribution in nats, which has no gradient.
+    """log softmax(hidden · headᵀ)[target] of each token, and the entropy of its distribution in nats; float32, (N,).
+
+    The log-probabilities are once differentiable, the entropies have no gradient.
+
+    Args:
+        hidden_ND: hidden states after the final layer norm, of the scored tokens only.
+        head_VD: the head's weights: the token embedding.
+        targets_N: int64 in [0, V).
 
     Example:
         >>> _, entropies = token_log_probabilities_and_entropies(
@@ -110,7 +102,7 @@ def token_log_probabilities_and_entropies(
 
 @torch.no_grad()
 def token_scores(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
-    """`token_log_probabilities`, and whether each target is the most likely token: (N,) float32 and (N,) bool.
+    """The log-probability of each target, and whether it is the most likely token: (N,) float32 and (N,) bool.
 
     Of equally likely tokens the first counts as the most likely, as in `argmax`.
     """
