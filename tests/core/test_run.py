@@ -64,7 +64,7 @@ def test_a_folder_with_other_things_in_it_is_not_taken_for_a_run(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX's")
-def test_a_second_process_is_kept_out_until_the_first_lets_go_or_is_killed(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_until_the_first_releases_the_lock_or_is_killed(tmp_path: Path) -> None:
     hold = f"from pathlib import Path; from tuppence.core.run import Run; Run(Path({str(tmp_path)!r})).claim()"
     other = subprocess.Popen([sys.executable, "-c", f"{hold}; print(1, flush=True); input()"], stdin=-1, stdout=-1)
     assert other.stdout is not None
@@ -73,10 +73,10 @@ def test_a_second_process_is_kept_out_until_the_first_lets_go_or_is_killed(tmp_p
         Run(tmp_path).claim()
     other.kill()
     other.communicate()
-    let_go = Run(tmp_path).claim()
+    release = Run(tmp_path).claim()
     with pytest.raises(InputError, match="another process"):
         Run(tmp_path).claim()
-    let_go()
+    release()
     Run(tmp_path).claim()()
     assert list(tmp_path.iterdir()) == []
 
@@ -90,7 +90,7 @@ def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="numbers of processes cannot be asked there")
-def test_who_claims_a_run_cleans_up_after_the_killed(tmp_path: Path) -> None:
+def test_claiming_a_run_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.update(verb="pretrain")
     (tmp_path / ".model.1.old").mkdir()  # number 1 is alive in any case, and does not hold the lock

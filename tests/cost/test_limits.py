@@ -23,7 +23,7 @@ def test_each_limit_says_why_it_ended_the_run() -> None:
 
 
 @given(cap=st.floats(0.01, 100), rate=st.floats(0.01, 100), reserve=st.floats(0, 600), step=st.floats(0.01, 60))
-def test_a_run_that_stops_when_told_never_passes_its_cap(cap: float, rate: float, reserve: float, step: float) -> None:
+def test_a_run_that_stops_in_time_keeps_its_budget(cap: float, rate: float, reserve: float, step: float) -> None:
     limits = Limits(budget_usd=cap, rate_usd_per_hour=rate)
     affordable = cap / rate * 3600
     seconds = 0.0
@@ -78,6 +78,6 @@ def test_the_reason_names_the_budget_as_it_was_given(budget: float, said: str) -
     assert limits.reached(step=1, elapsed=1, spent=budget, reserve=0) == f"reached its budget of {said}"
 
 
-def test_fewer_steps_than_a_run_has_done_are_told_as_that() -> None:
+def test_a_limit_below_the_steps_already_done_says_so() -> None:
     reached = [Limits(max_steps=20).reached(step=step, elapsed=0.0, spent=0.0, reserve=0.0) for step in (20, 100)]
     assert reached == ["reached its limit of 20 steps", "had gone beyond its limit of 20 steps before"]

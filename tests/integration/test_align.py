@@ -239,7 +239,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_last_good_checkpoint(
     words = line("reward", base, pairs, out, "--full", steps=200, train__checkpoint_every="1", **options)
     done = tuppence(*words, "--set", "train.optimizer=adamw", "--set", "train.weight_decay=100")
     assert done.returncode == 2, done.stderr
-    assert "what it saved before stands" in done.stderr
+    assert "everything it saved before is intact" in done.stderr
     assert list((out / "checkpoints").glob("step-*"))
 
 

@@ -33,7 +33,7 @@ def test_keys_that_may_change_exist() -> None:
     assert set(TrainConfig.model_fields) >= FREE_TO_CHANGE
 
 
-def test_the_end_of_a_run_is_told_with_its_receipt() -> None:
+def test_the_end_of_a_run_is_described_with_its_receipt() -> None:
     result = {"steps": 5, "tokens": 500, "best_val_loss": 1.5, "best_step": 4, "seconds": 90, "attempts": 2}
     summary = {
         "status": "done",
@@ -136,7 +136,7 @@ def test_limits_of_a_record_of_an_earlier_version_are_understood() -> None:
     assert not same_limits(record, {**asked, "max_steps": 80})
 
 
-def test_another_number_of_threads_or_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_number_of_threads_or_version_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     here = {"device": "cpu", "cpu": "A", "threads": 2, "torch": "2.13.0", "tuppence": "1"}
     say_what_differs({"attempts": [here]})
     say_what_differs({"attempts": [here, here]})
@@ -149,14 +149,14 @@ def test_another_number_of_threads_or_version_is_said(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == ""
 
 
-def test_how_much_of_a_model_is_trained_is_told_where_that_is_not_all() -> None:
+def test_trained_parameters_are_counted_where_not_all_are_trained() -> None:
     model = nn.Linear(3, 4)
     assert model_sizes(model) == {"parameters": 16}
     model.weight.requires_grad_(False)
     assert model_sizes(model) == {"parameters": 16, "trained_parameters": 4}
 
 
-def test_a_checkpoint_of_a_run_on_other_data_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_checkpoint_of_a_run_on_other_data_is_a_warning(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = run.checkpoints / "step-00000004"
     assert check_origin(checkpoint, job(run.path)) == run
     assert capsys.readouterr().err == ""

@@ -83,7 +83,7 @@ def test_a_checkpoint_that_is_not_there_is_an_input_error(tmp_path: Path) -> Non
     assert newest_good_checkpoint(tmp_path / "nowhere") is None
 
 
-def test_a_run_that_is_taken_for_a_checkpoint_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_run_given_as_a_checkpoint_has_an_error_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(InputError, match="is a run, not a checkpoint"):
         verify_checkpoint(tmp_path)

@@ -378,7 +378,7 @@ def test_last_weights_that_were_not_scored_are_taken_if_the_training_loss_fell(t
     assert ("the training loss fell from" in loop.selected.because) == falls
 
 
-def test_start_is_scored_where_it_may_be_better_than_what_becomes_of_it(tmp_path: Path) -> None:
+def test_the_initial_weights_are_scored_where_they_may_be_better_than_the_trained_ones(tmp_path: Path) -> None:
     objective = Toy()
     objective.scores_start = True
     objective.scale = lambda step: -1.0

@@ -172,7 +172,7 @@ def test_fp16_gradients_are_float32_s_and_small_ones_survive_by_the_scale() -> N
     assert (gradients("fp16", tiny, off) - expected).norm() > 2e-2 * expected.norm()
 
 
-def test_a_bad_step_that_is_told_late_has_changed_nothing_and_reaches_no_checkpoint(tmp_path: Path) -> None:
+def test_a_non_finite_step_reported_late_changes_no_weight_and_no_checkpoint(tmp_path: Path) -> None:
     objective = Toy()
     objective.scale = lambda step: math.nan if step == 5 else 1.0
     execution = AsynchronousExecution("cpu", "float32", compile=False)

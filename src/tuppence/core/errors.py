@@ -57,7 +57,7 @@ class OutOfMemoryError(TuppenceError):
 
 
 class OtherRankError(TuppenceError):
-    """Rank 0 ended the run by an error, and has told it."""
+    """Rank 0 ended the run by an error, and has printed it."""
 
 
 class NonFiniteError(TuppenceError):

@@ -45,7 +45,7 @@ _HINTS = {
 
 
 def explain_os_error(error: OSError, path: Path | str | None = None, *, writing: bool = False) -> TuppenceError:
-    """The error for a person behind an `OSError`.
+    """The error for people that explains an `OSError`.
 
     Args:
         path: of what could not be used; the error's own file by default.

@@ -20,8 +20,8 @@ from tuppence.core.files import explain_disk_errors
 NAME = ".lock"
 
 _ATTEMPTS = 10
-"""The file that we open may be removed by its holder before we lock it: then it is opened anew. Some network drives
-number a file anew every time it is looked at, so this ends."""
+"""The file that we open may be removed by its holder before we lock it: then it is opened again. Some network drives
+give a file another number on every access, so the attempts are limited."""
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # EACCES: network disks that lock by fcntl
 

@@ -31,7 +31,7 @@ LATE_SECONDS = 3.0
 KILLED_SECONDS = TICK_SECONDS + LATE_SECONDS
 """What a killed attempt is charged beyond its last line, at least."""
 EXIT_SECONDS = 1.0
-"""What the interpreter takes to exit behind the last line; charged to every attempt that is a whole process."""
+"""Time for the interpreter to exit after the last line; charged to every attempt that is a whole process."""
 GUARD_SECONDS = 0.5
 """How long before the cap the guard ends the process."""
 SYNC_SECONDS = 15.0
@@ -74,7 +74,7 @@ class Attempt:
 
 
 class Ledger:
-    """Meters one attempt and knows what the earlier ones came to.
+    """Meters one attempt and knows what the earlier ones cost.
 
     Args:
         path: the run's ledger.jsonl; None on ranks that write nothing.
@@ -82,12 +82,12 @@ class Ledger:
         budget_usd: what the run may spend over all attempts, in dollars; None where there is none.
         clock: seconds, monotonic.
         began: when the attempt began on that clock; now, by default.
-        exit_seconds: charged behind the last line, for the exit of the process.
+        exit_seconds: charged after the last line, for the exit of the process.
         guarded: whether a guard ends the process at the cap; a killed attempt is then never charged beyond it.
 
     Attributes:
         attempts: the earlier attempts.
-        spent_before: what they came to, in dollars.
+        spent_before: what they cost, in dollars.
         startup_seconds, finish_seconds: kept in each line for the next attempt; see `Attempt`.
         doing: what the attempt is busy with, for the guard's last words.
         reason: why the attempt ends, once that is known; for `end`.

@@ -109,14 +109,14 @@ def _what_stands(run: Run) -> str:
 
 
 def _end_at_cap(place: Path, ledger: Ledger) -> None:
-    """The guard's last resort: the planned ending took longer than anything measured before."""
+    """Ends the process at the budget: the planned ending took longer than anything measured before."""
     reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.budget_usd or 0.0)} while {ledger.doing}"
 
     def tell() -> None:
         with contextlib.suppress(Exception):
             ledger.end(reason, sync=False)
         with contextlib.suppress(OSError):
-            message = f"{one_line(str(place))}: {reason}; the process ends here. What was saved before stands; "
+            message = f"{one_line(str(place))}: {reason}; the process ends here. What was saved before is intact; "
             os.write(2, f"{message}a larger --budget goes on\n".encode(errors="backslashreplace"))
 
     telling = threading.Thread(target=tell, daemon=True)  # neither a disk nor a terminal holds us up

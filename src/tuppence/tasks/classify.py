@@ -90,7 +90,7 @@ class LabelledFiles:
     Attributes:
         data: a file of labelled texts.
         val, test: held-out rows; parts of `data` where there are none.
-        text_column, label_column: where they stand; found by themselves where that is possible.
+        text_column, label_column: their names; found automatically where that is possible.
         skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
     """
 
@@ -246,7 +246,7 @@ def run_classify(
         base: a run, a Hugging Face GPT-2 folder, or an adapter's.
 
     Returns:
-        run.yaml's `result`, `status` and `ended_because`, and `evaluation`: what stands in RUN/evaluation.json. {} on
+        run.yaml's `result`, `status` and `ended_because`, and `evaluation`: the content of RUN/evaluation.json. {} on
         ranks but the first.
 
     Raises:
@@ -340,7 +340,7 @@ def _describe(splits: Splits) -> None:
     for spellings in alike_labels(splits.labels):
         warn(f"{' and '.join(spellings)} are {len(spellings)} labels: they differ in case or white space alone")
     if splits.duplicates:
-        note(f"removed {counted(splits.duplicates, 'row')} that also stand in a later part")
+        note(f"removed {counted(splits.duplicates, 'row')} that are also in a later part")
     if splits.contradictions:
         note(f"{counted(splits.contradictions, 'text')} with two different labels: kept as they are")
     if splits.dropped_by_balance:

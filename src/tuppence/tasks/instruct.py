@@ -1,6 +1,6 @@
 """Instruction finetuning (chapter 7): a model that continues texts learns to answer.
 
-The loss falls on the responses alone, and on the end of text behind each, so that the model learns to stop; what was
+The loss falls on the responses alone, and on the end of text after each, so that the model learns to stop; what was
 asked is read, not learned. By default a LoRA adapter is trained and the base stays as it is; `--full` trains all of it.
 `run_instruct` is what `tuppence finetune instruct` calls.
 """

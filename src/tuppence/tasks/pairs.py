@@ -33,7 +33,7 @@ from tuppence.training.objective import Batch, Model
 
 
 class PairsConfig(Section):
-    """What every recipe that learns from preferences can be told, in its `align` section."""
+    """The settings of every `align` section that learns from preferences."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
     epochs: float = Field(1.0, gt=0, le=1000, description="where no other limit ends the run")
@@ -61,7 +61,7 @@ class Pairs:
 
     Attributes:
         train, val: encoded; numbered from 0, one after the other.
-        trained, held_out: the preferences behind `train` and `val`.
+        trained, held_out: the preferences that `train` and `val` were encoded from.
     """
 
     train: list[EncodedPair]
@@ -108,7 +108,7 @@ def read_pairs(
         if found.equal_pairs:
             note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
         if found.cut_pairs:
-            note(f"cut {counted(found.cut_pairs, 'pair')} of {path} behind the first answer in which the two differ")
+            note(f"cut {counted(found.cut_pairs, 'pair')} of {path} after the first answer in which the two differ")
         return found.rows
 
     rows, held_out = files.split(read, fraction=val_fraction, seed=seed, key=content_of, noun="pair")

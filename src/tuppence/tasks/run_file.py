@@ -1,6 +1,6 @@
-"""What run.yaml says of a run: how it was asked for, on what, and how it ended; and whether it can be continued.
+"""The content of run.yaml: settings, inputs, machine, result; and whether a job continues the run in a folder.
 
-Called by `session`, which alone decides when. `describe_result` says the same to people.
+Called by `session` and `start`. `describe_result` says the result to people.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
 """They may differ where their product does not: the same sequences in other pieces, as the memory of a device asks."""
 
 _LIMIT_KEY = "epochs"
-"""A limit that stands in the task's own section of a recipe; it may be extended, too."""
+"""A limit in the task's own section of a recipe; it may be extended, too."""
 
 
 def check_continues(run: Run, job: Job[Any], options: RunOptions) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def model_sizes(model: nn.Module) -> dict[str, int]:
 
 
 def result_of(loop: Loop, run: Run) -> dict[str, Any]:
-    """run.yaml's `result`: what came of the run so far, over all attempts; seconds, dollars, nats per token."""
+    """run.yaml's `result`: the results so far, over all attempts; seconds, dollars, nats per token."""
     state = loop.state
     before = (run.read() if run.exists() else {}).get("result") or {}
     chosen = loop.selected
@@ -279,5 +279,5 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
 
 
 def now() -> str:
-    """The time, as it stands in run.yaml: UTC, ISO 8601."""
+    """The time in UTC, ISO 8601, as run.yaml has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -66,7 +66,7 @@ def fitting(one: float, two: float, room: float, steps: int) -> int:
 
     Args:
         one, two: bytes that one batch and two batches at once take.
-        room: bytes that there are.
+        room: bytes that are available.
 
     Example:
         >>> fitting(one=3.0, two=5.0, room=20.0, steps=12)
@@ -78,7 +78,7 @@ def fitting(one: float, two: float, room: float, steps: int) -> int:
 
 
 def _peak_bytes(objective: Objective[Any], model: nn.Module, execution: Execution, count: int) -> float:
-    """The most memory that forward and backward of so many batches take, above what is held already."""
+    """Peak memory of forward and backward of `count` batches, above what is allocated already."""
     (batch,) = join(objective.batches(0, execution.world.rank, execution.world.size)[:count], count)
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(execution.device)

@@ -65,7 +65,7 @@ class CheckpointManager:
         return bool(every) and step > 0 and step % every == 0
 
     def may_be_result(self, step: int) -> bool:
-        """Whether the weights after so many steps may be the result of the run."""
+        """Whether the weights of this step may be the result of the run."""
         return step > 0 or self._step.objective.start_is_a_model
 
     def save(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""The `train` section of every recipe: what the one loop can be told."""
+"""The `train` section of every recipe: the settings of the training loop."""
 
 from __future__ import annotations
 

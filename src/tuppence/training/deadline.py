@@ -28,7 +28,7 @@ class Deadline:
     """The clock of one attempt, beside its limits.
 
     Args:
-        closing: how many evaluations' time the measurement of the result takes, behind the last step.
+        closing: how many evaluations' time the measurement of the result takes, after the last step.
         evaluation_tokens: of one evaluation: what it will take is guessed from the speed of training before the first.
         state_bytes: of a checkpoint.
         result_bytes: of RUN/model.
@@ -119,7 +119,7 @@ class Deadline:
         return self._state_bytes / ASSUMED_BYTES_PER_SECOND + _SYNCS_OF_A_SAVE * self.ledger.sync_seconds
 
     def _result(self) -> float:
-        """By the speed of the last save. A small one tells little of a disk's speed: its fixed part is left out."""
+        """Estimated from the speed of the last save, without the fixed part, which dominates small saves."""
         if not self._result_bytes:
             return 0.5 * self.save_seconds
         speed, flushes = ASSUMED_BYTES_PER_SECOND, 5 * self.ledger.sync_seconds

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tuppence.core.errors import NonFiniteError
 
-STANDS = "the run stops, and what it saved before stands"
+SAVED = "the run stops; everything it saved before is intact"
 MOST_SKIPPED = 20
 """Steps in a row that fp16 may skip: from 65,536 the loss scale has then fallen below 1."""
 
@@ -29,7 +29,7 @@ def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) ->
         return
     what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
     raise NonFiniteError(
-        f"{what} at step {step}; {STANDS}",
+        f"{what} at step {step}; {SAVED}",
         "lower train.learning_rate, and start again",
     )
 
@@ -48,7 +48,7 @@ def require_usable_scale(scale: float, skipped_in_a_row: int, *, step: int) -> N
         return
     raise NonFiniteError(
         f"fp16: the gradient is not finite at step {step}, {skipped_in_a_row} steps in a row, down to a loss scale of "
-        f"{scale:g}; {STANDS}",
+        f"{scale:g}; {SAVED}",
         "train in a new run with train.precision=float32 (or bf16 where the device has it), or lower "
         "train.learning_rate",
     )
@@ -62,7 +62,7 @@ def require_finite_weights(parameters: Iterable[Tensor], *, step: int) -> None:
     """
     if not bool(torch.stack([parameter.isfinite().all() for parameter in parameters]).all()):
         raise NonFiniteError(
-            f"a weight is not finite at step {step}; {STANDS}", "lower train.learning_rate and start again"
+            f"a weight is not finite at step {step}; {SAVED}", "lower train.learning_rate and start again"
         )
 
 

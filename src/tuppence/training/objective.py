@@ -35,7 +35,7 @@ class Objective(ABC, Generic[Model]):
         evaluation_metrics: those that it gives for held-out batches, where they are others; the model is then in
             evaluation mode.
         scores_start: whether the held-out batches are scored before the first step: where training starts from a
-            model that may be better than what becomes of it.
+            model that may be better than the trained one.
         start_is_a_model: whether the weights before the first step may be the result; not where a head is new.
     """
 

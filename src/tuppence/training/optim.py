@@ -150,5 +150,5 @@ def _is_in_a_block(name: str) -> bool:
 
 
 def _is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon may train it. Embeddings and heads (`score`, `value`) stand outside the blocks."""
+    """Whether Muon may train it. Embeddings and heads (`score`, `value`) are outside the blocks."""
     return parameter.ndim == 2 and _is_in_a_block(name)

@@ -81,7 +81,7 @@ class LossScale:
             scale: the factor after it.
 
         Raises:
-            NonFiniteError: so many steps were skipped that no factor can help.
+            NonFiniteError: too many steps in a row were skipped.
         """
         if not self._enabled:
             return

@@ -96,7 +96,7 @@ def measured_peak(precision: str, size: int = 1024, seconds: float = 0.3) -> Pea
     """The best of square matrix products on this CPU for so long: what the MFU of a CPU run is a share of.
 
     Long enough for a shared machine to have a good moment: of the first seven products the best was once at half of
-    what the training step behind it then reached.
+    the speed that the training step then reached.
     """
     left, right = (torch.randn(size, size).to(DTYPES[precision]) for _ in range(2))
     product = torch.empty_like(left)

@@ -46,7 +46,7 @@ def test_advantages_are_the_discounted_sum_of_temporal_differences(seed: int, ga
     assert not found[~mask].any()
 
 
-def test_with_a_trace_of_one_advantage_plus_value_is_the_rest_of_the_rewards() -> None:
+def test_with_lambda_1_advantage_plus_value_is_the_sum_of_the_remaining_rewards() -> None:
     rewards, values, mask = answers(3)
     found = generalised_advantages(rewards, values, mask, gamma=1.0, gae_lambda=1.0)
     rest = rewards.flip(1).cumsum(1).flip(1)

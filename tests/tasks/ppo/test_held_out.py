@@ -107,7 +107,7 @@ def test_the_batch_size_changes_nothing_and_one_prompt_has_no_standard_error(out
     assert compared(out, tokenizer, prompts=PROMPTS[:1])[0]["gain"]["standard_error"] == 0
 
 
-def test_a_person_is_told_both_means_and_the_gain(
+def test_both_means_and_the_gain_are_printed(
     out: Path, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     means, rows = compared(out, tokenizer)

@@ -91,7 +91,7 @@ def test_a_reward_that_counts_letters_rises(tokenizer: Tokenizer, policy: Policy
     assert held_out[-1]["val_loss"] < held_out[0]["val_loss"] - 1
 
 
-def test_a_dear_kl_keeps_the_policy_near_the_base(tokenizer: Tokenizer, policy: Policy, tmp_path: Path) -> None:
+def test_a_large_kl_coefficient_keeps_the_policy_close(tokenizer: Tokenizer, policy: Policy, tmp_path: Path) -> None:
     kl = {}
     for beta in (0.0, 5.0):
         folder = tmp_path / str(beta)
@@ -213,7 +213,7 @@ def test_a_reward_that_becomes_nan_stops_the_run_and_spares_the_checkpoints(
 
     monkeypatch.setattr(CountingReward, "forward", sometimes)
     loop = ppo_loop(tmp_path, objective(tokenizer), policy(), 12, checkpoint_every=2)
-    with pytest.raises(NonFiniteError, match="what it saved before stands"):
+    with pytest.raises(NonFiniteError, match="everything it saved before is intact"):
         loop.run()
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept[-1] == "step-00000008"

@@ -21,7 +21,7 @@ from tuppence.model.heads import SequenceScorer
 from tuppence.model.sampling import Sampling
 from tuppence.tasks.ppo.policy import merged
 from tuppence.tokenizer import Tokenizer
-from tuppence.training.finite import STANDS
+from tuppence.training.finite import SAVED
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write_answers(
     """One answer to each prompt, all at once.
 
     Args:
-        prompts: each at least one token, and short enough that the answer fits into the context behind it.
+        prompts: each at least one token, and short enough that the answer fits into the context.
         seeds: one for each prompt.
     """
     end = generation.tokenizer.end_of_text
@@ -137,7 +137,7 @@ def score_answers(reward: SequenceScorer, answers: Sequence[Answer], batch_size:
     if not bool(scores_B.isfinite().all()):
         bad = float(scores_B[~scores_B.isfinite()][0])
         raise NonFiniteError(
-            f"the reward model gives {bad} for an answer; {STANDS}",
-            "check the reward model: its own held-out accuracy should stand in its run.yaml",
+            f"the reward model gives {bad} for an answer; {SAVED}",
+            "check the reward model: its held-out accuracy is in its run.yaml",
         )
     return scores_B

@@ -1,7 +1,7 @@
 """The mathematics of PPO on answers, as pure functions: advantages, clipped losses, the controller of the KL penalty.
 
 An answer is a trajectory: writing a token is an action, its probability the policy's. Rows of a matrix are answers,
-columns are tokens, and a mask says which columns hold tokens of the answer; those stand side by side. Nothing here
+columns are tokens, and a mask says which columns hold tokens of the answer. Nothing here
 knows of a model. Shape suffixes: B rows, T columns, N the tokens under the mask, one after the other.
 """
 

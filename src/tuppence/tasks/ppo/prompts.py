@@ -47,7 +47,7 @@ def read_prompts(
     Args:
         files: of preferences or instructions, in any format that we read.
         most_tokens: the most tokens that a prompt may have; longer ones lose their beginning, and are counted.
-        eval_prompts: of the held-out ones, the first so many are used.
+        eval_prompts: how many of the held-out ones are used, at most.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.

@@ -122,7 +122,7 @@ def run_ppo(
 
     Raises:
         InputError: base, reward model, data, recipe and run folder do not fit together.
-        NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint stands.
+        NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint is kept.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
