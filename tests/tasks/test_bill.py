@@ -63,12 +63,12 @@ def spend(run: Run, seconds: float, *, startup: float = 0.0, finish: float = 0.0
 def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert money_is_gone(run, RATE, 10.0) is None
-    spend(run, 6.0, startup=2.0, finish=0.4)
+    spend(run, 5.0, startup=2.0, finish=0.4)
     assert money_is_gone(run, RATE, 10.0) is None
     spend(run, 0.2)  # refused by its input: says nothing of start and finish
     refusal = money_is_gone(run, RATE, 10.0)
     assert refusal is not None
-    assert "has spent $6.20 of its budget of $10.00" in refusal
+    assert "has spent $5.20 of its budget of $10.00" in refusal
     assert money_is_gone(run, RATE, 10.5) is None
     assert money_is_gone(run, RATE, None) is None
 

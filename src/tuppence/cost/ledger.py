@@ -30,7 +30,7 @@ LATE_SECONDS = 3.0
 """How late a line may come on a busy machine."""
 KILLED_SECONDS = TICK_SECONDS + LATE_SECONDS
 """What a killed attempt is charged beyond its last line, at least."""
-EXIT_SECONDS = 1.0
+EXIT_SECONDS = 2.0
 """Time for the interpreter to exit after the last line; charged to every attempt that is a whole process."""
 GUARD_SECONDS = 0.5
 """How long before the cap the guard ends the process."""
