@@ -60,7 +60,8 @@ def test_s3_is_refused_in_one_line_wherever_a_place_is_taken(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     answer = call(*words.split(), *line_with(verb, name, "s3://bucket/deep/key"))
-    assert_refused(answer, "s3://bucket/deep/key: this version of tuppence cannot read s3:// yet")
+    refusal = "results cannot be written to" if verb.places[name].is_output else "this version of tuppence cannot read"
+    assert_refused(answer, f"s3://bucket/deep/key: {refusal} s3:// yet")
     assert list(tmp_path.iterdir()) == []
 
 

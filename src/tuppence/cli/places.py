@@ -78,9 +78,10 @@ class Verb(TyperCommand):
         for name, kind in self.places.items():
             value = ctx.params.get(name)
             for place in [value] if isinstance(value, str) else value or ():
-                require_known_scheme(place)
                 if kind.is_output:
                     output_path(place)
+                else:
+                    require_known_scheme(place)
         return super().invoke(ctx)
 
 
