@@ -78,6 +78,7 @@ def dpo_losses(logps_B2: Tensor, reference_B2: Tensor, *, beta: float, label_smo
             over tokens.
 
     Example:
+        >>> import torch
         >>> dpo_losses(torch.tensor([[-5.0, -7.0]]), torch.tensor([[-5.0, -7.0]]), beta=0.1)
         tensor([0.6931])
     """
