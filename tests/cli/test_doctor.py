@@ -32,7 +32,7 @@ def test_doctor_never_shows_a_credential(tuppence: Tuppence) -> None:
     assert not any(value in answer.stdout + answer.stderr for value in made_up.values())
 
 
-def test_doctor_exits_2_when_something_must_be_mended(
+def test_doctor_exits_2_when_something_must_be_fixed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def examine(folder: Path) -> list[checkup.Check]:

@@ -33,7 +33,7 @@ def test_every_parameter_of_text_has_a_kind_or_names_no_place(words: str, verb: 
     assert {parameter.name for parameter in verb.params} >= set(places_of(words))
 
 
-def test_the_table_knows_inputs_from_outputs() -> None:
+def test_the_table_tells_inputs_from_outputs() -> None:
     assert places_of("finetune classify") == {
         **dict.fromkeys(("data", "val", "test", "config"), Kind.INPUT_FILE),
         "base": Kind.RUN,

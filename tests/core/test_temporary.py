@@ -25,7 +25,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_litter_of_the_dead_goes_and_that_of_the_living_stays(tmp_path: Path, dead: int) -> None:
+def test_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(tmp_path: Path, dead: int) -> None:
     (tmp_path / f".model.{dead}.tmp").mkdir()
     (tmp_path / f".model.{dead}.tmp" / "weights").write_text("half")
     (tmp_path / f".report.html.{dead}.tmp").write_text("half")

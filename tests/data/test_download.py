@@ -124,7 +124,7 @@ def test_dropped_connections_are_taken_up_where_they_broke(server: Server, fetch
     assert {tag for _, tag in server.requests[1:]} == {'"first"'}
 
 
-def test_a_second_run_goes_on_with_what_the_first_one_left(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_second_run_continues_what_the_first_one_left(server: Server, fetch: Any, tmp_path: Path) -> None:
     server.drop_after = [250_000]
     with pytest.raises(InputError, match=r"the connection ended after 250,000 of 1,000,000 bytes") as caught:
         fetch(attempts=1)

@@ -11,7 +11,7 @@ from tuppence.data.pieces import PIECE_CHARACTERS
 from tuppence.data.text_files import SEPARATOR
 
 
-def test_a_document_is_cut_the_same_way_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_document_is_cut_alike_at_any_position(tmp_path: Path) -> None:
     long = "It was a dark and stormy night; the rain fell in torrents. " * 50_000
     texts = {
         "alone.txt": long,

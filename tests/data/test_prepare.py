@@ -181,7 +181,7 @@ def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
     assert (summary.skipped_rows, summary.splits["train"]["documents"]) == (2, 2)
 
 
-def test_an_error_midway_leaves_no_half_shard_and_the_mended_input_is_taken_up(
+def test_an_error_midway_leaves_no_half_shard_and_the_fixed_input_continues(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 100)

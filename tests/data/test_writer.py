@@ -59,7 +59,7 @@ def test_the_same_request_finds_its_finished_shards_and_another_finds_none(tmp_p
     assert Progress(tmp_path, "another", DTYPE).finished == []
 
 
-def test_from_the_first_damaged_shard_of_a_split_on_nothing_is_kept(tmp_path: Path) -> None:
+def test_shards_of_a_split_after_a_damaged_one_are_made_again(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
         for start in (0, 2, 4):

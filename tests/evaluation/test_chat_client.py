@@ -50,7 +50,7 @@ def test_an_endpoint_that_stays_busy_is_given_up(endpoint: Endpoint) -> None:
     assert len(endpoint.asked) == chat_client.ATTEMPTS
 
 
-def test_a_refusal_is_final_and_the_key_stands_in_no_message(endpoint: Endpoint) -> None:
+def test_a_refusal_is_not_retried_and_no_message_holds_the_key(endpoint: Endpoint) -> None:
     endpoint.replies = [(401, "bad key")]
     asking = client(endpoint, key="sk-secret")
     with pytest.raises(InputError, match="refuses with 401: bad key") as refusal:

@@ -74,7 +74,7 @@ def test_where_a_base_is_gone_only_what_is_known_is_counted(tmp_path: Path, caps
     assert f"{tmp_path / 'gone'}, which {gone} comes from, is not here" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_base_is_found_from_wherever_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_is_found_from_any_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project" / "runs").mkdir(parents=True)
     run(tmp_path / "project" / "runs" / "base", ROWS[:2])
     tuned = run(tmp_path / "project" / "runs" / "tuned", ROWS[2:3], base=Path("runs/base"))

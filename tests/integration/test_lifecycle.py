@@ -61,7 +61,7 @@ def test_transformers_opens_the_result_and_agrees(run: Path) -> None:
         assert torch.allclose(ours(ids), theirs(ids).logits, atol=1e-4)
 
 
-def test_generate_prints_the_prompt_and_goes_on(tuppence: Run, run: Path) -> None:
+def test_generate_prints_the_prompt_and_its_continuation(tuppence: Run, run: Path) -> None:
     done = tuppence("generate", run, "--prompt", "One morning", "--max-tokens", 8, "--seed", 3)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("One morning")

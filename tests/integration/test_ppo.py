@@ -88,7 +88,7 @@ def test_the_result_is_a_chat_model_with_an_adapter_that_peft_opens(base: Path, 
     assert transformers.AutoTokenizer.from_pretrained(whole / "model").chat_template
 
 
-def test_rewards_kl_and_the_signs_of_degenerate_text_stand_in_the_run(whole: Path) -> None:
+def test_rewards_kl_and_the_signs_of_degenerate_text_are_recorded_in_the_run(whole: Path) -> None:
     (first, *_) = read_json_lines(whole / "metrics.jsonl")
     assert first["val/ratio"] == pytest.approx(1, abs=1e-5)
     assert first["objective/kl"] == 0

@@ -168,7 +168,7 @@ def test_every_prompt_of_a_batch_can_be_sampled_in_its_own_way(
     assert together == alone
 
 
-def test_generation_goes_on_beyond_the_context_on_the_newest_half(
+def test_generation_continues_beyond_the_context_on_the_newest_half(
     small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model, prompt = lively(small_config), prompts(small_config)[0]

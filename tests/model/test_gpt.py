@@ -14,7 +14,7 @@ def tokens(config: ModelConfig, batch: int = 2, length: int = 9, seed: int = 0) 
     return torch.randint(0, config.vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
 
 
-def test_a_fresh_model_knows_nothing_its_loss_is_the_logarithm_of_the_vocabulary() -> None:
+def test_the_loss_of_an_untrained_model_is_the_logarithm_of_the_vocabulary_size() -> None:
     config = ModelConfig(n_layers=3, n_heads=4, d_model=64, context_length=64, vocab_size=1000)
     torch.manual_seed(0)
     model = GPT(config)

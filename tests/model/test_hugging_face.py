@@ -19,7 +19,7 @@ from tuppence.model.hugging_face import (
 )
 
 
-def test_every_name_survives_the_way_there_and_back(small_config: ModelConfig) -> None:
+def test_every_name_survives_a_round_trip(small_config: ModelConfig) -> None:
     for name in GPT(small_config).state_dict():
         assert our_name(their_name(name)) == name
         assert our_name(their_name(name).removeprefix("transformer.")) == name
@@ -36,9 +36,7 @@ def test_names_and_shapes_are_those_of_transformers(
     }
 
 
-def test_states_survive_the_way_there_and_back_bit_for_bit(
-    small_config: ModelConfig, lively: Callable[..., GPT]
-) -> None:
+def test_states_survive_a_round_trip_bit_for_bit(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     state = lively(small_config).state_dict()
     back = from_hugging_face(to_hugging_face(state))
     assert back.keys() == state.keys()
@@ -62,7 +60,7 @@ def test_unknown_tensors_are_refused_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_configs_survive_the_way_there_and_back(preset: str) -> None:
+def test_configs_survive_a_round_trip(preset: str) -> None:
     config = PRESETS[preset].model_copy(update={"dropout": 0.25, "layer_norm_epsilon": 1e-6})
     assert config_from_hugging_face(config_to_hugging_face(config)) == config
 

@@ -116,7 +116,7 @@ def test_a_save_that_fails_leaves_the_old_model_and_no_rubbish(
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_run_folder_stands_for_its_model(lively: Callable[..., GPT], tmp_path: Path) -> None:
+def test_a_run_folder_means_its_model(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[0]), tmp_path / "run" / "model")
     assert model_folder(tmp_path / "run") == tmp_path / "run" / "model"
     assert load_model(str(tmp_path / "run")).config == SIZES[0]

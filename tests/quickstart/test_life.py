@@ -204,7 +204,7 @@ def test_every_stage_has_a_result_and_numbers(finished: tuple[Plan, dict[str, An
     assert results["spam"]["evaluation"]["classification"]["baselines"]
 
 
-def test_the_same_command_again_does_nothing(
+def test_the_same_command_again_changes_nothing(
     finished: tuple[Plan, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan, results = finished

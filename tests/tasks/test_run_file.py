@@ -99,7 +99,7 @@ def test_a_run_of_another_verb_is_refused(run: Run) -> None:
         check_continues(run, job(run.path), RunOptions())
 
 
-def test_nothing_is_continued_where_resume_is_never(run: Run) -> None:
+def test_resume_never_continues_no_checkpoint(run: Run) -> None:
     with pytest.raises(InputError, match="holds a run already"):
         check_continues(run, job(run.path), RunOptions(resume="never"))
 

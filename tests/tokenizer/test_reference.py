@@ -11,7 +11,7 @@ from tuppence.tokenizer.trainer import pairs_of_bytes
 from tuppence.tokenizer.vocabulary import Vocabulary
 
 
-def test_merging_goes_from_left_to_right() -> None:
+def test_merging_is_done_from_left_to_right() -> None:
     assert merge(list("aaaab"), ("a", "a"), "aa") == ["aa", "aa", "b"]
     assert merge([], (1, 2), 3) == []
 

@@ -1,8 +1,8 @@
-"""The command line: one file per group of verbs; each parses, calls and prints, and holds no logic.
+"""The command line: one file per group of verbs. A verb parses arguments, calls a function and prints the result.
 
-`main` is the one place where errors become exit codes (`endings` says how): 0 done, 2 the input is wrong, 130/143
-interrupted with a checkpoint saved, 1 a defect of ours. Heavy imports (torch, numpy, pydantic) happen inside the verbs,
-so that `tuppence --help` answers at once.
+`main` converts errors to exit codes (see `endings`): 0 success, 2 wrong input, 130/143 interrupted with a checkpoint
+saved, 1 a bug in tuppence. Large packages (torch, numpy, pydantic) are imported inside the verbs, so that
+`tuppence --help` is fast.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIFE = (
 
 
 class InOrderOfLife(TyperGroup):
-    """Lists the verbs in the order of a model's life; typer alone puts every group after every plain verb."""
+    """Lists the verbs in the order of a model's life. By default typer lists all groups after the single verbs."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         names = super().list_commands(ctx)
@@ -46,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# typer carries click inside itself from 0.2x on; the class it raises is found through the one it exports
+# typer includes click since 0.2x and does not export UsageError, but exports its subclass BadParameter
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -56,12 +56,12 @@ def _root() -> None:
 
 
 def command_line() -> Any:
-    """The whole command line as one command, with all verbs below it."""
+    """Returns the command line as one click command with all verbs below it."""
     _register_verbs()
     return typer.main.get_command(app)
 
 
-@cache  # once a process, however often `main` is called
+@cache  # once per process, even if `main` is called several times
 def _register_verbs() -> None:
     from tuppence.cli import (
         align,
@@ -82,7 +82,7 @@ def _register_verbs() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command line and exits with its code.
+    """Runs one command line and exits with its exit code.
 
     Args:
         arguments: the words after `tuppence`; `sys.argv[1:]` by default.
@@ -107,7 +107,7 @@ def _run(arguments: list[str], command: Command, debug: bool) -> int:
         endings.refuse_undecodable(arguments)
         result: Any = app(arguments, standalone_mode=False, prog_name="tuppence", obj=command)
         return result if isinstance(result, int) else 0
-    except SystemExit as ended:  # the command-line library's own answer to a broken pipe is exit 1
+    except SystemExit as ended:  # click exits with 1 on a broken pipe
         if isinstance(ended.__context__, BrokenPipeError):
             return 0
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -129,7 +129,7 @@ def _run(arguments: list[str], command: Command, debug: bool) -> int:
         if debug:
             raise
         return endings.complain(error.message, error.hint, error.exit_code)
-    except BrokenPipeError:  # `tuppence … | head`: the reader left, and there is nobody to tell
+    except BrokenPipeError:  # `tuppence … | head`: the reader closed the pipe, which is not an error
         discard(sys.stdout)
         return 0
     except Exception as error:

@@ -1,7 +1,7 @@
-"""How a command line ends: what an exception says to a person, and what it does to the exit code.
+"""Converts exceptions to error messages and exit codes at the end of a command line.
 
-An error of the system about a file (permissions, a name that is too long, a folder where a file was expected) is a
-person's situation wherever in the program it comes up. It is translated here, once, in the system's own words.
+System errors about files (permissions, a name that is too long, a folder instead of a file) can be raised anywhere in
+the program, and the user can fix them. They are translated here, with the system's own description.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tuppence.core.files import explain_os_error
 from tuppence.core.streams import STDOUT, Messages, discard
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors of a disk or of the system's limits, also where they name no file."""
+"""Errors of a disk or of the system's limits. They are translated even if they name no file."""
 
 
 def refuse_undecodable(arguments: Sequence[str]) -> None:
-    """Refuses arguments whose bytes are no text in this locale: they could be neither encoded nor written down.
+    """Checks that the bytes of all arguments are valid text in this locale, so that they can be encoded and recorded.
 
     Raises:
-        InputError: with the first one.
+        InputError: an argument is not valid; the message has the first one.
     """
     for word in arguments:
         try:
@@ -44,7 +44,7 @@ def refuse_undecodable(arguments: Sequence[str]) -> None:
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> TuppenceError | None:
-    """The error for a person behind an exception; None where it is a defect of ours."""
+    """Translates an exception to an error for the user; returns None if it is a bug in tuppence."""
     if not isinstance(error, OSError) or error.errno is None:
         return None
     if error.filename == STDOUT:
@@ -59,7 +59,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> TuppenceError | None:
 
 
 def unwritable_stdout(error: OSError) -> InputError:
-    """The error for a person whose stdout takes nothing more."""
+    """Returns the error for a stdout that cannot be written."""
     return InputError(f"cannot write to stdout: {error.strerror}", "send the output to another place")
 
 
@@ -73,10 +73,10 @@ def complain(message: str, hint: str, code: int) -> int:
 
 
 def lost_rank(error: Exception) -> int | None:
-    """The number of this rank where its error is only that another rank has ended; None for every other error.
+    """Returns the number of this rank if the error only means that another rank has ended; None for any other error.
 
-    Of several ranks (torchrun), the one that fails prints its error and leaves. The others notice in their next
-    exchange; what they would print says nothing about the cause.
+    With several ranks (torchrun), the failing rank prints its error and exits. The next collective operation of the
+    other ranks then fails with an error that does not show the cause.
     """
     if int_or(os.environ.get("WORLD_SIZE"), 1) < 2 or not isinstance(error, RuntimeError):
         return None
@@ -89,7 +89,7 @@ def lost_rank(error: Exception) -> int | None:
 
 
 def int_or(text: str | None, default: int) -> int:
-    """A whole number in an environment variable, or `default`."""
+    """Parses the integer in an environment variable; returns `default` if it is not one."""
     try:
         return int(text or "")
     except ValueError:
@@ -97,7 +97,7 @@ def int_or(text: str | None, default: int) -> int:
 
 
 def _is_output(path: Path, arguments: Sequence[str]) -> bool:
-    """Whether a path is what `--out` names, or lies inside or above it."""
+    """Whether a path is the value of `--out`, or inside or above it."""
     place = path.absolute()
     outputs = [Path(value).absolute() for value in _values_of("--out", arguments)]
     return any(place.is_relative_to(out) or out.is_relative_to(place) for out in outputs)

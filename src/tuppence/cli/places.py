@@ -1,8 +1,8 @@
-"""Which parameters of the verbs name a place, and what kind of place: the types that verbs are annotated with.
+"""Annotation types for parameters of verbs that name a location (an input or an output), by kind.
 
-A verb says `data: Annotated[InputFolder, typer.Option(...)]`. `places_of` is the table that follows from all of these
-annotations; `tuppence aws launch VERB ARGS` will rewrite arguments by it. `Verb` is the command class of every verb: it
-refuses a place that nothing can read, or write, before the verb begins.
+A verb declares `data: Annotated[InputFolder, typer.Option(...)]`. `places_of` returns a table of these annotations;
+`tuppence aws launch VERB ARGS` will use it to rewrite arguments. `Verb` is the command class of every verb. Before the
+verb starts, it checks that each location can be read or written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 
 
 class Kind(Enum):
-    """What kind of place a parameter names."""
+    """The kind of location that a parameter names."""
 
     INPUT_FILE = "input file"
     INPUT_FOLDER = "input folder"
@@ -29,12 +29,12 @@ class Kind(Enum):
 
     @property
     def is_output(self) -> bool:
-        """Whether the verb writes there."""
+        """Whether the verb writes to the location."""
         return self.name.startswith("OUTPUT")
 
     @property
     def metavar(self) -> str:
-        """The word for it in `--help`."""
+        """The placeholder of the value in `--help`."""
         return "PATH" if self is Kind.INPUT else self.name.rpartition("_")[2]
 
 
@@ -43,24 +43,24 @@ InputFolder = Annotated[str, Kind.INPUT_FOLDER]
 Input = Annotated[str, Kind.INPUT]
 """A file, a folder or a glob."""
 InputRun = Annotated[str, Kind.RUN]
-"""A run, its `model` folder, a Hugging Face folder or an adapter's."""
+"""A run, its `model` folder, a Hugging Face folder or an adapter folder."""
 OutputRun = Annotated[str, Kind.OUTPUT_RUN]
 OutputFolder = Annotated[str, Kind.OUTPUT_FOLDER]
 OutputFile = Annotated[str, Kind.OUTPUT_FILE]
 
 
 class Verb(TyperCommand):
-    """A verb whose parameters may name places."""
+    """The command class of verbs. It knows which parameters name locations."""
 
     @cached_property
     def places(self) -> dict[str, Kind]:
-        """The kind of each parameter that names a place, by the parameter's name."""
+        """Name of each parameter that names a location → its kind."""
         hints = get_type_hints(self.callback, include_extras=True)
         found = {name: [one for one in _metadata(hint) if isinstance(one, Kind)] for name, hint in hints.items()}
         return {name: kinds[0] for name, kinds in found.items() if kinds}
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Writes the help, with the kinds of places as metavars."""
+        """Writes the help, with the kinds of locations as metavars."""
         for parameter in self.params:
             kind = self.places.get(str(parameter.name))
             if kind is not None and parameter.metavar is None:
@@ -68,10 +68,10 @@ class Verb(TyperCommand):
         super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
-        """Checks the places, then runs the verb.
+        """Checks the locations, then runs the verb.
 
         Raises:
-            InputError: a place is of a scheme that is unknown, or results cannot be written there.
+            InputError: the scheme of an input is unknown, or an output is not on this machine.
         """
         from tuppence.storage import output_path, require_known_scheme
 
@@ -92,7 +92,9 @@ def add_verb(group: typer.Typer, verb: Any, name: str | None = None) -> None:
 
 
 def flat_annotations(function: Any) -> dict[str, Any]:
-    """The annotations of a function or a class with all metadata outermost: typer sees no other.
+    """Returns the annotations of a function or class with all metadata moved to the outermost level.
+
+    typer ignores metadata inside other types.
 
     Example:
         >>> def verb(files: Annotated[list[InputFile] | None, "more"]) -> None: ...
@@ -105,10 +107,10 @@ def flat_annotations(function: Any) -> dict[str, Any]:
 
 
 def places_of(verb: str) -> Mapping[str, Kind]:
-    """The parameters of a verb that name a place, with their kinds.
+    """Returns the parameters of a verb that name a location, with their kinds.
 
-    Not every value is one: `--resume auto`, a recipe's name after `--config`, `-` for stdin; and `--task-data` has its
-    place behind "TASK=".
+    Some values are not locations: `--resume auto`, a recipe's name after `--config`, `-` for stdin. The location in
+    `--task-data` follows "TASK=".
 
     Example:
         >>> {name: kind.value for name, kind in places_of("classify").items()}
@@ -118,7 +120,7 @@ def places_of(verb: str) -> Mapping[str, Kind]:
 
 
 def verbs() -> Iterator[tuple[str, Verb]]:
-    """Every verb by the words that call it, such as "finetune classify"."""
+    """Yields every verb with the words that call it, such as "finetune classify"."""
     from tuppence.cli import command_line
 
     def walk(command: Any, words: str) -> Iterator[tuple[str, Verb]]:
@@ -131,7 +133,7 @@ def verbs() -> Iterator[tuple[str, Verb]]:
 
 
 def _metadata(hint: Any) -> Iterator[Any]:
-    """The metadata of an annotation at any depth, the innermost first."""
+    """Yields the metadata of an annotation at all levels, innermost first."""
     for part in getattr(hint, "__args__", ()):
         yield from _metadata(part)
     if get_origin(hint) is Annotated:

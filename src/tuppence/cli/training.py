@@ -1,7 +1,7 @@
-"""What all training verbs share: their flags, once; the bill that is opened before anything else; and the end of a run.
+"""Code that all training verbs share: their flags, the ledger that is opened first, and the output at the end of a run.
 
 A verb takes `training: TrainingFlags` (or `FinetuneFlags`, `AdapterFlags`) and is decorated with `training_verb`, which
-puts the fields of these classes among the verb's own parameters.
+adds the fields of these classes to the verb's parameters.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 
 @dataclass(frozen=True)
 class Command:
-    """The command line that is being carried out.
+    """The running command line.
 
     Attributes:
-        began: when, in seconds of `time.monotonic`: time and money count from there, imports and all.
-        is_the_program: whether the process does nothing else; starting it up is then on the bill too.
+        began: start in seconds of `time.monotonic`. Time and cost are counted from here, including imports.
+        is_the_program: whether the process runs only this command; the cost then includes the start of the process.
     """
 
     began: float
@@ -50,13 +50,13 @@ class Command:
 
     @classmethod
     def now(cls, *, is_the_program: bool) -> Command:
-        """The command that begins at this moment, or began with the process."""
+        """Returns a command that begins now, or that began with the process if it is the program."""
         return cls(process_began() if is_the_program else time.monotonic(), is_the_program)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFlags:
-    """The flags of every training verb, as they were given; beside them the command, and its open bill."""
+    """The flags of every training verb, the command line, and the open ledger."""
 
     out: Annotated[OutputRun, typer.Option(help="The run folder; the same command again continues it.")]
     config: Annotated[
@@ -75,13 +75,13 @@ class TrainingFlags:
     json: Json = False
 
     command: Command | None = None
-    ledger: Any = None  # a `Ledger`, which is imported only where there is a budget
+    ledger: Any = None  # a `Ledger`, which is imported only if there is a budget
 
     def recipe(self, schema: type[Recipe], **flags: Any) -> Recipe:
-        """The recipe that was named, under `--set`, under each flag that was given.
+        """Loads the recipe of `--config`. `--set` overrides its values, and flags override both.
 
         Args:
-            flags: their values by key of the recipe ("train__max_steps"); None for a flag that was not given.
+            flags: key of the recipe ("train__max_steps") → value of the flag; None for a flag that was not given.
         """
         from tuppence.core.config import CONFIG_LIMIT_BYTES, load_config
         from tuppence.storage import stage
@@ -92,7 +92,7 @@ class TrainingFlags:
         return load_config(schema, config, [*(self.set_ or []), *over])
 
     def options(self) -> RunOptions:
-        """What the command line adds to a recipe.
+        """Returns the options that come from the command line and not from a recipe.
 
         Raises:
             InputError: a limit is not a finite number.
@@ -114,21 +114,21 @@ class TrainingFlags:
         )
 
     def price(self) -> Rate:
-        """The rate of `--rate`, or none."""
+        """Returns the rate of `--rate`, or an empty rate."""
         from tuppence.cost.ledger import Rate
 
         return Rate(self.rate, "given by --rate") if self.rate else Rate()
 
     def carry_out(self, train: Callable[[], dict[str, Any]], example: str | Callable[[], str]) -> dict[str, Any]:
-        """Trains, and tells the end of the run, for people or for programs; nothing on ranks other than 0.
+        """Trains, and prints the result on rank 0, as text or as JSON.
 
-        A program is told of a run that a signal ended, too; people have read a line about it.
+        After an interruption by a signal, only JSON is printed; the text was printed before.
 
         Args:
-            example: the command that people will want to type next; a function where it needs the finished run.
+            example: a useful next command; a function if it depends on the finished run.
 
         Returns:
-            What `train` returned.
+            The return value of `train`.
         """
         from tuppence.tasks.run_file import describe_result
 
@@ -148,7 +148,7 @@ class TrainingFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneFlags(TrainingFlags):
-    """The flags of every verb that starts from a base and learns from rows."""
+    """The flags of every verb that trains a base model on rows."""
 
     base: Annotated[InputRun, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
     skip_bad_rows: Annotated[
@@ -161,10 +161,10 @@ class FinetuneFlags(TrainingFlags):
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterFlags:
-    """What is trained of a language model.
+    """Flags that choose between an adapter and full finetuning.
 
     Raises:
-        InputError: both flags were given.
+        InputError: both flags are given.
     """
 
     lora: Annotated[int | None, typer.Option(min=1, help="Train an adapter of this rank; 16 if absent.")] = None
@@ -178,9 +178,9 @@ class AdapterFlags:
 
 
 def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
-    """Decorates a training verb: flags are gathered into the classes above, and the bill is opened first.
+    """Decorates a training verb: collects flags in the classes above, and opens the ledger first.
 
-    Every parameter that is annotated with a dataclass is replaced by the fields of that class, in the verb's signature.
+    In the verb's signature, every parameter that is annotated with a dataclass is replaced by the fields of that class.
     """
     hints = flat_annotations(verb)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
@@ -210,10 +210,10 @@ def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _flags_of(group: Any) -> Iterator[inspect.Parameter]:
-    """The fields of a class that are flags, as parameters of a verb."""
+    """Yields the fields of a class that are flags, as parameters of a verb."""
     hints = flat_annotations(group)
     own = vars(group)["__annotations__"]
-    for field in sorted(dataclasses.fields(group), key=lambda field: field.name not in own):  # the narrower ones first
+    for field in sorted(dataclasses.fields(group), key=lambda field: field.name not in own):  # own fields first
         if any(isinstance(one, ParameterInfo) for one in getattr(hints[field.name], "__metadata__", ())):
             yield inspect.Parameter(
                 field.name,
@@ -224,15 +224,15 @@ def _flags_of(group: Any) -> Iterator[inspect.Parameter]:
 
 
 def _order(parameter: inspect.Parameter) -> tuple[bool, bool]:
-    """The order of `--help`: what must be given, the base first; then what may be given."""
+    """Sort key for `--help`: required parameters first, beginning with the base, then optional ones."""
     return parameter.default is not inspect.Parameter.empty, parameter.name != "base"
 
 
 @contextmanager
 def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
-    """The flags with an open bill, where there is a budget. Nothing heavy was imported yet: imports cost money, too.
+    """Yields the flags with an open ledger if there is a budget, before torch is imported: imports cost money too.
 
-    None where the money is gone, which is said. Ranks other than 0 keep no books.
+    Yields None and prints a message if the budget is used up. Only rank 0 keeps a ledger.
     """
     several = os.environ.get("WORLD_SIZE", "") not in ("", "1")
     if training.budget is None or (several and os.environ.get("RANK", "0") != "0"):
@@ -248,7 +248,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
     gone = money_is_gone(run, price, training.budget)
     if gone is not None and several:
-        yield training  # all ranks leave together, in `session`
+        yield training  # all ranks exit together, in `session`
         return
     if gone is not None:
         release = run.claim()

@@ -1,4 +1,4 @@
-"""The folder in which a user's programs keep what they can make again."""
+"""The user's cache folder: its files can be deleted, and programs make them again."""
 
 from __future__ import annotations
 

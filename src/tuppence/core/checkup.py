@@ -1,7 +1,7 @@
-"""The checks of `tuppence doctor`: one line each with ok, warn or fail, and what to do about it.
+"""The checks of `tuppence doctor`: each returns ok, warn or fail, a value, and a hint.
 
-A check never raises, however odd the machine. Nothing here prints, asks the network or opens a
-credential; that AWS credentials exist is told from names of variables and files alone.
+A check never raises, whatever the machine. No check prints, uses the network or reads a credential: whether AWS
+credentials exist is derived from the names of variables and files only.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "plot": (("matplotlib",), "tuppence report"),
     "track": (("tensorboard",), "--track tensorboard"),
 }
-"""Extra → the modules it brings, and what they are for."""
+"""Extra → the modules that it installs, and their purpose."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor's answer.
+    """One line in the output of `tuppence doctor`.
 
     Attributes:
-        name: what was looked at.
-        status: `ok`; `warn`, something will be slow or missing; `fail`, nothing will work until it is fixed.
-        value: what was found.
-        hint: what to do, where there is something to do.
+        name: what was checked.
+        status: `ok`; `warn`: something will be slow or missing; `fail`: nothing works until this is fixed.
+        value: the result.
+        hint: what to do, or empty.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Check:
 
 
 def examine(folder: Path) -> list[Check]:
-    """Every check, in the order a person reads them.
+    """Runs all checks, and returns them in the order in which they are printed.
 
     Args:
-        folder: where runs would be written; its disk is the one looked at.
+        folder: the folder for runs; the disk of this folder is checked.
     """
     steps: list[tuple[str, Callable[[], Check]]] = [
         ("python", _python),
@@ -70,16 +70,15 @@ def examine(folder: Path) -> list[Check]:
 
 
 def verdict(checks: list[Check]) -> Status:
-    """The worst status of all."""
+    """Returns the worst status of all checks."""
     statuses = {check.status for check in checks}
     return "fail" if "fail" in statuses else "warn" if "warn" in statuses else "ok"
 
 
 def aws_credentials(environ: Mapping[str, str], home: Path) -> Check:
-    """Whether boto3 would find credentials, in boto3's own order; no value is read or shown.
+    """Returns whether boto3 would find credentials, in boto3's search order. No value is read or shown.
 
-    A role of the instance itself (instance metadata) is not asked for: that is a network call, which hangs on a
-    laptop.
+    The role of the instance (instance metadata) is not checked: that is a network call, which hangs on a laptop.
     """
     sources = {
         "environment variables": bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")),
@@ -106,7 +105,7 @@ def _survive(name: str, step: Callable[[], Check]) -> Check:
 
 
 def _home() -> Path:
-    """The user's home folder; the root folder, where nothing is found, for a user who has none."""
+    """Returns the user's home folder, or the root folder for a user without one (no credentials are found there)."""
     try:
         return Path.home()
     except RuntimeError:
@@ -114,7 +113,7 @@ def _home() -> Path:
 
 
 def _python() -> Check:
-    # older than 3.11 never gets here: pip refuses to install tuppence there
+    # pip does not install tuppence on Python older than 3.11
     return Check("python", "ok", f"{platform.python_version()} ({platform.system()} {platform.machine()})")
 
 
@@ -124,7 +123,7 @@ def _torch() -> Check:
         import torch
     except ModuleNotFoundError:
         return Check("torch", "fail", "not installed", reinstall)
-    except Exception as error:  # libraries that do not fit: OSError, ImportError of a symbol, …
+    except Exception as error:  # incompatible libraries: OSError, ImportError of a symbol, …
         return Check("torch", "fail", f"cannot be imported: {type(error).__name__}: {error}", reinstall)
     version = str(torch.__version__)
     major, minor = (int(part) for part in version.split(".")[:2])
@@ -203,7 +202,10 @@ def _extra(name: str) -> Check:
 
 
 def _names_a_role(stated: str | None, usual: Path) -> bool:
-    """A config file with a region alone is no identity: it takes single sign-on, a role or a process."""
+    """Returns whether an AWS config file has a single sign-on, a role or a process.
+
+    A region alone gives no credentials.
+    """
     try:
         text = (Path(stated) if stated else usual).read_text(errors="replace")
     except OSError:

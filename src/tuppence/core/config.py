@@ -1,6 +1,6 @@
-"""Configuration: a pydantic schema, filled from a YAML file and `--set key=value`, and refused where it is unknown.
+"""Loads a configuration: a pydantic schema, filled from a YAML file and `--set key=value`. Unknown keys are errors.
 
-Used by every training verb. It does not know any schema itself: other packages define theirs.
+Used by every training verb. The schemas are defined in other packages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Section(BaseModel):
 
     Attributes:
         short_names: shorter names that are accepted instead of a key.
-        former_names: the names of keys in earlier versions; they are accepted, and a line says the new one.
+        former_names: old name of a key → its present name. Old names are accepted, with a note.
     """
 
     short_names: ClassVar[Mapping[str, str]] = {}
@@ -35,7 +35,7 @@ class Section(BaseModel):
 
     @classmethod
     def from_earlier(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a section that an earlier version wrote, under the names that they have now."""
+        """Returns the values of a section that an earlier version wrote, under the present names of the keys."""
         return {cls.former_names.get(key, key): value for key, value in values.items()}
 
 
@@ -46,12 +46,12 @@ def load_config(schema: type[Schema], recipe: str | Path | None = None, override
     """Builds a `schema` from its defaults, then a recipe, then `key.subkey=value` overrides.
 
     Args:
-        recipe: a YAML file that holds a mapping, or the name of a recipe of the package; None for the defaults alone.
-        overrides: such as `train.learning_rate=3e-4`; the value is read as YAML.
+        recipe: a YAML file with a mapping, or the name of a recipe of the package; None uses the defaults only.
+        overrides: for example `train.learning_rate=3e-4`; the value is read as YAML.
 
     Raises:
-        InputError: there is no such recipe, the file cannot be read, a key is unknown (the nearest known one is named),
-            or a value does not fit.
+        InputError: the recipe does not exist, the file cannot be read, a key is unknown (the hint has the nearest known
+            key), or a value is invalid.
 
     Example:
         >>> class Train(Section):
@@ -72,15 +72,15 @@ def load_config(schema: type[Schema], recipe: str | Path | None = None, override
 
 
 def _over_defaults(schema: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
-    """`values` on top of each section's default *in this schema*: a recipe that sets one key keeps the others.
+    """Merges `values` into the default of each section *in this schema*, so that the other keys keep their defaults.
 
-    A section's own class has defaults too, but two tasks that share the class have different ones.
+    The class of a section has defaults too, but tasks that share the class have different ones.
     """
     merged = dict(values)
     for name, field in schema.model_fields.items():
         given = merged.get(name)
         if given is None and name in merged and isinstance(field.default, BaseModel):
-            del merged[name]  # a section with nothing in it
+            del merged[name]  # an empty section
         if isinstance(field.default, BaseModel) and isinstance(given, dict):
             merged[name] = {**field.default.model_dump(exclude_unset=True), **given}
     return merged
@@ -109,18 +109,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str) -> Any:
-    """The value of a YAML document.
+    """Parses a YAML document.
 
     Raises:
-        yaml.YAMLError: it is not YAML, or has a key twice.
-        ValueError: a date or a number that does not exist.
-        RecursionError: it is nested too deeply.
+        yaml.YAMLError: the text is not YAML, or a mapping has the same key twice.
+        ValueError: a date or a number does not exist.
+        RecursionError: the document is nested too deeply.
     """
     return yaml.load(text, Loader=_OneValueAKey)
 
 
 class _OneValueAKey(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice: plain YAML quietly takes the last."""
+    """A safe loader that rejects duplicate keys. PyYAML silently uses the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -133,12 +133,12 @@ class _OneValueAKey(yaml.SafeLoader):
 
 
 def dump_yaml(values: Any) -> str:
-    """`values` as YAML in the order given."""
+    """Returns `values` as YAML, with keys in their given order."""
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _spelled_out(schema: type[BaseModel], values: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A file's sections with every short name written out."""
+    """Returns the sections of a file with all short and former names replaced by the present ones."""
     whole = dict(values)
     for name, given in values.items():
         if isinstance(given, dict):
@@ -150,7 +150,7 @@ def _spelled_out(schema: type[BaseModel], values: dict[str, Any], path: Path) ->
 
 
 def _spell_out(schema: type[BaseModel], sections: Sequence[str], key: str) -> str:
-    """The name of a key that may be a short one."""
+    """Returns the full name of a key, which may be a short or a former name."""
     for section in sections:
         field = schema.model_fields.get(section)
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
@@ -171,7 +171,7 @@ def _set(schema: type[BaseModel], values: dict[str, Any], override: str) -> None
     *parents, last = key.strip().split(".")
     place = values
     for parent in parents:
-        if place.get(parent) is None:  # absent, or a section with nothing in it
+        if place.get(parent) is None:  # absent, or an empty section
             place[parent] = {}
         below = place[parent]
         if not isinstance(below, dict):
@@ -219,7 +219,7 @@ def _section_of(key: str) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that `word` most likely meant, or None.
+    """Returns the known word that is most similar to `word`, or None.
 
     Example:
         >>> nearest("train.learning_rat", ["train.learning_rate", "train.seed"])

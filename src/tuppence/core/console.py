@@ -1,10 +1,10 @@
-"""What a person sees: progress and notes go to stderr, results to stdout.
+"""Output for people: progress and notes go to stderr, results go to stdout.
 
-A program reading stdout (`--json`, or the text of `generate`) never meets a progress bar there.
+A program can parse stdout (`--json`, or the text of `generate`), because no progress bar is written there.
 
-Texts of models, labels and names of files come from others, and a terminal obeys control characters: a text could
-rewrite the line above or the clipboard. So control characters are shown as escapes (`\\x1b`) on a terminal, and in
-notes, warnings and errors everywhere. What goes to a file or a pipe through `out` stays as it is.
+The texts of models, labels and file names are untrusted, and a terminal executes control characters: a text could
+change the line above or the clipboard. So control characters are shown as escapes (`\\x1b`) on a terminal, and in all
+notes, warnings and errors. `out` writes a text unchanged to a file or a pipe.
 """
 
 from __future__ import annotations
@@ -34,48 +34,48 @@ _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066
 
 @lru_cache(maxsize=1)
 def console() -> Console:
-    """The console on stderr. `rich` is imported on first use: `--help` need not pay for it."""
+    """Returns the console on stderr. `rich` is imported on first use, so that `--help` is fast."""
     from rich.console import Console
 
     return Console(file=Messages(), highlight=False, soft_wrap=True)  # type: ignore[arg-type]  # it asks for IO[str]
 
 
 def note(message: str, *, lines: bool = False) -> None:
-    """One line for a person, on stderr.
+    """Prints a message on stderr.
 
     Args:
-        lines: the message is a text of several lines.
+        lines: whether the message has several lines.
     """
     message = with_names(message)
     console().print(visible(message) if lines else one_line(message), markup=False)
 
 
 def warn(message: str) -> None:
-    """One line that a person should not miss, on stderr."""
+    """Prints a warning of one line on stderr."""
     console().print(f"warning: {one_line(with_names(message))}", style="yellow", markup=False)
 
 
 def show_as(path: str, name: str) -> None:
-    """Lets messages of this process call a path by another name, such as the URL that it is a copy of."""
+    """Replaces a path by another name in all messages of this process, for example a copy by its URL."""
     _shown_as[path] = name
 
 
 def with_names(text: str) -> str:
-    """A message with every path that `show_as` was told of under its other name."""
+    """Returns a message in which every path that was given to `show_as` is replaced by its name."""
     for path, name in _shown_as.items():
         text = text.replace(path, name)
     return text
 
 
 def out(text: str = "", end: str = "\n") -> None:
-    """A result, on stdout at once: as it is, or with visible control characters where stdout is a terminal."""
+    """Writes a result to stdout and flushes it. On a terminal, control characters are shown as escapes."""
     text += end
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 
 def visible(text: str) -> str:
-    """A text with its control characters as escapes, except the ends of lines and tabs.
+    """Returns a text with its control characters as escapes, except newlines and tabs.
 
     Example:
         >>> visible("two\\nlines, \\x1b[31mred")
@@ -85,7 +85,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text on one line: ends of lines, tabs, and marks that turn the direction of writing are escapes as well.
+    """Returns a text on one line: newlines, tabs and marks of the writing direction become escapes too.
 
     Example:
         >>> one_line("no-such\\nerror: forged")
@@ -99,7 +99,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun.
+    """Returns a number with its noun, which is plural unless the number is 1.
 
     Example:
         >>> counted(1, "document"), counted(1200, "document")
@@ -109,7 +109,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def opening(text: str, words: int) -> str:
-    """The first words of a text on one line, for a command that a person may type.
+    """Returns the first words of a text on one line, for an example command.
 
     Example:
         >>> opening("One morning\\n\\nMara went out.", words=3)
@@ -119,28 +119,28 @@ def opening(text: str, words: int) -> str:
 
 
 def read_stdin() -> str:
-    """All of stdin as text, without a byte-order mark.
+    """Reads stdin as text, without a byte-order mark.
 
     Raises:
-        InputError: it is not UTF-8.
+        InputError: stdin is not UTF-8, or cannot be read.
     """
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
-    except OSError as error:  # a folder, or a terminal that has gone
+    except OSError as error:  # a folder, or a closed terminal
         raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
 
 
 def read_line(prompt: str = "> ") -> str | None:
-    """The next line of stdin without its end; None where there is none.
+    """Reads the next line of stdin without its newline; returns None at the end.
 
-    A person sees the prompt, and can edit the line where Python has readline. Nobody else sees it: stdout may be a
-    file.
+    The prompt is shown only if stdin is a terminal, and on stderr if stdout is not a terminal. The line can be edited
+    if Python has readline.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
-        InputError: stdin cannot be read, or is no text in this locale.
+        InputError: stdin cannot be read or decoded.
     """
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):
@@ -153,7 +153,7 @@ def read_line(prompt: str = "> ") -> str | None:
         prompt = ""
     try:
         line = input(prompt)
-        line.encode()  # some locales hand on bytes that are no text
+        line.encode()  # some locales pass bytes that are not valid text
     except EOFError:
         return None
     except UnicodeError as error:
@@ -164,13 +164,16 @@ def read_line(prompt: str = "> ") -> str | None:
 
 
 def emit_json(value: Any) -> None:
-    """One JSON document on stdout. Non-finite numbers are written as null: NaN is not JSON."""
+    """Writes one JSON document to stdout. Non-finite numbers become null, because JSON has no NaN."""
     sys.stdout.write(as_json(value, indent=2) + "\n")
     sys.stdout.flush()
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """`value` as JSON for stdout: in ASCII where stdout could not write, or a terminal should not see, a character."""
+    """Returns `value` as JSON for stdout.
+
+    The JSON is ASCII if stdout cannot encode a character, or if stdout is a terminal and a text has control characters.
+    """
     text = json.dumps(finite_or_none(value), indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -182,10 +185,10 @@ def as_json(value: Any, indent: int | None = None) -> str:
 
 @contextlib.contextmanager
 def progress(unit: str = "", *, transient: bool = True) -> Iterator[Progress]:
-    """A progress bar with amount, speed and time to go; silent where stderr is no terminal and no notebook.
+    """Shows a progress bar with amount, speed and remaining time. Shows nothing outside terminals and notebooks.
 
     Args:
-        unit: "bytes" shows sizes and rates in bytes; anything else is counted and shown by that name.
+        unit: "bytes" shows sizes and rates in bytes; any other unit is shown as a count with this name.
 
     Example:
         >>> with progress("documents") as bar:

@@ -1,7 +1,7 @@
-"""Where we run, on what device, in which precision, and why.
+"""Detects the platform, the device and its precision, and facts about the machine.
 
-Facts are read, never tried out: no tensor is made, no network is asked, no credential is opened. torch is imported
-inside the functions that need it, so that this module is cheap to import and `where` works without torch.
+All facts are read from the system: no tensor is created, no network is used, and no credential is read. torch is
+imported inside the functions that need it, so that this module imports fast and `where` works without torch.
 
 Called by the training verbs (device and precision), by `cost` (where) and by `tuppence doctor`.
 """
@@ -30,14 +30,14 @@ _CPU_BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 @dataclass(frozen=True)
 class Precision:
-    """The arithmetic of the matrix products (master weights and optimizer state stay float32), and why."""
+    """The precision of matrix products, and the reason for it. Master weights and optimizer state are float32."""
 
     name: PrecisionName
     reason: str
 
 
 def where(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> Place:
-    """The place this process runs in, told from what the place itself documents.
+    """Returns the platform of this process, from the variables and files that each platform documents.
 
     - SageMaker training: `SM_TRAINING_ENV` or `TRAINING_JOB_NAME` (the training toolkit's and the platform's own
       variables), or `/opt/ml/input/config/resourceconfig.json`, which every training container has.
@@ -47,7 +47,7 @@ def where(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> P
 
     Args:
         environ: the environment variables; this process's own by default.
-        root: the root of the file system, another one in tests.
+        root: the root of the file system; tests use another folder.
 
     Example:
         >>> where({"COLAB_RELEASE_TAG": "release-colab-external"})
@@ -69,7 +69,7 @@ def where(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> P
 
 
 def choose_device(requested: str = "auto") -> str:
-    """The torch device to use: the one asked for, or the best there is.
+    """Returns the requested torch device, or the best available one.
 
     Args:
         requested: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
@@ -108,11 +108,11 @@ def choose_device(requested: str = "auto") -> str:
 
 
 def choose_precision(device: str, requested: str = "auto") -> Precision:
-    """The precision for `device`: the one asked for, or the fastest that trains a GPT-2 soundly.
+    """Returns the requested precision for `device`, or the fastest one in which GPT-2 trains reliably.
 
-    bf16 has float32's range, so it needs no loss scaling: it is taken wherever the hardware multiplies it
-    (NVIDIA from Ampere on; CPUs with AMX or AVX-512 BF16). fp16 with a gradient scaler is for the tensor cores
-    of Volta and Turing (V100, T4), which know no bf16. Everything else computes in float32.
+    bf16 has the range of float32 and needs no loss scaling. It is used if the hardware multiplies it (NVIDIA since
+    Ampere; CPUs with AMX or AVX-512 BF16). fp16 with a gradient scaler is used on Volta and Turing (V100, T4), whose
+    tensor cores do not support bf16. All other devices compute in float32.
 
     Raises:
         InputError: the name is unknown, or the device cannot train in it.
@@ -163,7 +163,7 @@ def _automatic_precision(device: str, kind: str) -> Precision:
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """The instruction sets that the CPU names (Linux; empty elsewhere)."""
+    """Returns the instruction sets of the CPU on Linux; an empty set on other systems."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -173,7 +173,7 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The CPU's model name, or the architecture where the system does not say."""
+    """Returns the model name of the CPU, or the architecture if the model is unknown."""
     try:
         match = re.search(r"^model name\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
@@ -182,7 +182,7 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Cores this process may use: the affinity mask, or a container's quota where that is smaller."""
+    """Returns how many cores this process can use: the smaller of affinity mask and container quota."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -197,7 +197,7 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def memory_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Main memory this process may use: the machine's, or a container's limit where that is smaller."""
+    """Returns the memory that this process can use: the smaller of machine memory and container limit."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -207,7 +207,7 @@ def memory_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 
 def free_disk_bytes(folder: Path) -> int | None:
-    """Free space where `folder` is, or will be; None where the system does not say."""
+    """Returns the free space on the disk of `folder`, which may not exist yet; None if it is unknown."""
     folder = folder.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -218,7 +218,7 @@ def free_disk_bytes(folder: Path) -> int | None:
 
 
 def describe(device: str, precision: Precision) -> dict[str, Any]:
-    """What a run writes down about the machine it runs on: plain values, ready for YAML."""
+    """Returns the facts about the machine that a run records, as plain values for YAML."""
     facts: dict[str, Any] = {
         "where": where(),
         "device": device,

@@ -1,7 +1,7 @@
-"""The one family of exceptions: each says what is wrong and what to do, and knows its exit code.
+"""The exceptions of all packages. Each has a message, a hint what to do, and an exit code.
 
-Every package raises these; `tuppence.cli` prints `message` on one line and `hint` on the next. Anything else that
-reaches the command line is a defect of ours (exit 1).
+`tuppence.cli` prints `message` on one line and `hint` on the next. Any other exception that reaches the command line is
+a bug in tuppence (exit 1).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class TuppenceError(Exception):
-    """Something a person can act on.
+    """An error that the user can fix.
 
     Args:
         message: one line that says what is wrong, with the name of the file, row, key or tensor.
@@ -25,16 +25,16 @@ class TuppenceError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[type[TuppenceError], tuple[str, str]]:
-        # worker processes hand their errors back whole: message and hint
+        # keeps message and hint when a worker process sends the error to its parent
         return type(self), (self.message, self.hint)
 
 
 class InputError(TuppenceError):
-    """A file, flag, key or text that we were given cannot be used."""
+    """A file, flag, key or text from the user cannot be used."""
 
 
 class CorruptFileError(InputError):
-    """A file is torn, truncated, or not what its checksum says."""
+    """A file is incomplete or damaged, or does not match its checksum."""
 
 
 class MissingExtraError(TuppenceError):
@@ -49,15 +49,15 @@ class MissingExtraError(TuppenceError):
 
 
 class OutOfSpaceError(TuppenceError):
-    """The disk is full; everything written before is intact."""
+    """The disk is full. All files written before are intact."""
 
 
 class OutOfMemoryError(TuppenceError):
-    """The memory of the device or of the machine is not enough; what was saved before is intact."""
+    """The memory of the device or of the machine is not enough. All files saved before are intact."""
 
 
 class OtherRankError(TuppenceError):
-    """Rank 0 ended the run by an error, and has printed it."""
+    """Rank 0 ended the run with an error, and has printed the error."""
 
 
 class NonFiniteError(TuppenceError):
@@ -67,12 +67,11 @@ class NonFiniteError(TuppenceError):
 class Interrupted(BaseException):
     """SIGINT, SIGTERM or SIGHUP ends the work.
 
-    A BaseException, like KeyboardInterrupt, so that no `except Exception` on the way (torch.compile has some)
-    swallows it.
+    It is a BaseException, like KeyboardInterrupt, so that no `except Exception` (torch.compile has some) catches it.
 
     Attributes:
-        summary: of the run that it ended, as the verb would have returned it; {} where there is none.
-        at_once: whether the person asked a second time, and nothing more was saved.
+        summary: the summary of the interrupted run, in the form that the verb returns; {} if there is none.
+        at_once: whether a second signal arrived, so that nothing more was saved.
     """
 
     def __init__(self, signal_number: int, *, at_once: bool = False) -> None:

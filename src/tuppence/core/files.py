@@ -1,10 +1,9 @@
-"""Files that are complete or absent.
+"""Writes files atomically: a file is complete or absent.
 
-Every file of a run is written to a hidden sibling, flushed to the disk and then renamed, so that a kill or a full disk
-at any moment leaves the old file or none, never half of one. `core.folders` does the same for whole folders.
+Every file of a run is written to a hidden sibling, flushed to the disk and then renamed. After a kill or on a full disk
+there is the old file or no file, but never half a file. `core.folders` does the same for whole folders.
 
-Not every disk supports every call: where `fsync` or `chmod` is missing (CIFS, FUSE, some cloud drives), the write goes
-on without it.
+If a disk does not support `fsync` or `chmod` (CIFS, FUSE, some cloud drives), files are written without these calls.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError, 
 from tuppence.core.temporary import is_temporary, remove_litter, temporary_sibling
 
 JSON_LIMIT_BYTES = 64 * 2**20
-"""No JSON file that we read is larger than this: tokenizer.json of a 100k vocabulary has about 8 MB."""
+"""Largest JSON file that we read. The tokenizer.json of a 100k vocabulary has about 8 MB."""
 
 GIT_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""How the small text file begins that a clone without git-lfs has in the place of a large one."""
+"""First bytes of a Git LFS pointer: a clone without git-lfs has this small text file instead of each large file."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNSUPPORTED = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""What a disk answers to a call that it does not have. EBADF: a read-only descriptor, as every folder's is."""
+"""Errors of calls that a disk does not support. EBADF: the descriptor is read-only, as it is for every folder."""
 
 _HINTS = {
     errno.ENOENT: "check the path",
@@ -45,11 +44,11 @@ _HINTS = {
 
 
 def explain_os_error(error: OSError, path: Path | str | None = None, *, writing: bool = False) -> TuppenceError:
-    """The error for people that explains an `OSError`.
+    """Translates an `OSError` into an error with a message and a hint for the user.
 
     Args:
-        path: of what could not be used; the error's own file by default.
-        writing: whether it was to be written.
+        path: the file or folder that could not be used; by default the file of the error.
+        writing: whether the program was writing it.
 
     Returns:
         `OutOfSpaceError` for a full disk or quota, else `InputError`.
@@ -68,17 +67,17 @@ def explain_os_error(error: OSError, path: Path | str | None = None, *, writing:
 
 @contextlib.contextmanager
 def explain_disk_errors(path: Path) -> Iterator[None]:
-    """Turns the errors of writing `path` into errors a person can act on.
+    """Translates errors of writing `path` with `explain_os_error`.
 
-    An error of another file, such as an input that is read meanwhile, passes unchanged.
+    Errors of other files pass unchanged, for example of an input that is read in the same block.
 
     Raises:
         OutOfSpaceError: the disk or the quota is full.
-        InputError: the place cannot be written.
+        InputError: `path` cannot be written.
     """
     try:
         yield
-    except ConnectionError:  # a reader of our output has left; not a matter of this file
+    except ConnectionError:  # the reader of our output closed the pipe; not an error of this file
         raise
     except OSError as error:
         if _concerns(error, path):
@@ -87,7 +86,7 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
 
 
 def _concerns(error: OSError, path: Path) -> bool:
-    """Whether an error is one of `path`, of a folder above it, or of a sibling from which it is made."""
+    """Returns whether an error is about `path`, a folder above it, or a temporary sibling of it."""
     if not isinstance(error.filename, str | bytes):
         return True
     place, about = path.absolute(), Path(os.fsdecode(error.filename)).absolute()
@@ -101,12 +100,12 @@ def _inside_temporary(about: Path, place: Path) -> bool:
 
 @contextlib.contextmanager
 def atomic_file(path: Path, *, follow_link: bool = False) -> Iterator[IO[bytes]]:
-    """Opens a hidden sibling for writing and renames it to `path` when the block ends well.
+    """Opens a hidden sibling for writing, and renames it to `path` if the block succeeds.
 
     Args:
-        follow_link: where `path` is a link, write the file it points to and keep the link, as `cp` does: right for
-            a file that a person names. Otherwise the link is replaced and its target is left alone: nobody can lay a
-            link in a run folder through which we overwrite a file elsewhere.
+        follow_link: if `path` is a link, write its target and keep the link, as `cp` does. Use this for a file that
+            the user names. Otherwise the link is replaced and its target does not change, so that a link that
+            somebody puts into a run folder cannot make us overwrite a file elsewhere.
 
     Example:
         >>> import tempfile
@@ -130,7 +129,7 @@ def atomic_file(path: Path, *, follow_link: bool = False) -> Iterator[IO[bytes]]
 
 
 def _end_of_link(link: Path) -> Path:
-    """The path that a link points to at last, whether something is there or not.
+    """Resolves a chain of links to its final path, which may or may not exist.
 
     Raises:
         OSError: the link leads back to itself.
@@ -141,7 +140,7 @@ def _end_of_link(link: Path) -> Path:
 
 
 def open_new(path: Path) -> IO[bytes]:
-    """Opens a file for writing that must not exist yet: a link that others laid there is never followed."""
+    """Creates a file for writing. It must not exist, so that a link with this name is never followed."""
     return path.open("xb")
 
 
@@ -157,12 +156,12 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON, complete or absent. NaN is refused: it is not JSON."""
+    """Writes `value` as indented JSON, complete or absent. NaN raises ValueError, because JSON has no NaN."""
     write_bytes(path, encode_json(value, indent=2) + b"\n")
 
 
 def encode_json(value: Any, indent: int | None = None) -> bytes:
-    """JSON as UTF-8; in ASCII where a text holds half a character, which UTF-8 cannot write.
+    """Encodes `value` as JSON in UTF-8, or in ASCII if a text has a lone surrogate, which UTF-8 cannot encode.
 
     Raises:
         ValueError: a number is NaN or infinite.
@@ -178,7 +177,7 @@ def encode_json(value: Any, indent: int | None = None) -> bytes:
 
 
 def git_lfs_pointer(path: Path | str) -> InputError:
-    """The error for a file that begins with `GIT_LFS_POINTER`."""
+    """Returns the error for a file that begins with `GIT_LFS_POINTER`."""
     return InputError(
         f"{path} is a Git LFS pointer, not the file itself",
         "get the file: git lfs install, then git lfs pull in its repository; or download it again",
@@ -186,11 +185,11 @@ def git_lfs_pointer(path: Path | str) -> InputError:
 
 
 def refuse_git_lfs_pointer(path: Path) -> None:
-    """Looks at a file's first bytes.
+    """Checks the first bytes of a file.
 
     Raises:
-        InputError: it is a Git LFS pointer.
-        OSError: it cannot be opened.
+        InputError: the file is a Git LFS pointer.
+        OSError: the file cannot be opened.
     """
     with path.open("rb") as stream:
         if stream.read(len(GIT_LFS_POINTER)) == GIT_LFS_POINTER:
@@ -220,10 +219,10 @@ def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
 
 
 def flush_to_disk(descriptor: int) -> None:
-    """`os.fsync`, where the disk has it.
+    """Calls `os.fsync`. Does nothing on a disk that does not support it.
 
     Raises:
-        OSError: the disk has it, and it failed.
+        OSError: the disk supports `fsync`, and it failed.
     """
     try:
         os.fsync(descriptor)
@@ -233,12 +232,12 @@ def flush_to_disk(descriptor: int) -> None:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Makes a rename inside `folder` durable, as far as the disk can (Windows has no such call and needs none)."""
+    """Makes a rename inside `folder` durable, if the disk supports it. Does nothing on Windows."""
     if os.name != "posix":
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # one may write into a folder that one may not list
+    except PermissionError:  # a folder can be writable without being readable
         return
     try:
         flush_to_disk(descriptor)
@@ -247,13 +246,13 @@ def fsync_folder(folder: Path) -> None:
 
 
 def fsync_file(path: Path) -> None:
-    """Flushes a file that another library wrote to the disk."""
+    """Flushes to the disk a file that another library wrote."""
     with path.open("rb") as handle:
         flush_to_disk(handle.fileno())
 
 
 def set_permissions(path: Path, permissions: int) -> None:
-    """`chmod`, where the disk has permissions and lets us set them."""
+    """Calls `chmod`. Does nothing if the disk has no permissions or does not allow the change."""
     try:
         path.chmod(permissions)
     except OSError as error:
@@ -262,13 +261,13 @@ def set_permissions(path: Path, permissions: int) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """The hex sha256 of a file."""
+    """Returns the hex sha256 of a file."""
     with path.open("rb") as stream:
         return sha256_stream(stream)
 
 
 def sha256_stream(stream: IO[bytes]) -> str:
-    """The hex sha256 of what a stream still holds, read in blocks of 1 MiB."""
+    """Returns the hex sha256 of the rest of a stream, which is read in blocks of 1 MiB."""
     digest = hashlib.sha256()
     while block := stream.read(2**20):
         digest.update(block)

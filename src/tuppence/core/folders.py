@@ -1,9 +1,9 @@
-"""Folders that are complete or absent: models, adapters and checkpoints.
+"""Writes folders atomically: models, adapters and checkpoints are complete or absent.
 
-A folder is written under a hidden name, flushed, and exchanged with the one it replaces. Linux exchanges two names in
-one step (`renameat2`); elsewhere, and on disks that cannot, the old folder is moved aside first. A kill between those
-two renames leaves it as `.NAME.PID.old`: `standing` finds it there for readers, and `temporary.remove_litter` puts it
-back when the next attempt begins.
+A folder is written under a hidden name, flushed, and exchanged with the folder that it replaces. Linux exchanges two
+names in one step (`renameat2`). On other systems, and on disks without that call, the old folder is renamed first. If
+the process is killed between the two renames, the old folder has the name `.NAME.PID.old`. `standing` finds it under
+that name, and `temporary.remove_litter` restores its name when the next attempt begins.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # fcntl.h, linux/fs.h
 
 @contextlib.contextmanager
 def atomic_folder(final: Path) -> Iterator[Path]:
-    """Gives an empty folder to fill, which becomes `final` when the block ends well, and is removed when it does not.
+    """Yields an empty folder, which becomes `final` if the block succeeds, and is removed if the block raises.
 
-    Where `final` is a link, the link is replaced, and what it points to is left alone.
+    If `final` is a link, the link is replaced, and its target does not change.
 
     Raises:
-        OutOfSpaceError: the disk is full; what stood at `final` is untouched.
-        InputError: the place cannot be written.
+        OutOfSpaceError: the disk is full. The previous content of `final` is unchanged.
+        InputError: `final` cannot be written.
 
     Example:
         >>> import tempfile
@@ -48,11 +48,11 @@ def atomic_folder(final: Path) -> Iterator[Path]:
 
 
 def _commit(temporary: Path, final: Path) -> None:
-    """Flushes a folder and gives it its final name.
+    """Flushes a folder and renames it to its final name.
 
-    Its files get the permissions that files get here (umask); safetensors makes its own for the owner alone.
+    All files get the permissions that the umask allows: safetensors creates files that only the owner can read.
     """
-    permissions = temporary.stat().st_mode & 0o666  # a new folder's are the umask's
+    permissions = temporary.stat().st_mode & 0o666  # a new folder has those of the umask
     for path in temporary.rglob("*"):
         if path.is_file():
             files.set_permissions(path, permissions)
@@ -75,18 +75,18 @@ def _commit(temporary: Path, final: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchanges two names in one step; whether this system and this disk can."""
+    """Exchanges two names in one step. Returns False if the system or the disk does not support it."""
     if not sys.platform.startswith("linux"):
         return False
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):  # another C library, or an old one
+    except (OSError, AttributeError):  # a C library without this function
         return False
     return bool(renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
 
 
 def standing(folder: Path) -> Path:
-    """`folder`, or the newest one that a killed writer moved aside and did not replace, where nothing is there."""
+    """Returns `folder` if it exists, else the newest folder that a killed writer moved aside, else `folder`."""
     if not os.path.lexists(folder):
         with contextlib.suppress(OSError):
             aside = [path for path in folder.parent.glob(".*.old") if is_aside_of(path, folder)]

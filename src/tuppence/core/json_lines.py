@@ -1,4 +1,4 @@
-"""Logs of one JSON object per line: appended in single writes, read past torn lines, cut back to a known size."""
+"""Appends, reads and measures logs with one JSON object per line. Reading skips incomplete lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tuppence.core.numbers import finite_or_none
 def append_json(path: Path, row: dict[str, Any]) -> None:
     """Appends one JSON line in a single write; NaN and infinity become null.
 
-    A last line that a kill or a full disk tore is closed first, so that the new one can be read.
+    If the last line is incomplete after a kill or on a full disk, a newline is added first, so that the new line can be
+    read.
     """
     line = encode_json(finite_or_none(row)) + b"\n"
     with explain_disk_errors(path), path.open("a+b") as log:
@@ -27,7 +28,7 @@ def append_json(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole JSON objects of a log; a torn last line, as a kill leaves it, is skipped."""
+    """Yields the JSON objects of a log. Lines that are not valid JSON are skipped, such as an incomplete last line."""
     if not path.exists():
         return
     with path.open("rb") as log:
@@ -41,11 +42,14 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_json_lines_tolerantly(path: Path, problems: list[str]) -> list[dict[str, Any]]:
-    """The JSON objects of a file that others may be writing, or have edited; none where there is no file.
+    """Reads the JSON objects of a file that another process may be writing, or that somebody edited.
 
     Args:
-        problems: gets one line where lines are damaged. The last line may be torn: the run is writing it, or was
-            killed.
+        problems: a message is appended if lines are damaged. An incomplete last line does not count: the run is still
+            writing it, or was killed.
+
+    Returns:
+        The objects; an empty list if there is no file.
     """
     if not path.is_file():
         return []
@@ -70,7 +74,7 @@ def read_json_lines_tolerantly(path: Path, problems: list[str]) -> list[dict[str
 
 
 def size_on_disk(log: Path) -> int:
-    """The size of a log in bytes, after it was flushed to the disk; 0 where there is none."""
+    """Flushes a log to the disk and returns its size in bytes; 0 if it does not exist."""
     if not log.exists():
         return 0
     size = log.stat().st_size
@@ -79,7 +83,7 @@ def size_on_disk(log: Path) -> int:
 
 
 def lines_of_step(log: Path, size: int, step: int) -> list[tuple[bytes, dict[str, Any]]]:
-    """The whole lines after the first `size` bytes of a log, up to the first of another step than `step`."""
+    """Returns the complete lines of `step` that directly follow the first `size` bytes of a log."""
     found: list[tuple[bytes, dict[str, Any]]] = []
     if not log.exists():
         return found

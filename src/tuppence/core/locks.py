@@ -1,8 +1,8 @@
-"""A lock on a folder, so that two processes never write it at once. Used by runs and by `data prepare`.
+"""Locks a folder, so that two processes never write to it at the same time. Used by runs and by `data prepare`.
 
-The lock is on a file in the folder, `.lock`, which is there only while it is held or after its holder was killed. A
-folder itself would leave no trace, but NFS locks only what is open for writing. The system releases the lock when the
-holder dies, however that happens.
+The lock is on the file `.lock` in the folder, which exists while the lock is held, or after its holder was killed. A
+lock on the folder itself would need no file, but NFS locks only files that are open for writing. The system releases
+the lock when the holder ends, also after a crash.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tuppence.core.files import explain_disk_errors
 NAME = ".lock"
 
 _ATTEMPTS = 10
-"""The file that we open may be removed by its holder before we lock it: then it is opened again. Some network drives
-give a file another number on every access, so the attempts are limited."""
+"""If the holder removes the file after we open it and before we lock it, we open it again. The number of attempts is
+limited, because some network drives return a different inode number on every access."""
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # EACCES: network disks that lock by fcntl
 
@@ -29,10 +29,10 @@ _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # EACCES: network disks
 def lock_folder(folder: Path, doing: str) -> Callable[[], None]:
     """Locks a folder that exists, and returns a function that releases the lock.
 
-    Where the disk has no locks, a warning says so; Windows has other ones, and no lock is taken.
+    If the disk does not support locks, a warning is printed. On Windows nothing is locked.
 
     Args:
-        doing: what the holder does with it, for the error of the second process: "training".
+        doing: what the holder does in the folder, for the error message of a second process: "training".
 
     Raises:
         InputError: another process holds the lock, or the folder cannot be written.
@@ -70,5 +70,5 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _release(path: Path, descriptor: int) -> None:
     with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)  # before the lock goes: after it, the file may be another process's
+        path.unlink(missing_ok=True)  # before the release: afterwards the file can belong to another process
     os.close(descriptor)

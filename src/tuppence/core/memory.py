@@ -1,10 +1,11 @@
-"""Memory: what to do where it runs out, and allocator settings that make training on a CPU faster.
+"""Errors for exhausted memory, and allocator settings that make training on a CPU faster.
 
-The settings are called by the verbs that compute, before torch is imported.
+Verbs that use torch apply the settings before they import it.
 
-A training step allocates and frees the same hundreds of megabytes again and again. By default glibc gives blocks that
-large back to the system at once, and the system hands out fresh ones in pages of 4 KiB, each zeroed at first touch.
-Kept blocks and pages of 2 MiB save that; what it brings is in benchmarks/LOG.md. No result changes by a bit.
+Every training step allocates and frees the same hundreds of megabytes. By default glibc returns such large blocks to
+the system immediately, and the system provides new ones in pages of 4 KiB, which it zeroes at the first access. Keeping
+freed blocks and using pages of 2 MiB avoids this work. Measurements are in benchmarks/LOG.md. Results stay identical to
+the bit.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _LARGEST = 2**31 - 1
 
 
 def keep_freed_memory(*, large_pages: bool = True) -> None:
-    """Asks glibc to keep freed blocks, and torch to ask for large pages. Does nothing on other systems.
+    """Sets glibc to keep freed blocks, and torch to use large pages. Does nothing on systems other than Linux.
 
     Args:
-        large_pages: worth it where every step has the same shapes. Where batches differ in length, blocks that begin at
-            multiples of 2 MiB leave holes between them: a LoRA step was no faster and took a quarter more memory.
+        large_pages: useful if every step has the same shapes. If batches differ in length, blocks that begin at
+            multiples of 2 MiB leave holes between them: a LoRA step was not faster and needed a quarter more memory.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -50,11 +51,11 @@ _AMOUNT = re.compile(r"tried to allocate ([\d.]+ ?\w*)", re.IGNORECASE)
 
 
 def out_of_memory(error: BaseException, hint: str) -> OutOfMemoryError | None:
-    """What to tell a person where an error says that memory ran out, on a GPU or in the machine; None for any other.
+    """Translates an error of exhausted memory, on a GPU or in the machine; returns None for any other error.
 
     Args:
-        error: as torch, numpy, Python or a compiler raised it.
-        hint: what to do about it.
+        error: an exception from torch, numpy, Python or a compiler.
+        hint: what the user can do.
 
     Example:
         >>> str(out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …"), "…"))
@@ -72,7 +73,7 @@ def out_of_memory(error: BaseException, hint: str) -> OutOfMemoryError | None:
 
 @contextlib.contextmanager
 def explaining_memory(hint: str) -> Iterator[None]:
-    """Turns an error that says that memory ran out into one that says what to do.
+    """Translates errors of exhausted memory with `out_of_memory`.
 
     Raises:
         OutOfMemoryError: memory ran out inside the block.
@@ -87,6 +88,6 @@ def explaining_memory(hint: str) -> Iterator[None]:
 
 
 def _in_gib(amount: str) -> str:
-    """torch's CPU allocator counts bytes, its CUDA allocator says MiB or GiB."""
+    """Converts bytes (torch's CPU allocator) to GiB; amounts in MiB or GiB (its CUDA allocator) stay unchanged."""
     number, _, unit = amount.partition(" ")
     return amount if unit != "bytes" else f"{float(number) / 2**30:.2f} GiB"

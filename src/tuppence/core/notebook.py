@@ -1,7 +1,7 @@
-"""Progress in a notebook: one output of a cell that is replaced, instead of a line for every change.
+"""Progress in a notebook: one output of a cell is updated, instead of a new line for every change.
 
-For Jupyter, Colab and SageMaker Studio alike: plain text through IPython's display, without widgets. Called by
-`console` and by training's progress line where `console().is_jupyter`.
+It uses plain text and IPython's display without widgets, which works in Jupyter, Colab and SageMaker Studio. Called by
+`console` and by the progress line of training if `console().is_jupyter`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WIDTH = 100
 
 
 class UpdatingText:
-    """Text in the output of the running cell; each `show` replaces the last."""
+    """Text in the output of the running cell. Each `show` replaces the previous text."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -40,7 +40,7 @@ class UpdatingText:
 
 
 class NotebookProgress(Progress):
-    """rich's progress bars as updating text; at the end the text is removed."""
+    """Shows rich's progress bars as updating text, and removes the text at the end."""
 
     def __init__(self, *columns: str | ProgressColumn) -> None:
         super().__init__(*columns, disable=True)  # rich's own display needs ipywidgets

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def finite_or_none(value: Any) -> Any:
-    """`value` with every float that is NaN or infinite replaced by None, inside dictionaries and lists too.
+    """Returns `value` with every NaN or infinite float replaced by None, also inside dictionaries and lists.
 
     Example:
         >>> finite_or_none({"loss": float("nan"), "steps": [1, float("inf")]})
@@ -22,7 +22,7 @@ def finite_or_none(value: Any) -> Any:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two largest units.
+    """Formats seconds in the two largest units.
 
     Example:
         >>> [duration(value) for value in (0.4, 42, 605, 7322)]

@@ -1,4 +1,4 @@
-"""When this process began, and which start of which machine it runs on: what an hour is charged from, and to."""
+"""The start time of this process, and the boot id of its machine. The cost of a run is computed from both."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 _imported = time.monotonic()
 _LONGEST_START_SECONDS = 30.0
-"""A process that is older was something else before: a shell script that ended in `exec`."""
+"""If the process started longer before the import, it was another program first, such as a shell script with `exec`."""
 
 
 def process_began() -> float:
-    """The start of this process in seconds of `time.monotonic`; the import of this module where that is not known.
+    """Returns the start of this process in seconds of `time.monotonic`, or the time of the import if it is unknown.
 
     Linux counts a process's start in clock ticks since boot (proc(5), field 22 of /proc/PID/stat).
 
@@ -31,9 +31,10 @@ def process_began() -> float:
 
 
 def boot_id() -> str | None:
-    """A name of this start of this machine; None where the system has none.
+    """Returns the id of the present boot of this machine; None if the system has none.
 
-    Linux draws one at each boot (random(4), /proc/sys/kernel/random/boot_id); containers have their machine's.
+    Linux draws a random id at each boot (random(4), /proc/sys/kernel/random/boot_id). Containers have the id of their
+    host.
     """
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,6 +1,6 @@
-"""Recipes by name: the YAML files in `tuppence/configs`, which are part of the package.
+"""Finds recipes by name. Recipes are the YAML files in `tuppence/configs`, which are part of the package.
 
-`--config` takes the name of one, or the path of a file of one's own. Called by `config.load_config`.
+`--config` takes the name of a recipe or the path of a YAML file. Called by `config.load_config`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
 
 def recipe_names() -> list[str]:
-    """The names of all recipes that come with tuppence, sorted.
+    """Returns the sorted names of all recipes in the package.
 
     Example:
         >>> {"gpt2-124m", "tiny"} <= set(recipe_names())
@@ -24,14 +24,14 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(recipe: str | Path) -> Path:
-    """The file of a recipe.
+    """Returns the file of a recipe.
 
     Args:
-        recipe: the path of a YAML file, or a name from `recipe_names`. A file comes before a name, a name before a
-            folder.
+        recipe: the path of a YAML file, or a name from `recipe_names`. An existing file is preferred to a recipe with
+            the same name; an existing folder is not.
 
     Raises:
-        InputError: there is neither such a file nor such a name.
+        InputError: neither a file nor a recipe has this name.
 
     Example:
         >>> find_recipe("tiny").name

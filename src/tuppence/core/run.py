@@ -1,24 +1,25 @@
-"""The run folder: what a training verb writes and every other verb takes. `Run` knows every name in it.
+"""The run folder, which training verbs write and other verbs read. `Run` defines all names in it.
 
     RUN/
-      run.yaml         the run file: resolved config, seed, versions, git commit, fingerprints, status, result
+      run.yaml         the run file: complete config, seed, versions, git commit, fingerprints, status, result
       metrics.jsonl    one JSON object per logged step
-      samples.jsonl    texts that the model wrote during training
+      samples.jsonl    texts that the model generated during training
       ledger.jsonl     dollars, per attempt
-      trained-on.txt   hashes of the prompts it was trained on, where it was trained on rows
-      held-out.jsonl   the rows that were not trained on; with the answers to them after an alignment
+      trained-on.txt   hashes of the training prompts, if the model was trained on rows
+      held-out.jsonl   the rows that were not used for training; after an alignment with the model's answers
       splits/          training.jsonl, validation.jsonl, test.jsonl of a classifier
       checkpoints/     step-00000400/ …
       model/           the result, as a plain Hugging Face folder
-      adapter/         the LoRA adapter in PEFT's layout, where one was trained
-      evaluation.json  numbers by task, from `tuppence evaluate`
-      evaluation/      TASK.jsonl: the results of each task row by row
+      adapter/         the LoRA adapter in PEFT's layout, if one was trained
+      evaluation.json  metrics by task, from `tuppence evaluate`
+      evaluation/      TASK.jsonl: the results of each row of a task
       tensorboard/     with --track tensorboard
       report.html      from `tuppence report`
-      .lock            while a process trains here, or after it was killed
+      .lock            exists while a process trains here, or after it was killed
 
-Logs are appended line by line; `mark` and `rewind` cut them back to the step of a checkpoint, so that a resumed run's
-log reads like an uninterrupted one. What is inside model/, adapter/ and a checkpoint is known where it is written.
+Logs are appended line by line. `mark` and `rewind` truncate them to the step of a checkpoint, so that the log of a
+resumed run equals that of an uninterrupted one. The modules that write model/, adapter/ and checkpoints define their
+content.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ from tuppence.core.temporary import is_temporary, remove_litter
 
 @dataclass(frozen=True)
 class Run:
-    """Names and reads the parts of one run folder.
+    """Gives the paths of one run folder, and reads and writes its files.
 
     Attributes:
-        path: the folder; nothing need be there.
+        path: the folder; it may not exist yet.
     """
 
     path: Path
 
     @classmethod
     def of(cls, place: Path | str) -> Run:
-        """The run that a person means by a folder: RUN itself, or RUN where the folder is RUN/model."""
+        """Returns the run of a folder that the user named, which can be RUN or RUN/model."""
         run = cls(Path(place))
         if run.path.name == run.model.name and not run.exists():
             parent = cls(run.path.resolve().parent)
@@ -62,7 +63,7 @@ class Run:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> Run:
-        """The run that a checkpoint is of."""
+        """Returns the run of a checkpoint."""
         return cls(checkpoint.resolve().parent.parent)
 
     # ---- the names -------------------------------------------------------------------------------------------
@@ -124,16 +125,16 @@ class Run:
         return self.path / "report.html"
 
     def split_file(self, part: str) -> Path:
-        """The rows of one part of a classifier's data: "training", "validation" or "test"."""
+        """Returns the file with the rows of one split of a classifier's data: "training", "validation" or "test"."""
         return self.splits / f"{part}.jsonl"
 
     def row_log(self, task: str) -> Path:
-        """The results of an evaluation task row by row."""
+        """Returns the file with the results of each row of an evaluation task."""
         return self.row_logs / f"{task}.jsonl"
 
     @property
     def _logs(self) -> tuple[Path, ...]:
-        """Those that `rewind` cuts back. The ledger is not among them: what was spent stays spent."""
+        """The logs that `rewind` truncates. The ledger is not truncated, because the money was spent."""
         return self.metrics_file, self.samples_file
 
     # ---- a place to train in ---------------------------------------------------------------------------------
@@ -147,12 +148,12 @@ class Run:
         return (self.model / "config.json").is_file()
 
     def create(self) -> None:
-        """Makes the folder.
+        """Creates the folder.
 
         Raises:
-            InputError: the place holds something that is not a run.
+            InputError: the folder has files but is not a run.
         """
-        begun = (LOCK, self.ledger_file.name)  # what a process leaves that was killed before it wrote run.yaml
+        begun = (LOCK, self.ledger_file.name)  # left by a process that was killed before it wrote run.yaml
         if self.path.is_dir() and not self.exists():
             others = [path for path in self.path.iterdir() if path.name not in begun and not is_temporary(path)]
         else:
@@ -163,13 +164,13 @@ class Run:
             self.path.mkdir(parents=True, exist_ok=True)
 
     def claim(self) -> Callable[[], None]:
-        """Keeps a second process from training in this folder, and removes what a killed one left half-written.
+        """Locks this folder against other training processes, and removes incomplete files of killed ones.
 
         Returns:
-            A function that releases the folder; the system does it too when the process dies.
+            A function that releases the lock. The system releases it too when the process ends.
 
         Raises:
-            InputError: another process holds it.
+            InputError: another process holds the lock.
         """
         release = lock_folder(self.path, "training")
         for written_under_lock in (self.run_file, self.model, self.adapter):
@@ -180,10 +181,10 @@ class Run:
     # ---- the run file ----------------------------------------------------------------------------------------
 
     def read(self) -> dict[str, Any]:
-        """run.yaml as a dictionary.
+        """Returns run.yaml as a dictionary.
 
         Raises:
-            InputError: it is missing, damaged, or empty, which no run leaves behind.
+            InputError: the file is missing, damaged or empty. No run writes an empty file.
         """
         content = read_yaml(self.run_file)
         if not content:
@@ -191,10 +192,10 @@ class Run:
         return content
 
     def read_tolerantly(self, problems: list[str]) -> Mapping[str, Any]:
-        """run.yaml as far as it can be read: {} where it is missing or damaged.
+        """Returns run.yaml, or {} if it is missing or damaged.
 
         Args:
-            problems: gets one line where it is damaged.
+            problems: a message is appended if the file is damaged.
         """
         if not self.exists():
             return {}
@@ -209,20 +210,20 @@ class Run:
         return content
 
     def update(self, **changes: Any) -> None:
-        """Writes run.yaml again with `changes` on top, complete or absent."""
+        """Replaces keys of run.yaml by `changes`. The file is written atomically."""
         content = self.read() if self.exists() else {}
         write_text(self.run_file, dump_yaml({**content, **changes}))
 
     # ---- what it came from -----------------------------------------------------------------------------------
 
     def lineage(self, find: Callable[[Run, str], Path | None] | None = None) -> Iterator[tuple[Run, dict[str, Any]]]:
-        """This run with its run file, then the run that it started from, and so on to the first.
+        """Yields this run and its run file, then the same for its base, for the base of the base, and so on.
 
-        It ends where a base is no run, where none is at the place that the run file names, or where a run file is
-        damaged.
+        Stops at a base that is not a run or does not exist, and at a damaged run file.
 
         Args:
-            find: the folder of a base, from the run and the name of the base in its run file; `Run.find` by default.
+            find: returns the folder of a base, given the run and the path of the base in its run file; by default
+                `Run.find`.
         """
         find = find or Run.find
         run: Run | None = self
@@ -240,16 +241,19 @@ class Run:
 
     @staticmethod
     def named(content: Mapping[str, Any], what: str) -> str | None:
-        """The path of an input ("base", "data") as a run file has it; None where it names none."""
+        """Returns the path of an input ("base", "data") in a run file; None if the run file has none."""
         value = content.get(what)
         path = value.get("path") if isinstance(value, dict) else None
         return path if isinstance(path, str) else None
 
     def find(self, named: str) -> Path | None:
-        """A file or folder that the run file names, from any working directory: as named, or as seen from a folder
-        above the run. None where it is gone."""
+        """Finds a file or folder that the run file names, from any working directory.
+
+        A relative path is tried from the working directory, then from each folder above the run. Returns None if
+        nothing is found.
+        """
         for place in (Path(), *self.path.resolve().parents):
-            with contextlib.suppress(OSError):  # in a folder that others have closed
+            with contextlib.suppress(OSError):  # a folder without permission to read
                 if (place / named).exists():
                     return place / named
         return None
@@ -257,13 +261,13 @@ class Run:
     # ---- logs ------------------------------------------------------------------------------------------------
 
     def mark(self) -> dict[str, int]:
-        """The present size in bytes of each log, made durable; kept in a checkpoint for `rewind`."""
+        """Flushes the logs to the disk and returns their sizes in bytes. A checkpoint keeps them for `rewind`."""
         return {log.name: size_on_disk(log) for log in self._logs}
 
     def rewind(self, sizes: Mapping[str, int], step: int) -> None:
-        """Cuts each log back to the size that `mark` gave; a shorter log is left as it is.
+        """Truncates each log to the size that `mark` returned. A shorter log is unchanged.
 
-        What was logged for `step` itself right after the mark stays: a checkpoint is written before its evaluation.
+        Lines of `step` itself right after that size are kept, because a checkpoint is written before its evaluation.
         """
         for log in self._logs:
             size = sizes.get(log.name, 0)
@@ -271,6 +275,6 @@ class Run:
                 os.truncate(log, size + sum(len(line) for line, _ in lines_of_step(log, size, step)))
 
     def evaluation_after(self, sizes: Mapping[str, int], step: int) -> dict[str, Any] | None:
-        """The row of an evaluation of `step` that was logged right after `mark`; None where there is none."""
+        """Returns the evaluation of `step` that was logged right after `mark`; None if there is none."""
         rows = [row for _, row in lines_of_step(self.metrics_file, sizes.get(self.metrics_file.name, 0), step)]
         return next((row for row in rows if "val_loss" in row), None)

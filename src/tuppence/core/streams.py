@@ -1,4 +1,4 @@
-"""Standard input, output and error in whatever state a shell hands them over: closed, full, or in another encoding.
+"""Prepares stdin, stdout and stderr, which may be closed, full, or in an encoding other than UTF-8.
 
 `cli.main` calls `prepare_streams` first and `finish_streams` last; `core.console` writes through `Messages`.
 """
@@ -18,21 +18,21 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def prepare_streams() -> None:
-    """Lets every text be written, and gives closed streams a place.
+    """Escapes characters that cannot be encoded, and opens closed streams on the null device.
 
-    A character that the encoding of stdout or stderr does not have is written as an escape (`\\xe9`). A stream that
-    was closed (`>&-`) becomes the null device: else the next file we open would get its number, and whatever a library
-    prints would land in that file.
+    A character that is missing in the encoding of stdout or stderr is written as an escape (`\\xe9`). A closed stream
+    (`>&-`) becomes the null device. Otherwise the next file that we open would get the number of the closed stream, and
+    the prints of a library would go to that file.
     """
     for number, (name, mode) in enumerate(_STREAMS):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            opened = os.open(os.devnull, os.O_RDWR)  # the system gives the lowest free number, which is `number`
             os.set_inheritable(opened, True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:  # neither a test's nor a notebook's
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:  # not in tests and notebooks
         sys.stdout.flush()
         named = io.BufferedWriter(_Stdout(sys.stdout.fileno(), "wb", closefd=False))
         at_once = sys.stdout.line_buffering or sys.stdout.write_through
@@ -43,7 +43,7 @@ def prepare_streams() -> None:
 
 
 class _Stdout(io.FileIO):
-    """The descriptor of stdout, whose errors say which file they are of."""
+    """The descriptor of stdout. Its errors have the file name `STDOUT`."""
 
     def write(self, content: Any) -> int:
         try:
@@ -54,11 +54,12 @@ class _Stdout(io.FileIO):
 
 
 def finish_streams() -> OSError | None:
-    """Writes what stdout still holds.
+    """Flushes stdout and stderr.
+
+    Output that cannot be written is discarded, so that the interpreter does not try again when it exits.
 
     Returns:
-        Why that failed; None where all was written, and where the reader has left (`tuppence … | head`), which is no
-        error. What cannot be written is thrown away, so that the interpreter does not try again when it exits.
+        The error of stdout, or None. A reader that has closed the pipe (`tuppence … | head`) is not an error.
     """
     try:
         sys.stdout.flush()
@@ -78,7 +79,7 @@ def finish_streams() -> OSError | None:
 
 
 def discard(stream: TextIO) -> None:
-    """Sends what is still to be written to a stream to the null device, where the stream has a descriptor."""
+    """Redirects a stream that has a descriptor to the null device, so that its buffered output is lost."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         number = stream.fileno()
         null = os.open(os.devnull, os.O_RDWR)
@@ -87,14 +88,14 @@ def discard(stream: TextIO) -> None:
 
 
 class Messages(io.TextIOBase):
-    """stderr for progress and notes. Once it cannot be written, they are lost, and the work goes on.
+    """stderr for progress and notes. Errors of writing are ignored: the messages are lost, and the program continues.
 
-    A log that is full, or a `tee` that was killed, must not end a run that has trained for hours.
+    A full log or a killed `tee` must not end a run that has trained for hours.
     """
 
     @property
     def _stream(self) -> TextIO:
-        # while rich shows a live line, sys.stderr is its own and writes to the console, that is here
+        # while rich shows a live line, it replaces sys.stderr by a proxy, which would write to this object again
         stream: TextIO = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
         return stream
 

@@ -1,9 +1,9 @@
-"""The hidden names under which files and folders are written before they get their own, and what killed writers left.
+"""Hidden names for files and folders that are still being written, and removal of those that killed processes left.
 
-    .NAME.PID.tmp    being written by process PID, to become NAME
-    .NAME.PID.old    what stood at NAME, moved aside while it is replaced (only where names cannot be exchanged)
+    .NAME.PID.tmp    process PID is writing it, and will rename it to NAME
+    .NAME.PID.old    the previous NAME while it is replaced (only if the system cannot exchange two names)
 
-Used by `core.files` and `core.folders`; whoever starts an attempt calls `remove_litter`.
+Used by `core.files` and `core.folders`. `remove_litter` is called at the start of every attempt.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _in_use: set[Path] = set()
 
 @contextlib.contextmanager
 def temporary_sibling(path: Path) -> Iterator[Path]:
-    """The hidden name beside `path` that this process writes before it renames; removed at the end if it is there.
+    """Yields the hidden name beside `path` for writing. At the end it is removed if it still exists.
 
-    Whatever has that name already was left by a dead process that had our number, as the processes of a container
-    do; it is removed first.
+    If the name already exists, a dead process with the same id left it, which is common in containers. It is removed
+    first.
     """
     temporary = path.with_name(f".{_stem(path.name)}.{os.getpid()}.tmp")
     remove(temporary)
@@ -43,12 +43,12 @@ def temporary_sibling(path: Path) -> Iterator[Path]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a path has such a name."""
+    """Whether a path has a hidden name of this module."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link (not its target) or a folder with all it holds, if it is there.
+    """Removes a file, a link (not its target) or a folder with its content, if it exists.
 
     Raises:
         OSError: a file or link cannot be removed.
@@ -60,15 +60,15 @@ def remove(path: Path) -> None:
 
 
 def remove_litter(folder: Path, name: str | None = None, *, locked: bool = False) -> None:
-    """Removes what writers that were killed left in a folder, and puts back what they had moved aside.
+    """Removes hidden files that killed processes left in a folder, and restores folders that they had renamed.
 
-    A folder that was to be replaced (`.NAME.PID.old`) gets its name back where nothing has taken it. Files of
-    processes that are alive stay. Never raises: litter that cannot be removed harms nobody.
+    A previous folder (`.NAME.PID.old`) gets its name back if NAME does not exist. Files of running processes are kept.
+    Never raises: files that cannot be removed do no harm.
 
     Args:
-        name: only what was to become this file or folder; everything by default.
-        locked: nobody else can be writing it, since we hold the lock: numbers of processes, which are given again and
-            again, need not be asked.
+        name: the final name of the files and folders to remove; by default any name.
+        locked: whether we hold the lock, so that no other process can be writing. Process ids are then not checked;
+            they are unreliable because the system reuses them.
     """
     with contextlib.suppress(OSError):
         for path, match in sorted(_litter(folder, name, locked), key=lambda found: -found[0].lstat().st_mtime):
@@ -90,7 +90,7 @@ def _litter(folder: Path, name: str | None, locked: bool) -> Iterator[tuple[Path
 
 
 def _is_another_alive(pid: int) -> bool:
-    """Whether a process other than this one has the number. Windows cannot be asked: there all are taken for alive."""
+    """Whether another process has this id. On Windows always True for other ids, because the check is not possible."""
     if pid == os.getpid():
         return False
     if os.name != "posix":
@@ -105,7 +105,7 @@ def _is_another_alive(pid: int) -> bool:
 
 
 def is_aside_of(path: Path, final: Path) -> bool:
-    """Whether `path` is what a writer moved aside to replace the folder `final`."""
+    """Whether `path` is a previous version of the folder `final`, renamed by a writer."""
     match = _TEMPORARY.fullmatch(path.name)
     return match is not None and match["kind"] == "old" and match["name"] == _stem(final.name)
 

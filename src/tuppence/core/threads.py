@@ -1,17 +1,17 @@
-"""How threads that have nothing to do wait: long on a machine of one's own, briefly where other programs use its cores.
+"""Sets how long idle OpenMP threads spin before they sleep: long on a quiet machine, briefly on a shared one.
 
-On Linux torch computes with libgomp, whose threads meet at the end of every operation. A thread that arrives first
-repeats a check 300,000 times before it sleeps, some milliseconds. On a quiet machine that is the fastest way to wait.
-Where another program has the core of the thread that is waited for, the time is lost: two small trainings on two cores
+On Linux torch computes with libgomp, whose threads meet at the end of every operation. A thread that arrives early
+repeats a check 300,000 times before it sleeps. This takes some milliseconds. On a quiet machine it is the fastest way
+to wait. If another program occupies the core of the last thread, the time is lost: two small trainings on two cores
 slow each other down many times over.
 
-libgomp reads its environment variables once, but it has a second, short count (100) for a process with more OpenMP
-threads than cores (`gomp_managed_threads` and `gomp_throttled_spin_count_var` in libgomp's config/linux/wait.h). So
-`share_cores` looks at the load a few times a second. While other programs use the cores, it keeps a further team of
-OpenMP threads, which sleep; the count of threads then exceeds that of the cores. The number of threads that compute is
-always the same, and so is every bit of a result. What it brings is in benchmarks/LOG.md.
+libgomp reads its environment variables only once, but it uses a second, short count (100) for a process with more
+OpenMP threads than cores (`gomp_managed_threads` and `gomp_throttled_spin_count_var` in libgomp's
+config/linux/wait.h). So `share_cores` measures the load a few times a second. While other programs use the cores, it
+keeps additional teams of sleeping OpenMP threads, so that the process has more threads than cores. The number of
+computing threads never changes, so results stay identical to the bit. Measurements are in benchmarks/LOG.md.
 
-Not covered: other OpenMP libraries (macOS, Intel's), which are left as they are.
+Not covered: other OpenMP libraries (macOS, Intel).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LOOK_SECONDS = 0.4
-"""Between two looks at the load."""
+"""Time between two measurements of the load."""
 OTHERS_CORES = 0.2
-"""Other programs use the cores where they take so many of them."""
+"""The cores count as shared if other programs use more than this number of cores."""
 QUIET_LOOKS = 5
-"""Quiet looks in a row before threads wait long again."""
+"""Number of quiet measurements in a row before threads wait long again."""
 
 _WAITS_SET_BY_PERSON = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
@@ -37,9 +37,9 @@ _starting = threading.Lock()
 
 
 def share_cores(environ: Mapping[str, str] | None = None) -> None:
-    """Lets this process give way to others from now on, unless the person has said how threads wait.
+    """Makes threads wait briefly while other programs use the cores, unless the user has set how threads wait.
 
-    Later calls do nothing. torch must have been imported.
+    Later calls do nothing. torch must already be imported.
 
     Args:
         environ: the environment variables; this process's own by default.
@@ -55,7 +55,7 @@ def share_cores(environ: Mapping[str, str] | None = None) -> None:
 
 
 class OthersLoad:
-    """How many cores other programs have used since the last call, of those that this process may use."""
+    """Measures how many of this process's cores other programs have used since the last call."""
 
     def __init__(self, proc_stat: Path = Path("/proc/stat")) -> None:
         self._proc_stat = proc_stat
@@ -68,14 +68,14 @@ class OthersLoad:
         return max(0.0, busy - own) / elapsed if elapsed > 0 else 0.0
 
     def _read(self) -> tuple[float, float, float]:
-        """Seconds of one core, busy seconds of all cores, and this process's own."""
+        """Returns elapsed seconds, busy seconds summed over all cores, and CPU seconds of this process."""
         times = os.times()
         mine = os.sched_getaffinity(0)
         idle = total = 0.0
         for line in self._proc_stat.read_text(encoding="ascii").splitlines():
             name, *numbers = line.split()
             if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in mine:
-                # user, nice, system, idle, iowait, irq, softirq; steal is another machine's and guest counts twice
+                # user, nice, system, idle, iowait, irq, softirq; not steal (other machines) or guest (in user already)
                 ticks = [int(number) / os.sysconf("SC_CLK_TCK") for number in numbers[:7]]
                 idle += ticks[3] + ticks[4]
                 total += sum(ticks)
@@ -83,13 +83,13 @@ class OthersLoad:
 
 
 class CoreSharing:
-    """Watches the load and keeps further teams of threads while others use the cores.
+    """Watches the load, and keeps additional teams of threads while other programs use the cores.
 
     Args:
-        others_cores: how many cores other programs have used since it was last called.
+        others_cores: returns how many cores other programs have used since the last call.
 
     Attributes:
-        process: the one that it works for.
+        process: id of the process that created this object.
         is_brief: whether threads wait briefly now.
     """
 
@@ -102,7 +102,7 @@ class CoreSharing:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Ends its threads."""
+        """Ends the watcher and all additional threads."""
         if self.process == os.getpid():
             self._stop.set()
             self._watcher.join()
@@ -111,7 +111,7 @@ class CoreSharing:
         while not self._stop.wait(LOOK_SECONDS):
             try:
                 busy = self._others_cores() > OTHERS_CORES
-            except (OSError, ValueError, IndexError):  # no /proc/stat, or another one
+            except (OSError, ValueError, IndexError):  # /proc/stat is missing or has another format
                 break
             self._quiet_looks = 0 if busy else self._quiet_looks + 1
             if busy and not self.is_brief:
@@ -130,18 +130,21 @@ class CoreSharing:
     def _wait_long(self) -> None:
         self._release.set()
         for holder in self._holders:
-            holder.join()  # libgomp ends a team with the thread that it belongs to
+            holder.join()  # libgomp ends a team when the thread that started it ends
         self._holders, self.is_brief = [], False
 
     def _hold(self) -> None:
         import torch
 
-        torch.zeros(1 << 18).add_(1.0)  # large enough to be divided among threads: the team is made
+        torch.zeros(1 << 18).add_(1.0)  # large enough for several threads, so libgomp creates a team
         self._release.wait()
 
 
 def _teams_needed() -> int:
-    """Further teams until there are more threads than cores. The first thread of a further team is not counted."""
+    """Returns the number of additional teams that gives more threads than cores.
+
+    libgomp does not count the first thread of an additional team.
+    """
     import torch
 
     threads, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))

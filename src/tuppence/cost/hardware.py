@@ -1,7 +1,7 @@
-"""What a device can do at best: the denominator of model FLOPs utilisation (MFU).
+"""Peak speeds of devices: the denominator of model FLOPs utilisation (MFU).
 
-GPU peaks come from `hardware.json`, each with its source. A CPU's datasheet says little about what it reaches, so
-the caller measures one (`training.throughput`) and says so.
+GPU peaks come from `hardware.json`, each with its source. A CPU's datasheet says little about the speed that the CPU
+reaches, so the caller measures the peak of a CPU (`training.throughput`) and says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Peak:
 
     Attributes:
         flops_per_second: floating-point operations per second, a multiply-add counted as two.
-        source: where the figure comes from.
+        source: where the number comes from.
     """
 
     flops_per_second: float
@@ -33,7 +33,7 @@ def _devices() -> list[dict[str, str | float]]:
 
 
 def known_peak(device_name: str, precision: str) -> Peak | None:
-    """The dense peak of a GPU at a precision ("bf16", "fp16", "float32"), or None where we have no figure.
+    """The dense peak of a GPU at a precision ("bf16", "fp16", "float32"), or None if it is unknown.
 
     Example:
         >>> known_peak("NVIDIA A100-SXM4-40GB", "bf16")

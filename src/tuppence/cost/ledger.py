@@ -1,12 +1,12 @@
-"""The ledger: what a run has spent, over all its attempts, and the guard that no attempt outlives the cap.
+"""The ledger records what all attempts of a run have spent. Its guard ends an attempt that would pass the cap.
 
 An attempt is one process that works on a run. `ledger.jsonl` gets a line when an attempt starts, every few seconds
-while it lives, and when it ends. Each line says what to charge if no other line follows, so that kills are never free.
-Nothing is ever rewritten.
+while it runs, and when it ends. Each line gives the charge that applies if no other line follows, so that a killed
+attempt is charged too. Lines are never rewritten.
 
-The limits (`cost.limits`, `training.deadline`) end a run in good order before its cap. Where that fails, because a disk
-or a processor was slower than anything measured before, `watching` ends the process itself at the cap: every file of a
-run is complete or absent at every moment, so nothing that was saved is lost.
+The limits (`cost.limits`, `training.deadline`) normally end a run before its cap. They can fail when a disk or a
+processor is slower than anything measured before. `watching` then ends the process at the cap. Every file of a run is
+complete or absent at every moment, so nothing that was saved is lost.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from tuppence.core.json_lines import append_json, read_json_lines
 from tuppence.core.process import boot_id
 
 TICK_SECONDS = 3.0
-"""Between two lines."""
+"""Time between two lines."""
 LATE_SECONDS = 3.0
-"""How late a line may come on a busy machine."""
+"""Longest expected delay of a line on a busy machine."""
 KILLED_SECONDS = TICK_SECONDS + LATE_SECONDS
-"""What a killed attempt is charged beyond its last line, at least."""
+"""Smallest charge of a killed attempt for the time after its last line."""
 EXIT_SECONDS = 2.0
 """Time for the interpreter to exit after the last line; charged to every attempt that is a whole process."""
 GUARD_SECONDS = 0.5
-"""How long before the cap the guard ends the process."""
+"""The guard ends the process this long before the cap."""
 SYNC_SECONDS = 15.0
-"""Between two moments at which the lines become durable; a machine that is lost loses the lines since the last one."""
+"""Time between two flushes of the lines to disk. If the machine is lost, the lines since the last flush are lost."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What an hour of this machine costs.
+    """The price of an hour of this machine.
 
     Attributes:
         rate_usd_per_hour: US dollars per hour of wall time, all devices of this run together.
-        source: where the figure comes from, for the receipt.
+        source: where the price comes from; printed on the receipt.
     """
 
     rate_usd_per_hour: float = 0.0
@@ -53,14 +53,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt, as the ledger has it.
+    """One attempt, as recorded in the ledger.
 
     Attributes:
-        seconds, dollars: what it is charged.
+        seconds, dollars: the charge of this attempt.
         ended: whether it ended by itself.
-        reason: why it ended; None for one that was killed.
-        startup_seconds: from its beginning to its first training step; 0 where it did not come so far.
-        finish_seconds: what it expected its ending to take: the last save and the result.
+        reason: why it ended; None if it was killed.
+        startup_seconds: time from its start to its first training step; 0 if it ended before that step.
+        finish_seconds: expected time for the last save and the result.
     """
 
     number: int
@@ -74,24 +74,24 @@ class Attempt:
 
 
 class Ledger:
-    """Meters one attempt and knows what the earlier ones cost.
+    """Records the cost of one attempt and reads the cost of the earlier ones.
 
     Args:
         path: the run's ledger.jsonl; None on ranks that write nothing.
         rate: the price of an hour.
-        budget_usd: what the run may spend over all attempts, in dollars; None where there is none.
+        budget_usd: the cap in dollars over all attempts; None for no cap.
         clock: seconds, monotonic.
-        began: when the attempt began on that clock; now, by default.
-        exit_seconds: charged after the last line, for the exit of the process.
-        guarded: whether a guard ends the process at the cap; a killed attempt is then never charged beyond it.
+        began: start of the attempt on that clock; now by default.
+        exit_seconds: time charged after the last line, for the exit of the process.
+        guarded: whether a guard ends the process at the cap; a killed attempt is then never charged beyond the cap.
 
     Attributes:
         attempts: the earlier attempts.
-        spent_before: what they cost, in dollars.
-        startup_seconds, finish_seconds: kept in each line for the next attempt; see `Attempt`.
-        doing: what the attempt is busy with, for the guard's last words.
-        reason: why the attempt ends, once that is known; for `end`.
-        sync_seconds: what it took to make the first line durable.
+        spent_before: cost of the earlier attempts in dollars.
+        startup_seconds, finish_seconds: written in each line for the next attempt; see `Attempt`.
+        doing: the present activity, for the guard's message.
+        reason: why the attempt ends, once that is known; used by `end`.
+        sync_seconds: time that the first flush to disk took.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Ledger:
         self.reason: str | None = None
         self.ended = False
         self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
-        self._lateness = 0.0  # of the guard's last wake-ups: a busy machine gives a thread its turn late
+        self._lateness = 0.0  # delay of the guard's last wake-ups: threads wake up late on a busy machine
         self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
@@ -124,22 +124,22 @@ class Ledger:
         return self._clock() - self._start
 
     def dollars(self) -> float:
-        """Spent so far, all attempts together."""
+        """Dollars spent so far by all attempts together."""
         return self.spent_before + self._price(self.seconds())
 
     def seconds_to_cap(self) -> float:
-        """Wall seconds until the cap is spent; infinity where there is none."""
+        """Wall seconds until the cap is spent; infinity without a cap."""
         if self.budget_usd is None or not self.rate.rate_usd_per_hour:
             return float("inf")
         return (self.budget_usd - self.dollars()) / self.rate.rate_usd_per_hour * 3600
 
     @contextlib.contextmanager
     def watching(self, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
-        """Writes ticks by a thread of its own, whatever the block is busy with, and guards the cap by another.
+        """Writes ticks in one thread and guards the cap in another while the block runs.
 
         Args:
-            at_cap: called once, `GUARD_SECONDS` before the cap, and earlier where writes are slow or threads wake up
-                late. It must not wait for a disk or a terminal.
+            at_cap: called once, `GUARD_SECONDS` before the cap, or earlier if writes are slow or threads wake up late.
+                It must not wait for a disk or a terminal.
         """
         over = threading.Event()
 
@@ -155,7 +155,7 @@ class Ledger:
 
         def watch() -> None:
             while not over.wait(TICK_SECONDS / 5):
-                with contextlib.suppress(TuppenceError, OSError):  # a full disk: whoever writes what matters says so
+                with contextlib.suppress(TuppenceError, OSError):  # a full disk is reported by other writers
                     self.tick()
 
         def sync() -> None:
@@ -173,16 +173,16 @@ class Ledger:
             watchers[0].join()
 
     def tick(self) -> None:
-        """Writes a line when the last one is old enough."""
+        """Writes a line if the last one is at least `TICK_SECONDS` old."""
         if not self.ended and self._clock() - self._last_tick >= TICK_SECONDS:
             self._write("tick")
 
     def end(self, reason: str | None = None, *, sync: bool = True) -> None:
-        """The last line of this attempt; later calls do nothing.
+        """Writes the last line of this attempt; later calls do nothing.
 
         Args:
             reason: why it ended; `self.reason` by default.
-            sync: whether to wait until the line is durable.
+            sync: whether to wait until the line is flushed to disk.
         """
         if not self.ended:
             self.ended = True
@@ -199,7 +199,7 @@ class Ledger:
         return ahead if self.budget_usd is None else min(ahead, max(self.budget_usd, spent))
 
     def _if_killed(self) -> float:
-        """Seconds to charge beyond a line that no other follows. Starting up may hold every thread for long."""
+        """Seconds to charge if no other line follows this one. Start-up can block all threads for a long time."""
         starting = 0.0 if self.startup_seconds else self._longest_startup
         return KILLED_SECONDS + 2 * self._slowest_write + starting
 
@@ -218,7 +218,7 @@ class Ledger:
                 return
             seconds = began - self._start + (self.exit_seconds if event == "end" else 0.0)
             spent = self.spent_before + self._price(seconds)
-            # the second for the exit is an allowance; the guard keeps the budget
+            # the exit time is an estimate; the guard enforces the budget
             if event == "end" and self.budget_usd is not None:
                 spent = min(spent, max(self.budget_usd, self.spent_before + self._price(began - self._start)))
                 if self.rate.rate_usd_per_hour:
@@ -246,7 +246,7 @@ class Ledger:
             self.sync_seconds = self.sync_seconds or self._clock() - began
 
     def _sync(self) -> None:
-        """Makes the lines durable: a machine that is taken away keeps what the disk has."""
+        """Flushes the lines to disk, so that they survive the loss of the machine."""
         if self.path is not None:
             with contextlib.suppress(OSError), self.path.open("rb") as log:
                 os.fsync(log.fileno())
@@ -255,9 +255,9 @@ class Ledger:
 def read_attempts(path: Path) -> list[Attempt]:
     """The attempts of a ledger, in order.
 
-    One that was killed is charged beyond its last line by what that line says, but never beyond the cap that it ran
-    under: the guard would have ended it there. Where the machine has been started again since, or this is another one,
-    its last lines may be lost: `SYNC_SECONDS` are added.
+    A killed attempt is charged beyond its last line, by the amount in that line. A guarded attempt is never charged
+    beyond its cap, because the guard would have ended it there. If the machine has rebooted since, or this is another
+    machine, the last lines may be lost: `SYNC_SECONDS` are added.
     """
     last: dict[int, dict[str, Any]] = {}
     for row in read_json_lines(path):

@@ -1,7 +1,7 @@
-"""What ends a run: steps, minutes or dollars; whichever comes first. The cap in dollars is never passed.
+"""The limits of a run: steps, minutes or dollars, whichever comes first. The cap in dollars is never passed.
 
-A run must stop *before* its limit, early enough to save and to write its result. `reserve` is that time: measured by
-the loop as it goes, and kept free.
+A run must stop *before* its limit, early enough to save and to write its result. `reserve` is the time for that; the
+loop measures it while the run goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MARGIN_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a run; None where there is none.
+    """The limits of a run; None means no limit.
 
     Attributes:
         max_steps: optimizer steps.
@@ -52,11 +52,11 @@ class Limits:
         return self.max_seconds is not None or self.budget_usd is not None
 
     def seconds_left(self, *, elapsed: float, spent: float) -> float:
-        """Wall seconds until the first of the time and the dollar limit; infinity where there is neither.
+        """Wall seconds until the time limit or the dollar limit, whichever comes first; infinity without either.
 
         Args:
             elapsed: wall seconds that the run has used, all attempts together.
-            spent: dollars that it has used.
+            spent: dollars that the run has used.
         """
         left = float("inf")
         if self.max_seconds is not None:
@@ -71,7 +71,7 @@ class Limits:
         Args:
             step: optimizer steps done.
             reserve: seconds that one more step, the last save and the result would take.
-            restart: seconds that another attempt would need to start up and write the result, held back from dollars.
+            restart: seconds that another attempt needs to start up and write the result; only the budget reserves them.
         """
         if self.max_steps is not None and step > self.max_steps:
             return f"had gone beyond its limit of {counted(self.max_steps, 'step')} before"
@@ -86,9 +86,9 @@ class Limits:
         return None
 
     def progress(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> float:
-        """How much of the run is done, 0 to 1, by the limit that comes first.
+        """The share of the run that is done, 0 to 1, by the limit that comes first.
 
-        With a limit of steps alone this is step / max_steps: a pure function of the step, as exact resume needs.
+        With only a limit of steps this is step / max_steps: a pure function of the step, which exact resume needs.
         """
         done = [0.0]
         if self.max_steps is not None:
@@ -102,7 +102,7 @@ class Limits:
 
 
 def describe_dollars(dollars: float) -> str:
-    """Whole cents where that is exact, else six significant digits: a budget of $0.002 is not one of $0.00.
+    """Dollars in whole cents if that is exact, else with six significant digits, so that $0.002 is not shown as $0.00.
 
     Example:
         >>> describe_dollars(1250.0), describe_dollars(0.002)

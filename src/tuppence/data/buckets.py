@@ -1,12 +1,12 @@
 """Batches of examples of different lengths, as a pure function of (seed, step, rank, world size): nothing to save.
 
-Examples of one batch are padded to the longest of them, so examples of like length belong together; but batches must
-differ from epoch to epoch, and the order of lengths must not be an order of training. So each epoch is a new
+Examples of one batch are padded to the longest of them, so a batch should hold examples of similar length. But batches
+must differ between epochs, and training must not follow the order of lengths. So each epoch is a new
 permutation; every `bucket_batches` global batches of it are sorted by length and cut into global batches; and these
 are shuffled again. A *global* batch is what all ranks and accumulation steps use in one step: the order is the same
 whether 8 examples come from 8 ranks, from 8 accumulation steps or from one batch.
 
-The examples themselves are the caller's: this file gives their numbers, and pads what the caller made of them.
+This file returns indices of examples and pads arrays; the caller holds the examples.
 `batches` does the same for a corpus of windows of one length.
 """
 

@@ -1,6 +1,6 @@
 """The public sets that we know how to get: a JSON file beside this one, and what is needed to use it.
 
-Nothing of the sets is part of tuppence: their licences are their own, and `get` fetches them from their origin.
+The sets are not part of tuppence: each has its own licence, and `get` downloads it from its origin.
 """
 
 from __future__ import annotations

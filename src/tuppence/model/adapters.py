@@ -1,8 +1,8 @@
 """LoRA adapters on disk, in PEFT's layout: adapter_config.json and adapter_model.safetensors.
 
-`peft` opens what we write, and we open what it wrote for a GPT-2. The tensors tell which matrices have an adapter, the
-config tells rank and scaling. An option that we do not know, or a value that we do not compute, is refused, never
-ignored. `base.json` has the sha256 of the base, so that an adapter is not added to another model by mistake.
+`peft` can open our files, and we can open its files for a GPT-2. The tensors determine which matrices have an adapter;
+the config determines rank and scaling. An unknown option, or a value that is not implemented, raises an error.
+`base.json` has the sha256 of the base, so that an adapter is not added to another model by mistake.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tuppence.storage import location_of, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BASE = "base.json"
-"""Our own file. In the metadata of the weights the order of keys would differ each time, and in the config `peft` would
-complain."""
+"""Our own file, for two reasons: the metadata of the weights file have no fixed order of keys, and `peft` complains
+about unknown keys in its config."""
 _PREFIX = "base_model.model."
 _LARGEST = 2**20
-"""Of a rank or an alpha: far above what anybody trains, and far below what would overflow."""
+"""Largest rank or alpha: far above any trained adapter, and far below an overflow."""
 _THEIR_TARGETS = dict(zip(TARGETS, ("c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"), strict=True))
 _THEIR_NAMES = frozenset({*_THEIR_TARGETS.values(), "attn.c_attn", "c_proj", "mlp.c_fc"})
-"""What `target_modules` may call the matrices of every block."""
+"""Names of the matrices of every block that `target_modules` can contain."""
 
 _READ: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
@@ -44,7 +44,7 @@ _READ: dict[str, tuple[Any, ...]] = {
     "use_rslora": (False, None, True),
     "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),  # the others change the base as well
 }
-"""Options of PEFT that decide what an adapter computes, with the values that we compute."""
+"""Options of PEFT that change the result of an adapter, with the values that we implement."""
 
 _NOT_DECIDING = frozenset(
     [
@@ -61,7 +61,7 @@ _NOT_DECIDING = frozenset(
         *("megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config"),  # parts of other options
     ]
 )
-"""Options that do not change what a trained adapter computes. Any other one is refused unless its value is empty."""
+"""Options that do not change the result of a trained adapter. Any other option raises an error unless it is empty."""
 
 
 def save_adapter(
@@ -71,12 +71,12 @@ def save_adapter(
 
     Args:
         model: a bare GPT.
-        base: the folder of the model it belongs to.
-        base_sha256: `weights.fingerprint` of it.
-        score: a classifier's head, stored in the same file: the base has none.
+        base: the folder of the base model.
+        base_sha256: `weights.fingerprint` of the base model.
+        score: a classifier's head, stored in the same file, because the base has none.
 
     Raises:
-        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
+        OutOfSpaceError: the disk is full; earlier content of `folder` is unchanged.
     """
     tensors = {}
     for name, layer in lora_layers(model):
@@ -116,10 +116,10 @@ def is_adapter(folder: Path) -> bool:
 
 
 def base_of(folder: Path) -> Path:
-    """The folder of the model that an adapter says it belongs to.
+    """Returns the folder of the base model that an adapter names.
 
     Raises:
-        InputError: it names none, or one that is not on this machine.
+        InputError: the adapter names no base, or the base is not on this machine.
     """
     named = _read_config(folder).get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
@@ -131,14 +131,14 @@ def base_of(folder: Path) -> Path:
 
 
 def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) -> LoRA:
-    """Gives `model` the adapter of a folder; its adapter layers are then trainable, as after `add_lora`.
+    """Adds the adapter of a folder to `model`; its adapter layers are then trainable, as after `add_lora`.
 
     Args:
-        base_sha256: of the model's folder; compared with the adapter's note, where both are known.
+        base_sha256: hash of the model's folder; compared with the hash in the adapter's `base.json`, if both are known.
 
     Raises:
-        InputError: an option we do not compute, or an adapter of another model.
-        CorruptFileError: a file is torn or not what it says.
+        InputError: an option is not implemented, or the adapter belongs to another model.
+        CorruptFileError: a file is incomplete or has the wrong format.
     """
     config = _read_config(folder)
     if config.get("modules_to_save") == ["score"]:
@@ -172,9 +172,9 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
 
 
 def _layers(folder: Path, config: Mapping[str, Any], placed: Mapping[tuple[str, str], Tensor], blocks: int) -> set[str]:
-    """The layers that have an adapter: those that the tensors are of, if they are all that the config promises.
+    """Returns the names of the layers for which there are tensors. Checks that no layer of the config is missing.
 
-    Where `target_modules` is a pattern or names single layers, the config promises nothing that could be checked.
+    There is no check if `target_modules` is a pattern or names single layers.
     """
     names = {name for name, _ in placed}
     modules, chosen = config.get("target_modules"), config.get("layers_to_transform")
@@ -237,7 +237,7 @@ def _number(folder: Path, config: Mapping[str, Any], key: str, kind: type) -> An
 
 
 def _noted_base(folder: Path) -> str | None:
-    """The sha256 of the base, where that is noted: PEFT's own folders say nothing."""
+    """Returns the sha256 of the base from `base.json`, or None: folders written by PEFT have no such file."""
     if not (folder / BASE).is_file():
         return None
     noted = files.read_json(folder / BASE, limit=2**20)

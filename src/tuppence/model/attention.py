@@ -1,6 +1,6 @@
-"""Causal self-attention, twice: as explicit mathematics, to be read; through torch's fused kernel, to be used.
+"""Causal self-attention in two implementations: explicit mathematics as a reference, and torch's fused kernel.
 
-Both compute softmax(q kᵀ / √K) v under the same mask, and a test holds them together. Shape suffixes: see
+Both compute softmax(q kᵀ / √K) v under the same mask, and a test compares them. Shape suffixes: see
 `tuppence.model`.
 """
 
@@ -22,7 +22,7 @@ Implementation = Literal["sdpa", "explicit"]
 
 
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """True where a token may attend: to itself and to the tokens before it. The queries are the *last* positions.
+    """Mask that is True where a token can attend: itself and the tokens before it. The queries are the *last* tokens.
 
     Returns:
         (T, S) booleans.
@@ -41,10 +41,10 @@ def explicit_attention(
 
     Args:
         mask: booleans that broadcast to (B, H, T, S); False hides a source token from a query.
-        dropout: the share of attention weights set to zero; the others grow to keep the expected sum.
+        dropout: fraction of the attention weights set to zero; the others are scaled up to keep the expected sum.
 
     Returns:
-        What the heads gathered (B, H, T, K), and the attention weights (B, H, T, S): every row sums to one.
+        The output of the heads (B, H, T, K), and the attention weights (B, H, T, S), where every row sums to one.
 
     Example:
         A query that matches the second key gathers the second value:
@@ -63,10 +63,10 @@ def explicit_attention(
 def fused_attention(
     q_BHTK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask: Tensor | None, dropout: float = 0.0, is_causal: bool = False
 ) -> Tensor:
-    """What the heads gathered, (B, H, T, K), through torch's `scaled_dot_product_attention`.
+    """The output of the heads, (B, H, T, K), computed by torch's `scaled_dot_product_attention`.
 
     Args:
-        mask: as in `explicit_attention`; None where `is_causal` says it all.
+        mask: as in `explicit_attention`; None for causal attention with `is_causal`, or for attention to all tokens.
     """
     trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (q_BHTK, k_BHSK, v_BHSK))
     if trained and not dropout and _explicit_gradient_is_faster(q_BHTK, k_BHSK):
@@ -81,13 +81,14 @@ def fused_attention(
 
 
 def _explicit_gradient_is_faster(q_BHTK: Tensor, k_BHSK: Tensor) -> bool:
-    """Than that of torch's CPU kernel: in bfloat16 4 times at 64 tokens, 1.4 times at 512 (benchmarks/LOG.md)."""
+    """Whether the explicit gradient is faster than that of torch's CPU kernel: in bfloat16 it is 4 times as fast at 64
+    tokens and 1.4 times at 512 (benchmarks/LOG.md)."""
     longest = max(q_BHTK.shape[2], k_BHSK.shape[2])
     return q_BHTK.device.type == "cpu" and q_BHTK.dtype == torch.bfloat16 and longest <= 512
 
 
 class _FusedForward(torch.autograd.Function):
-    """The fused kernel forwards; backwards the explicit formula, computed again: its weights are not kept meanwhile."""
+    """Forward: the fused kernel. Backward: the explicit formula, recomputed, so that its weights are not stored."""
 
     @staticmethod
     def forward(ctx: Any, q_BHTK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask: Tensor, is_causal: bool) -> Tensor:
@@ -107,13 +108,14 @@ class _FusedForward(torch.autograd.Function):
 
 
 def compiled_on_cpu(x: Tensor) -> bool:
-    """Whether torch.compile is at work for a CPU. There it fuses plain formulas into kernels that beat the CPU's
-    ready-made ones (flash attention's backward pass, GELU): see "Training" in benchmarks/LOG.md."""
+    """Whether torch.compile compiles for a CPU. There it fuses plain formulas into kernels that are faster than torch's
+    own CPU kernels (flash attention's backward pass, GELU): see "Training" in benchmarks/LOG.md."""
     return torch.compiler.is_compiling() and x.device.type == "cpu"
 
 
 class CausalSelfAttention(nn.Module):
-    """Every token asks (query) all tokens up to itself (keys) and gathers what they hold (values), in H heads.
+    """Causal self-attention with H heads: a token's query is compared with the keys of all tokens up to itself, and the
+    output is the weighted sum of their values.
 
     Args:
         config: the sizes.
@@ -138,11 +140,11 @@ class CausalSelfAttention(nn.Module):
         return x_BTD.view(*x_BTD.shape[:2], self.n_heads, -1).transpose(1, 2)
 
     def forward(self, x_BTD: Tensor, cache: Layout | None = None, layer: int = 0) -> Tensor:
-        """What the heads gathered, mixed by one more matrix: (B, T, D).
+        """The output of the heads after the output projection: (B, T, D).
 
         Args:
-            cache: the keys and values of the tokens before; this call's are added to it.
-            layer: which layer of the cache is ours.
+            cache: keys and values of the previous tokens; this call adds its own.
+            layer: index of this layer in the cache.
         """
         q_BHTK, k_BHSK, v_BHSK = self.heads(x_BTD)
         if cache is None:

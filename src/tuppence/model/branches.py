@@ -1,13 +1,14 @@
-"""A prompt and several answers, read as one row: the shared prompt is computed once.
+"""A prompt and several answers in one row, so that the shared prompt is computed once.
 
-Alignment compares two answers to the same prompt. As two rows the prompt is computed twice; as one row of branches
+Alignment compares two answers to the same prompt. In two rows the prompt is computed twice; in one row of branches
 
     token       p0  p1  p2  c0  c1  r0  r1  r2   ·
     branch       0   0   0   1   1   2   2   2  -1       0: the prompt, 1 and 2: the answers, -1: padding
     position     0   1   2   3   4   3   4   5   0
 
-every token attends to the prompt and its own branch, at the position it would have in a row of its own: the results are
-those of two rows. On the instructions of chapter 8 that is a third fewer tokens (benchmarks/LOG.md, "Preferences").
+every token attends to the prompt and its own branch, and has the position that it would have in a separate row. The
+results equal those of two rows. On the instructions of chapter 8, this saves a third of the tokens (benchmarks/LOG.md,
+"Preferences").
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ PADDING, PROMPT = -1, 0
 
 
 class Branches:
-    """The layout of a call on rows of branches, for `GPT.hidden` in the place of a cache. Keeps nothing.
+    """The layout of a call on rows of branches, passed to `GPT.hidden` instead of a cache. It stores no keys or values.
 
     Args:
-        branches_BT: the branch of every token, int64; the prompt first, in each row at least one token of it.
+        branches_BT: the branch of every token, int64; each row begins with at least one token of the prompt.
 
     Example:
         >>> layout = Branches(torch.tensor([[0, 0, 1, 2, 2, -1]]))
@@ -42,29 +43,29 @@ class Branches:
         query_BT1, source_B1T = branches_BT[:, :, None], branches_BT[:, None, :]
         shared_BTT = ((source_B1T == PROMPT) | (source_B1T == query_BT1)) & (query_BT1 != PADDING)
         earlier_TT = index_T <= index_T[:, None]
-        itself_TT = index_T == index_T[:, None]  # padding sees itself: a query that sees nothing would be NaN
+        itself_TT = index_T == index_T[:, None]  # padding attends to itself, to avoid NaN
         mask_BTT = (shared_BTT & earlier_TT) | itself_TT
         self.branches_BT = branches_BT
         self.mask: Tensor | None = mask_BTT[:, None]
         self.positions_BT = mask_BTT.sum(dim=-1) - 1
 
     def advance(self, tokens: int) -> None:
-        """Nothing comes before this call."""
+        """No-op: there are no previous tokens."""
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
-        """There are no other keys and values than this call's."""
+        """Returns the keys and values of this call unchanged."""
         return k_BHTK, v_BHTK
 
     @property
     def predictors_BT(self) -> Tensor:
-        """For each answer's token the one it is predicted from: that before it in its branch, or the prompt's last."""
+        """For each token of an answer, the index of the previous token in its branch, or of the prompt's last token."""
         before_BT = torch.arange(self.branches_BT.shape[1], device=self.branches_BT.device) - 1
         begins_BT = self.branches_BT != self.branches_BT.roll(1, dims=1)
         prompt_end_B1 = (self.branches_BT == PROMPT).sum(dim=1, keepdim=True) - 1
         return torch.where(begins_BT, prompt_end_B1, before_BT).clamp(min=0)
 
     def ends(self, branches: Sequence[int]) -> Tensor:
-        """Where each of `branches` ends in each row, (B, len(branches)); an empty one where the prompt does."""
+        """Index of the last token of each branch in each row, (B, len(branches)); the prompt's for an empty branch."""
         index_T = torch.arange(self.branches_BT.shape[1], device=self.branches_BT.device)
         seen_BNT = torch.stack([(self.branches_BT == PROMPT) | (self.branches_BT == one) for one in branches], dim=1)
         return torch.where(seen_BNT, index_T, -1).amax(dim=-1)
@@ -73,17 +74,17 @@ class Branches:
 def branch_log_probabilities(
     model: GPT, tokens_BT: Tensor, branches_BT: Tensor, branches: Sequence[int] = (1, 2)
 ) -> tuple[Tensor, Tensor]:
-    """The log-probability of each answer after its prompt: Σ log p(token | prompt and what the answer has so far).
+    """The log-probability of each answer after its prompt: Σ log p(token | prompt and the answer's earlier tokens).
 
-    Only the answers' tokens go through the head.
+    The head is applied only to the answers' tokens.
 
     Args:
         tokens_BT, branches_BT: int64; see above.
-        branches: which answers.
+        branches: numbers of the answers to score.
 
     Returns:
-        (B, len(branches)), in nats, float32; and, without gradient, the mean entropy at the answers' tokens of a row,
-        (B).
+        Log-probabilities (B, len(branches)), in nats, float32; and the mean entropy over the answers' tokens of each
+        row, (B), without gradient.
     """
     layout = Branches(branches_BT)
     hidden_BTD = model.hidden(tokens_BT, layout)

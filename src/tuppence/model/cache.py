@@ -1,8 +1,8 @@
-"""The KV cache: keys and values of the tokens already read, so that a new token is computed alone.
+"""The KV cache: keys and values of previous tokens, so that a forward pass computes only the new token.
 
-Without it the t-th token costs a forward pass over t tokens; with it, over one. Memory is allocated once:
-2 L B H S K numbers, 36 MiB a sequence for gpt2-124m at context 1,024 in bfloat16. `generate` makes it, `attention`
-fills and reads it.
+Without it the t-th token costs a forward pass over t tokens; with it, over one. Memory is allocated once: 2 L B H S K
+numbers, 36 MiB for each sequence for gpt2-124m at context 1,024 in bfloat16. `generate` creates it; `attention` fills
+and reads it.
 
 Prompts of different lengths are aligned at their *ends*: the shorter ones begin with padding, so that every call
 writes the same columns for all sequences, and the newest token of every sequence is in the last column.
@@ -39,7 +39,7 @@ class Layout(Protocol):
         """Prepares positions and mask for `tokens` new tokens."""
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values of a layer, the new ones given, (B, H, S, K) each."""
+        """Adds the new keys and values of a layer; returns all of that layer, (B, H, S, K) each."""
 
 
 class KVCache:
@@ -47,7 +47,7 @@ class KVCache:
 
     Args:
         config: the sizes.
-        lengths: real tokens in each prompt; the first call must feed `max(lengths)` columns.
+        lengths: number of tokens in each prompt, without padding; the first call must have `max(lengths)` columns.
         capacity: columns to allocate: the longest prompt and all tokens that will follow it.
 
     Attributes:
@@ -72,7 +72,7 @@ class KVCache:
 
     @property
     def is_full(self) -> bool:
-        """No room for another token."""
+        """Whether there is no room for another token."""
         return self.length == self.keys_LBHSK.shape[3]
 
     def advance(self, tokens: int) -> None:
@@ -82,15 +82,15 @@ class KVCache:
         columns_T = torch.arange(start, self.length, device=device)
         self.positions_BT = (columns_T - self.padding_B[:, None]).clamp(min=0)
 
-        # One query after everything, or a whole prompt from the start, needs no mask; the kernels are fastest
-        # then.
+        # A single query at the end, or a whole prompt from the start, needs no mask. The kernels are fastest without
+        # a mask.
         self.mask, self.is_causal = None, start == 0 and tokens > 1
         if self.has_padding or (start > 0 and tokens > 1):
             columns_S = torch.arange(self.length, device=device)
             real_B1S = columns_S >= self.padding_B[:, None, None]
             itself_TS = columns_S == columns_T[:, None]
             causal_TS = columns_S <= columns_T[:, None]
-            # padding may attend to itself: a query that sees nothing would be NaN
+            # padding attends to itself: a query without any key would give NaN
             self.mask, self.is_causal = ((real_B1S & causal_TS) | itself_TS)[:, None], False
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""A chat with a model: the transcript precedes every new line, as far as the context reaches.
+"""A chat with a model: the transcript precedes every new line, as far as the context length allows.
 
-An instruction model gets its chat template: ours, or that of another tool where it can be read. A base model knows no
-roles: the transcript is plain text, each turn on lines of its own, and the model continues it. The terminal is in
+An instruction model uses its chat template: ours, or that of another tool if it can be read. A base model has no roles:
+the transcript is plain text, each turn on separate lines, and the model continues it. The terminal is in
 `tuppence.cli.generate`.
 """
 
@@ -23,8 +23,8 @@ class ChatSession:
     """Keeps the transcript, and drops its oldest turns when the context is full.
 
     Attributes:
-        sampling: of each answer; a seed is that of the first answer, and each further one adds 1.
-        turns: what was said so far: each line and its answer.
+        sampling: parameters of each answer. The seed is that of the first answer and increases by 1 for each next one.
+        turns: the transcript so far: pairs of a line and its answer.
     """
 
     model: GPT
@@ -39,7 +39,7 @@ class ChatSession:
     def reply(self, line: str, on_text: Callable[[str], None]) -> None:
         """Answers one line, piece by piece.
 
-        After a KeyboardInterrupt the transcript keeps what was shown of the answer.
+        After a KeyboardInterrupt the transcript keeps the part of the answer that was shown.
 
         Args:
             on_text: called with each piece of the answer.
@@ -60,7 +60,7 @@ class ChatSession:
         self.turns.clear()
 
     def _prompt(self, line: str) -> list[int]:
-        """The ids of the transcript with `line` at its end: as many of the newest turns as leave room for an answer."""
+        """The ids of the transcript and `line`. Drops the oldest turns until there is room for an answer."""
         context = self.model.config.context_length
         room = max(context // 2, context - self.sampling.max_tokens)
         while self.turns and len(self._encode(line)) > room:

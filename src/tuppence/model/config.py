@@ -1,6 +1,6 @@
 """The sizes of a GPT-2 model, the presets, and the counts that follow from the sizes alone.
 
-No torch in here: plans and prices are worked out from a config before anything heavy is imported.
+This module does not import torch: plans and prices are computed from a config before heavy imports.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-# Upper limits are far above any GPT-2 and far below what would hang or swap a machine: a config.json comes from
-# anywhere, and its numbers are used before a single weight is read.
+# The upper limits are far above any GPT-2 and far below sizes that would exhaust a machine. A config.json can come from
+# any source, and its numbers are used before any weight is read.
 Layers = Annotated[int, Field(ge=1, le=512)]
 Heads = Annotated[int, Field(ge=1, le=512)]
 Width = Annotated[int, Field(ge=1, le=32_768)]
@@ -25,9 +25,9 @@ class ModelConfig(BaseModel):
         n_layers: transformer blocks.
         n_heads: attention heads in a block; divides `d_model`.
         d_model: width of the residual stream.
-        context_length: the most tokens the model sees at once (one learned position embedding each).
-        vocab_size: token ids, special tokens included.
-        dropout: of the embeddings, the attention weights and both residual branches; 0 where data are plentiful.
+        context_length: maximum number of tokens in one forward pass (one learned position embedding each).
+        vocab_size: number of token ids, including special tokens.
+        dropout: probability for the embeddings, the attention weights and both residual branches; 0 for large data.
         layer_norm_epsilon: added to the variance in every layer norm.
 
     Raises:
@@ -74,9 +74,9 @@ class ModelConfig(BaseModel):
         """Floating-point operations to train on one token, forward and backward: 6 N + 12 L d T.
 
         N counts every parameter, T is the context length. The first term is the matrix products (2 N forward,
-        4 N backward), the second is attention's scores and weighted sums, counted without regard to the causal
-        mask (PaLM, arXiv:2204.02311, appendix B). Position embeddings are in N although they are only looked up:
-        0.6 % of gpt2-124m, kept so that N is one number everywhere.
+        4 N backward). The second term is the scores and weighted sums of attention, without the saving of the causal
+        mask (PaLM, arXiv:2204.02311, appendix B). N includes the position embeddings, although they are only looked
+        up (0.6 % of gpt2-124m), so that N is the same number everywhere.
         """
         return 6.0 * self.parameter_count() + 12.0 * self.n_layers * self.d_model * self.context_length
 
@@ -96,4 +96,4 @@ PRESETS: dict[str, ModelConfig] = {
     "gpt2-774m": _gpt2(36, 20, 1280),
     "gpt2-1558m": _gpt2(48, 25, 1600),
 }
-"""Known sizes by name. The vocabulary is that of the preset's usual tokenizer; a recipe may replace it."""
+"""Known sizes by name. `vocab_size` is that of the preset's usual tokenizer; a recipe can replace it."""

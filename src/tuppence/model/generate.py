@@ -1,10 +1,10 @@
 """Generates tokens with a GPT: several prompts at once, with a KV cache. Ids only; for text see `text`.
 
-Guarantees, whatever else is in the batch:
-- a continuation depends on its prompt and its `Sampling` alone (up to the rounding of the kernels);
-- it has `max_tokens` tokens, or fewer and a stop id. A sequence may outgrow the model's context: when its window is
-  full, the newest half is read again from position 0 on and generation continues. Of a prompt that is too long the
-  model sees the newest part. That is one reading for every context_length/2 tokens.
+Guarantees, independent of the rest of the batch:
+- a continuation depends only on its prompt and its `Sampling` (up to the rounding of the kernels);
+- it has `max_tokens` tokens, or fewer if a stop id ends it. A sequence can be longer than the model's context: when its
+  window is full, the model reads the newest half again from position 0, and generation continues. This costs one
+  forward pass over a window for every context_length/2 tokens. If a prompt is too long, the model sees its newest part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Generation:
 
     Attributes:
         ids: the new tokens; the stop id that ended them is not among them.
-        finish_reason: "stop" (a stop id, or the caller said so) or "length" (`max_tokens` were made).
+        finish_reason: "stop" (a stop id, or a call of `finish`) or "length" (`max_tokens` were generated).
     """
 
     ids: list[int]
@@ -67,7 +67,7 @@ class Decoder:
         prompts: token ids, at least one each; lengths may differ.
         sampling: one for all prompts, or one for each. Equal prompts with equal seeds continue equally.
         stop_ids: tokens that end a sequence, such as the end of text.
-        vocab_size: ids from here on are never drawn, for a model whose vocabulary was padded beyond its
+        vocab_size: ids from this number on are never drawn, for a model with a vocabulary larger than its
             tokenizer's.
 
     Attributes:
@@ -102,7 +102,7 @@ class Decoder:
         """Rows of the cache that draw from their logits in the same way."""
         self._cache: KVCache | None = None
         self._quick_step: Callable[[list[int]], Tensor] | None = None
-        """From every row's newest token to the logits of its next, where there is something faster than the model."""
+        """A function from every row's newest token to the next logits; None if only the model itself can be used."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         while not all(self._reasons):
@@ -113,18 +113,18 @@ class Decoder:
         return self._reasons[index] is not None
 
     def finish(self, index: int, reason: FinishReason = "stop") -> None:
-        """Ends one sequence; what it has stays."""
+        """Ends one sequence; its tokens are kept."""
         self._reasons[index] = reason
 
     def generations(self) -> list[Generation]:
-        """What every prompt has so far."""
+        """The continuation of every prompt so far."""
         return [
             Generation(sequence[length:], reason or "length")
             for sequence, length, reason in zip(self.sequences, self.prompt_lengths, self._reasons, strict=True)
         ]
 
     def step(self) -> list[tuple[int, int]]:
-        """One more token for every unfinished sequence; stop ids are not among them."""
+        """Generates one more token for every unfinished sequence; the result contains no stop ids."""
         logits_BV = self._next_logits()[:, : self.vocab_size]
         new = []
         for index, token in zip(self._rows, self._choose(logits_BV), strict=True):
@@ -152,13 +152,13 @@ class Decoder:
         return tokens
 
     def _left(self, index: int) -> int:
-        """How many more tokens a sequence may get."""
+        """Number of tokens that a sequence can still get."""
         made = len(self.sequences[index]) - self.prompt_lengths[index]
         return self.samplings[index].max_tokens - made
 
     @torch.inference_mode()
     def _next_logits(self) -> Tensor:
-        """Logits after every row's newest token, (B, V): from that token alone where the cache has room for it."""
+        """Logits after every row's newest token, (B, V). Reads only that token if the cache has room for it."""
         training = self.model.training
         if training:
             self.model.eval()
@@ -194,9 +194,9 @@ class Decoder:
         return self._tensor([[0] * (longest - len(window)) + window for window in windows])
 
     def _window(self, index: int) -> list[int]:
-        """What the model sees of a sequence: its window so far; if that outgrew the context, its newest part.
+        """The tokens of a sequence that the model reads: its window, or the newest part if the window is too long.
 
-        That is half the context or more, as far as there is room for the tokens to come.
+        The newest part has at least half the context length, and more if few tokens are still to be generated.
         """
         sequence, context = self.sequences[index], self.model.config.context_length
         if len(sequence) - self._starts[index] > context:
@@ -208,7 +208,7 @@ class Decoder:
 
 
 def _quick_step(model: GPT, cache: KVCache, tokens: int) -> Callable[[list[int]], Tensor] | None:
-    """The compiled step of a CPU or the captured one of a GPU, or None where neither can be had."""
+    """Returns the compiled step for a CPU or the captured step for a GPU, or None if neither can be used."""
     compiled = compiled_step(model, cache, tokens)
     if compiled is not None:
         return lambda newest: compiled(newest[0])
@@ -216,7 +216,7 @@ def _quick_step(model: GPT, cache: KVCache, tokens: int) -> Callable[[list[int]]
 
 
 def check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:
-    """Refuses what a model cannot read.
+    """Checks that the model can read the prompts.
 
     Raises:
         InputError: a prompt is empty, or an id is not in the model's vocabulary.
@@ -233,7 +233,7 @@ def check_prompts(prompts: Sequence[Sequence[int]], vocab_size: int) -> None:
 
 
 def _group_by_distribution(samplings: Sequence[Sampling]) -> list[tuple[Sampling, list[int]]]:
-    """The rows with equal temperature, top-k and top-p, each with a sampling that has these."""
+    """Groups rows with equal temperature, top-k and top-p; each group has a sampling with these values."""
     groups: dict[tuple[float, int | None, float | None], tuple[Sampling, list[int]]] = {}
     for row, one in enumerate(samplings):
         groups.setdefault((one.temperature, one.top_k, one.top_p), (one, []))[1].append(row)

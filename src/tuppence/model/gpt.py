@@ -1,7 +1,7 @@
-"""GPT-2, whole: embeddings, a stack of blocks, a final layer norm, and the token embedding again as the head.
+"""The GPT-2 model: embeddings, a stack of blocks, a final layer norm, and the token embedding again as the head.
 
-Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", in the form Hugging Face ships it:
-logits equal `GPT2LMHeadModel`'s. Training, precision and devices are not in here. Shape suffixes: see
+Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", as implemented by Hugging Face: the logits
+equal those of `GPT2LMHeadModel`. Training, precision and devices are in other modules. Shape suffixes: see
 `tuppence.model`.
 """
 
@@ -34,13 +34,13 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def _embedding(count: int, width: int) -> nn.Embedding:
-    """An embedding; on the meta device one that draws no values, as to draw there imports torch's compiler (2 s)."""
+    """An embedding. On the meta device it is not initialised, because that would import torch's compiler (2 s)."""
     weight = torch.empty(count, width)
     return nn.Embedding(count, width, _weight=weight if weight.is_meta else None)
 
 
 class MLP(nn.Module):
-    """Two matrices with a GELU between, for every token alone: D → 4D → D."""
+    """Two linear layers with a GELU between them, applied to each token separately: D → 4D → D."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Tokens exchange what they know (attention), then each digests it alone (MLP)."""
+    """A transformer block: attention mixes information between tokens, then the MLP transforms each token."""
 
     def __init__(self, config: ModelConfig, attention: Implementation) -> None:
         super().__init__()
@@ -75,8 +75,8 @@ class GPT(nn.Module):
     Args:
         config: the sizes.
         attention: how attention is computed; "explicit" is the slow, readable reference.
-        activation_checkpointing: keep only each block's input for the backward pass and compute the rest again:
-            about a third more computation for a fraction of the memory.
+        activation_checkpointing: store only each block's input for the backward pass and recompute the rest. Needs
+            about a third more computation and a fraction of the memory.
 
     Example:
         >>> from tuppence.model.config import ModelConfig
@@ -107,8 +107,8 @@ class GPT(nn.Module):
             self.apply(self._initialise)
 
     def _initialise(self, module: nn.Module) -> None:
-        """Normal(0, 0.02) for matrices, zero for biases. A residual stream that 2 L branches add to would grow with
-        depth: the matrices that write to it start smaller, by √(2 L)."""
+        """Normal(0, 0.02) for matrices, zero for biases. 2 L branches add to the residual stream, which would grow
+        with depth. So the matrices that write to it have a standard deviation smaller by √(2 L)."""
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
         if isinstance(module, nn.Linear):
@@ -123,7 +123,7 @@ class GPT(nn.Module):
 
         Args:
             tokens_BT: token ids, int64. Without a cache, T is at most `config.context_length`.
-            cache: keys and values of the tokens before these, extended in place; or how a row's branches lie.
+            cache: keys and values of the previous tokens, extended in place; or the `Branches` of the rows.
         """
         if cache is None:
             positions = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
@@ -141,7 +141,7 @@ class GPT(nn.Module):
         return hidden_BTD
 
     def head(self, x_BTD: Tensor) -> Tensor:
-        """Logits of the next token, (…, V): how well the hidden state matches each token's embedding."""
+        """Logits of the next token, (…, V): dot products of the hidden state with each token's embedding."""
         return linear(x_BTD, self.token_embedding.weight)
 
     def forward(self, tokens_BT: Tensor, cache: Layout | None = None) -> Tensor:
@@ -151,7 +151,7 @@ class GPT(nn.Module):
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """The *sum* of the cross-entropies of all targets, in nats: a float32 scalar.
 
-        A sum, because only the caller knows how many targets the whole step has, over micro-batches and ranks.
+        It is a sum, because only the caller knows the number of targets in the step, over micro-batches and ranks.
 
         Args:
             targets_BT: the tokens to predict, int64; -100 is not a target.
@@ -162,7 +162,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def row_losses(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
-        """As `loss`, of each row alone and without a gradient: (B,) in float64."""
+        """As `loss`, for each row separately and without a gradient: (B,) in float64."""
         rows_N, places_N = torch.nonzero(targets_BT != IGNORED_TARGET, as_tuple=True)
         hidden_ND = self.hidden(tokens_BT)[rows_N, places_N]
         logps_N, _ = token_scores(hidden_ND, self.token_embedding.weight, targets_BT[rows_N, places_N])

@@ -1,13 +1,13 @@
-"""The next token's logits on a GPU, as one CUDA graph: the kernels of a whole step, started by one call.
+"""The next token's logits on a GPU, as one CUDA graph: one call starts all kernels of a step.
 
-A token of a small model is some 200 kernels of a few microseconds each; to start them one by one from Python takes
-longer than to run them. A graph needs the same shapes and addresses at every step, so attention reads a fixed number of
-columns of the KV cache, of which a mask hides those that are not filled. That number is the filled columns rounded up
-to `BLOCK`; when they outgrow it, the next graph is captured. Everything else is the ordinary path's: the model's own
-modules on the same `KVCache`. The head's matrix is held once more with its rows padded (`loss.padded_rows`).
+A token of a small model takes about 200 kernels of a few microseconds each. Starting them one by one from Python takes
+longer than running them. A graph needs the same shapes and addresses at every step, so attention reads a fixed number
+of columns of the KV cache, and a mask hides the unfilled ones. That number is the filled columns rounded up to a
+multiple of `BLOCK`; when more columns are needed, a new graph is captured. Everything else equals the ordinary path:
+the model's own modules on the same `KVCache`. A copy of the head's matrix has padded rows (`loss.padded_rows`).
 
-Used by `generate` for every token after a window's first reading. Captured on CUDA only; without capture the same
-computation runs anywhere, and a test compares its tokens with the ordinary path's on a CPU.
+`generate` uses it for every token after the first forward pass over a window. Graphs are captured on CUDA only. Without
+capture the same computation runs on any device, and a test compares its tokens with the ordinary path's on a CPU.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tuppence.model.gpt import GPT, Block
 from tuppence.model.loss import padded_rows
 
 BLOCK = 256
-"""Columns of the cache by which attention grows."""
+"""The number of cache columns that attention reads is a multiple of this."""
 
 WORTH_CAPTURING = 32
-"""Fewer tokens go the ordinary path: a capture, which begins with a collection of garbage, takes as long as ten."""
+"""Fewer tokens take the ordinary path. A capture begins with a garbage collection and takes as long as ten tokens."""
 
 _WARM_UPS = 2
-"""Runs before a capture, in which libraries allocate what they need: a capture must not."""
+"""Runs before a capture. In them libraries allocate their memory, which is not allowed during a capture."""
 
 
 def graph_step(model: GPT, cache: KVCache, tokens: int) -> GraphStep | None:
-    """The captured step for the sequences of `cache`, or None where the ordinary path is taken.
+    """Returns the captured step for the sequences of `cache`, or None if it cannot be used or is not worth it.
 
     Args:
         model: in evaluation mode or without dropout.
         cache: still empty.
-        tokens: how many are to come.
+        tokens: number of tokens to generate.
     """
     weight = model.token_embedding.weight
     if weight.device.type != "cuda" or tokens < WORTH_CAPTURING or os.environ.get("TUPPENCE_NATIVE") == "0":
@@ -51,15 +51,15 @@ def graph_step(model: GPT, cache: KVCache, tokens: int) -> GraphStep | None:
 class GraphStep:
     """Reads one token of every sequence into the cache and returns the logits of the next.
 
-    The weights are read where they are: changed in place, they are seen; the head's padded copy is not.
+    The step sees weights that are changed in place, except the head, of which it has a padded copy.
 
     Args:
         model: see `graph_step`.
-        cache: filled with zeros, so that masked positions hold finite numbers and not uninitialised memory.
+        cache: overwritten with zeros, so that masked positions hold finite numbers and not uninitialised memory.
         capture: False runs the kernels one by one.
 
     Attributes:
-        captures: how many graphs were captured.
+        captures: number of captured graphs.
     """
 
     def __init__(self, model: GPT, cache: KVCache, *, capture: bool) -> None:
@@ -99,7 +99,7 @@ class GraphStep:
         return F.linear(hidden_B1D[:, -1], self._head_PD)[:, : self._vocabulary]
 
     def _captured(self) -> torch.cuda.CUDAGraph:
-        """The step at the present number of columns. It writes where the step to come writes, which does so again."""
+        """Captures the step at the current number of columns. Its writes are overwritten by the next step."""
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -108,7 +108,7 @@ class GraphStep:
                 self._compute()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # thread_local: what other threads of a server do with the GPU meanwhile is none of this capture's business
+        # thread_local: other threads of a server can use the GPU during this capture
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._logits_BV = self._compute()
         self._length_1.fill_(self._cache.length)
@@ -121,8 +121,8 @@ class _FixedShape:
 
     Args:
         cache: keys and values so far.
-        length_1: filled columns, on the device.
-        columns: how many are read.
+        length_1: number of filled columns, on the device.
+        columns: number of columns that attention reads.
     """
 
     is_causal = False
@@ -133,12 +133,12 @@ class _FixedShape:
         self.positions_BT = (length_1 - padding_B1).clamp(min=0)
         columns_S = torch.arange(columns, device=length_1.device)
         visible_BS = (columns_S >= padding_B1) & (columns_S <= length_1)
-        # added to the scores: kernels would turn booleans into this once in each layer
+        # a float mask, added to the scores: kernels would convert a boolean mask in every layer
         hidden = torch.zeros((), dtype=cache.keys_LBHSK.dtype, device=length_1.device)
         self.mask: Tensor | None = torch.where(visible_BS, hidden, -torch.inf)[:, None, None]
 
     def advance(self, tokens: int) -> None:
-        """The column is counted on the device, by the step."""
+        """No-op: the step counts the columns on the device."""
 
     def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
         """Stores the new token's key and value; returns the first columns of the cache, (B, H, S, K) each."""
@@ -149,7 +149,7 @@ class _FixedShape:
 
 
 def _is_capturable(model: GPT) -> bool:
-    """Whether the model runs on one GPU, through the fused kernel, and nobody watches its modules."""
+    """Whether the model runs on one GPU, through the fused kernel, and its modules have no hooks."""
     place = model.token_embedding.weight.device
     return (
         all(parameter.device == place for parameter in model.parameters())

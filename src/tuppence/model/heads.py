@@ -1,8 +1,8 @@
-"""A head on top of a GPT that reads a whole text and gives scores: classes (chapter 6) or a reward (chapter 8).
+"""A head on top of a GPT that scores a whole text: classes (chapter 6) or a reward (chapter 8).
 
-The score is read off the *last real token*, the only one that has seen the whole text. Which one that is, the lengths
-say, never a padding id: a text may hold that id itself. The form is `GPT2ForSequenceClassification`'s; files are read
-and written in `weights`.
+The score is computed at the *last real token*, the only one that attends to the whole text. Its place follows from the
+lengths, not from a padding id, because a text can contain that id. The architecture is that of
+`GPT2ForSequenceClassification`; `weights` reads and writes the files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SequenceScorer(nn.Module):
 
     Args:
         gpt: the body; its own head is not used.
-        scores: how many numbers a text gets: the classes, or 1 for a reward.
+        scores: number of scores for each text: the number of classes, or 1 for a reward.
 
     Example:
         >>> from tuppence.model.config import ModelConfig
@@ -47,7 +47,7 @@ class SequenceScorer(nn.Module):
 
         Args:
             tokens_BT: token ids, padded on the right with any id.
-            lengths_B: real tokens of each text, 1 to T.
+            lengths_B: number of tokens of each text without padding, 1 to T.
         """
         hidden_BTD = self.gpt.hidden(tokens_BT)
         last_BD = hidden_BTD[torch.arange(len(lengths_B), device=lengths_B.device), lengths_B - 1]
@@ -56,11 +56,11 @@ class SequenceScorer(nn.Module):
 
 
 def train_only(model: SequenceScorer, trained: Trained, lora: LoRA | None = None) -> None:
-    """Freezes what is not to be trained; the head always is.
+    """Freezes the parameters that are not trained. The head is always trained.
 
     Args:
         trained: "all"; "last-block", with the final layer norm; "head" alone; or "lora", an adapter in every block.
-        lora: its shape.
+        lora: shape of the adapters.
 
     Raises:
         InputError: the choice is unknown.

@@ -1,7 +1,7 @@
-"""GPT-2's other names: our tensors and config keys as Hugging Face calls them, and back. Pure; no files.
+"""Translates our tensor names and config keys to Hugging Face's names for GPT-2, and back. Pure; no files.
 
-Hugging Face keeps GPT-2's matrices as the original TensorFlow code had them, (in, out); ours are (out, in) as in
-`nn.Linear`, so each is transposed on the way. The head has no tensor of its own: it is the token embedding.
+Hugging Face stores GPT-2's matrices as the original TensorFlow code does, (in, out). Ours are (out, in) as in
+`nn.Linear`, so each matrix is transposed. The head has no tensor of its own: it is the token embedding.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TOKEN_EMBEDDING = "token_embedding.weight"
 # Masks that old versions of transformers saved with the weights. They are constants.
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
 
-# transformers' names for the same in every model, which it reads in a GPT-2's config.json as well
+# transformers' general names for these sizes, which it also accepts in a GPT-2's config.json
 _OTHER_NAMES = {
     "hidden_size": "n_embd",
     "max_position_embeddings": "n_positions",
@@ -44,8 +44,8 @@ _OTHER_NAMES = {
     "num_hidden_layers": "n_layer",
 }
 
-# Options that change the logits, and what we compute, by all its names; the first is transformers' default, where a
-# config omits it, and the one we write.
+# Options that change the logits, and the values we implement, under all their names. The first value is transformers'
+# default if a config omits the option, and the value we write.
 _FIXED: dict[str, tuple[Any, ...]] = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
     "scale_attn_weights": (True,),
@@ -76,7 +76,7 @@ def their_name(name: str) -> str:
 
 
 def our_name(name: str) -> str | None:
-    """A Hugging Face tensor name as ours, with or without the prefix `transformer.`; None where we know no such
+    """Translates a Hugging Face tensor name, with or without the prefix `transformer.`, to ours; None for an unknown
     tensor.
 
     Example:
@@ -108,11 +108,13 @@ def to_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A Hugging Face GPT-2 state as the state of a `GPT`: masks dropped, an explicit head checked and dropped, or taken
-    for the token embedding where that is absent: files that keep a shared tensor once may keep it under either name.
+    """Translates a Hugging Face GPT-2 state to the state of a `GPT`.
+
+    Masks are dropped. An explicit head is compared with the token embedding and dropped. If the token embedding is
+    absent, the head takes its place: a file that stores the shared tensor once can use either name.
 
     Raises:
-        InputError: a tensor that GPT-2 does not have, or a head that is not the token embedding.
+        InputError: a tensor that GPT-2 does not have, or a head that differs from the token embedding.
     """
     ours: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -132,7 +134,7 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unexpected_tensor(name: str) -> InputError:
-    """The error for a tensor that a GPT-2 language model of these sizes does not have."""
+    """Returns the error for a tensor that a GPT-2 language model of these sizes does not have."""
     if name.startswith(("score.", "classifier.")):
         return InputError(f"{name}: this is a classifier, not a language model", "use it with a classifying verb")
     if "lora_" in name:
@@ -184,7 +186,7 @@ def labels_from_config(values: Mapping[str, Any]) -> list[str]:
     """The names of a classifier's scores, in order.
 
     Raises:
-        InputError: the labels are not numbered from 0, or there are absurdly many.
+        InputError: the labels are not numbered from 0, or there are more than 100,000.
     """
     named = values.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers' default
     if not isinstance(named, dict) or not 1 <= len(named) <= 100_000:
@@ -196,12 +198,12 @@ def labels_from_config(values: Mapping[str, Any]) -> list[str]:
 
 
 def config_from_hugging_face(values: Any) -> ModelConfig:
-    """Reads config.json. What would change the logits and is not implemented is refused, never ignored.
+    """Reads config.json. An option that changes the logits and is not implemented raises an error.
 
-    Of the three dropouts of GPT-2, which are equal in every known model, the residual one is taken for all.
+    The residual dropout is used for all three dropouts of GPT-2; they are equal in every known model.
 
     Raises:
-        InputError: not a GPT-2, a size is missing or absurd, or an option we do not implement.
+        InputError: not a GPT-2, a size is missing or out of range, or an option is not implemented.
     """
     hint = "only GPT-2 language models can be loaded"
     if not isinstance(values, dict) or values.get("model_type") != "gpt2":

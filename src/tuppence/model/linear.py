@@ -1,8 +1,8 @@
-"""The linear layer, with the kernel that fits one token at a time.
+"""The linear layer, with a faster kernel for one token at a time.
 
-Writing a single sequence multiplies every matrix by *one* vector: all the time goes into reading weights. In
-bfloat16 on a CPU torch's general matrix product is poor at that; its matrix-vector product makes 1.7 times as many
-tokens a second (benchmarks/LOG.md). In float32, on a GPU and for several rows the general one is as good.
+Generating a single sequence multiplies every matrix by *one* vector, and reading the weights takes all the time. In
+bfloat16 on a CPU, torch's matrix-vector product generates 1.7 times as many tokens per second as its general matrix
+product (benchmarks/LOG.md). In float32, on a GPU and for several rows the general product is as fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A model with its tokenizer, from a run or any Hugging Face GPT-2 folder: the one way to open a trained model.
+"""Opens a trained model with its tokenizer, from a run or any Hugging Face GPT-2 folder.
 
 `inspect` reads config.json, the tokenizer and the headers of the weight files, and checks that they fit together.
-`load` reads the weights as well. Called by the command line, `evaluation`, `tasks` (which inspect a base, and read its
+`load` also reads the weights. Callers: the command line, `evaluation`, `tasks` (which inspect a base, and read its
 weights when training begins) and `quickstart`. The file formats are in `weights`.
 """
 
@@ -35,10 +35,10 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model folder, as far as it is known without its weights.
+    """Facts about a model folder that are known without its weights.
 
     Attributes:
-        folder: what the person named: a run, a Hugging Face folder, or an adapter's.
+        folder: as the user named it: a run, a Hugging Face folder, or an adapter's folder.
         config: the sizes of the GPT.
         tokenizer: has at most `config.vocab_size` ids.
         kind: a reward model is a classifier with one score.
@@ -66,7 +66,7 @@ class LoadedModel(ModelInfo, Generic[Model]):
 
     Attributes:
         model: a `GPT`, or a `SequenceScorer` for a classifier or reward model. Run it inside `autocast()`.
-        device: torch's name of it.
+        device: name of the torch device.
         precision: of the matrix products.
     """
 
@@ -75,15 +75,15 @@ class LoadedModel(ModelInfo, Generic[Model]):
     precision: Precision
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context for forward passes; does nothing where the weights themselves are in `precision`."""
+        """The context for forward passes; a no-op if the weights themselves are in `precision`."""
         is_cast = next(self.model.parameters()).dtype == DTYPES[self.precision.name]
         return autocast(self.device, "float32" if is_cast else self.precision.name)
 
     @cached_property
     def values_fingerprint(self) -> str:
-        """sha256 over the names and values of the weights and the labels: equal for equal models, however stored.
+        """sha256 over the names and values of the weights and the labels. It does not depend on the file format.
 
-        Row logs are kept by it. Takes seconds for a large model.
+        Row logs use it as a key. Takes seconds for a large model.
         """
         model: nn.Module = self.model
         body = model.gpt if isinstance(model, SequenceScorer) else model
@@ -102,7 +102,7 @@ def inspect(folder: str | Path, head: Head | None = None) -> ModelInfo:
 
     Args:
         folder: a run, a Hugging Face GPT-2 folder, or the folder of a PEFT adapter.
-        head: refuse what is no language model ("lm"), or no classifier or reward model ("scores").
+        head: required kind: a language model ("lm"), or a classifier or reward model ("scores"). None accepts both.
 
     Raises:
         InputError: there is no model or tokenizer, tensors are missing or do not fit config.json, or the tokenizer has
@@ -153,13 +153,13 @@ def load(
     """Reads a model and its tokenizer.
 
     Args:
-        folder: as in `inspect`; or what that returned, which is then not read again.
+        folder: as in `inspect`; or the result of `inspect`, which is then not read again.
         head: as in `inspect`.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `float32`, `bf16`, `fp16` or `auto`. Auto is the device's fastest for a language model, and float32
             for a classifier or reward model, so that a score does not depend on the other texts of the batch.
-        cast_weights: keep the weights themselves in `precision`, as generation wants it: half the memory to read for
-            every token. Otherwise they are float32, and `LoadedModel.autocast` casts.
+        cast_weights: store the weights in `precision`, which halves the memory that generation reads for every token.
+            Otherwise they are float32, and `LoadedModel.autocast` casts.
 
     Raises:
         InputError, CorruptFileError: as `inspect`; also NaN in the weights, or a device that this machine lacks.

@@ -1,10 +1,10 @@
-"""LoRA: a matrix learns a correction of low rank while it stays frozen itself (Hu et al. 2021, arXiv:2106.09685).
+"""LoRA: a trained correction of low rank for a frozen matrix (Hu et al. 2021, arXiv:2106.09685).
 
     y = x Wᵀ + b + (α / r) · dropout(x) Aᵀ Bᵀ        A: (r, in), B: (out, r), B starts at zero
 
-Rank 16 on all matrices of gpt2-124m trains 2 % of what full finetuning trains; gradients and optimizer state shrink
-alike, and the correction can be added into W afterwards, so that a merged model costs nothing more to run. Files in
-PEFT's layout are read and written in `adapters`.
+Rank 16 on all matrices of gpt2-124m trains 2 % of the parameters of full finetuning. Gradients and optimizer state
+shrink by the same factor. The correction can be added to W after training, so a merged model has no extra cost.
+`adapters` reads and writes files in PEFT's layout.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ TARGETS = ("attention.qkv", "attention.projection", "mlp.expand", "mlp.contract"
 
 @dataclass(frozen=True)
 class LoRA:
-    """How an adapter is shaped.
+    """The shape of an adapter.
 
     Attributes:
         rank: r, the width of the bottleneck.
         alpha: α; the correction is scaled by α / r, so that the rank can change without a new learning rate.
         dropout: of the adapter's input while it is trained.
-        targets: which matrices of every block have one; see `TARGETS`.
+        targets: the matrices of every block that have an adapter; see `TARGETS`.
 
     Raises:
         InputError: a value is out of range, or a target is unknown.
@@ -67,11 +67,11 @@ class LoRALinear(Linear):
     """A frozen linear layer with a trained correction of low rank. `weight` and `bias` keep their names.
 
     Args:
-        base: the layer to correct; its parameters are taken over and frozen, not copied.
+        base: the layer to correct; its parameters are shared, not copied, and frozen.
         lora: rank, scaling and dropout.
 
     Attributes:
-        active: whether the correction counts; off, the layer is its base.
+        active: whether the correction is added; if False, the layer computes the same as its base.
 
     Example:
         >>> layer = LoRALinear(Linear(4, 3), LoRA(rank=2, alpha=4.0))
@@ -116,7 +116,7 @@ class LoRALinear(Linear):
             self.weight.data = merged
 
     def unmerge(self) -> None:
-        """Puts back the very weight that `merge` found: subtracting would leave rounding errors."""
+        """Restores the weight from before `merge`; subtracting the correction would leave rounding errors."""
         if self._unmerged is not None:
             self.weight.data, self._unmerged = self._unmerged, None
 
@@ -124,13 +124,13 @@ class LoRALinear(Linear):
 def add_lora(model: nn.Module, lora: LoRA, layers: Collection[str] | None = None) -> None:
     """Freezes every parameter of `model` and gives the target matrices an adapter.
 
-    The adapters start at random from torch's generator (A) and at zero (B): the model computes what it did before.
+    A is initialised at random from torch's generator and B with zeros, so the output of the model does not change.
 
     Args:
-        layers: the names of those of the target matrices that get one; of all blocks by default.
+        layers: names of the target matrices that get an adapter; those of all blocks by default.
 
     Raises:
-        InputError: it has adapters already.
+        InputError: the model already has adapters.
     """
     if any(lora_layers(model)):
         raise InputError("the model has an adapter already", "merge it first")
@@ -151,7 +151,7 @@ def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
 
 
 def merge_lora(model: nn.Module) -> None:
-    """Adds every adapter into its matrix; `unmerge_lora` undoes it to the bit."""
+    """Adds every adapter to its matrix; `unmerge_lora` restores exactly the same bits."""
     for _, layer in lora_layers(model):
         layer.merge()
 
@@ -163,7 +163,7 @@ def unmerge_lora(model: nn.Module) -> None:
 
 
 def merged_state(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of the plain model that `model` is with its adapters added in; `model` itself is unchanged."""
+    """Returns the tensors of a plain model with the adapters of `model` merged in; `model` itself is unchanged."""
     adapted = dict(lora_layers(model))
     state = {}
     for name, tensor in model.state_dict().items():
@@ -175,7 +175,7 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def without_lora(model: nn.Module) -> Iterator[None]:
-    """Inside the block the model is its base: the reference that DPO and PPO compare with, at no memory."""
+    """Inside the block, `model` computes the same as its base: the reference of DPO and PPO, without extra memory."""
     layers = [layer for _, layer in lora_layers(model)]
     before = [layer.active for layer in layers]
     for layer in layers:

@@ -1,13 +1,13 @@
-"""Head and cross-entropy in one: losses and log-probabilities, with gradients, without the logits of all tokens.
+"""Fused head and cross-entropy: losses and log-probabilities, with gradients, without storing the logits of all tokens.
 
-gpt2-124m on 16 sequences of 1,024 tokens has 823 million logits: 3.3 GB in float32, and softmax and its gradient
-want as much again. The logits are only needed to get from hidden states to a number and two small gradients, so
-they are made for a piece of the tokens at a time, and the gradients are worked out on the spot.
+gpt2-124m on 16 sequences of 1,024 tokens has 823 million logits: 3.3 GB in float32, and softmax and its gradient need
+the same amount again. The logits are only needed to compute a number and two small gradients from the hidden states.
+So they are computed for one piece of the tokens at a time, together with the gradients.
 
-Why not `torch.nn.functional.linear_cross_entropy` (torch 2.13), which does the same: on a CPU it multiplies in
-float32 whatever autocast says (up to 5 times slower here), under bfloat16 it returns the *sum* in bfloat16 (off by 1 %
-at 2,048 tokens), and it breaks `torch.compile(fullgraph=True)`. Checkpointed chunks make the logits twice. The
-figures are in benchmarks/LOG.md, and a test holds ours to it.
+`torch.nn.functional.linear_cross_entropy` (torch 2.13) does the same, with three disadvantages: on a CPU it multiplies
+in float32 even under autocast (up to 5 times slower here), under bfloat16 it returns the *sum* in bfloat16 (off by 1 %
+at 2,048 tokens), and it breaks `torch.compile(fullgraph=True)`. Checkpointed chunks compute the logits twice. The
+figures are in benchmarks/LOG.md, and a test compares our results with torch's.
 
 `summed_cross_entropy` is the loss of language models; `token_log_probabilities_and_entropies` gives each token's own
 number, for alignment. With a frozen head (LoRA) neither computes the head's gradient.
@@ -26,23 +26,22 @@ from torch.nn import functional as F
 from tuppence.data.buckets import IGNORED_TARGET
 
 LOGITS_AT_ONCE = {"cpu": 2**25, "cuda": 2**28}
-"""Logits that are held at a time: 128 MiB in float32 on a CPU. A GPU wants larger matrices; see `allow_logits`."""
+"""Number of logits in memory at a time: 128 MiB in float32 on a CPU. GPUs need larger matrices; see `allow_logits`."""
 
 BYTES_PER_LOGIT = 8
-"""While the gradient is worked out: the logit and its gradient in 16 bits, the softmax in float32."""
+"""Memory while the gradient is computed: the logit and its gradient in 16 bits, the softmax in float32."""
 
 HEAD_MULTIPLE = {"cuda": 64}
-"""The head gets rows of zeros up to a multiple of this where its matrix products are made, and nowhere else. Tensor
-cores want rows of logits that begin at aligned addresses: with the 50,257 tokens of GPT-2 as they are a whole training
-step on an H100 takes 1.47 times as long. Whether it pays on a CPU was not
-measured: there the head stays as it is."""
+"""For matrix products only, the head is padded with rows of zeros to a multiple of this. Tensor cores are fastest if
+the rows of logits begin at aligned addresses: without padding, GPT-2's 50,257 tokens make a whole training step on an
+H100 take 1.47 times as long. On a CPU the effect was not measured, and the head is not padded."""
 
 
 def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tensor:
     """-Σ log softmax(hidden · headᵀ)[target] over all targets that are not -100, in nats, as a float32 scalar.
 
-    Matrix products run in autocast's precision where it is on; the softmax and the sum are float32 always. Once
-    differentiable.
+    Matrix products run in autocast's precision if it is on; the softmax and the sum are always float32. The function is
+    once differentiable.
 
     Args:
         hidden_ND: hidden states after the final layer norm.
@@ -61,8 +60,8 @@ def summed_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) 
         fused = _GradientInForward.apply
         loss: Tensor = fused(hidden_ND, head_VD, targets_N, piece, head_VD.requires_grad)  # type: ignore[no-untyped-call]
         return loss
-    if not torch.compiler.is_compiling():  # compiled code wants shapes that do not depend on values
-        # no logits for what is not scored: in a sliding window that is half of the tokens
+    if not torch.compiler.is_compiling():  # compiled code needs shapes that do not depend on values
+        # no logits for tokens that are not scored: in a sliding window these are half of the tokens
         kept_N = targets_N != IGNORED_TARGET
         hidden_ND, targets_N = hidden_ND[kept_N], targets_N[kept_N]
     loss = torch.zeros((), device=hidden_ND.device)
@@ -116,14 +115,14 @@ def token_scores(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> tuple
 
 
 def allow_logits(device: str) -> None:
-    """Lets the logits take an eighth of a GPU's memory at a time. Before training begins: it decides on shapes."""
+    """Allows the logits an eighth of a GPU's memory at a time. Call it before training, because it changes shapes."""
     if device.startswith("cuda"):
         memory = torch.cuda.get_device_properties(device).total_memory
         LOGITS_AT_ONCE["cuda"] = max(2**26, memory // (8 * BYTES_PER_LOGIT))
 
 
 def padded_rows(vocabulary: int, device_type: str) -> int:
-    """How many rows the head has where its matrix products are made.
+    """Number of rows of the padded head.
 
     Example:
         >>> padded_rows(50257, "cuda"), padded_rows(50257, "cpu")
@@ -134,14 +133,14 @@ def padded_rows(vocabulary: int, device_type: str) -> int:
 
 
 def _padded(head_VD: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """The head as it is multiplied: in `dtype`, with rows of zeros up to `padded_rows`."""
+    """The head for matrix products: in `dtype`, with rows of zeros up to `padded_rows`."""
     head_VD = head_VD if dtype is None else head_VD.to(dtype)
     missing = padded_rows(len(head_VD), head_VD.device.type) - len(head_VD)
     return F.pad(head_VD, (0, 0, 0, missing)) if missing else head_VD
 
 
 def _logits(hidden_nD: Tensor, head_PD: Tensor, vocabulary: int) -> Tensor:
-    """hidden · headᵀ, (n, P); the columns from `vocabulary` on have the lowest number there is: probability zero."""
+    """hidden · headᵀ, (n, P). Columns from `vocabulary` on have the lowest finite number, so their probability is 0."""
     logits_nP = F.linear(hidden_nD, head_PD)
     if vocabulary < len(head_PD):
         # finite, because an entropy multiplies it by zero
@@ -150,7 +149,7 @@ def _logits(hidden_nD: Tensor, head_PD: Tensor, vocabulary: int) -> Tensor:
 
 
 def _piece(hidden_ND: Tensor, head_VD: Tensor) -> int:
-    """How many tokens to take at a time: equal pieces, as few as `LOGITS_AT_ONCE` allows."""
+    """Number of tokens in a piece: equal pieces, as few as `LOGITS_AT_ONCE` allows."""
     rows, device = hidden_ND.shape[0], hidden_ND.device.type
     most = max(1, LOGITS_AT_ONCE.get(device, 2**26) // padded_rows(head_VD.shape[0], device))
     if device != "cuda" or rows <= most:
@@ -164,13 +163,13 @@ def _pieces(hidden_ND: Tensor, targets_N: Tensor, size: int) -> Iterator[tuple[T
 
 
 def _computed_dtype(tensor: Tensor) -> torch.dtype:
-    """What matrices are multiplied in: autocast's choice where it is on."""
+    """The dtype of matrix products: autocast's if it is on, else the tensor's."""
     device = tensor.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
 
 
 class _GradientInForward(torch.autograd.Function):
-    """Needs the logits once: a cross-entropy has the gradient softmax - one_hot(target) in them."""
+    """Computes the logits once: the gradient of the cross-entropy with respect to them is softmax - one_hot(target)."""
 
     @staticmethod
     def forward(
@@ -228,8 +227,9 @@ def _minus_one_hot(softmax_nV: Tensor, targets_n: Tensor) -> Tensor:
 
 
 class _LogProbabilities(torch.autograd.Function):
-    """As above, but each token has an upstream gradient of its own. That of its hidden state is a factor, so the rest
-    is worked out while the logits are there; the head's is a sum over tokens, and needs the logits once more."""
+    """As above, but each token has its own upstream gradient. For the hidden state it is a factor, so the rest of that
+    gradient is computed with the logits of the forward pass. The head's gradient is a sum over tokens, and needs the
+    logits a second time."""
 
     @staticmethod
     def forward(

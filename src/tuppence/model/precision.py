@@ -1,4 +1,4 @@
-"""The precision of matrix products: its dtype by name, and autocast. Which one a device gets: `core.environment`."""
+"""The precision of matrix products: dtypes by name, and autocast. `core.environment` chooses it for a device."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`Sampling`: how a text is generated; and from the logits of one step to one token for every sequence.
+"""`Sampling`, the generation parameters, and `choose`, which draws one token for every sequence from its logits.
 
-The functions are pure. The random numbers are arguments, one for each sequence, so that what a sequence draws depends
+The functions are pure. The random numbers are arguments, one for each sequence, so that the tokens of a sequence depend
 on its own seed and on nothing else in the batch.
 """
 
@@ -17,18 +17,18 @@ from tuppence.core.errors import InputError
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a prompt is continued: one object from the command line, or a request, to the decoder.
+    """Generation parameters of one prompt, from the command line or a request.
 
     Attributes:
-        temperature: logits are divided by it: below 1 surer, above 1 wilder, 0 (or below 1e-38) always the likeliest
-            token.
+        temperature: divisor of the logits. Below 1 the distribution is sharper, above 1 flatter; 0 (or below 1e-38)
+            always takes the likeliest token.
         top_k: only the k likeliest tokens may be drawn (Fan et al. 2018, arXiv:1805.04833).
         top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2019,
             arXiv:1904.09751). Applied after `top_k`.
-        max_tokens: new tokens, at most.
-        seed: of the draws; None is fresh randomness. torch's global generator is neither used nor changed.
+        max_tokens: maximum number of new tokens.
+        seed: seed of the draws; None takes fresh randomness. torch's global generator is neither used nor changed.
         stop: strings that end the continuation wherever they appear in it, also across tokens. `model.text` looks for
-            them; what works on ids alone does not see them.
+            them; `model.generate` works on ids and ignores them.
 
     Raises:
         InputError: a value is out of range, or a stop string is empty.
@@ -43,7 +43,7 @@ class Sampling:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether the likeliest token is always taken: also below what float32 can divide by."""
+        """Whether the likeliest token is always taken: temperature 0, or too small to divide by in float32."""
         return self.temperature < torch.finfo(torch.float32).tiny
 
     def __post_init__(self) -> None:
@@ -60,11 +60,11 @@ class Sampling:
 
 
 def choose(logits_BV: Tensor, sampling: Sampling, uniforms_B: list[float]) -> list[int]:
-    """One token id for every sequence.
+    """Returns one token id for every sequence.
 
     Args:
-        logits_BV: of the last position, any float type.
-        uniforms_B: one number in [0, 1) for each sequence; unused where sampling is greedy.
+        logits_BV: logits of the last position, any float type.
+        uniforms_B: one number in [0, 1) for each sequence; unused if sampling is greedy.
 
     Example:
         >>> logits = torch.tensor([[0.0, 2.0, 1.0]])
@@ -80,8 +80,8 @@ def choose(logits_BV: Tensor, sampling: Sampling, uniforms_B: list[float]) -> li
 
 
 def probabilities(logits_BV: Tensor, sampling: Sampling) -> Tensor:
-    """What each token's chance is, (B, V) in float32: softmax of the kept logits over the temperature. Sampling is not
-    greedy."""  # the largest logit is subtracted before the division: a tiny temperature must not overflow
+    """Returns the probability of each token, (B, V) in float32: softmax of the kept logits over the temperature.
+    Sampling must not be greedy."""  # the largest logit is subtracted before the division, to avoid an overflow
     logits_BV = logits_BV.float()
     logits_BV = (logits_BV - logits_BV.amax(dim=-1, keepdim=True)) / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < logits_BV.shape[-1]:
@@ -94,18 +94,18 @@ def probabilities(logits_BV: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _nucleus(probabilities_BV: Tensor, top_p: float) -> Tensor:
-    """Keeps the smallest set of likeliest tokens that reaches `top_p`; at least one."""
+    """Keeps the smallest set of likeliest tokens that reaches `top_p`, and at least one token."""
     sorted_BV, order_BV = probabilities_BV.sort(dim=-1, descending=True)
-    before_BV = sorted_BV.cumsum(dim=-1) - sorted_BV  # what the likelier ones have together
+    before_BV = sorted_BV.cumsum(dim=-1) - sorted_BV  # total probability of the likelier tokens
     kept_BV = torch.zeros_like(sorted_BV).scatter(-1, order_BV, sorted_BV.where(before_BV < top_p, 0.0))
     return kept_BV / kept_BV.sum(dim=-1, keepdim=True)
 
 
 def draw(probabilities_BV: Tensor, uniforms_B: list[float]) -> list[int]:
-    """The token on whose stretch of the cumulative distribution each uniform number falls (inverse transform).
+    """Draws one token for each uniform number by inverse transform sampling.
 
-    The last value is exactly 1 after the division and a uniform number is below it, so there is always such a
-    token, and never one of probability zero.
+    The last cumulative value is exactly 1 after the division, and every uniform number is below 1. So there is always
+    a token, and its probability is never zero.
     """
     cumulative_BV = probabilities_BV.double().cumsum(dim=-1)
     cumulative_BV = cumulative_BV / cumulative_BV[:, -1:]

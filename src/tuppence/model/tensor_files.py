@@ -1,7 +1,7 @@
-"""Safetensors files: writing them, and reading those of a Hugging Face folder after they were checked.
+"""Writes safetensors files, and checks and reads those of a Hugging Face folder.
 
-The config's sizes decide which tensors there must be and of what shape; the headers of the files are compared with
-that, and only then are weights read. No pickle is ever opened. `weights` is the entry point for whole folders.
+The config's sizes determine the names and shapes of the tensors. The headers of the files are compared with them before
+any weights are read. Pickles are never opened. `weights` is the entry point for whole folders.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def tensor_files(place: Path) -> dict[str, Path]:
-    """Which file of a folder holds which tensor, by Hugging Face's names.
+    """Returns the file of each tensor in a folder, by Hugging Face's names.
 
     Raises:
-        InputError: there are no weights, or only pickled ones; an index that points out of the folder.
-        CorruptFileError: a file is torn.
+        InputError: there are no weights or only pickled ones, or an index points out of the folder.
+        CorruptFileError: a file is incomplete.
     """
     whole, index = place / WEIGHTS, place / _INDEX
     if whole.is_file():
@@ -77,7 +77,7 @@ def _read_index(index: Path) -> dict[str, Path]:
     if not isinstance(names, dict) or not names:
         raise CorruptFileError(f"{index}: weight_map is missing or empty", "restore the file")
     for tensor, name in names.items():
-        # a bare file name: anything else could lead out of the folder
+        # only a file name without a folder: anything else could point out of the folder
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors") or "\\" in name:
             raise InputError(
                 f"{index}: tensor {tensor} is said to be in {name!r}, which is not the name of a shard beside it",
@@ -111,10 +111,10 @@ def shapes(model: GPT) -> dict[str, tuple[int, ...]]:
 
 
 def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
-    """Every tensor the model needs is there once, and no other.
+    """Checks that every tensor of the model is there exactly once, and no other tensor.
 
     Raises:
-        InputError: with the first tensor's name.
+        InputError: names the first wrong tensor.
     """
     wanted = set(model.state_dict())
     found: dict[str, str] = {}
@@ -140,10 +140,10 @@ def check_shapes(stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...
 
     Args:
         stored: file by Hugging Face's tensor name.
-        shapes: by our names, or by Hugging Face's where we have none.
+        shapes: by our names, or by Hugging Face's names for tensors that have no name of ours.
 
     Raises:
-        InputError: with the first tensor's name.
+        InputError: names the first wrong tensor.
     """
     for path in sorted(set(stored.values())):
         with safe_open(path, framework="pt") as opened:

@@ -1,7 +1,7 @@
 """Generates text: `Decoder` on ids, with a tokenizer and stop strings around it.
 
-A token may be part of a character, and a stop string may span several tokens. New ids become bytes, bytes become text
-when their characters are complete, and text is released when it can no longer be the beginning of a stop string.
+A token can be part of a character, and a stop string can span several tokens. New ids become bytes. Bytes become text
+when their characters are complete. Text is returned when it can no longer be the beginning of a stop string.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Completion:
     Attributes:
         text: the continuation, without the stop string or the end of text that ended it.
         finish_reason: "stop" or "length" (`max_tokens` were made).
-        prompt_tokens, completion_tokens: what was read and what was written, in tokens.
+        prompt_tokens, completion_tokens: number of tokens in the prompt and in the continuation.
     """
 
     prompt: str
@@ -37,11 +37,11 @@ class TextStream:
     """Turns one sequence's ids, one by one, into text that is safe to show.
 
     Args:
-        decode_bytes: the bytes of one token, `tokenizer.decode_bytes`.
-        stop: strings that end the text; they are never shown, not even in part.
+        decode_bytes: returns the bytes of token ids, such as `tokenizer.decode_bytes`.
+        stop: strings that end the text; no part of them is returned.
 
     Attributes:
-        stopped: a stop string was found.
+        stopped: whether a stop string was found.
 
     Example:
         >>> pieces = {0: b"caf", 1: b"\\xc3", 2: b"\\xa9\\nQ", 3: b": again"}
@@ -58,11 +58,11 @@ class TextStream:
         self._held = ""
 
     def push(self, token: int) -> str:
-        """Takes one id; returns the text that is now safe, often one piece and sometimes none."""
+        """Takes one id; returns the text that is now safe to show, which can be empty."""
         return self._release(self._characters.decode(self._decode_bytes([token])))
 
     def finish(self) -> str:
-        """Returns what was held back, at the end of the sequence."""
+        """Returns the text that was held back. Call it at the end of the sequence."""
         text = self._release(self._characters.decode(b"", final=True)) + self._held
         self._held = ""
         return text
@@ -71,7 +71,7 @@ class TextStream:
         if self.stopped:
             return ""
         text, self._held = self._held + text, ""
-        # of several stop strings the one that is complete first counts, however the text is cut into tokens
+        # the stop string that is complete first counts, so that the result does not depend on the token boundaries
         matches = [(text.index(stop) + len(stop), text.index(stop)) for stop in self._stop if stop in text]
         if matches:
             self.stopped = True
@@ -95,14 +95,14 @@ class TextDecoder:
     """Continues a batch of prompts as text; iterate over it for (index of the prompt, piece of its continuation).
 
     A piece never ends within a character and never holds part of a stop string. The tokenizer's stop ids end a
-    continuation. A server is a queue in front of this: one `step` at a time, and `cancel` for those who left.
+    continuation. A server calls `step` once for each token, and `cancel` when a client disconnects.
 
     Args:
         prompts: token ids, at least one each.
         sampling: one for all prompts, or one for each.
 
     Attributes:
-        texts: what was generated so far, for each prompt.
+        texts: the text generated so far, for each prompt.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class TextDecoder:
             yield from self.step()
 
     def step(self) -> list[tuple[int, str]]:
-        """One more token for every unfinished prompt: the text that is now safe to show, where there is some."""
+        """Generates one more token for every unfinished prompt; returns the text that is now safe to show."""
         pieces = dict.fromkeys(sorted(self._open), "")
         tokens = [] if all(map(self._decoder.is_finished, pieces)) else self._decoder.step()
         for index, token in tokens:
@@ -137,7 +137,7 @@ class TextDecoder:
         return [(index, piece) for index, piece in pieces.items() if piece]
 
     def cancel(self, index: int) -> None:
-        """Ends one continuation; its text stays as it is."""
+        """Ends one continuation; its text is kept."""
         self._decoder.finish(index)
         self._open.discard(index)
 
@@ -156,8 +156,8 @@ def generate_text(
 ) -> list[Completion]:
     """Continues every prompt, all of them at once.
 
-    Special tokens written in a prompt are plain text. An empty prompt starts a new text, as after the end of
-    another.
+    Special tokens written in a prompt are plain text. An empty prompt starts a new text, as after the end-of-text
+    token.
 
     Args:
         sampling: one for all prompts, or one for each.

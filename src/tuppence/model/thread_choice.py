@@ -1,28 +1,29 @@
-"""How many threads write the next token: all of them, or one while other programs use the cores.
+"""Chooses the number of threads for the next token: all, or one while other programs use the cores.
 
-The threads of a step wait for each other dozens of times. Where another program has one of the cores, each wait lasts
-until the system gives the core back, and one thread alone is many times as fast. The number of threads does not change
-a token, so it can follow the times that were measured.
+The threads of a step wait for each other dozens of times. If another program uses one of the cores, each wait lasts
+until the system returns the core, and one thread alone is many times as fast. The number of threads does not change the
+generated tokens, so it can be chosen from measured times.
 """
 
 from __future__ import annotations
 
 TRIAL = 2
-"""Tokens of a trial of the other number. The faster of them counts: one may have been interrupted."""
+"""Tokens in a trial of the other thread count. The fastest one counts, because another may have been interrupted."""
 FIRST_REST, LONGEST_REST = 32, 512
-"""Tokens between two trials: at first and after a change, and after several trials that changed nothing."""
+"""Tokens between two trials: the first value at the start and after a change. It doubles after each trial without a
+change, up to the second value."""
 SLOW = 2.0
-"""Tokens that take so many times what they took at the last trial lead to a trial at once."""
+"""A token that takes this many times as long as at the last trial starts a new trial at once."""
 
 
 class ThreadChoice:
     """Chooses between all threads and one.
 
     Args:
-        threads: all of them. With 1 there is nothing to choose.
+        threads: the maximum. With 1 there is nothing to choose.
 
     Attributes:
-        threads: how many are to write the next token.
+        threads: number of threads for the next token.
 
     Example:
         >>> choice = ThreadChoice(2)
@@ -34,13 +35,13 @@ class ThreadChoice:
 
     def __init__(self, threads: int) -> None:
         self.threads = self._all = threads
-        self._before: float | None = None  # seconds a token took with the other number; None outside a trial
-        self._usual = float("inf")  # seconds a token took when the present number was chosen
+        self._before: float | None = None  # seconds per token before the trial; None outside a trial
+        self._usual = float("inf")  # seconds per token when the current number was chosen
         self._rest, self._tokens = FIRST_REST, FIRST_REST - TRIAL  # the first trial comes after two tokens
         self._times: list[float] = []  # of the last tokens
 
     def took(self, seconds: float) -> None:
-        """Notes what the last token took with `threads` threads."""
+        """Records the time of the last token with `threads` threads."""
         if self._all == 1:
             return
         self._tokens += 1

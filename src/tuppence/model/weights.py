@@ -1,6 +1,6 @@
-"""Models on disk: any Hugging Face GPT-2 folder in, our models out as one.
+"""Reads models from Hugging Face GPT-2 folders, and writes our models in the same format.
 
-Folders are checked before weights are read (`tensor_files`); names of tensors are translated in `hugging_face`.
+Folders are checked before weights are read (`tensor_files`); `hugging_face` translates the names of tensors.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ _DRAWING = (
 
 
 def model_folder(folder: Path | str) -> Path:
-    """The Hugging Face folder meant by `folder`: itself, RUN/model where `folder` is a run, an adapter's base.
+    """Returns the Hugging Face folder for `folder`: itself, RUN/model for a run, or the base of an adapter.
 
     Raises:
-        InputError: there is neither.
+        InputError: there is no model in `folder`.
     """
     folder = standing(stage_run(folder))
     for place in (folder, standing(Run(folder).model)):
@@ -95,13 +95,13 @@ def model_folder(folder: Path | str) -> Path:
 
 @dataclass(frozen=True)
 class Headers:
-    """What a Hugging Face folder says about its model without its weights being read.
+    """Facts about the model in a Hugging Face folder that are known without reading its weights.
 
     Attributes:
         place: the folder.
         config: the sizes.
         labels: the names of a classifier's scores, in order; empty for a language model.
-        stored: which file holds which tensor, by Hugging Face's names.
+        stored: the file of each tensor, by Hugging Face's names.
     """
 
     place: Path
@@ -114,7 +114,7 @@ def read_headers(place: Path) -> Headers:
     """Reads config.json and the headers of the weight files, and compares names, shapes and types of all tensors.
 
     Args:
-        place: a folder as `model_folder` finds it.
+        place: a folder, as returned by `model_folder`.
 
     Raises:
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
@@ -147,16 +147,17 @@ def load_model(
     device: torch.device | str | None = None,
     dropout: float | None = None,
 ) -> GPT:
-    """Reads a Hugging Face GPT-2 folder, or a run's; of a PEFT adapter's folder, its base with the adapter merged in.
+    """Reads the model of a Hugging Face GPT-2 folder or a run. For a PEFT adapter, merges it into its base.
 
-    Accepts what `from_pretrained` accepts: sharded weights, names without `transformer.`, an explicit `lm_head` beside
-    the token embedding or in its place (they are one matrix), mask buffers of old versions, float16 and bfloat16 files.
+    Accepts the variants that `from_pretrained` accepts: sharded weights, names without `transformer.`, an explicit
+    `lm_head` beside the token embedding or in its place (they are one matrix), mask buffers of old versions, float16
+    and bfloat16 files.
 
     Args:
         folder: config.json with model.safetensors (or its index and shards); or a RUN that has those in RUN/model.
-        dtype: of the parameters; float32 unless said otherwise, whatever the file has.
-        device: where the parameters go; the CPU by default.
-        dropout: while it is trained further; the config's by default.
+        dtype: of the parameters; float32 by default, whatever dtype the file has.
+        device: of the parameters; the CPU by default.
+        dropout: for further training; the config's by default.
 
     Returns:
         The model in evaluation mode.
@@ -190,7 +191,7 @@ def load_scorer(
     device: torch.device | str | None = None,
     dropout: float | None = None,
 ) -> tuple[SequenceScorer, list[str]]:
-    """Reads a `GPT2ForSequenceClassification` folder, or a run's: the model, and the names of its scores.
+    """Reads a `GPT2ForSequenceClassification` folder or a run; returns the model and the names of its scores.
 
     Arguments and errors as in `load_model`.
     """
@@ -212,8 +213,8 @@ def load_scorer(
 
 
 def fingerprint(folder: Path | str) -> str:
-    """The sha256 of a model's weights as they lie in its folder (of the files' sha256s, where there are several). Of an
-    adapter's folder, over the base's and the adapter's."""
+    """Returns the sha256 of a model's weight file. For several files, it is the sha256 of their sha256s. For an
+    adapter's folder, it covers the files of the base and of the adapter."""
     folder = standing(stage_run(folder))
     place = model_folder(folder)
     paths = sorted(set(tensor_files(place).values()))
@@ -224,7 +225,7 @@ def fingerprint(folder: Path | str) -> str:
 
 
 def unused_generation_settings(folder: Path | str) -> list[str]:
-    """What a folder's `generation_config.json` says about drawing tokens: `generate` does as its arguments say.
+    """Returns the keys of a folder's `generation_config.json` that `generate` ignores: it only uses its arguments.
 
     `eos_token_id` is used: it becomes the tokenizer's `stop_ids`.
     """
@@ -234,7 +235,7 @@ def unused_generation_settings(folder: Path | str) -> list[str]:
 
 
 def _read_config(place: Path) -> tuple[ModelConfig, dict[str, Any]]:
-    """The sizes in a folder's config.json, and all else it says."""
+    """Returns the sizes in a folder's config.json, and its whole content."""
     path = place / "config.json"
     values = files.read_json(path)
     try:
@@ -248,7 +249,7 @@ def _with_dropout(config: ModelConfig, dropout: float | None) -> ModelConfig:
 
 
 def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
-    """Where the config does not tie head and token embedding, both must be there; `from_hugging_face` compares them."""
+    """If the config does not tie head and token embedding, both must exist; `from_hugging_face` compares them."""
     if "lm_head.weight" not in stored:
         raise InputError(f"{place} has a head of its own, and no lm_head.weight", "give the whole model")
     if not any(our_name(name) == TOKEN_EMBEDDING for name in stored):
@@ -270,7 +271,7 @@ def save_model(
     """Writes a Hugging Face folder that `AutoModelForCausalLM.from_pretrained` opens; complete or absent.
 
     Args:
-        model: the bare model (not a DDP or compiled wrapper), on any device; adapters are added into its weights.
+        model: the bare model (not a DDP or compiled wrapper), on any device; adapters are merged into the weights.
         folder: replaced as a whole if it exists.
         tokenizer: written to the same folder; the configs name its end of text.
         dtype: of the stored weights; the model's own by default.
@@ -294,8 +295,8 @@ def save_scorer(
 ) -> None:
     """Writes a folder that `AutoModelForSequenceClassification.from_pretrained` opens; complete or absent.
 
-    transformers looks for the last token that is not padding; the end of text is noted as padding, and no text ends
-    with it.
+    transformers reads the score at the last token that is not padding. The config names the end of text as the padding
+    token, because no text ends with it.
 
     Args:
         labels: the names of the scores, in order.
@@ -312,7 +313,7 @@ def save_scorer(
 
 
 def _end_of_text(tokenizer: Tokenizer | None) -> int | None:
-    """For the configs; None without a tokenizer, and where it has none."""
+    """The end-of-text id for the configs; None without a tokenizer, or if the tokenizer has no such token."""
     return next(iter(tokenizer.start_ids), None) if tokenizer else None
 
 

@@ -1,8 +1,9 @@
-"""Goes through the stages of the quickstart, skips what is done, and keeps the state that the report reads.
+"""Runs the stages of the quickstart, skips finished ones, and writes the state that the report reads.
 
 The state, ROOT/story.json, has the size, the command, the time and the numbers of each stage; it is written before and
-after every stage. A stage is done if the state has it with the same choices of the user, its result exists, and nothing
-that it needs is done again. Before each stage, `pace` sizes those that are left by the present speed of the machine.
+after every stage. A stage is done if the state has it with the same choices of the user, its result exists, and no
+stage that it needs is done again. Before each stage, `pace` computes the sizes of the remaining stages from the present
+speed of the machine.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from tuppence.quickstart.probe import seconds_of_a_step
 from tuppence.quickstart.stages import Stage, list_stages
 
 SLOW = 1.25
-"""From this slowness on, the user is told."""
+"""A message is printed from this slowness on."""
 
 RESIZED = set(STAGES) - {"tokenizer", "data", "report"}
-"""Stages whose size is printed; `tokenizer` and `data` have that of `stories`."""
+"""Stages whose size is printed. `tokenizer` and `data` have the size of `stories`."""
 
 
 def quickstart(plan: Plan) -> dict[str, Any]:
-    """Makes everything below `plan.root`, or continues there.
+    """Runs all stages in `plan.root`, or continues there.
 
     Returns:
-        Stage → its numbers, for those that are done; also `out`, `left_out` (stage → why), and `seconds` over all
-        stages and attempts.
+        Stage → its numbers, for finished stages; also `out`, `left_out` (stage → reason), and `seconds` of all stages
+        and attempts.
 
     Raises:
         InputError: a stage to skip is unknown, or the folder was begun with other data.
@@ -98,7 +99,7 @@ class _Quickstart:
     # ---- which stages, and how much of each -------------------------------------------------------------------------
 
     def _stages_to_do(self) -> list[str]:
-        """Stages that are not done, or that need one that is done again; without the skipped ones."""
+        """Returns stages that are not done, or that need a stage that is done again; without skipped stages."""
         to_do: list[str] = []
         for name in STAGES:
             needs = set(STAGES) if name in ("evaluate", "report") else set(STAGES[name])
@@ -113,7 +114,7 @@ class _Quickstart:
         return bool(kept.get("wish", self.plan.choices(name)) == self.plan.choices(name))  # older files have no wish
 
     def _works(self) -> dict[str, Any]:
-        """The work that is left; a stage that was begun keeps its size."""
+        """Returns the remaining work. A stage that was begun keeps its size."""
         works = self.plan.works(self.to_do)
         for name in works.keys() & self.decided.keys():
             amount = self.decided[name].amount
@@ -122,7 +123,7 @@ class _Quickstart:
         return works
 
     def _leave_out(self, name: str, pace: Pace) -> None:
-        """Leaves out a stage that does not fit into the time, and those that need it."""
+        """Leaves out a stage that does not fit into the time, and the stages that need it."""
         if name in pace.sizes().left_out:
             self.reasons[name] = (
                 f"left out: at this speed ({pace.slowness:.1f} times slower than a quiet machine) there is no time to"
@@ -228,7 +229,7 @@ def _kept_shares(plan: Plan, state: LifeState) -> dict[str, Share]:
 
 
 def _refuse_other_data(plan: Plan, state: LifeState) -> None:
-    """Refuses other data than those that the models in the folder were trained on."""
+    """Raises an error if the models in the folder were trained on other data."""
     asked_for = {"stories": plan.stories}
     if plan.rows is not None:
         asked_for |= {stage: min(plan.rows, ROWS[name]) for name, stage in READ_BY.items()}

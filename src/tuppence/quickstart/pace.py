@@ -1,9 +1,9 @@
-"""How much of each stage fits into the time: a pure function, and a clock that calls it again before every stage.
+"""Computes how much of each stage fits into the time: a pure function `fit`, and a clock that calls it.
 
-The costs at slowness 1 were measured on a quiet two-core machine. `probe` measures the present machine in real training
-steps, `Pace` compares the time of finished stages with the planned time, and `fit` sizes the stages that are left by
-both, so that everything ends within `MOST_SECONDS` if that is possible. A stage is never smaller than its least size;
-where that does not fit, an optional stage is left out.
+The costs at slowness 1 were measured on a quiet two-core machine. `probe` measures the present machine with real
+training steps, and `Pace` compares the time of finished stages with the planned time. From both, `fit` computes the
+sizes of the remaining stages, so that everything ends within `MOST_SECONDS` if possible. A stage is never smaller than
+its least size. If the least sizes do not fit, optional stages are left out.
 
 Nothing here trains, reads or writes. Called by `life`.
 """
@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from tuppence.quickstart import STAGES
 
 MOST_SECONDS = 610.0
-"""The time for all stages on a slow machine; full sizes that need less are not reduced."""
+"""The time for all stages on a slow machine. Stages keep their full sizes if these fit into this time."""
 
 SPARE_SECONDS = 80.0
-"""How much longer it may take before a stage is left out; the sum is below the promised twelve minutes."""
+"""Additional time that is allowed before a stage is left out. The sum is below the documented twelve minutes."""
 
 REFERENCE_STEP_SECONDS = 0.15
 """The time of a pretraining step on the quiet machine; slowness is relative to it."""
@@ -71,7 +71,7 @@ WORK: dict[str, Work] = {
     "evaluate": Work("questions", 60, 400, 14 / 600, 2.5),
     "report": Work("pages", 1, 1, 0.0, 4.5),
 }
-"""Stage → its work, in order. The run that these were measured in is in `benchmarks/LOG.md`."""
+"""Stage → its work, in order. The run with these measurements is in `benchmarks/LOG.md`."""
 
 LEFT_OUT_FIRST = ("dpo", "spam", "instruct")
 """Optional stages in the order in which they are left out; `dpo` needs `instruct`."""
@@ -100,7 +100,7 @@ class Sizes:
 
 
 def fit(works: Mapping[str, Work], slowness: float, seconds: float, spare: float = 0.0) -> Sizes:
-    """The largest sizes that fit: every stage the same share of the way from its least to its full size.
+    """Returns the largest sizes that fit. Every stage gets the same fraction of the range from least to full size.
 
     Args:
         works: the stages that are left to do.
@@ -176,8 +176,8 @@ class Pace:
         return fit(self.works, self.slowness, self.most_seconds - (self.clock() - self._began), SPARE_SECONDS)
 
     def limit(self, name: str, sizes: Sizes) -> float:
-        """The time limit of a training stage: more than it should need, and at most what leaves the other stages the
-        time for their least sizes."""
+        """Returns the time limit of a training stage in seconds: more than the planned time, but not so much that the
+        least sizes of the other stages no longer fit."""
         needed = sizes.seconds[name]
         others = [work for other, work in self.works.items() if other != name and other in sizes.amounts]
         left = self.most_seconds - (self.clock() - self._began)

@@ -1,7 +1,7 @@
-"""Where files are: on this machine, or behind a URL such as `s3://bucket/key`.
+"""Access to files on this machine or behind a URL such as `s3://bucket/key`.
 
-`Location` is the text that names a place. `stage` gives a local, read-only copy of it at the boundary of a package;
-text that is read as a stream comes through `open_store`. `s3://` itself comes later, as an entry of `schemes.SCHEMES`.
+A `Location` is a path or a URL as text. `stage` returns a local, read-only copy of it. `open_store` gives streams for
+data that is read piece by piece. `s3://` will be added later, as an entry of `schemes.SCHEMES`.
 """
 
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url

@@ -1,8 +1,8 @@
-"""The sha256 that a folder states for its own files, compared with the files.
+"""Compares the files of a folder with the sha256 that the folder lists for them.
 
-Three kinds of list are known: a checkpoint's MANIFEST.json, the index.json of a folder of token shards, and SHA256SUMS
-as `sha256sum` writes it. A file that is listed and absent is not an error here: whoever reads the folder knows whether
-it needs that file.
+Three kinds of list are supported: the MANIFEST.json of a checkpoint, the index.json of a folder of token shards, and
+SHA256SUMS in the format of `sha256sum`. A listed file that is missing is not an error here, because only the reader of
+the folder knows whether it needs the file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SUM = re.compile(r"^([0-9a-f]{64}) [ *](.+)$", re.MULTILINE)
 
 
 def verify_checksums(folder: Path) -> int:
-    """Compares every file below `folder` for which a list there states a sha256; returns how many there are.
+    """Verifies every file below `folder` whose sha256 is in a list there, and returns the number of verified files.
 
     Raises:
-        CorruptFileError: a file is not the one that was listed.
+        CorruptFileError: the sha256 of a file differs from the list.
     """
     verified = 0
     for name, digests_of in _LISTS.items():
@@ -65,7 +65,7 @@ def _of_sums(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    """A JSON object; empty where the file is something else, which its reader will say."""
+    """Reads a JSON object. Returns {} for any other content: the reader of the folder reports that error."""
     with contextlib.suppress(InputError):
         content = read_json(path)
         return content if isinstance(content, dict) else {}

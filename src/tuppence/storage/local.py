@@ -14,7 +14,7 @@ from tuppence.storage.store import Entry
 
 
 class LocalStore:
-    """A folder on this machine. See `Store` for what each method promises."""
+    """A folder on this machine. The methods are documented in `Store`."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = local_path(root)
@@ -81,9 +81,9 @@ _PIPE_HINT = "write the text to a file first; .gz and .zst files are read as the
 
 
 def _names_below(top: Path, enter: Callable[[str], bool] | None) -> Iterator[str]:
-    """Names of files relative to `top`, with `/`; folders that cannot be read raise instead of hiding what they hold.
+    """Yields the names of files relative to `top`, with `/`. A folder that cannot be read raises OSError.
 
-    Links to folders are followed, except one that leads back to a folder above it: it would never end.
+    Links to folders are followed, except a link to a folder above it, which would never end.
     """
 
     def walk(folder: Path, inside: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _names_below(top: Path, enter: Callable[[str], bool] | None) -> Iterator[str
 def _leads_to_a_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # links in a circle: what they are, `describe` says
+    except OSError:  # circular links; `describe` reports the error
         return False
 
 

@@ -1,7 +1,7 @@
-"""Locations: the text by which a person names a file or a folder, here or on another machine.
+"""Locations: texts that name a file or a folder on this or another machine.
 
-A location is a path, `file://` and a path, or a URL such as `s3://bucket/key`. It stays text until `staging` or
-`local_path` turns it into a `Path`: a `Path` would make `s3:/bucket/key` of it.
+A location is a path, a path after `file://`, or a URL such as `s3://bucket/key`. It stays text until `staging` or
+`local_path` converts it to a `Path`, because `Path` changes a URL to `s3:/bucket/key`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NewType
 from tuppence.core.errors import InputError
 
 Location = NewType("Location", str)
-"""A path or a URL, as a person wrote it. What a run records about its inputs is the location that was given."""
+"""A path or a URL, as the user wrote it. Runs record their inputs in this form."""
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://")
 _LOST_SLASH = re.compile(r"^(?:s3|gs|https?):/[^/]")
 
 
 def scheme_of(place: str | Path) -> str:
-    """The scheme of a URL; empty for a place on this machine.
+    """Returns the scheme of a URL; an empty string for a local path.
 
     Example:
         >>> scheme_of("s3://bucket/run"), scheme_of("runs/tiny"), scheme_of("file:///data")
@@ -32,15 +32,15 @@ def scheme_of(place: str | Path) -> str:
 
 
 def is_remote(place: str | Path) -> bool:
-    """Whether a place is on another machine."""
+    """Whether a location is on another machine."""
     return bool(scheme_of(place))
 
 
 def local_path(place: str | Path) -> Path:
-    """The path of a place on this machine; `~` at its beginning is the user's home folder.
+    """Converts a location on this machine to a path. A leading `~` becomes the user's home folder.
 
     Raises:
-        InputError: it is on another machine.
+        InputError: the location is on another machine.
 
     Example:
         >>> local_path("file:///data/novels").as_posix(), local_path("runs/tiny").as_posix()
@@ -51,15 +51,15 @@ def local_path(place: str | Path) -> Path:
             raise InputError(f"{place} is a URL that has lost a slash", "give a URL as text, not as a Path")
     elif is_remote(place):
         raise InputError(f"{place} is not on this machine", "give a local path")
-    # Path.expanduser() raises where `~name` is a file's name and no user's
+    # Path.expanduser() raises if `~name` is the name of a file and not of a user
     return Path(os.path.expanduser(str(place).removeprefix("file://")))  # noqa: PTH111
 
 
 def output_path(place: str | Path) -> Path:
-    """The path of a local place that is to be written.
+    """Converts the location of an output to a path.
 
     Raises:
-        InputError: it is on another machine.
+        InputError: the location is on another machine.
     """
     scheme = scheme_of(place)
     if scheme:
@@ -70,7 +70,7 @@ def output_path(place: str | Path) -> Path:
 
 
 def join(place: str, *names: str) -> Location:
-    """A place inside a folder.
+    """Appends names to the location of a folder.
 
     Example:
         >>> join("s3://bucket/run/", "model")
@@ -82,7 +82,7 @@ def join(place: str, *names: str) -> Location:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Cuts a location into its folder, which `open_store` takes, and the last name.
+    """Splits a location into its folder, for `open_store`, and its last name.
 
     Example:
         >>> split_url("s3://bucket/texts/a.txt")

@@ -1,4 +1,4 @@
-"""Which store answers to which scheme: the one place that maps a location to an implementation."""
+"""Maps the scheme of a location to the store that reads it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tuppence.storage.location import scheme_of
 from tuppence.storage.store import Store
 
 SCHEMES: dict[str, Callable[[str], Store]] = {}
-"""For each scheme ("s3"), what makes a store from a URL. Local folders need no entry."""
+"""Scheme ("s3") → function that returns the store for a URL. Local folders need no entry."""
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: a local folder's path, `file://` and one, or a URL of a scheme in `SCHEMES`.
+    """Opens the store at `url`, which is a local folder, with or without `file://`, or a URL of a scheme in `SCHEMES`.
 
     Raises:
         InputError: the scheme is unknown.
@@ -30,7 +30,7 @@ def open_store(url: str) -> Store:
 
 
 def require_known_scheme(url: str) -> None:
-    """Refuses a location that no store can read.
+    """Checks that a store exists for a location.
 
     Raises:
         InputError: the scheme is unknown.

@@ -1,14 +1,14 @@
-"""`stage`: a local, read-only, verified copy of a place. It is called where a package is entered, and nowhere below.
+"""`stage` returns a local, read-only, verified copy of a location. Public functions call it, internal ones do not.
 
-A local place is returned as it is. A remote one is copied into the user's cache folder:
+A local path is returned unchanged. A remote location is copied into the user's cache folder:
 
     ~/.cache/tuppence/places/KEY/
       location       the location that was copied
       NAME           the copy, under the last name of the location
 
-KEY is a hash of the location and of name, size and version of every file, so that a place that has changed is copied
-again, and one that has not is copied once. A copy is complete or absent, and its files are compared with the sha256
-that the folder states for them (`checksums`). The cache may be removed whenever nothing uses it.
+KEY is a hash of the location and of the name, size and version of every file. So an unchanged location is copied once,
+and a changed one is copied again. A copy is complete or absent, and its files are compared with the sha256 that the
+folder lists for them (`checksums`). The cache can be deleted when no program uses it.
 """
 
 from __future__ import annotations
@@ -34,30 +34,31 @@ MOST_FILES = 100_000
 _BLOCK_BYTES = 2**20
 _LOCATION = "location"
 _NOT_READ_FROM_A_RUN = {"checkpoints", "tensorboard"}
-"""Folders of a run that only the run itself goes on from. They may have hundreds of gigabytes."""
+"""Folders that only the run itself needs, to continue. They can have hundreds of gigabytes."""
 
 Choose = Callable[[str], bool]
 
 
 def stage(place: str | Path, *, most_bytes: int | None = None) -> Path:
-    """A local, read-only file or folder with the content of `place`. Of a local place, its path.
+    """Returns the path of a local, read-only file or folder with the content of `place`.
 
     Args:
         place: a path or a URL.
-        most_bytes: the largest size that is accepted from another machine.
+        most_bytes: the largest size of a remote location that is accepted.
 
     Raises:
-        InputError: there is no such place, it is too large, or its scheme is unknown. Whether a *local* path exists is
-            left to its reader, who knows what is expected there.
-        CorruptFileError: a file was cut short on the way, or is not the one that the folder's own list names.
+        InputError: the location does not exist, is too large, or has an unknown scheme. A *local* path is not checked:
+            its reader knows what must be there.
+        CorruptFileError: a file arrived incomplete, or its sha256 differs from the list in the folder.
     """
     return _stage(str(place), lambda name: True, most_bytes) if is_remote(place) else local_path(place)
 
 
 def stage_run(place: str | Path) -> Path:
-    """A run or a model's folder as `stage` gives it, without the run's checkpoints.
+    """Stages a run without its checkpoints, or a model folder.
 
-    The `model` folder of a remote run is staged with the run around it, from which readers take what it was trained on.
+    The `model` folder of a remote run is staged together with the run, because readers need its records of the training
+    data.
     """
     if not is_remote(place):
         return local_path(place)
@@ -68,7 +69,7 @@ def stage_run(place: str | Path) -> Path:
 
 
 def stage_checkpoint(place: str | Path) -> Path:
-    """A checkpoint, RUN/checkpoints/STEP, as `stage` gives it, with what RUN says about itself beside it."""
+    """Stages a checkpoint, RUN/checkpoints/STEP, together with the files directly in RUN."""
     if not is_remote(place):
         return local_path(place)
     checkpoints, step = split_url(str(place))
@@ -80,7 +81,10 @@ def stage_checkpoint(place: str | Path) -> Path:
 
 
 def find_input(run: Run, named: str) -> Path | None:
-    """A run or a model that a run file names, staged where it is remote; else as `Run.find`. None where it is gone."""
+    """Finds a run or a model that a run file names: a remote one with `stage_run`, a local one with `Run.find`.
+
+    Returns None if it does not exist.
+    """
     if not is_remote(named):
         return run.find(named)
     with contextlib.suppress(InputError):
@@ -89,9 +93,9 @@ def find_input(run: Run, named: str) -> Path | None:
 
 
 def location_of(path: str | Path) -> Location:
-    """The location behind a path that may lie in a staged copy; of every other path, the path itself.
+    """Returns the original location of a path inside a staged copy, and any other path unchanged.
 
-    Runs record it: the copy is of this machine, the location is known everywhere.
+    Runs record the location, because the copy exists only on this machine.
     """
     try:
         root = _places()
@@ -137,7 +141,7 @@ def _stage(place: str, choose: Choose, most_bytes: int | None = None) -> Path:
 
 
 def _files_of(place: str, choose: Choose) -> tuple[Store, list[Entry]]:
-    """The files of a place with their store, by name; a single file has the name ""."""
+    """Returns the store of a location and its files, sorted by name. A single file has the name ""."""
     folder, name = split_url(place)
     beside = open_store(folder)
     entry = beside.describe(name) if name else None
@@ -158,10 +162,10 @@ def _files_of(place: str, choose: Choose) -> tuple[Store, list[Entry]]:
 
 
 def _require_plain_name(place: str, name: str) -> None:
-    """Refuses a name that would lead out of the copy, or that no file here can have.
+    """Checks that a name stays inside the copy and is valid on this machine.
 
     Raises:
-        InputError: with the name.
+        InputError: the name is not usable.
     """
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or any(sign in name for sign in "\\:\0"):
@@ -187,7 +191,7 @@ def _copy(store: Store, place: str, entries: Sequence[Entry], target: Path) -> N
 
 
 def _verify(place: str, copy: Path) -> None:
-    """Compares a copy with the folder's own lists of sha256; an error names the location, as the copy goes."""
+    """Verifies the checksums of a copy. An error names the location, because the copy is deleted."""
     try:
         verify_checksums(copy)
     except CorruptFileError as error:
@@ -204,7 +208,7 @@ def _require_space(folder: Path, place: str, size: int) -> None:
 
 
 def _is_whole(copy: Path, entries: Sequence[Entry]) -> bool:
-    """Whether a finished copy is still there, with the sizes that it had."""
+    """Whether a finished copy still exists, with files of the right sizes."""
     try:
         return (copy.parent / _LOCATION).is_file() and all(
             (copy / entry.name).stat().st_size == entry.size for entry in entries

@@ -1,7 +1,7 @@
 """The interface of every kind of storage.
 
-A store is a folder, or a bucket with a prefix; names inside it are relative, with `/` between their parts. It is read
-only: what a program writes goes to local files.
+A store is a folder, or a bucket with a prefix. Names inside it are relative, with `/` between their parts. Stores are
+read-only: results are written to local files.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Entry:
 
 
 class Store(Protocol):
-    """What every kind of storage can do. A missing name raises `InputError`, whatever the kind."""
+    """The methods of every kind of storage. `open` raises `InputError` for a missing name."""
 
     url: str
 
     def describe(self, name: str) -> Entry | None:
-        """Size and version of one file; None where there is no such file.
+        """Returns size and version of one file; None if there is no such file.
 
         Raises:
-            InputError: the name is of something that cannot be read: a broken link, a pipe, a device.
+            InputError: the name is a broken link, a pipe, a device, or cannot be read for another reason.
         """
 
     def is_folder(self, name: str = "") -> bool:
-        """Whether there is a folder of that name; without a name, the store's own."""
+        """Whether a folder of this name exists. The empty name is the root of the store."""
 
     def list(
         self,
@@ -50,12 +50,12 @@ class Store(Protocol):
         enter: Callable[[str], bool] | None = None,
         on_unusable: Callable[[str, InputError], object] | None = None,
     ) -> Iterator[Entry]:
-        """The files below the folder `prefix`, sorted by name; hidden ones are left out, links are followed.
+        """Yields the files below the folder `prefix`, sorted by name. Hidden files are skipped, links are followed.
 
         Args:
             enter: called with the name of each folder below `prefix`, relative to it; False skips the folder.
-            on_unusable: called with each name that `describe` refuses and the error; without it, the error is raised.
+            on_unusable: called with the name and the error if `describe` raises; without it, the error is raised.
         """
 
     def open(self, name: str) -> BinaryIO:
-        """A seekable stream of the file's bytes."""
+        """Opens a file as a seekable binary stream."""

@@ -98,10 +98,10 @@ def encode(words: Iterable[str], ranks: Mapping[bytes, int]) -> list[int]:
 
 
 def recover_merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """The merges behind a table of ranks: what each token's bytes come to with the lower ranks alone.
+    """Recovers the merges of a table of ranks: encodes each token's bytes with the lower ranks only.
 
     Raises:
-        InputError: that is not two tokens.
+        InputError: the result for a token is not two tokens.
 
     Example:
         >>> recover_merges({b"h": 0, b"u": 1, b"g": 2, b"ug": 3, b"hug": 4})

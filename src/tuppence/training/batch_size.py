@@ -1,8 +1,8 @@
-"""`train.batch_size: auto`: micro-batches are computed together, as many at once as the memory of the GPU allows.
+"""`train.batch_size: auto`: computes as many micro-batches together as the memory of the GPU allows.
 
-A GPU is fastest with large matrices, and how large they may be depends on its memory, while the sequences of an
-optimizer step belong to the recipe. So a recipe gives the sequences of a step, the objective deals them out in small
-batches of equal shape, and `step` joins some of them into one. The gradients are the same up to rounding.
+A GPU is fastest with large matrices, and its memory limits their size. The number of sequences of an optimizer step
+belongs to the recipe. The recipe therefore gives the sequences of a step, the objective divides them into small batches
+of equal shape, and `step` joins some of these batches into one. The gradients are the same up to rounding.
 
 Used by `session`, which keeps the number in run.yaml, so that a continued run computes the same bits.
 """
@@ -21,11 +21,11 @@ from tuppence.training.objective import Batch, Objective
 from tuppence.training.trainable import trainable_parameters
 
 USABLE = 0.85
-"""Share of a GPU's memory that is planned with; the rest is for fragments, kernels' workspaces and other programs."""
+"""Share of a GPU's memory to plan for; the rest is for fragments, kernels' workspaces and other programs."""
 
 
 def join(batches: list[Batch], count: int) -> list[Batch]:
-    """Every `count` consecutive batches of equal shapes as one; others stay as they are.
+    """Joins every `count` consecutive batches of equal shapes into one; other batches are unchanged.
 
     Example:
         >>> batches = [(torch.tensor([[number]]),) for number in range(5)]
@@ -43,10 +43,11 @@ def join(batches: list[Batch], count: int) -> list[Batch]:
 
 
 def batches_at_once(objective: Objective[Any], model: nn.Module, execution: Execution, config: TrainConfig) -> int:
-    """How many micro-batches of a step to compute at once: what fits, and divides their number.
+    """The number of micro-batches to compute at once: it fits into memory and divides the number of a step.
 
-    It measures what one and what two take, forward and backward, and draws a line through both. Not compiled, which
-    takes more memory than compiled, if anything. 1 on a CPU, where larger batches are not faster.
+    Measures the memory of forward and backward with one and with two batches, and extrapolates linearly. The
+    measurement is not compiled; a compiled step takes at most as much memory. Returns 1 on a CPU, where larger batches
+    are not faster.
     """
     if config.batches_at_once != "auto":
         return config.batches_at_once
@@ -78,7 +79,7 @@ def fitting(one: float, two: float, room: float, steps: int) -> int:
 
 
 def _peak_bytes(objective: Objective[Any], model: nn.Module, execution: Execution, count: int) -> float:
-    """Peak memory of forward and backward of `count` batches, above what is allocated already."""
+    """Peak memory of forward and backward of `count` batches, without the memory already allocated."""
     (batch,) = join(objective.batches(0, execution.world.rank, execution.world.size)[:count], count)
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(execution.device)

@@ -1,8 +1,9 @@
 """How much time and money a run has left, with time reserved for the final evaluation and checkpoint.
 
-`cost.limits` knows the limits. What one more step, evaluation, save and result cost is measured here as the run goes,
-and estimated from bytes before it has been measured, so that a run ends early enough to score its last weights, to
-save them and to write its result. Where an ending takes longer all the same, the ledger's guard keeps the cap.
+`cost.limits` holds the limits. This module measures the time of a step, an evaluation, a save and the result while the
+run goes on, and estimates it from bytes before the first measurement. A run thus ends early enough to score its last
+weights, to save them and to write its result. If the ending takes longer than expected, the ledger's guard still
+enforces the cap.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
 
 ASSUMED_BYTES_PER_SECOND = 50e6
-"""To write, flush and verify a checkpoint, before that has been measured: a slow network disk."""
+"""Assumed speed to write, flush and verify a checkpoint before the first measurement: a slow network disk."""
 _SMALLEST_SAVE_SECONDS = 0.3
 _FILES_SECONDS = 0.5
 _SYNCS_OF_A_SAVE = 15
-"""A checkpoint's files and folders are flushed one by one; what one flush takes is seen when the ledger is opened."""
+"""A checkpoint's files and folders are flushed one by one; opening the ledger measures the time of one flush."""
 RESTART_SHARE = 0.05
-"""Money for another start-up is held back where it costs at most this share of the cap."""
+"""Money for another start-up is reserved if it is at most this share of the cap."""
 
 
 class Deadline:
-    """The clock of one attempt, beside its limits.
+    """The time and money of one attempt, compared with its limits.
 
     Args:
-        closing: how many evaluations' time the measurement of the result takes, after the last step.
-        evaluation_tokens: of one evaluation: what it will take is guessed from the speed of training before the first.
-        state_bytes: of a checkpoint.
-        result_bytes: of RUN/model.
+        closing: time to measure the result after the last step, in multiples of one evaluation.
+        evaluation_tokens: tokens of one evaluation; before the first one, its time is estimated from training speed.
+        state_bytes: size of a checkpoint.
+        result_bytes: size of RUN/model.
 
     Attributes:
-        limits, ledger, meter: what it was made of.
-        elapsed_before: wall seconds of the earlier attempts that led here.
-        evaluation_seconds, save_seconds: what the last evaluation and the last save took; 0 before the first.
+        limits, ledger, meter: the arguments of the constructor.
+        elapsed_before: wall seconds of the earlier attempts that this one continues.
+        evaluation_seconds, save_seconds: time of the last evaluation and the last save; 0 before the first.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Deadline:
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
-        """Wall seconds of the run, all attempts that led here."""
+        """Wall seconds of the run: this attempt and the earlier ones that it continues."""
         return self.elapsed_before + self.ledger.seconds()
 
     @classmethod
@@ -72,7 +73,7 @@ class Deadline:
         )
 
     def reached(self, step: int) -> tuple[str | None, float]:
-        """Why the run ends before this step, or None; and how much of it is done, 0 to 1."""
+        """Why the run ends before this step, or None; and the share of it that is done, 0 to 1."""
         elapsed, spent = self.elapsed(), self.ledger.dollars()
         one_more = 1.5 * (self.meter.step_seconds or 0.0)
         reserve, restart = one_more + self._evaluation() + self.ending_seconds(), self._restart()
@@ -81,11 +82,11 @@ class Deadline:
         return ending, self.limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
 
     def seconds_left(self, *, save: bool = True, score: bool = False, result: bool = True) -> float:
-        """Seconds until the time or the dollar limit, less what is still to be done.
+        """Seconds until the time or the dollar limit, minus the time for the remaining work.
 
         Args:
-            save, score, result: whether the state is still to be saved, the last weights to be scored, and the result
-                to be written.
+            save, score, result: whether the run still has to save the state, score the last weights, and write the
+                result.
         """
         left = self.limits.seconds_left(elapsed=self.elapsed(), spent=self.ledger.dollars())
         if left == float("inf"):
@@ -94,7 +95,7 @@ class Deadline:
         return left - ahead - (self._result() if result else 0.0) - self.ledger.exit_seconds - GUARD_SECONDS
 
     def seconds_to_go(self, step: int) -> float | None:
-        """Seconds until the first limit at the present speed; None where that is not known."""
+        """Seconds until the first limit at the present speed; None if that is not known."""
         left = self.limits.seconds_left(elapsed=self.elapsed(), spent=self.ledger.dollars())
         if self.limits.max_steps is not None and self.meter.step_seconds is not None:
             left = min(left, (self.limits.max_steps - step) * self.meter.step_seconds)
@@ -105,11 +106,14 @@ class Deadline:
         return self._save() + self._result() + self.ledger.exit_seconds
 
     def _evaluation(self) -> float:
-        """Of the last weights, and of the measurement of the result."""
+        """Seconds to evaluate the last weights and to measure the result."""
         return 1.25 * (1.0 + self._closing) * (self.evaluation_seconds or self._guessed_evaluation())
 
     def _guessed_evaluation(self) -> float:
-        """Reading costs a third of training (`ModelConfig.flops_per_token`); half, as kernels and batches differ."""
+        """A forward pass costs a third of training (`ModelConfig.flops_per_token`); half is assumed, to be safe.
+
+        Kernels and batches differ from those of training.
+        """
         speed = self.meter.tokens_per_second
         return self._evaluation_tokens / (2 * speed) if speed else 0.0
 
@@ -119,7 +123,10 @@ class Deadline:
         return self._state_bytes / ASSUMED_BYTES_PER_SECOND + _SYNCS_OF_A_SAVE * self.ledger.sync_seconds
 
     def _result(self) -> float:
-        """Estimated from the speed of the last save, without the fixed part, which dominates small saves."""
+        """Seconds to write the result, estimated from the speed of the last save without its fixed part.
+
+        The fixed part dominates small saves.
+        """
         if not self._result_bytes:
             return 0.5 * self.save_seconds
         speed, flushes = ASSUMED_BYTES_PER_SECOND, 5 * self.ledger.sync_seconds
@@ -129,9 +136,9 @@ class Deadline:
         return _FILES_SECONDS + flushes + 1.5 * self._result_bytes / max(speed, 1.0)
 
     def _restart(self) -> float:
-        """What another attempt takes to start up and write the result, should this one be killed.
+        """Seconds that another attempt needs to start up and write the result if this one is killed.
 
-        A small cap leaves no money for that.
+        0 if a small cap leaves no money for that.
         """
         cap, rate = self.limits.budget_usd, self.limits.rate_usd_per_hour
         if cap is None:

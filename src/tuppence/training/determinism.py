@@ -1,21 +1,21 @@
-"""The same bits every time: what exact resume rests on, beside seeds that are functions of the step.
+"""Bitwise reproducible training: exact resume needs this and seeds that are functions of the step.
 
-Some kernels add up floats in whatever order their threads arrive: compiled scatter-additions (the gradient of an
-embedding), flash and memory-efficient attention's backward pass on GPUs. torch has an ordered version of each. It takes
-the ordered backward pass of attention in its strict mode alone, where it raises for an operation without an ordered
-version. So strict mode is on around forward and backward of a training step and nowhere else: sampling uses
-operations that strict mode refuses on a GPU (`cumsum`), and it updates no weight.
+Some kernels add floats in the order in which their threads arrive: compiled scatter-additions (the gradient of an
+embedding), and the backward passes of flash and memory-efficient attention on GPUs. torch has an ordered version of
+each. It uses the ordered backward pass of attention only in its strict mode, which raises for an operation without an
+ordered version. Strict mode is therefore on only around forward and backward of a training step. Sampling uses
+operations that strict mode refuses on a GPU (`cumsum`), and sampling updates no weight.
 
-What a test has shown: on a CPU, a compiled scatter-addition and whole interrupted runs give the same bits
-(tests/training/test_determinism.py, tests/integration/test_resume.py). On CUDA the same is shown by
-`make gpu-check`, which compares interrupted with uninterrupted runs on the GPU that it runs on. Nothing was tested on
-Apple's GPUs. What the mode costs is in benchmarks/LOG.md.
+Tested: on a CPU, a compiled scatter-addition and whole interrupted runs give the same bits
+(tests/training/test_determinism.py, tests/integration/test_resume.py). On CUDA, `make gpu-check` compares interrupted
+with uninterrupted runs on the GPU that it runs on. Not tested: Apple's GPUs. benchmarks/LOG.md has the cost of strict
+mode.
 
-On Intel and AMD processors torch hands exp, log and their like to oneMKL's vector mathematics. That chooses its kernel
-for the processor when it is first called, and two threads that call it first at once race: until one of them has
-chosen, the other may compute its part with a kernel of half the digits (errors of 1e-4; torch 2.13's oneMKL 2024.2,
-https://github.com/pytorch/pytorch/issues/188792). One call from one thread, before any other, leaves nothing to race
-for.
+On Intel and AMD processors torch computes exp, log and similar functions with oneMKL's vector mathematics. oneMKL
+chooses its kernel for the processor at the first call. Two threads that make the first call at the same time race:
+until one of them has chosen, the other may use a kernel with half the digits (errors of 1e-4; torch 2.13's oneMKL
+2024.2, https://github.com/pytorch/pytorch/issues/188792). One call from a single thread, before all others, avoids the
+race.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _MASK = 2**64 - 1
 
 
 def compute_deterministically() -> None:
-    """Prepares the process for `ordered_kernels`. Before anything is computed."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product is made on a GPU
-    # off: it would overwrite every fresh tensor, and we read none before writing it
+    """Prepares the process for `ordered_kernels`. Call it before any computation."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first matrix product on a GPU
+    # off: it would fill every new tensor, and we read no tensor before writing it
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _settle_vector_mathematics()
 
 
 @contextlib.contextmanager
 def ordered_kernels(wanted: bool = True) -> Iterator[None]:
-    """Kernels whose result does not depend on timing, inside the block; torch raises where it has none.
+    """Uses kernels whose result does not depend on timing, inside the block; torch raises where it has no such kernel.
 
-    Where this torch has `torch._inductor.config.deterministic`, it is set too: compiled code then chooses its kernels
-    without timing them.
+    `torch._inductor.config.deterministic` is set too, if this version of torch has it: compiled code then chooses its
+    kernels without timing them.
 
     Args:
         wanted: False leaves everything as it is.
@@ -80,7 +80,7 @@ def _use_deterministic_algorithms(mode: bool, *, warn_only: bool) -> None:
 
 
 def _settle_vector_mathematics() -> None:
-    """Calls what oneMKL computes for us once from this thread alone: numbers so few are not divided among threads."""
+    """Calls each oneMKL function once from this thread. Eight numbers are too few to be divided among threads."""
     for dtype in (torch.float32, torch.float64):
         few = torch.ones(8, dtype=dtype)
         for function in (torch.exp, torch.log, torch.sqrt, torch.tanh, torch.sin, torch.cos, torch.erf):
@@ -88,14 +88,14 @@ def _settle_vector_mathematics() -> None:
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """A seed of 63 bits for (seed, step, rank) by rounds of splitmix64: neighbours have nothing in common.
+    """A seed of 63 bits for (seed, step, rank) by rounds of splitmix64: the seeds of neighbouring steps are unrelated.
 
-    Steele, Lea and Flood 2014, https://doi.org/10.1145/2714064.2660195. Different arguments enter as different
-    numbers for seeds below 2**32, steps below 2**64 and ranks below 2**32.
+    Steele, Lea and Flood 2014, https://doi.org/10.1145/2714064.2660195. Different arguments give different
+    inputs for seeds below 2**32, steps below 2**64 and ranks below 2**32.
     """
     low = (seed & 0xFFFFFF) << 40 | (step & 0xFFFFFFFF) << 8 | rank & 0xFF
     high = (seed >> 24) << 56 | (step >> 32) << 24 | rank >> 8
-    if high:  # arguments too large for 64 bits together; the others keep the seeds they have always had
+    if high:  # arguments that do not fit into 64 bits together; for all others the seeds do not change
         low ^= _splitmix(_splitmix(high))
     return _splitmix(_splitmix(low)) >> 1
 

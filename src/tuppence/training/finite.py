@@ -16,10 +16,10 @@ MOST_SKIPPED = 20
 
 
 def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) -> None:
-    """Refuses a step with such numbers; its update was not applied.
+    """Raises if the loss or the gradient of a step is not finite; the update of the step was not applied.
 
     Args:
-        loss, norm: of the step's loss and of its gradient.
+        loss, norm: the step's loss, and the norm of its gradient.
         scaled: with fp16, an infinite gradient is no error: the step is skipped and the loss scale lowered.
 
     Raises:
@@ -35,7 +35,7 @@ def require_finite_step(loss: float, norm: float, *, step: int, scaled: bool) ->
 
 
 def require_usable_scale(scale: float, skipped_in_a_row: int, *, step: int) -> None:
-    """Refuses to skip steps for ever: a gradient that overflows at every loss scale is not finite for another reason.
+    """Limits the number of skipped steps: a gradient that overflows at every loss scale has another cause.
 
     Args:
         scale: the factor of the loss in fp16.
@@ -55,10 +55,10 @@ def require_usable_scale(scale: float, skipped_in_a_row: int, *, step: int) -> N
 
 
 def require_finite_weights(parameters: Iterable[Tensor], *, step: int) -> None:
-    """Refuses to keep such weights.
+    """Raises if a weight is not finite, before it is saved.
 
     Raises:
-        NonFiniteError: one of them is not finite.
+        NonFiniteError: a weight is not finite.
     """
     if not bool(torch.stack([parameter.isfinite().all() for parameter in parameters]).all()):
         raise NonFiniteError(
@@ -67,7 +67,7 @@ def require_finite_weights(parameters: Iterable[Tensor], *, step: int) -> None:
 
 
 def require_finite_validation(loss: float, *, step: int) -> None:
-    """Refuses to call such weights the best.
+    """Raises if the validation loss is not finite, before the weights can become the best.
 
     Raises:
         NonFiniteError: the validation loss is not finite.

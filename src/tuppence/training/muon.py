@@ -1,11 +1,11 @@
 """Muon: momentum, orthogonalised, for the weight matrices inside the blocks.
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) replaces a matrix's momentum G = U S Vᵀ by U Vᵀ,
-so that every direction moves by the same amount. A Newton–Schulz iteration finds U Vᵀ with matrix products alone.
+so that every direction moves by the same amount. A Newton–Schulz iteration computes U Vᵀ with matrix products only.
 
-`torch.optim.Muon` does so matrix by matrix, which on small models costs a third of the step. Here matrices of the same
-shape are stacked and go through the iteration together; the updates are the same (a test holds both to that).
-Not covered: embeddings, vectors and biases, which belong to AdamW (see `optim`).
+`torch.optim.Muon` iterates matrix by matrix, which takes a third of the step on small models. This version stacks
+matrices of the same shape and iterates on all of them together; the updates are the same (a test compares both).
+Not covered: embeddings, vectors and biases, which AdamW updates (see `optim`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 def iteration_dtype(device: torch.device) -> torch.dtype:
-    """What the iteration is computed in: bfloat16; on NVIDIA GPUs before Ampere, which do not multiply it, float16
-    where they have tensor cores (Volta, Turing), else float32."""
+    """The dtype of the iteration: bfloat16, except on NVIDIA GPUs before Ampere, which cannot multiply bfloat16.
+
+    There it is float16 with tensor cores (Volta, Turing) and float32 without.
+    """
     if device.type != "cuda":
         return torch.bfloat16
     major, _ = torch.cuda.get_device_capability(device)
@@ -37,18 +39,18 @@ def orthogonalize(stack_NRC: Tensor, steps: int = 5) -> Tensor:
 
     Args:
         stack_NRC: (N, rows, columns), any float type; N matrices of one shape.
-        steps: Newton–Schulz iterations; 5 bring every singular value into about 0.7 to 1.2.
+        steps: Newton–Schulz iterations; after 5 every singular value is about 0.7 to 1.2.
 
     Returns:
-        (N, rows, columns) in `iteration_dtype`, as the iteration tolerates it.
+        (N, rows, columns) in `iteration_dtype`, which is precise enough for the iteration.
     """
     a, b, c = NEWTON_SCHULZ
     dtype = iteration_dtype(stack_NRC.device)
-    if dtype == torch.float16:  # gradients may lie outside of its range
+    if dtype == torch.float16:  # gradients can be outside the range of float16
         stack_NRC = stack_NRC / stack_NRC.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
     X = stack_NRC.to(dtype)
     tall = X.size(-2) > X.size(-1)
-    if tall:  # the Gram matrix is then the smaller one; products of rows that lie apart take twice as long
+    if tall:  # makes the Gram matrix smaller; products of non-contiguous rows take twice as long
         X = X.mT.contiguous()
     X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
@@ -61,17 +63,17 @@ def orthogonalize(stack_NRC: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Muon over parameters of two dimensions.
 
-    The update is scaled by 0.2 √max(rows, columns), so that its root mean square is that of AdamW's and the same
-    learning rate and weight decay serve both (Liu et al. 2025, arXiv:2502.16982).
+    The update is scaled by 0.2 √max(rows, columns), so that its root mean square equals that of AdamW's update and
+    both can use the same learning rate and weight decay (Liu et al. 2025, arXiv:2502.16982).
 
     Args:
         params: matrices.
         lr: learning rate.
-        momentum: of Nesterov's kind.
-        weight_decay: decoupled.
+        momentum: Nesterov momentum.
+        weight_decay: decoupled weight decay.
 
     Attributes:
-        found_inf: as in torch's fused optimizers: a float scalar on the device; where it is 1, `step` changes nothing.
+        found_inf: as in torch's fused optimizers: a float scalar on the device; if it is 1, `step` changes nothing.
 
     Raises:
         ValueError: a parameter is not a matrix.
@@ -113,7 +115,7 @@ class Muon(torch.optim.Optimizer):
         updates_NRC = orthogonalize(gradients_NRC.lerp(after_NRC, momentum)).float()
         kept = 1 - lr * weight_decay
         decay: Tensor | float = kept
-        if self.found_inf is not None:  # decided on the device: nothing of this is known here
+        if self.found_inf is not None:  # the value is on the device; the host does not wait for it
             finite = self.found_inf == 0
             after_NRC = torch.where(finite, after_NRC, before_NRC)
             updates_NRC = torch.where(finite, updates_NRC, 0.0)

@@ -1,4 +1,4 @@
-"""What a task must hand to the loop. One small file in `tasks/` implements this for each objective."""
+"""The interface between a task and the loop. Each objective implements it in one small file in `tasks/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Sample:
-    """A text the model wrote while it was trained."""
+    """A text that the model generated during training."""
 
     prompt: str
     text: str
@@ -27,16 +27,15 @@ class Sample:
 class Objective(ABC, Generic[Model]):
     """Batches, a loss and an evaluation.
 
-    Most objectives are pure functions of their arguments, with nothing to save or replay. One that learns from what
-    the model itself writes (PPO) makes that in `prepare`, and keeps it in `state`.
+    Most objectives are pure functions of their arguments and have nothing to save or replay. PPO learns from texts that
+    the model itself generates: it generates them in `prepare` and saves them in `state`.
 
     Attributes:
-        metrics: the names of the metrics that `loss` gives, always all of them.
-        evaluation_metrics: those that it gives for held-out batches, where they are others; the model is then in
-            evaluation mode.
-        scores_start: whether the held-out batches are scored before the first step: where training starts from a
+        metrics: the names of the metrics that `loss` always returns.
+        evaluation_metrics: the names for held-out batches, with the model in evaluation mode; None: the same names.
+        scores_start: whether to score the held-out batches before the first step, because training starts from a
             model that may be better than the trained one.
-        start_is_a_model: whether the weights before the first step may be the result; not where a head is new.
+        start_is_a_model: whether the weights before the first step can be the result; False if a head is new.
     """
 
     scores_start: bool = False
@@ -48,7 +47,8 @@ class Objective(ABC, Generic[Model]):
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
         """The micro-batches of one optimizer step on one rank; their last tensor holds the targets.
 
-        Every rank gives equally many, none of no rows: where data end, rows without a target fill up.
+        Every rank returns the same number of batches, and no batch is empty: where the data end, rows without targets
+        fill the batches.
         """
 
     @abstractmethod
@@ -57,51 +57,51 @@ class Objective(ABC, Generic[Model]):
 
     @abstractmethod
     def evaluation(self) -> Iterator[Batch]:
-        """The held-out batches, always the same; none where nothing is held out."""
+        """The held-out batches, the same at each call; empty if no data are held out."""
 
     @abstractmethod
     def samples(self, model: Model) -> list[Sample]:
         """Texts that show what the model has learned; must not touch torch's global random state."""
 
     def tokens(self, batch: Batch) -> int:
-        """How many tokens the model is trained on in a batch, padding left out: for speed, not for the loss."""
+        """Number of training tokens in a batch without padding; used for the speed, not for the loss."""
         return batch[0].numel()
 
     def evaluation_tokens(self) -> int:
-        """How many tokens the model reads in one evaluation: for a guess at its time."""
+        """Number of tokens that the model reads in one evaluation; used to estimate its time."""
         return sum(self.tokens(batch) for batch in self.evaluation())
 
     def prepare(self, step: int, model: Model) -> None:
-        """Called before the batches of a step are asked for, with the weights of that moment.
+        """Called before `batches` of the same step, with the present weights.
 
-        It may be cut short by a signal or the clock, and is then called again: what it changes, it changes at its end.
+        A signal or the clock can interrupt it; it is then called again. It must change its state only at its end.
         """
 
     def gauges(self) -> dict[str, float]:
-        """Numbers of this moment for the next row of metrics, beside the means that `loss` gives."""
+        """Present values for the next row of metrics, besides the means of the metrics of `loss`."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """What must survive a kill besides weights and optimizer; goes into every checkpoint."""
+        """The state to save in every checkpoint besides weights and optimizer state."""
         return {}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Puts back what `state` gave.
+        """Restores the state that `state` returned.
 
         Raises:
-            ValueError: it is not this objective's.
+            ValueError: the state belongs to another objective.
         """
         if tensors:
             raise ValueError(f"{next(iter(tensors))} belongs to another objective")
 
 
 def count_targets(batch: Batch) -> int:
-    """The number of valid targets of a batch: what its summed loss is to be divided by."""
+    """The number of valid targets of a batch; the summed loss is divided by it."""
     return int((batch[-1] != IGNORED_TARGET).sum())
 
 
 class Sums:
-    """Loss and metrics added up over batches, on the device: nothing waits for their values before the end.
+    """Loss and metrics added up over batches on the device, without waiting for their values.
 
     Args:
         metrics: the names of the metrics.
@@ -112,7 +112,7 @@ class Sums:
         self._values = {name: torch.zeros((), device=device) for name in self.names}
 
     def add(self, loss: Tensor, metrics: dict[str, Tensor]) -> None:
-        """One more batch, as `Objective.loss` gave it."""
+        """Adds one batch, as returned by `Objective.loss`."""
         for name, value in {"loss": loss, **metrics}.items():
             self._values[name] = self._values[name] + value.detach()
 

@@ -1,6 +1,7 @@
-"""Which parameter is updated how: AdamW for everything, or Muon for the matrices inside the blocks and AdamW besides.
+"""The optimizers: AdamW for all parameters, or Muon for the matrices inside the blocks and AdamW for the rest.
 
-Weight decay pulls on matrices only; embeddings count as matrices, as in GPT-2's reproductions; norms and biases do not.
+Weight decay applies to matrices only, not to norms and biases. Embeddings count as matrices, as in reproductions of
+GPT-2.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ _STATE_KEYS: dict[type[torch.optim.Optimizer], set[str]] = {
 
 
 class Optimizers:
-    """One or two optimizers that step as one, and whose state has names.
+    """One or two optimizers that step together; their state is stored by parameter name.
 
     Args:
-        named_parameters: of the model; those that need no gradient are left out.
+        named_parameters: the model's parameters; those without `requires_grad` are ignored.
         config: learning rates, betas, decay.
-        device: the fused AdamW is used where the device has it.
+        device: torch's name of it; AdamW is fused if the device supports that.
     """
 
     def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], config: TrainConfig, device: str) -> None:
@@ -44,7 +45,7 @@ class Optimizers:
                 "weight_decay": decay,
             },
         ]
-        self._decides_on_host = device.startswith("mps")  # not tried there
+        self._decides_on_host = device.startswith("mps")  # the decision on the device was not tested on mps
         self._names: dict[Tensor, str] = {parameter: name for name, parameter in trained}
         self._all: list[torch.optim.Optimizer] = []
         groups = [group for group in groups if group["params"]]
@@ -72,7 +73,7 @@ class Optimizers:
         return [group for optimizer in self._all for group in optimizer.param_groups]
 
     def parameters(self) -> list[Tensor]:
-        """Everything that is trained."""
+        """All trained parameters."""
         return list(self._names)
 
     def set_rate(self, factor: float) -> float:
@@ -82,21 +83,21 @@ class Optimizers:
         return float(self._groups()[0]["lr"])  # type: ignore[arg-type]
 
     def step(self, finite: Tensor | None = None) -> None:
-        """One update of everything, or of nothing.
+        """Updates all parameters, or none of them.
 
         Args:
-            finite: bool scalar on the device, which nothing waits for: where it is False, weights, moments and counts
-                of steps stay as they are, whatever the gradients hold.
+            finite: bool scalar on the device; the host does not wait for it. If it is False, weights, moments and step
+                counts stay unchanged, whatever the gradients are.
         """
         if finite is not None and self._decides_on_host and not bool(finite):
             return
         for optimizer in self._all:
-            # torch's fused optimizers take the decision of torch.amp.GradScaler by this name; so does our Muon
+            # torch's fused optimizers read the decision of torch.amp.GradScaler from this attribute; our Muon does too
             optimizer.found_inf = None if finite is None else (~finite).float()  # type: ignore[attr-defined]
             optimizer.step()
 
     def zero_grad(self) -> None:
-        """Forgets the gradients."""
+        """Clears the gradients."""
         for optimizer in self._all:
             optimizer.zero_grad(set_to_none=True)
 
@@ -110,10 +111,10 @@ class Optimizers:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Puts back what `state` gave.
+        """Restores the state that `state` returned.
 
         Raises:
-            ValueError: a tensor belongs to no parameter, has another shape than it, or is another optimizer's.
+            ValueError: a tensor belongs to no parameter, has a different shape, or belongs to another optimizer.
         """
         by_name = {name: parameter for parameter, name in self._names.items()}
         owner = {
@@ -137,7 +138,7 @@ class Optimizers:
                 raise ValueError(f"{name} has the state of another optimizer ({', '.join(sorted(kept))})")
 
     def _is_new_to_adamw(self, name: str) -> bool:
-        """Whether an earlier version had Muon train this matrix (the heads of classifiers, rewards and values)."""
+        """Whether Muon trained this matrix in an earlier version (the heads of classifiers, rewards and values)."""
         return any(isinstance(optimizer, Muon) for optimizer in self._all) and not _is_in_a_block(name)
 
 
@@ -150,5 +151,5 @@ def _is_in_a_block(name: str) -> bool:
 
 
 def _is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon may train it. Embeddings and heads (`score`, `value`) are outside the blocks."""
+    """Whether Muon can train this parameter. Embeddings and heads (`score`, `value`) are outside the blocks."""
     return parameter.ndim == 2 and _is_in_a_block(name)

@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of the step and of how much of the run is done."""
+"""The learning rate as a pure function of the step and of the share of the run that is done."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 from tuppence.training.config import TrainConfig
 
 LONGEST_WARMUP = 0.1
-"""Share of a run after which the rate is at its peak, however many warm-up steps the recipe names."""
+"""Longest warm-up as a share of the run, for any `warmup_steps` of the recipe."""
 
 
 def learning_rate_factor(config: TrainConfig, step: int, progress: float) -> float:
-    """The share of the peak learning rate to use for the step that follows `step` finished ones.
+    """The learning rate of the step after `step` finished steps, as a share of the peak.
 
-    Warm-up is linear over `warmup_steps`, or over the first tenth of the run where that is shorter. Then, with u the
+    Warm-up is linear over `warmup_steps`, or over the first tenth of the run if that is shorter. Then, with u the
     share done:
     - cosine: final + (1 - final) (1 + cos πu) / 2 (Loshchilov and Hutter 2017, arXiv:1608.03983)
     - wsd: 1 until the last `decay_fraction`, then linear to final (warm-up–stable–decay, Hu et al. 2024,
@@ -47,10 +47,10 @@ def learning_rate_factor(config: TrainConfig, step: int, progress: float) -> flo
 def schedule_surprises(
     config: TrainConfig, *, max_steps: int | None, step: int, progress: float, last_factor: float | None
 ) -> list[str]:
-    """Sentences about a learning rate that is not what a person expects of the recipe.
+    """Messages for the user about a learning rate that differs from what the recipe suggests.
 
     Args:
-        max_steps: the limit of steps; None where there is none.
+        max_steps: the limit of steps; None for no limit.
         step: optimizer steps done.
         progress: the share of the run that is done.
         last_factor: `learning_rate_factor` of the last step; None before the first.

@@ -1,4 +1,4 @@
-"""Which step's weights are the result of a run: the best of those that were scored, or the last.
+"""Selects the weights that are the result of a run: the best scored weights, or the last.
 
 Pure functions of the run's state. `checkpoints` loads the weights that are selected.
 """
@@ -12,11 +12,11 @@ from tuppence.training.state import State
 
 @dataclass(frozen=True)
 class Selection:
-    """Which weights are the result.
+    """The weights selected as the result.
 
     Attributes:
-        step: after how many optimizer steps.
-        because: why those, for people.
+        step: the number of optimizer steps before these weights.
+        because: the reason, as text for the user.
     """
 
     step: int
@@ -24,13 +24,12 @@ class Selection:
 
 
 def select_weights(state: State) -> Selection:
-    """The step with the lowest validation loss.
+    """Selects the step with the lowest validation loss.
 
-    Where the last weights could not be scored, they are selected if the training loss has fallen since the best
-    evaluation.
+    Last weights that could not be scored are selected if the training loss has fallen since the best evaluation.
 
     Args:
-        state: at the end of the run; its `evaluated_step` says whether the last weights were scored.
+        state: the state at the end of the run; its `evaluated_step` says whether the last weights were scored.
     """
     best, loss = state.best_step, state.best_val_loss
     if best is None or loss is None:
@@ -62,7 +61,7 @@ def select_weights(state: State) -> Selection:
 
 
 def _start(state: State) -> str:
-    """A warning where training did not improve on the weights that it started from."""
+    """A warning if training did not improve on the weights that it started from."""
     start, best = state.start_val_loss, state.best_val_loss
     if start is None or best is None or best < start:
         return ""

@@ -1,10 +1,10 @@
-"""SIGTERM, SIGINT and SIGHUP: save, then leave. A second Ctrl-C leaves at once.
+"""SIGTERM, SIGINT and SIGHUP: save, then exit. A second Ctrl-C exits at once.
 
-The handler only sets a flag: the loop looks at it between steps, the evaluation between batches. Work that can be
-thrown away (a step before its update) runs inside `abandoning`, where a signal raises at once, and so does a deadline.
-Nowhere else: an exception in the middle of an update would leave it half done.
+The handler only sets a flag: the loop checks it between steps, the evaluation between batches. Work that can be
+discarded (a step before its update) runs inside `abandoning`, where a signal or a deadline raises at once. They raise
+nowhere else, because an exception in the middle of an update would leave it half done.
 
-Not covered: SIGKILL, which no process sees; what it leaves is complete or absent (`core.files`).
+Not covered: SIGKILL, which a process cannot handle; files are complete or absent after it (`core.files`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tuppence.core.errors import Interrupted
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 _SECOND_PRESS_SECONDS = 0.5
-"""A terminal and a parent process may both deliver one Ctrl-C; only one that comes later is a second one."""
+"""A terminal and a parent process can both deliver one Ctrl-C; only a signal after this time counts as a second one."""
 
 
 class DeadlinePassed(BaseException):
-    """The time allowed for `abandoning` is over. Not an Exception, so that nothing on the way swallows it."""
+    """The time allowed for `abandoning` is over. Not an Exception, so that no `except Exception` catches it."""
 
 
 def signal_name(number: int) -> str:
-    """Its name where the system has one.
+    """The name of a signal if the system has one, else its number.
 
     Example:
         >>> signal_name(15), signal_name(1234)
@@ -42,13 +42,13 @@ def signal_name(number: int) -> str:
 
 
 class StopSignals:
-    """A context that turns signals into `requested`; it may be entered again inside itself.
+    """A context that stores a received signal in `requested`; it is re-entrant.
 
-    One that is ignored is left alone: SIGHUP under nohup, SIGINT in a script's background job. Outside the main thread
-    nothing is handled.
+    Ignored signals stay ignored: SIGHUP under nohup, SIGINT in a script's background job. Outside the main thread no
+    signal is handled.
 
     Attributes:
-        requested: the number of the first signal that asked us to stop, or None.
+        requested: the number of the first signal received, or None.
     """
 
     def __init__(self) -> None:
@@ -87,15 +87,15 @@ class StopSignals:
 
     @contextlib.contextmanager
     def abandoning(self, *, on_signal: bool, seconds: float = float("inf")) -> Iterator[None]:
-        """Runs work that may be thrown away half done.
+        """Runs work that can be discarded before it is complete.
 
         Args:
-            on_signal: whether a signal ends it at once, or waits for its end.
-            seconds: how long it may take.
+            on_signal: True: a signal ends the work at once. False: the signal takes effect after the work.
+            seconds: longest time that the work can take.
 
         Raises:
-            Interrupted: `on_signal`, and a signal arrives inside or had arrived before.
-            DeadlinePassed: it took too long.
+            Interrupted: `on_signal` is True, and a signal arrives during the work or arrived before it.
+            DeadlinePassed: the work took longer than `seconds`.
         """
         timed = seconds < _LONGEST_TIMER and hasattr(signal, "setitimer") and bool(self._previous)
         if timed:

@@ -24,18 +24,18 @@ class State:
     Attributes:
         step: optimizer steps done.
         tokens: tokens trained on, over all ranks.
-        elapsed: wall seconds of the run up to here, over all attempts that led here.
-        best_val_loss, best_step: the lowest validation loss and where it was reached.
+        elapsed: wall seconds of the run so far, over this attempt and those that it continues.
+        best_val_loss, best_step: the lowest validation loss and its step.
         best_losses: `recent_losses` at the best evaluation.
         evaluated_step: the last step that was evaluated.
-        evals_since_best: evaluations since the best one; patience counts those that the recipe asks for.
-        timed_tokens: those of `tokens` that `clock.train` timed: all but the first step of each attempt.
-        val_metrics, best_metrics: what the objective measured beside the validation loss, at the last and at the best
+        evals_since_best: evaluations since the best one; only evaluations that the recipe asks for count.
+        timed_tokens: tokens trained on in the time `clock.train`: all but the first step of each attempt.
+        val_metrics, best_metrics: the objective's metrics besides the validation loss, at the last and at the best
             evaluation.
         window_loss, window_targets, window_metrics: summed loss, targets and metrics since the last logged row.
         recent_losses: training losses per target of the last `RECENT_LOSSES` steps.
         rate_factor: the share of the peak learning rate that the last step used.
-        start_val_loss: validation loss before the first step, where that was scored.
+        start_val_loss: validation loss before the first step; None if it was not measured.
     """
 
     step: int = 0
@@ -60,7 +60,7 @@ class State:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Over the whole run, without evaluation, checkpoints and start-up."""
+        """Mean training speed of the whole run, without evaluation, checkpoints and start-up."""
         return self.timed_tokens / self.clock.train if self.clock.train else None
 
     def count_step(self, tokens: int) -> None:
@@ -88,9 +88,9 @@ class State:
                 self.window_metrics[name] = self.window_metrics.get(name, 0.0) + value
 
     def losses_around_best(self) -> tuple[float, float] | None:
-        """Mean training loss of equally many steps right before the best evaluation and right before now.
+        """Mean training losses right before the best evaluation and right before now, over the same number of steps.
 
-        None where there was no step since, or nothing is known of those before.
+        None if there was no step since the best evaluation, or if the losses before it are not known.
         """
         count = min(self.step - (self.best_step or 0), len(self.best_losses), len(self.recent_losses))
         if count < 1:
@@ -102,8 +102,8 @@ class State:
 
         Args:
             scores: the loss, and the metrics by name.
-            asked_for: whether the recipe asks for one at this step; the one at a run's end is often extra, and must
-                not cost patience when the run goes on.
+            asked_for: whether the recipe asks for an evaluation at this step. The evaluation at a run's end is often
+                extra; it does not count against patience when the run is continued.
             may_be_best: whether these weights may be the result.
         """
         loss, metrics = scores["loss"], {name: value for name, value in scores.items() if name != "loss"}
@@ -120,7 +120,7 @@ class State:
             self.evals_since_best += 1
 
     def forget_scores(self) -> None:
-        """Resets scores, speed and time: those so far are of another run."""
+        """Resets scores, speed and time, because they belong to another run."""
         fresh = State()
         for name in (
             *("best_val_loss", "best_step", "best_metrics", "best_losses", "val_loss", "val_metrics"),

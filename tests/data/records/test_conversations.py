@@ -148,7 +148,7 @@ def test_a_response_of_weight_zero_is_context(write: Write, key: dict[str, Any])
         {"conversations": SHARED},
     ],
 )
-def test_earlier_turns_and_the_system_message_stand_in_front_in_every_format(write: Write, row: dict[str, Any]) -> None:
+def test_earlier_turns_and_the_system_message_come_first_in_every_format(write: Write, row: dict[str, Any]) -> None:
     beside = {"system": "Be brief.", "history": [["What colour is grass?", "green"]]}
     messages = read_conversations(write("rows.json", [row | beside])).rows[0].messages
     assert [message.content for message in messages] == [

@@ -47,7 +47,7 @@ def test_three_examples_are_enough() -> None:
         [part + " " for part in ROW.split()],
     ],
 )
-def test_a_row_is_found_wherever_it_stands(corpus: list[str]) -> None:
+def test_a_row_is_found_at_any_position(corpus: list[str]) -> None:
     assert count_in_corpus(corpus, ["Another row that nobody ever wrote anywhere, as far as we know", ROW]) == Leak(
         1, 2, (ROW,)
     )
@@ -104,7 +104,7 @@ def test_every_kind_of_row_has_a_prompt_and_content() -> None:
     assert [content_of(row) for row in rows] == ["You won\n\nspam", "Add.\n\n2 + 3?\n\n5", "2 + 3?\n\n5"]
 
 
-def test_a_row_leaks_if_any_of_its_long_texts_stands_in_the_corpus(tmp_path: Path) -> None:
+def test_a_row_leaks_if_any_of_its_long_texts_is_in_the_corpus(tmp_path: Path) -> None:
     ending = "and then the whole village came running down to the harbour"
     rows = [
         {"ctx": "Nobody knew what the old clock in the tower was waiting for", "endings": ["short", ending]},

@@ -56,7 +56,7 @@ def test_probabilities_are_those_of_transformers_in_padded_batches(folder: Path,
     assert ours.std(axis=0).min() > 0.01  # the texts do differ
 
 
-def test_a_text_gets_the_same_probabilities_whatever_stands_beside_it(
+def test_a_text_gets_the_same_probabilities_in_any_batch(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = np.concatenate([class_probabilities(classifier, [text]) for text in TEXTS])

@@ -119,7 +119,7 @@ def test_bits_per_byte_is_nats_over_ln_2_times_bytes(model: HuggingFace) -> None
     assert result.perplexity == pytest.approx(math.exp(result.loss))
 
 
-def test_a_model_that_knows_nothing_needs_log2_v_bits_for_a_token(model: HuggingFace) -> None:
+def test_an_untrained_model_needs_log2_v_bits_for_a_token(model: HuggingFace) -> None:
     class Uniform(HuggingFace):
         def row_losses(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
             return (targets_BT != -100).sum(dim=1) * math.log(VOCABULARY)

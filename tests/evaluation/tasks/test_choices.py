@@ -126,7 +126,7 @@ def test_raw_hellaswag_is_cleaned_as_lm_eval_cleans_it() -> None:
 
 
 @pytest.mark.shared_data
-def test_the_public_hellaswag_file_is_read_as_it_stands(shared_data: Path) -> None:
+def test_the_public_hellaswag_file_is_read_unchanged(shared_data: Path) -> None:
     file = read_rows(str(shared_data / "eval" / "hellaswag_val.jsonl.gz"))
     choices = read_choices(file)
     assert len(choices) == 10_042

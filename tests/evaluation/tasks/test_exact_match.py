@@ -106,7 +106,7 @@ def test_only_case_outer_space_and_one_full_stop_are_forgiven(answer: str, refer
     assert is_exact(answer, reference) is same
 
 
-def test_a_killed_evaluation_goes_on_where_it_stopped(
+def test_a_killed_evaluation_continues_where_it_stopped(
     run: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = EvalConfig(data=str(file), answer_tokens=4, batch_size=2)

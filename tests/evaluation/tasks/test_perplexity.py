@@ -107,9 +107,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return batches
 
 
-def test_a_killed_perplexity_goes_on_where_it_stopped_with_the_same_numbers(
-    world: Any, tmp_path: Path, scored: list[int]
-) -> None:
+def test_a_killed_perplexity_continues_with_the_same_numbers(world: Any, tmp_path: Path, scored: list[int]) -> None:
     settings = EvalConfig(stride=8, batch_size=1)
     with pytest.raises(KeyboardInterrupt):
         score(world.run, settings, tmp_path / "cut")

@@ -74,7 +74,7 @@ def test_a_processor_the_compiler_does_not_know_gets_portable_code(home: Path, m
     assert len(notes.read_text().splitlines()) == 2
 
 
-def test_a_library_that_does_not_load_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_does_not_load_gives_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_compiler(home, 'for last; do :; done; echo "not a library" > "$last"', monkeypatch)
     assert native.library(build=True) is None
 

@@ -1,6 +1,5 @@
-"""Records: the rows of other people's files that a finetune learns from, and the ids that become of them.
+"""Records: the rows of users' files for finetuning, and their token ids.
 
-`tables` reads rows (`columns` those of CSV and TSV); `labelled`, `conversations` and `preferences` say what they mean;
-`splits` and `leaks` keep training and evaluation apart; `encoding` turns conversations and preferences into ids and
-targets.
+`tables` reads rows (`columns` for CSV and TSV); `labelled`, `conversations` and `preferences` interpret them; `splits`
+and `leaks` keep training and evaluation separate; `encoding` turns conversations and preferences into ids and targets.
 """

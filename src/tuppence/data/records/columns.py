@@ -1,7 +1,7 @@
-"""Columns: what is in a .csv, a .tsv, or a file without a suffix that looks like one.
+"""Reads columns from a .csv or .tsv file, or from a similar file without a suffix.
 
-Finds the delimiter, whether quotes quote, and whether the first line names the columns. `tables` calls `read_columns`;
-what it is given is the whole text.
+Finds the delimiter, whether quotes enclose cells, and whether the first line names the columns. `tables` calls
+`read_columns` with the whole text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ KNOWN_NAMES = {
     *("label", "class", "type", "target", "category", "sentiment"),
     *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
 }
-"""Names of columns that a first line is recognised by."""
+"""Column names that identify a header line."""
 
-csv.field_size_limit(2**30)  # csv's own limit is 128 KiB; how large a whole table may be, `tables` says
+csv.field_size_limit(2**30)  # csv's default is 128 KiB; `tables` limits the size of the whole table
 
-_SAMPLE = 200  # records that delimiter and header are judged by
-_QUOTES_SAMPLE = 2**20  # characters that quotes are judged by: they may be rare
+_SAMPLE = 200  # number of records from which delimiter and header are determined
+_QUOTES_SAMPLE = 2**20  # number of characters in which quotes are searched: they can be rare
 _TOLD = re.compile(r'"?sep=(?P<delimiter>[,;|\t])"?\r?', re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
@@ -36,7 +36,7 @@ class RawRow(NamedTuple):
 
     Attributes:
         first, last: its lines in the file, from 1.
-        cells: what it holds, or what is wrong with it.
+        cells: its cells, or the error if it cannot be parsed.
     """
 
     first: int
@@ -48,8 +48,8 @@ class Columns(NamedTuple):
     """A file of columns.
 
     Attributes:
-        names: of the columns; "0", "1" and so on where the file names none.
-        records: all of them but the header; their cells may be fewer or more than the names.
+        names: of the columns; "0", "1" and so on if the file has no header.
+        records: all records except the header; the number of cells can differ from the number of names.
     """
 
     names: list[str]
@@ -66,11 +66,12 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
 
     Args:
         path: of the file, for messages; a suffix .csv or .tsv says which delimiters are likely.
-        text: all of it.
-        named: columns that a person asked for: a first line that has them all names the columns. Numbers name none.
+        text: the whole text.
+        named: columns that the user asked for; a first line that contains all their names is the header. Numbers are
+            ignored.
 
     Raises:
-        InputError: it has no two columns, or nothing that can be read.
+        InputError: it has fewer than two columns, or no readable record.
 
     Example:
         >>> found = read_columns("mail", "ham\\tsee you\\nspam\\tWIN\\nham\\tok\\n")
@@ -90,7 +91,7 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
 
 
 def _find_dialect(path: str, text: str) -> _Dialect:
-    """The delimiter that cuts most lines of the beginning into equally many parts, and whether quotes quote."""
+    """The delimiter that gives the most sampled lines the same number of cells, and whether quotes enclose cells."""
     stem = stem_of(path)
     candidates = "\t" if stem.endswith(".tsv") else ",;\t" if stem.endswith(".csv") else "\t,;"
     best, best_share = None, 0.0
@@ -110,7 +111,7 @@ def _find_dialect(path: str, text: str) -> _Dialect:
 
 
 def _told_delimiter(text: str) -> tuple[str | None, str]:
-    """The delimiter that Excel's first line "sep=;" names, and the text with that line blank: lines keep their numbers.
+    """The delimiter in Excel's first line "sep=;", and the text with that line blank, so that line numbers stay valid.
 
     Example:
         >>> _told_delimiter("sep=;\\na;b\\n"), _told_delimiter("a;b\\n")
@@ -126,14 +127,15 @@ def _are_quoted(text: str, delimiter: str) -> bool:
 
 
 def _tabs_are_quoted(text: str) -> bool:
-    """Whether the quotes of a tab-separated file quote: some cell begins with one, and read as quotations all records
-    are sound and equally wide. Else a quote is a letter like any other, as in the SMS collection."""
+    """Whether the quotes of a tab-separated file enclose cells: some cell begins with a quote, and with quoting all
+    records are valid and have the same number of cells. Otherwise a quote is a plain character, as in the SMS
+    collection."""
     beginning = text[:_QUOTES_SAMPLE]
     if not beginning.startswith('"') and not any(mark in beginning for mark in ('\t"', '\n"')):
         return False
     records = [record.cells for record in _records(beginning, _Dialect("\t", quoted=True))]
     if len(beginning) < len(text):
-        records.pop()  # it is cut anywhere
+        records.pop()  # the last record is incomplete
     return len({len(cells) if isinstance(cells, list) else 0 for cells in records}) == 1
 
 
@@ -158,7 +160,7 @@ def _records(text: str, dialect: _Dialect) -> Iterator[RawRow]:
 
 
 def _lines_of(text: str) -> Iterator[str]:
-    """The lines with their ends, as csv wants them; cut at line feeds alone (a text may hold U+2028)."""
+    """The lines with their line ends, as csv requires; split only at line feeds, because a text can contain U+2028."""
     start = 0
     while start < len(text):
         end = text.find("\n", start) + 1 or len(text)
@@ -169,8 +171,8 @@ def _lines_of(text: str) -> Iterator[str]:
 def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
     """Whether the first record names the columns.
 
-    It does where it has all names that were asked for; where it has two names that we know, or one that does not come
-    again below it; else where nothing in it comes again and all of it looks like names.
+    It does if it contains all requested names, two known names, or one known name that is not repeated below in its
+    column. Otherwise it does if none of its cells is repeated below and all of them look like names.
     """
     first = [cell.strip() for cell in records[0]]
     named = [cell for cell in first if cell]
@@ -188,13 +190,13 @@ def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
 
 
 def _holds_labels(cells: Sequence[str]) -> bool:
-    """Whether a column says the same few things again and again: what never comes again is then no label."""
+    """Whether every value of a column occurs more than once, as labels do: a header cell would occur once."""
     counts = Counter(cells)
     return len(cells) >= 5 and min(counts.values()) > 1
 
 
 def _column_names(header: Sequence[str]) -> list[str]:
-    """The names of a header; a column without one, or with that of another, is called by its number.
+    """The names in a header; a column without a name, or with a repeated name, is named by its number.
 
     Example:
         >>> _column_names(["label", "text", "", "text"])
@@ -208,7 +210,7 @@ def _column_names(header: Sequence[str]) -> list[str]:
 
 
 def stem_of(path: str) -> str:
-    """A path in small letters, without the suffix of its packing.
+    """A path in lower case, without the suffix of its compression.
 
     Example:
         >>> stem_of("Mail.CSV.gz")

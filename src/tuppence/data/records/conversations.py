@@ -1,4 +1,4 @@
-"""Conversations: the rows that a model learns to answer from, in the five ways in which public sets write them.
+"""Conversations: rows for instruction finetuning, in five formats of public datasets.
 
     alpaca               {instruction, input?, output}
     dolly                {instruction, context?, response}
@@ -6,11 +6,10 @@
     messages             {messages: [{role, content}]}
     prompt-completion    {prompt | question | input, completion | response | answer | output}; strings or messages
 
-The keys of the rows say which it is, not the name of the file. What follows an instruction (its input, its context)
-follows it after an empty line. A column `system` holds a system message, and a column `history` earlier turns,
-in any of them. An assistant's message with `"weight": 0` (or `"train": false`) is context: it is read, not learned.
-Rows with `"label": false` (KTO) hold an answer that was disliked: they are left out. What else a row says is named in
-`unused`.
+The keys of the rows decide the format, not the name of the file. The input or context of an instruction is appended
+after an empty line. In every format, a column `system` holds a system message, and a column `history` earlier turns. An
+assistant's message with `"weight": 0` (or `"train": false`) is context without training targets. Rows with
+`"label": false` (KTO) hold a rejected answer: they are left out. `unused` lists all other columns.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from tuppence.tokenizer.chat_template import Message, check_turns
 
 @dataclass(frozen=True)
 class Conversation:
-    """What was said: user and assistant in turns, after an optional system message; the assistant has the last word."""
+    """Alternating turns of user and assistant, after an optional system message; the last turn is the assistant's."""
 
     messages: tuple[Message, ...]
 
@@ -40,9 +39,9 @@ class ConversationSet:
     Attributes:
         rows: in the file's order.
         format: "alpaca", "dolly", "sharegpt", "messages" or "prompt-completion".
-        skipped_rows: bad ones that were left out, where that is allowed.
-        disliked_rows: rows that were left out because their `label` is false.
-        unused: what the rows say beside that.
+        skipped_rows: number of bad rows that were left out, if that is allowed.
+        disliked_rows: number of rows that were left out because their `label` is false.
+        unused: the columns that were not read.
     """
 
     rows: list[Conversation]
@@ -53,11 +52,11 @@ class ConversationSet:
 
 
 def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> ConversationSet:
-    """Reads instructions and conversations, whatever their format.
+    """Reads instructions and conversations in any of the formats above.
 
     Raises:
-        InputError: the file cannot be read or has no format we know; a row lacks a part, has an empty response, or
-            turns out of order (unless skipped).
+        InputError: the file cannot be read or its format is unknown; a row lacks a part, has an empty response, or
+            has turns out of order (unless skipped).
 
     Example:
         >>> import tempfile, pathlib
@@ -94,7 +93,7 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> Conv
 
 
 def _check(row: Row, messages: Sequence[Message]) -> None:
-    """Refuses a conversation from which nothing can be learned."""
+    """Refuses a conversation without a usable training target."""
     try:
         check_turns(messages)
     except InputError as error:
@@ -135,7 +134,7 @@ def _messages(row: Row) -> list[Message]:
 
 def _prompt_completion(row: Row) -> list[Message]:
     pair = next((pair for pair in _PAIRS if set(pair) <= row.values.keys()), None)
-    if pair is None:  # say what is missing beside the column that is there
+    if pair is None:  # name the missing column in the error
         asked = next((asked for asked, _ in _PAIRS if asked in row.values), "prompt")
         pair = asked, "completion"
     return as_messages(row, pair[0], speaker="user") + as_messages(row, pair[1], speaker="assistant")
@@ -162,7 +161,7 @@ _KEYS: Mapping[str, Sequence[set[str]]] = {
     "alpaca": [{"instruction", "output"}],
     "prompt-completion": [set(pair) for pair in _PAIRS],
 }
-"""In the order in which they are tried: the rows of Alpaca have `input` and `output`, too."""
+"""The required keys of each format, in the order of the checks: rows of Alpaca also have `input` and `output`."""
 
 
 def _recognise(table: Table) -> str:

@@ -1,11 +1,11 @@
-"""Conversations and preferences as ids: what the model reads, and what it is trained to write.
+"""Encodes conversations and preferences as token ids and training targets.
 
-The text is that of `tokenizer.chat_template`, or of the base's own template where that can be used
-(`tokenizer.foreign_template`). Only responses are trained, and the end of text behind each, so that the model learns to
-end; a special token inside a text is plain text. What is longer than the
-context is cut, and counted; an example of which no response is left is refused, or left out and counted.
+The text is rendered by `tokenizer.chat_template`, or by the base model's own template if that can be used
+(`tokenizer.foreign_template`). The targets are the responses and the end-of-text token after each, so that the model
+learns to stop. A special token inside a message is plain text. Tokens beyond the context length are cut and counted. An
+example without any response token after the cut is refused, or left out and counted.
 
-Batches and padding are the business of `data.buckets`.
+`data.buckets` does batching and padding.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class PromptTooLongError(InputError):
 
 @dataclass(frozen=True)
 class EncodedConversation:
-    """One conversation as training reads it.
+    """One conversation, encoded for training.
 
     Attributes:
-        ids: what the model sees, int64, (T,).
-        targets: the token after each of them, int64, (T,); `IGNORED_TARGET` where that is not of a response.
-        truncated: tokens at the end that did not fit into the context.
+        ids: the input tokens, int64, (T,).
+        targets: the token after each input, int64, (T,); `IGNORED_TARGET` if that token is not part of a response.
+        truncated: number of tokens that were cut at the end to fit the context.
     """
 
     ids: Array
@@ -50,12 +50,12 @@ class EncodedConversation:
 
 @dataclass(frozen=True)
 class EncodedConversations:
-    """A whole file of conversations.
+    """All conversations of a file, encoded.
 
     Attributes:
-        rows: those of which a response is left, in order.
-        truncated_rows, truncated_tokens: how many were cut, and by how much in all.
-        skipped_rows: how many were left out, because nothing of a response fits.
+        rows: the conversations with at least one response token, in order.
+        truncated_rows, truncated_tokens: number of rows that were cut, and number of tokens that were cut in total.
+        skipped_rows: number of rows that were left out, because no response token fits.
     """
 
     rows: list[EncodedConversation]
@@ -65,19 +65,19 @@ class EncodedConversations:
 
     @property
     def lengths(self) -> Array:
-        """Of each row, in tokens."""
+        """Length of each row, in tokens."""
         return np.array([len(row.ids) for row in self.rows], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class EncodedPreference:
-    """One preference: what the model reads, and two ways to go on. Prompt and completion together fit the context.
+    """One preference: a prompt and two completions. The prompt and either completion together fit the context.
 
     Attributes:
         prompt_ids, chosen_ids, rejected_ids: int64, one dimension each; a completion that was not cut ends with
             `<|endoftext|>`.
-        truncated: tokens of prompt and completions that did not fit.
-        cut_prompt, cut_answers: which of them was cut.
+        truncated: number of tokens of prompt and completions that were cut.
+        cut_prompt, cut_answers: whether the prompt was cut, and whether a completion was cut.
     """
 
     prompt_ids: Array
@@ -89,15 +89,15 @@ class EncodedPreference:
 
     @property
     def is_equal(self) -> bool:
-        """Whether the two answers are the same as far as the model sees them: the pair says nothing."""
+        """Whether the two completions are equal after the cut: such a pair gives no training signal."""
         return bool(np.array_equal(self.chosen_ids, self.rejected_ids))
 
 
 def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-    """The ids after which the model writes its answer to the last user's turn.
+    """The ids of the prompt, up to the point at which the model generates its answer.
 
     Raises:
-        InputError: user and assistant do not speak in turns.
+        InputError: the turns of user and assistant do not alternate.
     """
     return _encode(tokenizer, messages, add_generation_prompt=True)[0]
 
@@ -105,11 +105,12 @@ def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int
 def encode_conversation(
     tokenizer: Tokenizer, messages: Sequence[Message], *, context_length: int
 ) -> EncodedConversation:
-    """One conversation, cut at the right to `context_length` inputs.
+    """Encodes one conversation, cut at the right to `context_length` inputs.
 
     Raises:
-        PromptTooLongError: nothing of a response fits into the context.
-        InputError: user and assistant do not speak in turns, there is no response, or the tokenizer has no end of text.
+        PromptTooLongError: no response token fits into the context.
+        InputError: the turns of user and assistant do not alternate, there is no response, or the tokenizer has no
+            end-of-text token.
 
     Example:
         >>> from tuppence.tokenizer import train_tokenizer
@@ -140,11 +141,11 @@ def encode_conversations(
     context_length: int,
     skip_too_long: bool = True,
 ) -> EncodedConversations:
-    """Every conversation of a file, and the count of what did not fit.
+    """Encodes every conversation of a file, and counts the rows and tokens that do not fit.
 
     Raises:
-        PromptTooLongError: a prompt fills the context, and `skip_too_long` is false.
-        InputError: as `encode_conversation`; or nothing is left.
+        PromptTooLongError: a prompt fills the context, and `skip_too_long` is false; or no conversation is left.
+        InputError: as `encode_conversation`.
     """
     rows: list[EncodedConversation] = []
     skipped = 0
@@ -165,13 +166,14 @@ def encode_conversations(
 
 
 def encode_preference(tokenizer: Tokenizer, preference: Preference, *, context_length: int) -> EncodedPreference:
-    """One preference, so cut that the prompt and the longer completion fit into `context_length` tokens.
+    """Encodes one preference, cut so that the prompt and the longer completion fit into `context_length` tokens.
 
-    The completions may fill half of the context, or more where the prompt leaves it to them; beyond that they are cut
-    at the right. The prompt is cut at the left, no further than they need: what was said last matters most.
+    Up to half of the context is reserved for the completions; they use more if the prompt is short. Longer completions
+    are cut at the right. The prompt is cut at the left, only as far as the completions require, because its end matters
+    most.
 
     Raises:
-        InputError: the prompt's turns are out of order, or the tokenizer has no end of text.
+        InputError: the prompt's turns are out of order, or the tokenizer has no end-of-text token.
     """
     prompt = encode_prompt(tokenizer, preference.prompt)
     chosen, rejected = (
@@ -191,7 +193,7 @@ def encode_preference(tokenizer: Tokenizer, preference: Preference, *, context_l
 
 
 def without_end(ids: Array, end_of_text: int) -> Array:
-    """A completion without the end of text, where it has one: what a reward model reads.
+    """Removes a final end-of-text token from a completion, as a reward model requires.
 
     Example:
         >>> without_end(np.array([5, 6, 0]), 0), without_end(np.array([5, 6]), 0)
@@ -203,7 +205,7 @@ def without_end(ids: Array, end_of_text: int) -> Array:
 def _encode(
     tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:
-    """The ids of a conversation, and of each whether it is trained."""
+    """Returns the ids of a conversation, and for each id whether it is trained."""
     if tokenizer.foreign_template is not None:
         return _encode_foreign(tokenizer, tokenizer.foreign_template, messages, add_generation_prompt)
     ids: list[int] = []
@@ -219,8 +221,8 @@ def _encode(
 def _encode_foreign(
     tokenizer: Tokenizer, template: ForeignTemplate, messages: Sequence[Message], add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:
-    """The same in the base's own template: the ids of the whole text, in which the special tokens that the template
-    writes are special, and no others. A token that lies across the border of a response is trained."""
+    """As `_encode`, with the base model's own template. Special tokens of the template become special ids; special
+    tokens inside messages are plain text. A token that is partly inside a response is trained."""
     from tuppence.tokenizer.foreign_template import trained_pieces
 
     check_turns(messages)
@@ -241,10 +243,10 @@ def _encode_foreign(
 
 
 def _marks_of_tokens(tokenizer: Tokenizer, ids: Sequence[int], parts: Sequence[tuple[int, bool]]) -> list[bool]:
-    """Of each token of a text whether it reaches into a marked part.
+    """For each token of a text, whether it overlaps a marked part.
 
     Args:
-        parts: (bytes, mark) of the parts of the text.
+        parts: (number of bytes, mark) of the consecutive parts of the text.
     """
     if len({mark for _, mark in parts}) == 1:
         return [parts[0][1]] * len(ids)
@@ -254,4 +256,4 @@ def _marks_of_tokens(tokenizer: Tokenizer, ids: Sequence[int], parts: Sequence[t
 
 
 def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))  # a lone surrogate is encoded as U+FFFD, of three bytes, too
+    return len(text.encode("utf-8", "surrogatepass"))  # a lone surrogate becomes U+FFFD, also three bytes

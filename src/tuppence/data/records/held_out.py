@@ -1,12 +1,12 @@
-"""RUN/held-out.jsonl: the rows that a run was not trained on, and what models answered to them. One schema:
+"""RUN/held-out.jsonl: the held-out rows of a run, and the answers of models to them. One schema:
 
     {"kind": "conversation", "messages": […]}                         finetune instruct
     {"kind": "preference", "prompt": […], "chosen": …, "rejected": …}  align reward, align dpo
     {"kind": "prompt", "prompt": …}                                    align ppo
 
-An alignment adds `before` and `after`, the answers of the base and of the trained model: `{"text": …}` and what was
-measured of each. `read_conversations` and `read_preferences` read the rows of the first two kinds; files of earlier
-versions, which have no `kind`, too.
+An alignment adds `before` and `after`, the answers of the base model and of the trained model: `{"text": …}` and the
+measurements of each. `read_conversations` and `read_preferences` read the rows of the first two kinds, also from files
+of earlier versions without `kind`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tuppence.tokenizer.chat_template import Message
 
 
 def conversation_row(conversation: Conversation) -> dict[str, Any]:
-    """A row of kind "conversation"; a response that is read and not learned has weight 0."""
+    """A row of kind "conversation"; a response that is not trained has weight 0."""
     messages = [_message(message) | ({} if message.trained else {"weight": 0}) for message in conversation.messages]
     return {"kind": "conversation", "messages": messages}
 
@@ -32,7 +32,7 @@ def preference_row(pair: Preference, answers: Mapping[str, str] | None = None) -
     """A row of kind "preference".
 
     Args:
-        answers: the texts that models answered, by "before" and "after".
+        answers: the answers of models, by "before" and "after".
     """
     texts = {name: {"text": text} for name, text in (answers or {}).items()}
     prompt = [_message(message) for message in pair.prompt]

@@ -1,8 +1,8 @@
 """Labelled text: the rows that a classifier learns from.
 
-Finds the columns, or takes the named ones. A label is a string, whatever the file has, and one spelling of it counts:
-"True" of a CSV is the `true` of JSON, and 1.0 is 1 (`canonical_label`). Who splits the rows into
-training, validation and test is `splits`.
+Finds the columns, or takes the named ones. Every label is converted to a string with one canonical spelling: "True" in
+a CSV file equals `true` in JSON, and 1.0 equals 1 (`canonical_label`). `splits` splits the rows into training,
+validation and test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME_THEM = "name them with --text-column and --label-column (a name, or a numb
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text, and what it is."""
+    """A text and its label."""
 
     text: str
     label: str
@@ -37,8 +37,8 @@ class LabelledSet:
 
     Attributes:
         rows: in the file's order.
-        skipped_rows: bad ones that were left out, where that is allowed.
-        text_column, label_column: where text and label were found; a number from 0 in files without names.
+        skipped_rows: number of bad rows that were left out, if that is allowed.
+        text_column, label_column: the columns of text and label; a number from 0 in files without names.
         unused: the other columns.
     """
 
@@ -50,7 +50,7 @@ class LabelledSet:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The different labels in order: numbers by value, others by the alphabet."""
+        """The distinct labels in order: numbers by value, others alphabetically."""
         return sorted_labels({row.label for row in self.rows})
 
 
@@ -63,11 +63,11 @@ def read_labelled(
 ) -> LabelledSet:
     """Reads labelled text from TSV, CSV, JSON or JSON lines.
 
-    Columns that are not named are found by their names, or else, in a file of two columns, by their content: the one
-    with fewer different values is the label.
+    Columns that are not given are found by their usual names. Otherwise, in a file of two columns, the column with
+    fewer different values is the label.
 
     Raises:
-        InputError: the file cannot be read; a column is missing or cannot be told; a row has no text or no label
+        InputError: the file cannot be read; a column is missing or cannot be determined; a row has no text or no label
             (unless skipped); there are too many different labels.
 
     Example:
@@ -100,7 +100,7 @@ def read_labelled(
 
 
 def sorted_labels(labels: set[str]) -> tuple[str, ...]:
-    """Labels in the order of their ids: by value if all are whole numbers, else by the alphabet.
+    """Labels in the order of their ids: by value if all are whole numbers, otherwise alphabetically.
 
     Example:
         >>> sorted_labels({"10", "9"}), sorted_labels({"spam", "ham"})
@@ -112,7 +112,7 @@ def sorted_labels(labels: set[str]) -> tuple[str, ...]:
 
 
 def canonical_label(label: str) -> str:
-    """The spelling of a label that counts: that of JSON for truth values, and no ".0" behind whole numbers.
+    """The canonical spelling of a label: JSON's spelling for truth values, and whole numbers without ".0".
 
     Example:
         >>> [canonical_label(label) for label in ("True", "FALSE", "1.0", "-2.00", "2.5", "Spam")]
@@ -124,7 +124,7 @@ def canonical_label(label: str) -> str:
 
 
 def alike_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Labels that differ in case and white space alone: probably one label in several spellings.
+    """Labels that differ only in case and white space: probably one label in several spellings.
 
     Example:
         >>> alike_labels(["ham", "spam", "Ham"])
@@ -137,7 +137,7 @@ def alike_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def find_label(label: str, labels: Sequence[str]) -> int | None:
-    """The place of a label among those of a model, also where the model knows it in another spelling (`True`)."""
+    """The index of a label in a model's labels, also if the model has it in another spelling (`True`)."""
     if label in labels:
         return labels.index(label)
     canonical = [canonical_label(one) for one in labels]
@@ -146,7 +146,7 @@ def find_label(label: str, labels: Sequence[str]) -> int | None:
 
 
 def _label(row: Row, column: str) -> str:
-    """The label of a row; JSON may have it as a number or a truth value. NaN is none."""
+    """The label of a row; in JSON it can be a number or a truth value. NaN counts as missing."""
     value = row.values.get(column)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -180,7 +180,7 @@ def _find_columns(table: Table, text_column: str | None, label_column: str | Non
 
 
 def _named(table: Table, column: str) -> str:
-    """The column that a person means: its name, or its number from 0."""
+    """The column that the user gave by its name, or by its number from 0."""
     if column in table.columns:
         return column
     if column in (numbers := [str(number) for number in range(len(table.columns))]):
@@ -189,13 +189,13 @@ def _named(table: Table, column: str) -> str:
 
 
 def _known(table: Table, names: Sequence[str], taken: str | None) -> str | None:
-    """The column with the first of `names` that any column has."""
+    """The column that matches the earliest possible entry of `names`."""
     by_name: Mapping[str, str] = {column.lower(): column for column in reversed(table.columns) if column != taken}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _by_content(table: Table) -> tuple[str, str]:
-    """(text, label) of two columns without names: labels have fewer different values."""
+    """Returns (text, label) for two columns without names: labels have fewer different values."""
     first, second = table.columns
     different = [len({str(row.values.get(column)) for row in table.rows}) for column in (first, second)]
     if different[0] == different[1]:

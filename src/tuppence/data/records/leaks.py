@@ -1,9 +1,8 @@
-"""Does the training data hold what the evaluation asks?
+"""Counts evaluation rows that are in the training data.
 
-Two checks. `count_shared` compares rows with rows: equal but for white space and case. `count_in_corpus` looks for
-rows in running text: every word of a row, in order, whatever is between the words. Neither finds paraphrases,
-translations or parts of rows; and where a script writes no spaces between words, the second finds whole sentences
-only.
+Two checks. `count_shared` compares rows with rows, ignoring white space and case. `count_in_corpus` searches rows in
+running text: all words of a row in order, with any punctuation between them. Neither finds paraphrases, translations
+or parts of rows. In scripts without spaces between words, the second check finds only whole sentences.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tuppence.data.records.tables import Table
 from tuppence.tokenizer.chat_template import Message
 
 SHORTEST_CHARACTERS = 50
-"""Shorter rows are not looked for in running text: they occur there by chance."""
+"""Shorter rows are not searched in running text: they occur there by chance."""
 
 _EXAMPLES = 3
 _WORD = re.compile(r"\w+")
@@ -30,12 +29,12 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Leak:
-    """What evaluation and training share.
+    """Evaluation rows that are also in the training data.
 
     Attributes:
-        count: evaluation rows that are in the training data.
-        compared: evaluation rows that were looked for.
-        examples: the first of those that were found, as the evaluation data has them.
+        count: number of evaluation rows that are in the training data.
+        compared: number of evaluation rows that were searched.
+        examples: the first rows that were found, as written in the evaluation data.
     """
 
     count: int
@@ -44,7 +43,7 @@ class Leak:
 
 
 def normalise(text: str) -> str:
-    """A text without regard to white space and case.
+    """A text with single spaces between words and without differences in case.
 
     Example:
         >>> normalise("  You have\\nWON ")
@@ -57,7 +56,7 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
     """How many evaluation rows are in the training rows.
 
     Use it on whole rows (`content_of`), and on their prompts alone (`prompt_of`): a prompt that was trained with
-    another answer is a leak, too, if a smaller one. Of conversations that are trained on, take every `lessons_of`.
+    another answer is a smaller leak. For training conversations, use every row of `lessons_of`.
 
     Example:
         >>> count_shared(["Add 2 and 3.", "Name a fruit."], ["name a  fruit.", "Name a bird."])
@@ -71,13 +70,13 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
 def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
     """How many evaluation rows of at least 50 characters a corpus holds whole.
 
-    Exact, for rows as sequences of words: punctuation, white space and case make no difference. Each row is found by
-    one pair of neighbouring words in it, the longest, as that is rarely met; where it is, the words around it are
-    compared. Memory: the rows, and as many words of the corpus as the longest row has.
+    Rows are compared exactly as sequences of words: punctuation, white space and case make no difference. The search
+    key of a row is its longest pair of neighbouring words, because that pair is rare. Where the pair occurs, all words
+    of the row are compared. Memory: the rows, and as many words of the corpus as the longest row has.
 
     Args:
-        corpus: blocks of text, as `sources.iter_texts` gives them. A row that lies across two blocks is found; a word
-            that does is taken for two.
+        corpus: blocks of text, as `sources.iter_texts` yields them. A row that spans two blocks is found; a word
+            that spans two blocks counts as two words.
         evaluation_texts: the rows.
     """
     found, compared = _found_in_corpus(corpus, evaluation_texts)
@@ -85,14 +84,14 @@ def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> L
 
 
 def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
-    """How many rows of an evaluation file a corpus holds: one text of the row is enough, whichever column it is in.
+    """How many rows of an evaluation file a corpus holds. A row counts if the text of any of its columns is found.
 
     Args:
         corpus: as for `count_in_corpus`.
-        table: the rows; their strings and lists of strings are looked for.
+        table: the rows; their strings and lists of strings are searched.
 
     Returns:
-        Counts of rows; of the rows without a text of 50 characters none is compared.
+        Counts of rows; rows without a text of at least 50 characters are not compared.
     """
     owners: dict[str, set[int]] = defaultdict(set)
     for number, row in enumerate(table.rows):
@@ -108,7 +107,7 @@ def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
 
 
 def _found_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
-    """The numbers of the texts that a corpus holds, ascending; and how many were long enough to be looked for."""
+    """Returns the ascending indices of the texts that a corpus holds, and the number of texts that were searched."""
     rows: dict[int, tuple[str, ...]] = {}
     for number, text in enumerate(texts):
         words = tuple(_words(text))
@@ -134,7 +133,7 @@ def _words(text: str) -> list[str]:
 
 
 def _windows(corpus: Iterable[str], longest: int) -> Iterator[list[str]]:
-    """The words of each block after the last words of those before, so that every row lies in one window whole."""
+    """Yields the words of each block, preceded by the last words before it, so that a window holds each row whole."""
     carried: deque[str] = deque(maxlen=max(longest - 1, 0))
     for block in corpus:
         words = _words(block)
@@ -147,7 +146,8 @@ def _windows(corpus: Iterable[str], longest: int) -> Iterator[list[str]]:
 
 @singledispatch
 def prompt_of(row: object) -> str:
-    """What a row asks: a labelled text, the turns before the last response, the prompt of a preference; or itself."""
+    """The prompt of a row: a labelled text, the turns before the last response, the prompt of a preference, or a string
+    itself."""
     raise TypeError(f"no prompt in a {type(row).__name__}")
 
 
@@ -173,7 +173,7 @@ def _(row: Preference) -> str:
 
 @singledispatch
 def content_of(row: object) -> str:
-    """All of a row that training sees: the prompt, and the label, response or chosen answer."""
+    """The text of a row that is used in training: the prompt, and the label, response or chosen answer."""
     raise TypeError(f"no content in a {type(row).__name__}")
 
 
@@ -193,8 +193,8 @@ def _(row: Preference) -> str:
 
 
 def lessons_of(row: object) -> list[object]:
-    """The rows that a row is made of: a conversation teaches one at each of its responses that is trained, all others
-    themselves.
+    """The training examples in a row: one for each trained response of a conversation; for other types, the row
+    itself.
 
     Example:
         >>> turns = [Message(role, text) for role, text in (("user", "Hi"), ("assistant", "Hello")) * 2]
@@ -208,7 +208,7 @@ def lessons_of(row: object) -> list[object]:
 
 
 def opening_of(row: object) -> str:
-    """A row's prompt up to the first response in it. Dialogues that begin alike share it, however long they are."""
+    """A row's prompt up to its first response. Dialogues with the same beginning have the same opening."""
     if not isinstance(row, Preference | Conversation):
         return prompt_of(row)
     messages = row.prompt if isinstance(row, Preference) else row.messages
@@ -217,5 +217,5 @@ def opening_of(row: object) -> str:
 
 
 def text_of(messages: Sequence[Message]) -> str:
-    """What was said in some turns, one after the other."""
+    """The contents of messages, joined by empty lines."""
     return "\n\n".join(message.content for message in messages)

@@ -1,8 +1,8 @@
-"""Messages: the turns of a conversation as the rows of public files write them.
+"""Messages: the turns of a conversation in the rows of public files.
 
-Reads one message ({role, content}, or ShareGPT's {from, value}), lists of them, and what some files keep beside the
-turns: a column `system`, and Alpaca's column `history`. Used by `conversations` and `preferences`, which know what a
-row means; the order of the turns is checked by `tokenizer.chat_template`.
+Reads one message ({role, content}, or ShareGPT's {from, value}), lists of messages, a column `system`, and Alpaca's
+column `history`. `conversations` and `preferences` call this module and interpret the rows; `tokenizer.chat_template`
+checks the order of the turns.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _SPEAKERS: Mapping[str, Role] = {
     **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "assistant", "model", "bot"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
-"""Names of speakers in small letters, as public files have them."""
+"""Names of speakers in public files, in lower case."""
 
 _TRAINED_KEYS = ("weight", "train", "training", "loss", "loss_mask")
-"""Keys of a message that say whether it is learned: 0 or false where it is not (OpenAI and Mistral: `weight`; axolotl:
-`train`, `training`; ms-swift: `loss`)."""
+"""Keys of a message that exclude it from training with 0 or false (OpenAI and Mistral: `weight`; axolotl: `train`,
+`training`; ms-swift: `loss`)."""
 
 MESSAGE_KEYS = frozenset({"role", "content", "from", "value", *_TRAINED_KEYS})
 """The keys of a message that are read."""
 
 
 def as_messages(row: Row, column: str, *, speaker: Role) -> list[Message]:
-    """The turns in a column: a list of messages, a single message, or a string that `speaker` says.
+    """The turns in a column: a list of messages, a single message, or a string by `speaker`.
 
     Raises:
-        InputError: it is none of them.
+        InputError: the value has another type.
     """
     value = row.values.get(column)
     if isinstance(value, dict):
@@ -57,11 +57,12 @@ def list_of_messages(row: Row, column: str) -> list[Message]:
 
 
 def instruction_of(row: Row, further: str | None, *, column: str = "instruction") -> Message:
-    """An instruction with what belongs to it, as a user's turn.
+    """An instruction with its input or context, as a user's turn.
 
     Args:
-        further: the column of the rest; absent, null or empty in rows without. None: there is no such column.
-        column: of the instruction.
+        further: name of the column of the input or context; its value can be absent, null or empty. None: no such
+            column is read.
+        column: name of the column of the instruction.
     """
     instruction = row.text(column).strip()
     rest = row.text(further, default="").strip() if further is not None else ""
@@ -74,10 +75,10 @@ def context_of(row: Row, turns: list[Message]) -> list[Message]:
     """The turns that some files keep in columns beside the others: `system`, then `history`.
 
     Args:
-        turns: those that follow. A system message that is already among them is not repeated.
+        turns: the turns that follow. A system message that they already contain is not repeated.
 
     Raises:
-        InputError: `history` is no list of pairs of question and answer.
+        InputError: `history` is not a list of pairs of question and answer.
     """
     text = row.text("system", default="").strip()
     stands_there = bool(turns) and turns[0].role == "system" and turns[0].content.strip() == text
@@ -121,7 +122,7 @@ def _message(item: object, where: str) -> Message:
 
 
 def _content(value: object, where: str, key: str) -> str:
-    """What is said: a string, or OpenAI's list of parts as far as all of them are text."""
+    """The text of a message: a string, or OpenAI's list of parts if all parts are text."""
     parts = value if isinstance(value, list) else []
     if parts and all(isinstance(part, dict) for part in parts):
         other = next((part.get("type") for part in parts if part.get("type") != "text"), None)
@@ -132,7 +133,7 @@ def _content(value: object, where: str, key: str) -> str:
 
 
 def _is_trained(cells: Mapping[Any, Any]) -> bool:
-    """Whether no key says that the message is context alone. A weight between 0 and 1 counts as 1."""
+    """Whether a message is trained: no key excludes it. A weight between 0 and 1 counts as 1."""
     return not any(
         value is not None and isinstance(value, bool | int | float) and not value
         for value in (cells.get(key) for key in _TRAINED_KEYS)

@@ -1,4 +1,4 @@
-"""Preferences: a prompt and two answers to it, of which people like the first better, as public files write them.
+"""Preferences: a prompt with a preferred and a rejected answer, in the formats that public files use.
 
     prompt            {prompt | question | input, chosen, rejected}: strings, or lists of messages
     instruction       {instruction, input?, chosen, rejected}
@@ -8,10 +8,11 @@
     transcript        {chosen, rejected}: HH-RLHF's "\\n\\nHuman: … \\n\\nAssistant: …", the prompt inside both
     conversation      {chosen, rejected}: lists of messages, the prompt inside both
 
-A column `system` holds a system message, and a column `history` earlier turns, as in `conversations`. Turns that both
-begin with belong to the prompt, also where a prompt is given too; the answers are the assistant's turns after them.
-Turns behind those answer different things: they are left out, and the rows counted. A pair of equal answers says
-nothing: it is dropped and counted. An empty rejected answer is an answer. What else a row says is named in `unused`.
+A column `system` holds a system message, and a column `history` earlier turns, as in `conversations`. The common first
+turns of `chosen` and `rejected` are added to the prompt, even if the row has a prompt column. The answers are the
+assistant's turns after these common turns. Later turns belong to two different conversations: they are left out, and
+the rows are counted. A pair of equal answers is dropped and counted. An empty rejected answer is allowed. `unused`
+lists all other columns.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Preference:
     Attributes:
         prompt: the conversation so far; its last turn is the user's.
         chosen: the answer that was liked better.
-        rejected: the other one.
+        rejected: the other answer.
     """
 
     prompt: tuple[Message, ...]
@@ -51,11 +52,11 @@ class PreferenceSet:
 
     Attributes:
         rows: in the file's order, without the equal pairs.
-        format: one of those above.
-        skipped_rows: bad ones that were left out, where that is allowed.
-        equal_pairs: rows that were dropped because chosen and rejected are the same but for white space at the ends.
-        cut_pairs: rows that go on behind the turn at which they part; what follows was left out.
-        unused: what the rows say beside that.
+        format: one of the formats listed above.
+        skipped_rows: number of bad rows that were left out, if that is allowed.
+        equal_pairs: rows that were dropped because chosen and rejected differ only in white space at the ends.
+        cut_pairs: rows with further turns after the two answers; these turns were left out.
+        unused: the columns that were not read.
     """
 
     rows: list[Preference]
@@ -67,11 +68,11 @@ class PreferenceSet:
 
 
 def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> PreferenceSet:
-    """Reads preferences, whatever their format.
+    """Reads preferences in any of the formats above.
 
     Raises:
-        InputError: the file cannot be read or has no format we know; a row lacks `chosen` or `rejected`, has an empty
-            `chosen`, or turns out of order (unless skipped); no pair differs.
+        InputError: the file cannot be read or its format is unknown; a row lacks `chosen` or `rejected`, has an empty
+            `chosen`, or has turns out of order (unless skipped); no pair has two different answers.
 
     Example:
         >>> import tempfile, pathlib
@@ -111,7 +112,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
 
 
 def holds_preferences(table: Table) -> bool:
-    """Whether a file holds pairs of answers, whatever their format."""
+    """Whether a file holds pairs of answers, in any format."""
     return any("chosen" in _with_named_answers(row).values for row in table.rows)
 
 
@@ -179,7 +180,7 @@ def _used_columns(table: Table, name: str) -> set[str]:
 
 
 def _parse(row: Row, name: str) -> tuple[Preference, bool]:
-    """The pair, and whether turns behind it were left out."""
+    """Returns the pair, and whether turns after it were left out."""
     if name in ("instruction", "ranked"):
         prompt: list[Message] = [instruction_of(row, "input")]
     elif name == "prompt":
@@ -192,7 +193,7 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
         chosen, rejected = (_transcript(row.text(column), row.where) for column in ("chosen", "rejected"))
     else:
         chosen, rejected = (as_messages(row, column, speaker="assistant") for column in ("chosen", "rejected"))
-    if chosen and chosen[0].role != "assistant":  # whole conversations, also where the prompt has a column of its own
+    if chosen and chosen[0].role != "assistant":  # whole conversations, possibly beside a prompt column
         prompt = prompt[:1] if prompt and prompt[0].role == "system" and chosen[0].role == "user" else []
     common, chosen, rejected = _without_common_beginning(chosen, rejected)
     prompt += common
@@ -211,7 +212,7 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
 
 
 def _prompt(row: Row) -> list[Message]:
-    """The turns of the prompt; a transcript in it is read as one, without the "Assistant:" it may end with."""
+    """The turns of the prompt. A transcript is split into its turns, without a final empty "Assistant:"."""
     column = next((column for column in _PROMPTS if column in row.values), "prompt")
     value = row.values.get(column)
     if not (isinstance(value, str) and value.lstrip().startswith("Human:")):
@@ -221,7 +222,7 @@ def _prompt(row: Row) -> list[Message]:
 
 
 def _transcript(text: str, where: str) -> list[Message]:
-    """The turns of "\\n\\nHuman: … \\n\\nAssistant: …"; turns in a row of one speaker become one turn."""
+    """The turns of "\\n\\nHuman: … \\n\\nAssistant: …"; consecutive turns of one speaker are joined."""
     before, *parts = _TURN.split(text)
     if before.strip() or not parts:
         raise BadRowError(f"{where}: a transcript should begin with 'Human:'")
@@ -237,7 +238,7 @@ def _transcript(text: str, where: str) -> list[Message]:
 def _without_common_beginning(
     chosen: Sequence[Message], rejected: Sequence[Message]
 ) -> tuple[list[Message], list[Message], list[Message]]:
-    """(the turns both begin with, the rest of each); the common part leaves each at least one turn."""
+    """Returns (common first turns, rest of `chosen`, rest of `rejected`). Each rest has at least one turn."""
     common = 0
     while common < min(len(chosen), len(rejected)) - 1 and chosen[common] == rejected[common]:
         common += 1

@@ -1,8 +1,8 @@
-"""Training, validation and test: who is learned from, and who the result is measured on.
+"""Splits rows into training, validation and test.
 
-A row of the test split is never learned from: what the training or the validation split has of it is
-removed, and counted. White space and case make no difference there. The test split is left as it was drawn, so that
-a test set of a stated size has that size.
+No text of the test split is trained on: its copies in the training and validation splits are removed and counted.
+The comparison ignores white space and case. Nothing is removed from the test split, so that it keeps its requested
+size.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Splits:
     """Labelled rows in three parts.
 
     Attributes:
-        train, validation, test: no normalised text is in two of them.
+        train, validation, test: the parts; no normalised text is in two of them.
         labels: in the order of their ids.
-        duplicates: rows removed from `train` and `validation`, because a later part has their text.
-        contradictions: different texts that have two labels somewhere.
+        duplicates: rows removed from `train` and `validation`, because a later part has the same text.
+        contradictions: number of distinct texts that have two or more labels.
         dropped_by_balance: rows left out so that all labels are equally frequent.
     """
 
@@ -54,20 +54,20 @@ def split_labelled(
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
     balance: bool = False,
 ) -> Splits:
-    """Splits rows by seed, each label in proportion; then removes duplicates across the splits.
+    """Splits rows at random, stratified by label; then removes duplicates across the splits.
 
     The first two parts have `int(fraction * rows)` rows, the test part the rest, before duplicates are removed. A label
-    that would miss a part by chance is given one row in it.
+    that is absent from a part by chance gets one row in it.
 
     Args:
         rows: the whole set.
-        seed: chooses who goes where; not negative.
+        seed: of the random split; not negative.
         fractions: of training, validation and test; together 1.
-        balance: first drop rows of the frequent labels, by chance, until all are as rare as the rarest.
+        balance: first drop random rows of the more frequent labels, until all labels have as many rows as the rarest.
 
     Raises:
-        InputError: there is one label only; a label has too few rows for every part; the fractions are no
-            fractions, or the seed is negative.
+        InputError: there is only one label; a label has too few rows for every part; the fractions are not between
+            0 and 1 or do not sum to 1; the seed is negative.
     """
     _check_request(seed, fractions)
     labels = _check_labels(rows, "the data")
@@ -87,10 +87,10 @@ def split_labelled(
 def fixed_splits(
     train: Sequence[LabelledText], validation: Sequence[LabelledText], test: Sequence[LabelledText]
 ) -> Splits:
-    """Three parts that a person gave; duplicates across them are removed from the earlier ones.
+    """Three parts that the user gave; duplicates across them are removed from the earlier part.
 
     Raises:
-        InputError: the training rows have one label only; another part has a label that they lack, or has no row.
+        InputError: the training rows have only one label; another part has a label that they lack, or has no row.
     """
     labels = _check_labels(train, "the training data")
     for name, part in (("validation", validation), ("test", test)):
@@ -114,19 +114,20 @@ def hold_out(
     key: Callable[[Item], str],
     finer_key: Callable[[Item], str] | None = None,
 ) -> tuple[list[Item], list[Item]]:
-    """Parts rows into (kept, held out); rows with equal keys (normalised) fall on one side where that leaves a split.
+    """Splits rows into (kept, held out). Rows with equal normalised keys form a group, on one side if possible.
 
-    Whole groups are held out in the order of a hash of key and seed, not of the rows, as long as they fit into what is
-    wanted. A group larger than that is kept: it would eat the training set; and of the rows beside such groups one half
-    at least is kept, too. Where less than half of what is wanted is found in this way, the large groups are parted by
-    `finer_key`. Neither side is empty where there are two different keys.
+    Groups are visited in the order of a hash of key and seed, independent of the order of the rows. A group is held out
+    if it fits into the remaining number of wanted rows. A group larger than the wanted number is kept, because it would
+    take too much from the training set; of the rows outside such groups at least one half is kept, too. If this holds
+    out less than half of the wanted rows, `finer_key` splits the large groups. Neither side is empty if there are two
+    different keys.
 
     Args:
         rows: conversations, preferences or anything else.
-        fraction: of the rows to hold out, about; 0 < fraction < 1.
-        seed: chooses who.
-        key: of a row; how it opens (`leaks.opening_of`), so that no prompt is both learned and asked.
-        finer_key: of a row, different where it asks something else (`leaks.prompt_of`).
+        fraction: approximate share of the rows to hold out; 0 < fraction < 1.
+        seed: of the hash that orders the groups.
+        key: returns the key of a row, for example its opening (`leaks.opening_of`), so that no prompt is on both sides.
+        finer_key: returns a more specific key of a row, for example its whole prompt (`leaks.prompt_of`).
 
     Raises:
         InputError: all rows have the same key.
@@ -153,7 +154,7 @@ def hold_out(
 
 
 class _Groups:
-    """Rows by their keys, in the order of a hash.
+    """Rows grouped by their keys, in the order of a hash.
 
     Args:
         names: the key of each row.
@@ -165,8 +166,8 @@ class _Groups:
         self._seed = seed
 
     def choose(self, wanted: int) -> set[int]:
-        """The numbers of at most `wanted` rows, in whole groups; of the rows in groups of that size at most, one half
-        is left where there are larger groups."""
+        """Indices of at most `wanted` rows, in whole groups. If some groups are larger than `wanted`, at most one half
+        of the rows in the other groups is chosen."""
         small = sum(size for size in self.sizes.values() if size <= wanted)
         room = wanted if small == len(self.names) else min(wanted, small // 2)
         chosen: set[str] = set()
@@ -190,7 +191,7 @@ class _Groups:
         return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
 
 
-# ---- how -------------------------------------------------------------------------------------------------------
+# ---- details ---------------------------------------------------------------------------------------------------
 
 
 def _check_request(seed: int, fractions: Sequence[float]) -> None:
@@ -211,7 +212,7 @@ def _check_labels(rows: Sequence[LabelledText], what: str) -> tuple[str, ...]:
 
 
 def _stratify(by_label: dict[str, list[LabelledText]], fractions: Sequence[float]) -> tuple[list[LabelledText], ...]:
-    """Spreads the rows of every label evenly over one line, and cuts the line twice."""
+    """Spreads the rows of every label evenly over one list, and cuts the list into three parts."""
     for label, members in by_label.items():
         if len(members) < len(PARTS):
             raise InputError(

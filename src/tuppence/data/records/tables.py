@@ -1,11 +1,11 @@
-"""Rows of other people's files, as dictionaries that know their place in the file.
+"""Rows of users' files as dictionaries, each with its position in the file.
 
-Reads .json (a list of objects), .jsonl, .csv and .tsv, also packed as .gz or .zst; what a file is, its content says:
-a `[` or `{` at its beginning is JSON, else it is columns. A first line that names the columns is recognised; columns
-without names are called "0", "1" and so on. Tab-separated text is read as it is unless its quotes are quoting.
+Reads .json (a list of objects), .jsonl, .csv and .tsv, also packed as .gz or .zst. The content decides the format: a
+file that begins with `[` or `{` is JSON, any other file has columns. A header line is recognised; columns without names
+are called "0", "1" and so on. Quotes in tab-separated text are plain characters unless they enclose cells.
 
-A finetune's data fits into memory, and so does what is read here; `data.sources` reads whole corpora. What the rows
-mean is the business of `labelled`, `conversations` and `preferences`.
+The whole file is held in memory; `data.sources` reads corpora of any size. `labelled`, `conversations` and
+`preferences` interpret the rows.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tuppence.data.text_files import decoded_text
 from tuppence.storage import open_store, split_url
 
 TABLE_LIMIT_CHARACTERS = 2**29
-"""No table larger than this is read, unpacked: it is held in memory."""
+"""Largest table that is read, in unpacked characters: it is held in memory."""
 
 
 _JSON = re.compile(r"\{\s*[\"}]|\[\s*(?:[{\]]|$)")
-"""How JSON begins that holds objects, in a file that is not called JSON: a text may begin with a bracket, too."""
+"""The beginning of JSON with objects, for files without a JSON suffix: a plain text can begin with a bracket, too."""
 
 _FASTTEXT = "__label__"
 
-_KEYS_SAMPLE = 200  # rows whose keys are the columns of a JSON file: later ones seldom bring others
+_KEYS_SAMPLE = 200  # rows whose keys give the columns of a JSON file: later rows rarely add new keys
 
 Parsed = TypeVar("Parsed")
 
@@ -42,8 +42,8 @@ class Row(NamedTuple):
     """One row of a file.
 
     Attributes:
-        where: "FILE, row 12", for messages; rows of a JSON list count from 1, all others are lines of the file.
-        values: its cells by column; strings in files of columns, whatever JSON holds in the others.
+        where: "FILE, row 12", for messages; in a JSON list the row number from 1, otherwise the line number.
+        values: its cells by column; strings in files of columns, any JSON value in JSON files.
     """
 
     where: str
@@ -53,10 +53,10 @@ class Row(NamedTuple):
         """The string in a column.
 
         Args:
-            default: the value of an absent column, or of null in it; without a default, that is an error.
+            default: returned if the column is absent or null; without a default, this is an error.
 
         Raises:
-            InputError: it is absent, or no text.
+            InputError: the column is absent, or holds no string.
         """
         value = self.values.get(column)
         if value is None and default is not None:
@@ -80,8 +80,8 @@ class Table:
     Attributes:
         path: of the file.
         columns: their names, in order of appearance.
-        rows: those that could be read.
-        skipped_rows: how many could not, where that is allowed.
+        rows: the rows that could be read.
+        skipped_rows: number of rows that could not be read, if that is allowed.
     """
 
     path: str
@@ -96,10 +96,10 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
     Args:
         path: a local file, or a URL that `storage` knows.
         skip_bad_rows: leave out rows that cannot be read, and count them.
-        named: columns that a person asked for, by their names or numbers.
+        named: columns that the user asked for, by their names or numbers.
 
     Raises:
-        InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is none.
+        InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is no row.
         CorruptFileError: a packed file is damaged.
     """
     text = _read_text(path)
@@ -119,10 +119,10 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
 
 
 def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
-    """The rows of a file one by one. Its text is held in memory, its rows are not: they take ten times as much.
+    """Yields the rows of a file. Only its text is held in memory, because the rows take ten times as much memory.
 
     Args:
-        named: columns that a person asked for, by their names or numbers.
+        named: columns that the user asked for, by their names or numbers.
 
     Raises:
         InputError: as `read_table`, at the first bad row.
@@ -135,10 +135,10 @@ def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
 
 
 def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: bool) -> tuple[list[Parsed], int]:
-    """What `parse` makes of each row, and how many rows were left out, those of the table included.
+    """Applies `parse` to each row; returns the results and the number of skipped rows, including those of the table.
 
     Raises:
-        InputError: of the first bad row, unless those are skipped; or every row is bad.
+        InputError: a row is bad and bad rows are not skipped; or every row is bad.
     """
     parsed: list[Parsed] = []
     skipped = 0
@@ -157,10 +157,10 @@ def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: b
 
 
 def checked_text(value: object, where: str, what: str) -> str:
-    """`value`, if it is text.
+    """Returns `value` if it is valid text.
 
     Raises:
-        InputError: it is not, or holds half a character (a lone surrogate).
+        InputError: it is not a string, or holds half a character (a lone surrogate).
     """
     if not isinstance(value, str):
         raise BadRowError(f"{where}: {what} is not a string but {json_kind(value)}")
@@ -182,10 +182,10 @@ class _Bad(NamedTuple):
 
 
 def open_file(path: str) -> Source:
-    """The one file that is meant, whatever its suffix, ready to be read.
+    """Opens one file, with any suffix.
 
     Raises:
-        InputError: there is none, it is empty, or a parquet or Excel file.
+        InputError: there is no such file, it is empty, or it is a parquet or Excel file.
     """
     folder, name = split_url(path)
     entry = open_store(folder).describe(name) if name else None
@@ -256,8 +256,8 @@ def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
 
 
 def _columns_of_json(text: str) -> dict[str, list[Any]] | None:
-    """The columns of a JSON file that is one object with a list of cells for each column, as pandas and `datasets`
-    write it; None where it is something else."""
+    """The columns of a JSON file with one object that maps each column to a list of cells, as pandas and `datasets`
+    write it; None for any other JSON."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

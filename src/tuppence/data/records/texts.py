@@ -1,7 +1,7 @@
-"""Texts as ids for a classifier: whole texts, cut to the context, with nothing before or after them.
+"""Encodes texts as ids for a classifier: each text is cut to the context, with nothing before or after it.
 
-A classifier reads its scores off the last token of the text itself, as `GPT2ForSequenceClassification` does; so no
-end of text is added. Used when a classifier is trained, when it is measured and when it is asked.
+A classifier computes its scores at the last token of the text, as `GPT2ForSequenceClassification` does. Therefore no
+end-of-text token is added. Used in training, evaluation and prediction of a classifier.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Array = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as a model reads them.
+    """Encoded texts.
 
     Attributes:
         rows: the ids of each text, int64, (T,); at least one.
-        truncated_rows, truncated_tokens: how many texts were cut, and by how much in all.
+        truncated_rows, truncated_tokens: number of texts that were cut, and number of tokens that were cut in total.
     """
 
     rows: list[Array]
@@ -33,15 +33,15 @@ class EncodedTexts:
 
     @property
     def lengths(self) -> Array:
-        """Of each text, in tokens."""
+        """Length of each text, in tokens."""
         return np.array([len(row) for row in self.rows], dtype=np.int64)
 
 
 def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, context_length: int) -> EncodedTexts:
-    """Every text as ids, cut at the right to `context_length`. Special tokens in a text are plain text.
+    """Encodes every text, cut at the right to `context_length`. Special tokens in a text are plain text.
 
     Raises:
-        InputError: a text is empty, or nothing but white space.
+        InputError: a text is empty or only white space.
 
     Example:
         >>> from tuppence.tokenizer import train_tokenizer

@@ -1,7 +1,8 @@
-"""Which prompts a run was trained on: RUN/trained-on.txt, so that an evaluation can count those that it asks again.
+"""RUN/trained-on.txt: digests of the prompts of a training run, so that an evaluation can count repeated prompts.
 
-A line for each prompt, 16 hexadecimal digits of the sha256 of its normalised text: the file that was trained on may
-have gone or changed since. Among a million prompts, a new one has the digits of an old one by a chance of 1 in 10^13.
+One line for each prompt: 16 hexadecimal digits of the sha256 of its normalised text. Digests are stored because the
+training file can be moved or changed later. With a million trained prompts, the probability that a new prompt has the
+digest of one of them is about 1 in 10^13.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ _LINE = re.compile(rb"^[0-9a-f]{%d}$" % _DIGITS, re.MULTILINE)
 
 
 def write_trained_rows(run: Path, rows: Iterable[object], *, origin: Path | None = None) -> None:
-    """Notes the prompts of rows in a run's folder; of a conversation, one for each response.
+    """Writes the digests of the rows' prompts into a run's folder; for a conversation, one for each response.
 
     Args:
-        rows: anything that `leaks.prompt_of` knows.
-        origin: another run that this one continues: what it was trained on is noted, too.
+        rows: of any type that `leaks.prompt_of` accepts.
+        origin: another run that this run continues; its digests are added.
     """
     digests = {digest_of(prompt_of(lesson)) for row in rows for lesson in lessons_of(row)}
     digests |= read_trained_rows(run) | (read_trained_rows(origin) if origin is not None else frozenset())
@@ -32,7 +33,7 @@ def write_trained_rows(run: Path, rows: Iterable[object], *, origin: Path | None
 
 
 def read_trained_rows(run: Path) -> frozenset[str]:
-    """The digests of the prompts that a run was trained on; none where nothing is noted."""
+    """The digests of the prompts that a run was trained on; empty if the file does not exist."""
     path = Run(run).trained_on_file
     if not path.is_file():
         return frozenset()
@@ -41,7 +42,7 @@ def read_trained_rows(run: Path) -> frozenset[str]:
 
 
 def digest_of(prompt: str) -> str:
-    """The digits of a prompt, whatever its white space and case.
+    """The digest of a prompt, independent of its white space and case.
 
     Example:
         >>> digest_of("Name a fruit.") == digest_of(" name A\\n fruit. ")

@@ -1,6 +1,6 @@
-"""Texts without labels, one after the other: what a classifier is asked about.
+"""Texts without labels, one by one: the input of a classifier.
 
-From lines (.txt, stdin): one text a line, blank lines left out, in bounded memory however long the stream. From a
+From lines (.txt, stdin): one text a line, without blank lines, in bounded memory for a stream of any length. From a
 table (.csv, .tsv, .json, .jsonl): its text column.
 """
 
@@ -22,13 +22,13 @@ _NAME_IT = "name it with --text-column (a name, or a number from 0)"
 
 
 def iter_unlabelled(path: str, *, text_column: str | None = None) -> Iterator[str]:
-    """The texts of a file, by its suffix a table or lines; packed as .gz or .zst or not.
+    """The texts of a file. Its suffix decides whether it is a table or lines; it can be packed as .gz or .zst.
 
     Args:
-        text_column: of a table; found by its name, or because it is the only one, where none is given.
+        text_column: of a table. Default: the column with a usual name, or the only column.
 
     Raises:
-        InputError: the file cannot be read, its text column cannot be told, or a row has no text.
+        InputError: the file cannot be read, its text column cannot be determined, or a row has no text.
 
     Example:
         >>> import tempfile, pathlib
@@ -45,7 +45,7 @@ def iter_unlabelled(path: str, *, text_column: str | None = None) -> Iterator[st
 
 
 def iter_lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of a stream such as stdin that are not blank, as soon as they come.
+    """Yields the lines of a stream such as stdin that are not blank, as soon as they arrive.
 
     Raises:
         InputError: a line is not UTF-8, or longer than 16 MiB.

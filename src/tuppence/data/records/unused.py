@@ -1,4 +1,4 @@
-"""What rows say and no reader uses, counted, so that it can be named once instead of being dropped in silence."""
+"""Counts columns and message keys that no reader uses, so that they are reported instead of silently dropped."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Unused:
     """Columns, and keys of messages, that were not used.
 
     Attributes:
-        rows: of each name, how many rows have a value there; most frequent first. A key of messages is written as
+        rows: by name, the number of rows with a value; most frequent first. A message key is written as
             "messages[].name".
     """
 
     rows: Mapping[str, int]
 
     def __str__(self) -> str:
-        """For people; empty where nothing is unused."""
+        """A readable list; empty if nothing is unused."""
         names = [f"{name[:_LONGEST_NAME]} ({counted(rows, 'row')})" for name, rows in self.rows.items()]
         return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def find_unused(table: Table, used: Collection[str]) -> Unused:
-    """The columns beside the used ones, and the unknown keys of the messages in the used ones.
+    """The unused columns, and the unknown keys of the messages in the used columns.
 
     Null, an empty text and an empty list count as no value.
 
@@ -53,8 +53,8 @@ def find_unused(table: Table, used: Collection[str]) -> Unused:
 
 
 def _unknown_keys(column: str, value: object) -> set[str]:
-    """The keys of a row's messages that mean nothing to us, and weights that are neither 0 nor 1; of OpenAI's object
-    around the messages, the other keys."""
+    """The unknown keys of a row's messages, and weights that are neither 0 nor 1. For OpenAI's object with a list of
+    messages: its other keys."""
     if isinstance(value, dict) and "messages" in value:
         return {f"{column}.{key}" for key, cell in value.items() if key != "messages" and not _is_empty(cell)}
     messages = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

@@ -1,5 +1,5 @@
-"""Optional: one sequence decoded on a CPU by compiled code. Nothing else in `model` depends on what is in here.
+"""Optional: compiled code that decodes one sequence on a CPU. `generate` works without this package.
 
-`decode_step.cpp` repeats the mathematics of `gpt` for one token, because torch's overhead for each operation exceeds
-the operation itself there. `library` compiles it on first use; without a compiler, `generate` uses the ordinary path.
+`decode_step.cpp` implements the mathematics of `gpt` for one token, because torch's overhead for each operation is
+larger than the operation itself. `library` compiles it on first use; without a compiler, `generate` uses torch.
 """

@@ -1,12 +1,11 @@
 """The next token's logits for one sequence on a CPU, through one compiled function: `decode_step.cpp`.
 
-Used by `generate` for every token after a window's first reading, where it can be: one sequence, on a CPU, a plain
-`GPT` in float32 or bfloat16, and the function built. It computes what the ordinary path computes, up to the order of
-additions, and uses the same KV cache; the speed-up is in benchmarks/LOG.md, "Generation".
+`generate` uses it for every token after the first forward pass over a window. Conditions: one sequence, on a CPU, a
+plain `GPT` in float32 or bfloat16, and a compiled library. The result equals that of the ordinary path up to the order
+of additions, and the KV cache is the same. The speed-up is in benchmarks/LOG.md, "Generation".
 
-Building takes about two seconds, once on a machine. A person who asks for one sentence of a tiny model should not wait
-for it, one who asks for a page of a large one should not have to know of it: so it is built when the generation at hand
-would take longer without it than building does, and used ever after.
+Building takes about two seconds, once for each machine. The library is built when the current generation would take
+longer without it than the build takes. Later generations use it.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from tuppence.model.native.library import library
 from tuppence.model.thread_choice import ThreadChoice
 
 BUILD_SECONDS = 2.5
-"""What building takes, roughly."""
+"""Approximate build time."""
 
 ORDINARY_BYTES_PER_SECOND = 10e9
 ORDINARY_SECONDS_PER_LAYER = 1e-4
-"""What the ordinary path takes for a token, roughly: reading the weights, and starting the operations of each layer."""
+"""Approximate cost of a token on the ordinary path: reading the weights, and starting the operations of each layer."""
 
 BYTES_PER_THREAD = 2 * 2**20
-"""A thread that has fewer bytes of weights to read is not worth starting."""
+"""Minimum bytes of weights for each thread: with fewer, starting the thread costs more than it saves."""
 
 FUNCTIONS = {torch.float32: "decode_float32", torch.bfloat16: "decode_bfloat16"}
 
@@ -68,12 +67,12 @@ class _Model(ctypes.Structure):
 
 
 def compiled_step(model: GPT, cache: KVCache, tokens: int) -> DecodeStep | None:
-    """The compiled step for the one sequence of `cache`, or None where the ordinary path has to do.
+    """Returns the compiled step for the single sequence of `cache`, or None if it cannot be used.
 
     Args:
         model: in evaluation mode or without dropout.
-        cache: holds what has been read so far, or will before the first step.
-        tokens: how many are still to come; decides whether building pays.
+        cache: must hold the tokens read so far before the first step.
+        tokens: number of tokens still to generate; decides whether a build is worth its time.
     """
     if not (_is_one_on_cpu(cache) and _is_plain(model)):
         return None
@@ -84,19 +83,20 @@ def compiled_step(model: GPT, cache: KVCache, tokens: int) -> DecodeStep | None:
 class DecodeStep:
     """Reads one token into the cache and returns the logits of the next.
 
-    The model's weights are read where they are: changed in place, they are seen; replaced, the old ones stay in use.
+    The step reads the model's weights through pointers. It sees changes made in place. If a parameter gets a new
+    tensor, the step continues to use the old one.
 
     Args:
         found: the compiled library.
         model, cache: as `compiled_step` accepts them.
-        threads: the maximum; torch's number by default, fewer for a small model. The result does not depend
-            on it.
+        threads: maximum number of threads; torch's number by default, fewer for a small model. The result does not
+            depend on it.
     """
 
     def __init__(self, found: ctypes.CDLL, model: GPT, cache: KVCache, threads: int | None = None) -> None:
         self._cache = cache
         self._kept: list[Tensor] = [cache.keys_LBHSK, cache.values_LBHSK]
-        """The tensors that are pointed to: they must live as long as the pointers."""
+        """The tensors behind the pointers; kept so that their memory is not freed."""
         weights = _weight_bytes(model)
         self._choice = _thread_choice(
             threads or max(1, min(torch.get_num_threads(), weights // BYTES_PER_THREAD)), weights
@@ -112,7 +112,7 @@ class DecodeStep:
         """The logits after `token`, (1, V).
 
         Raises:
-            MemoryError: a few kilobytes could not be had.
+            MemoryError: the function could not allocate its buffers (a few kilobytes).
         """
         self._cache.advance(1)
         logits_1V = torch.empty(1, self._model.vocab_size, dtype=self._cache.keys_LBHSK.dtype)
@@ -148,14 +148,14 @@ class DecodeStep:
         return self._pointer(module.weight), self._pointer(module.bias)
 
     def _pointer(self, parameter: Tensor) -> int:
-        tensor = parameter.detach()  # shares the memory, and keeps it even if the parameter is given another
+        tensor = parameter.detach()  # shares the memory, and keeps it if the parameter gets a new tensor
         self._kept.append(tensor)
         return tensor.data_ptr()
 
 
 @cache
 def _thread_choice(threads: int, weight_bytes: int) -> ThreadChoice:
-    """One for all texts of the process by models of a size: what was measured for one text holds for the next."""
+    """Returns one `ThreadChoice` for each model size, shared by all texts of the process, with its measurements."""
     return ThreadChoice(threads)
 
 
@@ -172,7 +172,7 @@ def _is_one_on_cpu(cache: KVCache) -> bool:
 
 
 def _is_plain(model: GPT) -> bool:
-    """Whether `model` computes what gpt.py says and nothing else: no adapter, no hook, no mixed precision."""
+    """Whether `model` is an unmodified GPT: no adapter, no hook, no mixed precision."""
     if any(
         type(module) not in _PLAIN or module._forward_hooks or module._forward_pre_hooks for module in model.modules()
     ):
@@ -189,7 +189,7 @@ def _is_plain(model: GPT) -> bool:
 
 
 def _ordinary_seconds(model: GPT) -> float:
-    """What one token takes without the compiled step, roughly."""
+    """Approximate seconds for one token without the compiled step."""
     return _weight_bytes(model) / ORDINARY_BYTES_PER_SECOND + model.config.n_layers * ORDINARY_SECONDS_PER_LAYER
 
 

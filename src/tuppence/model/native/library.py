@@ -1,12 +1,12 @@
 """Builds `decode_step.cpp` for this processor, once, and loads it.
 
-The compiler is the machine's own (g++ or clang++), as for torch.compile; two seconds and no package are needed. What
-was built is kept in the user's cache folder (`$XDG_CACHE_HOME/tuppence`, or `~/.cache/tuppence`) under a name that
-holds a hash of the source, the flags and the processor: a newer source or a home folder shared with another kind of
-machine gets a build of its own. Never in the checkout, never in a folder that others can write.
+The compiler is the machine's own (g++ or clang++), as for torch.compile. A build takes two seconds and needs no
+package. The library is stored in the user's cache folder (`$XDG_CACHE_HOME/tuppence`, or `~/.cache/tuppence`). Its name
+contains a hash of the source, the flags and the processor, so each source version and each kind of processor has its
+own build. It is never stored in the checkout or in a folder that other users can write.
 
-Nothing here raises: without a compiler, or on a system that is not POSIX, there is no library, and `decode_step` leaves
-the work to torch. `TUPPENCE_NATIVE=0` has the same effect.
+Nothing here raises: without a compiler, or on a system that is not POSIX, there is no library, and `generate` uses
+torch. `TUPPENCE_NATIVE=0` has the same effect.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _PORTABLE_FLAGS = tuple(flag for flag in FLAGS if flag != "-march=native")
 TIMEOUT_SECONDS = 120
 
 _failed: set[Path] = set()
-"""What could not be built or loaded in this process: not tried again."""
+"""Libraries that could not be built or loaded in this process; they are not tried again."""
 
 
 def library(build: bool) -> ctypes.CDLL | None:
     """The compiled library, or None where there is none.
 
     Args:
-        build: whether to build it where it is missing; a line on stderr says so.
+        build: whether to build the library if it is missing; a build prints a line on stderr.
     """
     if os.environ.get("TUPPENCE_NATIVE") == "0" or os.name != "posix":
         return None
@@ -59,7 +59,7 @@ def library(build: bool) -> ctypes.CDLL | None:
 
 
 def library_path() -> Path | None:
-    """Where the library for this source and this processor is, or would be; None for a user without a home folder."""
+    """Returns the path of the library for this source and processor; None for a user without a home folder."""
     cache = cache_folder()
     return None if cache is None else cache / f"decode_step-{_fingerprint()}.so"
 
