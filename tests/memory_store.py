@@ -1,4 +1,4 @@
-"""An in-memory store behind URLs of its own scheme: `mem://bucket/key`. It has the manners of an object store.
+"""An in-memory store behind URLs of its own scheme: `mem://bucket/key`. It behaves like an object store.
 
 There are no folders but prefixes of keys, and a version is a hash of the content, as an ETag is.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.storage import Entry
+from tuppence.storage import Entry, copies
 from tuppence.storage.schemes import SCHEMES
 
 
@@ -37,12 +38,11 @@ class MemoryStore:
 
     def list(
         self,
-        prefix: str = "",
         *,
         enter: Callable[[str], bool] | None = None,
         on_unusable: Callable[[str, InputError], object] | None = None,
     ) -> Iterator[Entry]:
-        root = self._key(prefix) + "/"
+        root = self.url + "/"
         entered: dict[str, bool] = {}
 
         def is_entered(folder: str) -> bool:
@@ -58,7 +58,7 @@ class MemoryStore:
                 folder and not is_entered(folder)
             ):
                 continue
-            entry = self.describe(f"{prefix}/{name}" if prefix else name)
+            entry = self.describe(name)
             assert entry is not None
             yield entry
 
@@ -87,10 +87,17 @@ class Memory:
         return url
 
 
+def release_copies() -> None:
+    """Ends the use of all staged copies by this process, as its end would."""
+    while copies._in_use:
+        os.close(copies._in_use.popitem()[1])
+
+
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Memory:
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
     """An empty `mem://`, and a cache folder of the test's own."""
     found = Memory()
     monkeypatch.setitem(SCHEMES, "mem", lambda url: MemoryStore(url, found.objects))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    return found
+    yield found
+    release_copies()

@@ -74,5 +74,5 @@ def test_trained_model_is_not_replaced_because_its_checkpoints_are_gone(tmp_path
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     loop.checkpoints._run.update(result={"steps": 12})
-    with pytest.raises(InputError, match="has a trained model and no sound checkpoint"):
+    with pytest.raises(InputError, match="has a trained model and no undamaged checkpoint"):
         loop.run()

@@ -24,7 +24,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
 from tuppence.model.tensor_files import save_tensors
-from tuppence.storage import location_of, stage_run
+from tuppence.storage import absolute_location, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BASE = "base.json"
@@ -95,7 +95,7 @@ def _config(lora: LoRA, base: Path, *, scores: bool) -> dict[str, Any]:
     return {
         "peft_type": "LORA",
         "task_type": "SEQ_CLS" if scores else "CAUSAL_LM",
-        "base_model_name_or_path": location_of(base.resolve()),
+        "base_model_name_or_path": absolute_location(base),
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,

@@ -46,19 +46,17 @@ class LocalStore:
 
     def list(
         self,
-        prefix: str = "",
         *,
         enter: Callable[[str], bool] | None = None,
         on_unusable: Callable[[str, InputError], object] | None = None,
     ) -> Iterator[Entry]:
-        top = self._path(prefix)
         try:
-            found = sorted(_names_below(top, enter))
+            found = sorted(_names_below(self.root, enter))
         except OSError as error:
-            raise _unreadable(Path(error.filename or top), error) from error
+            raise _unreadable(Path(error.filename or self.root), error) from error
         for name in found:
             try:
-                entry = self.describe(f"{prefix}/{name}" if prefix else name)
+                entry = self.describe(name)
             except InputError as error:
                 if on_unusable is None:
                     raise

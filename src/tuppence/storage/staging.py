@@ -1,14 +1,8 @@
 """`stage` returns a local, read-only, verified copy of a location. Public functions call it, internal ones do not.
 
-A local path is returned unchanged. A remote location is copied into the user's cache folder:
-
-    ~/.cache/tuppence/places/KEY/
-      location       the location that was copied
-      NAME           the copy, under the last name of the location
-
-KEY is a hash of the location and of the name, size and version of every file. So an unchanged location is copied once,
-and a changed one is copied again. A copy is complete or absent, and its files are compared with the sha256 that the
-folder lists for them (`checksums`). The cache can be deleted when no program uses it.
+A local path is returned unchanged. A remote location is copied into the user's cache folder (`copies`), under a hash of
+the location and of the name, size and version of every file. So an unchanged location is copied once, and a changed one
+is copied again. The files of a copy are compared with the sha256 that the folder lists for them (`checksums`).
 """
 
 from __future__ import annotations
@@ -20,20 +14,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tuppence.core import console
-from tuppence.core.cache import cache_folder
-from tuppence.core.environment import free_disk_bytes
 from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.core.folders import atomic_folder
 from tuppence.core.run import Run
 from tuppence.storage.checksums import verify_checksums
-from tuppence.storage.location import Location, is_remote, join, local_path, split_url
+from tuppence.storage.copies import shared_copy
+from tuppence.storage.location import is_remote, join, local_path, split_url
 from tuppence.storage.schemes import open_store
 from tuppence.storage.store import Entry, Store
 
 MOST_FILES = 100_000
 _BLOCK_BYTES = 2**20
-_LOCATION = "location"
-_NOT_READ_FROM_A_RUN = {"checkpoints", "tensorboard"}
+_RUN = Run(Path())
+"""Gives the names of the files in a run."""
+_NOT_READ_FROM_A_RUN = {_RUN.checkpoints.name, _RUN.tensorboard.name}
 """Folders that only the run itself needs, to continue. They can have hundreds of gigabytes."""
 
 Choose = Callable[[str], bool]
@@ -63,7 +56,7 @@ def stage_run(place: str | Path) -> Path:
     if not is_remote(place):
         return local_path(place)
     folder, name = split_url(str(place))
-    if name == "model" and open_store(folder).describe("run.yaml") is not None:
+    if name == _RUN.model.name and _is_run(folder):
         return stage_run(folder) / name
     return _stage(str(place), lambda name: not _NOT_READ_FROM_A_RUN & set(name.split("/")[:-1]))
 
@@ -74,7 +67,7 @@ def stage_checkpoint(place: str | Path) -> Path:
         return local_path(place)
     checkpoints, step = split_url(str(place))
     run, name = split_url(checkpoints)
-    if open_store(run).describe("run.yaml") is None:
+    if not _is_run(run):
         return stage(place)
     inside = f"{name}/{step}/"
     return _stage(run, lambda name: "/" not in name or name.startswith(inside)) / name / step
@@ -92,25 +85,8 @@ def find_input(run: Run, named: str) -> Path | None:
     return None
 
 
-def location_of(path: str | Path) -> Location:
-    """Returns the original location of a path inside a staged copy, and any other path unchanged.
-
-    Runs record the location, because the copy exists only on this machine.
-    """
-    try:
-        root = _places()
-        whole = Path(path).absolute()
-        key, _, *inside = whole.relative_to(root if whole.is_relative_to(root) else root.resolve()).parts
-        return join((root / key / _LOCATION).read_text(encoding="utf-8"), *inside)
-    except (ValueError, OSError, InputError):  # not in the cache
-        return Location(str(path))
-
-
-def _places() -> Path:
-    cache = cache_folder()
-    if cache is None:
-        raise InputError("there is no home folder to keep a copy in", "set XDG_CACHE_HOME to a folder of yours")
-    return cache / "places"
+def _is_run(folder: str) -> bool:
+    return open_store(folder).describe(_RUN.run_file.name) is not None
 
 
 def _stage(place: str, choose: Choose, most_bytes: int | None = None) -> Path:
@@ -121,21 +97,15 @@ def _stage(place: str, choose: Choose, most_bytes: int | None = None) -> Path:
         raise InputError(f"{place} has {total:,} bytes, more than the {most_bytes:,} we read", "is it the right place?")
     content = [place, *([entry.name, entry.size, entry.version] for entry in entries)]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
-    single = len(entries) == 1 and entries[0].name == ""
-    folder = _places() / key
-    copy = folder / (split_url(place)[1] or "copy")
-    if not _is_whole(copy, entries):
-        _require_space(folder, place, total)
-        with atomic_folder(folder) as temporary:
-            inside = temporary / copy.name
-            _copy(store, place, entries, inside)
-            if not single:
-                _verify(place, inside)
-            if _files_of(place, choose)[1] != entries:
-                raise InputError(f"{place} changed while it was read", "try again when nothing writes there")
-            (temporary / _LOCATION).write_text(place, encoding="utf-8")
-        for entry in entries:
-            (copy / entry.name).chmod(0o444)
+
+    def make(copy: Path) -> None:
+        _copy(store, place, entries, copy)
+        if copy.is_dir():
+            _verify(place, copy)
+        if _files_of(place, choose)[1] != entries:
+            raise InputError(f"{place} changed while it was read", "try again when nothing writes there")
+
+    copy = shared_copy(place, key, total, is_whole=lambda path: _is_whole(path, entries), make=make)
     console.show_as(str(copy), place)
     return copy
 
@@ -198,20 +168,9 @@ def _verify(place: str, copy: Path) -> None:
         raise CorruptFileError(error.message.replace(str(copy), place), error.hint) from error
 
 
-def _require_space(folder: Path, place: str, size: int) -> None:
-    free = free_disk_bytes(folder)
-    if free is not None and size > free:
-        raise InputError(
-            f"{place} has {size:,} bytes, and the disk of {folder.parent} has {free:,} left",
-            "free some space, or set XDG_CACHE_HOME to a larger disk",
-        )
-
-
 def _is_whole(copy: Path, entries: Sequence[Entry]) -> bool:
-    """Whether a finished copy still exists, with files of the right sizes."""
+    """Whether a copy exists, with files of the right sizes."""
     try:
-        return (copy.parent / _LOCATION).is_file() and all(
-            (copy / entry.name).stat().st_size == entry.size for entry in entries
-        )
+        return copy.exists() and all((copy / entry.name).stat().st_size == entry.size for entry in entries)
     except OSError:
         return False

@@ -45,15 +45,14 @@ class Store(Protocol):
 
     def list(
         self,
-        prefix: str = "",
         *,
         enter: Callable[[str], bool] | None = None,
         on_unusable: Callable[[str, InputError], object] | None = None,
     ) -> Iterator[Entry]:
-        """Yields the files below the folder `prefix`, sorted by name. Hidden files are skipped, links are followed.
+        """Yields all files, sorted by name. Hidden files are skipped, links are followed.
 
         Args:
-            enter: called with the name of each folder below `prefix`, relative to it; False skips the folder.
+            enter: called with the name of each folder; False skips the folder.
             on_unusable: called with the name and the error if `describe` raises; without it, the error is raised.
         """
 

@@ -12,7 +12,7 @@ from tuppence.core.console import note
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
-from tuppence.storage import location_of, stage_checkpoint
+from tuppence.storage import absolute_location, stage_checkpoint
 from tuppence.tasks.job import Job
 from tuppence.tasks.run_file import check_continues, check_origin, limits_asked, model_sizes, same_limits
 from tuppence.tasks.run_options import RunOptions
@@ -80,7 +80,7 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
     if options.resume in ("auto", "never"):
         return None
     asked = stage_checkpoint(options.resume)
-    if not run.exists() or run.read().get("resumed_from") != location_of(asked.resolve()):
+    if not run.exists() or run.read().get("resumed_from") != absolute_location(asked):
         return asked
     if newest_good_checkpoint(run.checkpoints) is None:
         return asked

@@ -13,7 +13,7 @@ from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.run import Run
 from tuppence.core.temporary import remove_litter
-from tuppence.storage import location_of
+from tuppence.storage import absolute_location
 from tuppence.training.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -85,11 +85,11 @@ class CheckpointManager:
     def restore(self) -> tuple[Path, State, dict[str, int]] | None:
         """Loads the newest good checkpoint, or the one asked for, into model, optimizers and objective.
 
-        Checkpoints of later steps are set aside, and run.yaml notes a checkpoint that was asked for.
+        Checkpoints of later steps are renamed. A checkpoint that was asked for is recorded in run.yaml.
 
         Returns:
-            The checkpoint's path, its state, and the sizes of the logs at that time; None where there is no checkpoint.
-            For another run's checkpoint, scores and times are reset, and no log is cut.
+            The checkpoint's path, its state, and the sizes of the logs at that time; None if there is no checkpoint.
+            For another run's checkpoint, scores and times are reset, and no log is truncated.
 
         Raises:
             InputError: the checkpoint is of another model or recipe.
@@ -106,7 +106,8 @@ class CheckpointManager:
             self._step.objective.load_state(checkpoint.objective)
         except ValueError as error:
             raise InputError(
-                f"checkpoint {path} does not fit: {error}", "give the model.* and train.* it was made with"
+                f"checkpoint {path} does not fit: {error}",
+                "use the model.* and train.* settings of the run that made it",
             ) from error
         state = State.from_dict(checkpoint.state)
         self._step.scaler.load_state_dict(checkpoint.state["scaler"])
@@ -121,11 +122,11 @@ class CheckpointManager:
         if self._world.is_main:
             set_aside_after(self._run.checkpoints, state.step)
             if self._resume is not None:
-                self._run.update(resumed_from=location_of(self._resume.resolve()))
+                self._run.update(resumed_from=absolute_location(self._resume))
         return path, state, marks
 
     def load_result(self, state: State) -> Selection:
-        """Loads the weights of the result into the model; returns which they are."""
+        """Loads the weights of the result into the model; returns which weights they are."""
         selected = select_weights(state)
         if selected.step == state.step:
             return selected
@@ -133,7 +134,7 @@ class CheckpointManager:
             best = load_checkpoint(checkpoint_path(self._run.checkpoints, selected.step))
         except (InputError, CorruptFileError) as error:
             warn(f"{error.message}; the result has the last weights instead of the best")
-            because = f"the checkpoint of step {selected.step:,}, which has the best, is damaged or gone"
+            because = f"the checkpoint of step {selected.step:,}, which has the best weights, is damaged or missing"
             return Selection(state.step, because)
         load_trainable(self._step.model, best.model)
         return selected
@@ -174,12 +175,12 @@ class CheckpointManager:
         trained = (self._run.read().get("result") or {}).get("steps") if self._run.exists() else 0
         if trained and self._run.has_model():
             raise InputError(
-                f"{self._run.path} has a trained model and no sound checkpoint to go on from",
-                "choose another --out, or move the folder away to begin anew",
+                f"{self._run.path} has a trained model and no undamaged checkpoint to continue from",
+                "choose another --out, or move the folder away to start again",
             )
 
     def _recall_evaluation(self, state: State, row: dict[str, Any] | None) -> None:
-        """Counts the evaluation of the checkpoint's own weights, which was logged after the checkpoint was written."""
+        """Counts the evaluation of the checkpoint's weights, which was logged after the checkpoint was written."""
         if row is None or state.evaluated_step == state.step or not isinstance(row["val_loss"], int | float):
             return
         metrics = {
