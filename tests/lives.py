@@ -131,10 +131,10 @@ def _run(arguments: list[str], life: Life) -> int:
 def _simulate(life: Life) -> None:
     """Puts simulated time, disk, timers and exits into this process."""
     import tuppence.tasks.bill as bill
-    from tuppence.cli.training import Command
-    from tuppence.core import config
+    from tuppence.cli.command import Command
     from tuppence.cost.ledger import Ledger
     from tuppence.model.gpt import GPT
+    from tuppence.tasks import recipe
 
     time.monotonic = lambda: life.now  # type: ignore[assignment]
     os._exit = lambda code: life.leave(code)  # type: ignore[assignment,return-value]
@@ -145,7 +145,7 @@ def _simulate(life: Life) -> None:
 
     Command.now = staticmethod(lambda **_: Command(0.0, True))  # type: ignore[assignment,method-assign]
 
-    fsync, load_config, loss = os.fsync, config.load_config, GPT.loss
+    fsync, load_recipe, loss = os.fsync, recipe.load_recipe, GPT.loss
 
     def slow_fsync(descriptor: int) -> None:
         life.work(os.fstat(descriptor).st_size / life.world.bytes_per_second)
@@ -153,13 +153,13 @@ def _simulate(life: Life) -> None:
 
     def slow_start(*given: Any, **more: Any) -> Any:
         life.work(life.world.startup_seconds)
-        return load_config(*given, **more)
+        return load_recipe(*given, **more)
 
     def slow_loss(self: Any, *batch: Any) -> Any:
         life.work(life.world.step_seconds if self.training else life.world.step_seconds / 3)
         return loss(self, *batch)
 
-    os.fsync, config.load_config, GPT.loss = slow_fsync, slow_start, slow_loss  # type: ignore[assignment,method-assign]
+    os.fsync, recipe.load_recipe, GPT.loss = slow_fsync, slow_start, slow_loss  # type: ignore[assignment,method-assign]
 
     @contextlib.contextmanager
     def watching(self: Ledger, at_cap: Callable[[], None] | None = None) -> Iterator[None]:

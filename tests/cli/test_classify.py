@@ -161,4 +161,4 @@ def test_a_test_split_that_proves_nothing_is_warned_of(call: Call, intercept: In
     )
     _, _, errors = call(*LINE)
     assert "test split (1 row): accuracy 0.9700, F1 (spam) undefined" in errors
-    assert "warning: the test rows are too few" in errors
+    assert "warning: the test split is too small" in errors

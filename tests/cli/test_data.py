@@ -143,7 +143,7 @@ def test_made_up_data_replace_no_file_unasked(tuppence: Verb, tmp_path: Path) ->
     mine = tmp_path / "mine.txt"
     mine.write_text("years of work")
     words = ("data", "synth", "stories", "--count", 1, "--out", mine)
-    assert "is there already" in tuppence(*words).stderr
+    assert "exists already" in tuppence(*words).stderr
     assert mine.read_text() == "years of work"
     assert tuppence(*words, "--overwrite").returncode == 0
     assert mine.read_text() != "years of work"

@@ -78,7 +78,7 @@ def test_what_a_model_says_and_is_not_used_is_said_once(run_folder: Path, tmp_pa
     (tmp_path / "model" / "generation_config.json").write_text(json.dumps(settings))
     code, _, err = call("chat", tmp_path / "model", "--max-tokens", 1, stdin="the cat\nthe dog\n")
     assert code == 0
-    assert err.count("not used of generation_config.json: repetition_penalty") == 1
+    assert err.count("ignored in generation_config.json: repetition_penalty") == 1
     assert err.count("the model's own chat template is not used") == 1
     assert "not used" not in call("chat", run_folder, "--max-tokens", 1, stdin="the cat\n")[2]
 
@@ -163,8 +163,8 @@ def test_chat_answers_piped_lines_and_leaves_at_their_end(run_folder: Path, call
     code, out, err = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin=lines)
     assert code == 0
     first, second = out.splitlines()
-    assert first == second  # forgotten in between
-    assert "forgotten" in err
+    assert first == second  # a new conversation in between
+    assert "new conversation" in err
     assert ">" not in out
     again = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin="the cat")
     assert again[1] == first + "\n"

@@ -46,7 +46,7 @@ def test_training_reports_in_json_and_says_when_the_text_was_too_short(
     report = json.loads(done.stdout)
     assert report["vocab_size"] == Tokenizer.load(tmp_path).vocab_size < 5000
     assert report["fingerprint"] == Tokenizer.load(tmp_path).fingerprint
-    assert f"holds no more than {report['vocab_size']} tokens" in done.stderr
+    assert f"has only {report['vocab_size']} tokens" in done.stderr
 
 
 def test_training_leaves_another_tokenizer_alone_unless_told_to_overwrite(
@@ -60,7 +60,7 @@ def test_training_leaves_another_tokenizer_alone_unless_told_to_overwrite(
     for arguments in [(*again, 265), (*again[:2], other, *again[3:], 270)]:
         refused = tuppence(*arguments)
         assert refused.returncode == 2
-        assert f"{tok} holds another tokenizer" in refused.stderr
+        assert f"{tok} has another tokenizer" in refused.stderr
         assert (tok / "tokenizer.json").read_bytes() == before
     copy = tmp_path / "tok"
     copy.mkdir()
@@ -130,11 +130,11 @@ def test_import_leaves_another_tokenizer_alone_unless_told_to_overwrite(
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     refused = tuppence("tokenizer", "import", tok, "--out", model)
     assert refused.returncode == 2
-    assert f"{model} holds another tokenizer" in refused.stderr
+    assert f"{model} has another tokenizer" in refused.stderr
     assert "--overwrite" in refused.stderr
     itself = tuppence("tokenizer", "import", model, "--out", model)
     assert itself.returncode == 0, itself.stderr
-    assert "holds this tokenizer already" in itself.stderr
+    assert "has this tokenizer already" in itself.stderr
     other_end = tuppence("tokenizer", "import", model, "--end-of-text", "<|im_end|>", "--out", model)
     assert other_end.returncode == 2
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
@@ -150,7 +150,7 @@ def test_training_leaves_a_tokenizer_in_an_older_layout_alone(corpus: Path, tmp_
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")
     refused = tuppence("tokenizer", "train", corpus, "--vocab-size", 258, "--out", tmp_path)
     assert refused.returncode == 2
-    assert "holds another tokenizer" in refused.stderr
+    assert "has another tokenizer" in refused.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merges.txt", "vocab.json"]
 
 

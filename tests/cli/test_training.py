@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import SUMMARY
 
-from tuppence.cli.training import AdapterFlags, Command, FinetuneFlags, TrainingFlags, training_verb
+from tuppence.cli.command import Command
+from tuppence.cli.training import AdapterFlags, FinetuneFlags, TrainingFlags, training_verb
 from tuppence.core.errors import InputError, Interrupted
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPORecipe

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.core.config import load_config
 from tuppence.data import catalog
 from tuppence.data.prepare import prepare
 from tuppence.data.records.conversations import read_conversations
@@ -34,13 +33,14 @@ from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
 from tuppence.tasks.ppo.run import run_ppo
 from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
+from tuppence.tasks.recipe import load_recipe
 from tuppence.tasks.reward import run_reward
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.imports import import_tokenizer
 
 FUNCTIONS: list[Callable[..., object]] = [
-    *(load_config, catalog.get, prepare, iter_pieces, iter_texts, iter_documents, write_set),
+    *(load_recipe, catalog.get, prepare, iter_pieces, iter_texts, iter_documents, write_set),
     *(TokenShards.open, read_index, tokenizer_folder, read_labelled, read_conversations, read_preferences),
     *(Tokenizer.load, Tokenizer.save, import_tokenizer, load_model, save_model),
     *(run_pretraining, run_instruct, LabelledFiles, run_classify, run_dpo, run_reward, run_ppo),
@@ -66,7 +66,7 @@ def test_a_whole_life_in_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     prepare("out/text.txt", Tokenizer.load("out/tok"), "out/data", val_fraction=0.1, workers=1)
     assert len(TokenShards.open("out/data")) > 100
     small = ["model={n_layers: 1, n_heads: 2, d_model: 8, context_length: 16}", "train.batch_size=2"]
-    recipe = load_config(PretrainRecipe, overrides=[*small, "train.max_steps=2", "train.compile=false"])
+    recipe = load_recipe(PretrainRecipe, overrides=[*small, "train.max_steps=2", "train.compile=false"])
     run_pretraining("out/data", "out/run", recipe, RunOptions())
     save_model(load_model("out/run"), "out/copy", tokenizer=Tokenizer.load("out/run/model"))
     (completion,) = generate_text(load_model("out/copy"), Tokenizer.load("out/copy"), ["the"], Sampling(max_tokens=3))

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from tuppence.cli import endings
-from tuppence.cli.training import Command
+from tuppence.cli.command import Command
 from tuppence.core import console
 from tuppence.core.errors import Interrupted, OtherRankError, TuppenceError
 from tuppence.core.memory import out_of_memory
@@ -142,7 +142,7 @@ def _run(arguments: list[str], command: Command, debug: bool) -> int:
         if rank is not None:
             console.note(f"rank {rank} stops: another rank has ended, and says why")
             return 1
-        situation = endings.explain(error, arguments)
+        situation = endings.explain(error, command.outputs)
         if situation is not None:
             return endings.complain(situation.message, situation.hint, situation.exit_code)
         hint = "this is a defect of ours: run again with --debug and report what it prints"

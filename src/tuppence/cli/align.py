@@ -1,4 +1,4 @@
-"""`tuppence align …`: a model that answers learns what people prefer."""
+"""`tuppence align …`: trains a model on what people prefer: reward model, DPO and PPO."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import typer
 from tuppence.cli.places import InputFile, InputRun, add_verb
 from tuppence.cli.training import AdapterFlags, FinetuneFlags, training_verb
 
-Preferences = Annotated[InputFile, typer.Option(help="Pairs: prompt (or instruction), chosen, rejected; or HH-RLHF's.")]
-HeldOut = Annotated[InputFile | None, typer.Option("--val", help="Held-out pairs; a tenth of --data if absent.")]
+Preferences = Annotated[
+    InputFile, typer.Option(help="Preference pairs: rows with prompt (or instruction), chosen, rejected; or HH-RLHF.")
+]
+HeldOut = Annotated[InputFile | None, typer.Option("--val", help="Held-out pairs; by default a tenth of --data.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    align = typer.Typer(help="Teach a model what people prefer.", no_args_is_help=True)
+    align = typer.Typer(help="Train a model on what people prefer.", no_args_is_help=True)
     for verb in (reward, dpo, ppo):
         add_verb(align, verb)
     app.add_typer(align, name="align")
@@ -23,17 +25,16 @@ def register(app: typer.Typer) -> None:
 
 @training_verb
 def reward(data: Preferences, adapter: AdapterFlags, training: FinetuneFlags, val: HeldOut = None) -> None:
-    """Train a reward model: a number for each answer, higher for the one that people like better.
+    """Train a reward model, which scores answers: higher for answers that people prefer.
 
-    RUN/model opens as GPT2ForSequenceClassification with one label. 'tuppence evaluate RUN' measures it on its held-out
-    pairs, 'tuppence align ppo' trains against it.
+    RUN/model opens in transformers as GPT2ForSequenceClassification with one label. 'tuppence evaluate RUN' measures it
+    on its held-out pairs, and 'tuppence align ppo' trains a model with it.
 
     \b
     Examples:
       tuppence align reward --base runs/instruct --data preferences.json --out runs/reward
       tuppence align reward --base ./gpt2 --data hh-rlhf.jsonl.gz --full --epochs 1 --out runs/reward
     """
-    _keep_freed_memory()
     from tuppence.tasks.reward import RewardRecipe, run_reward
 
     recipe, options = training.recipe(RewardRecipe, **_shared(adapter, training)), training.options()
@@ -50,23 +51,20 @@ def dpo(
     training: FinetuneFlags,
     val: HeldOut = None,
     beta: Annotated[
-        float | None, typer.Option(help="Strength of the KL constraint to the base; 0.1 if absent.")
+        float | None, typer.Option(help="Strength of the KL constraint to the base; 0.1 by default.")
     ] = None,
-    label_smoothing: Annotated[
-        float | None, typer.Option(help="The share of labels taken to be wrong; 0 if absent.")
-    ] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Assumed share of wrong labels; 0 by default.")] = None,
 ) -> None:
-    """Direct preference optimisation: learn to prefer the chosen answers, with no reward model.
+    """Direct preference optimisation: train a model to prefer the chosen answers, without a reward model.
 
-    The base is the reference: with an adapter it is the model without it. RUN/model is the whole model, RUN/adapter the
-    LoRA adapter, and RUN/held-out.jsonl what was held out, with answers before and after.
+    The base is the reference model. RUN/model is the whole model, RUN/adapter the LoRA adapter, and RUN/held-out.jsonl
+    has the held-out pairs, with answers of the model before and after training.
 
     \b
     Examples:
       tuppence align dpo --base runs/instruct --data preferences.json --out runs/dpo
       tuppence align dpo --base runs/instruct --data preferences.json --beta 0.3 --full --out runs/dpo-full
     """
-    _keep_freed_memory()
     from tuppence.tasks.dpo import DPORecipe, run_dpo
 
     recipe = training.recipe(
@@ -80,31 +78,28 @@ def dpo(
 
 @training_verb
 def ppo(
-    reward: Annotated[InputRun, typer.Option(help="A run of 'tuppence align reward'.")],
-    data: Annotated[
-        InputFile, typer.Option(help="Prompts: those of preferences or instructions, in any format we read.")
-    ],
+    reward: Annotated[InputRun, typer.Option(help="Reward model: a run of 'tuppence align reward'.")],
+    data: Annotated[InputFile, typer.Option(help="Prompts: the prompts of preference pairs or instructions.")],
     adapter: AdapterFlags,
     training: FinetuneFlags,
-    val: Annotated[InputFile | None, typer.Option(help="Held-out prompts; a tenth of --data if absent.")] = None,
+    val: Annotated[InputFile | None, typer.Option(help="Held-out prompts; by default a tenth of --data.")] = None,
     kl_coefficient: Annotated[
-        float | None, typer.Option(help="What a nat away from the base costs at the start; 0.1 if absent.")
+        float | None, typer.Option(help="Strength of the KL penalty toward the base at the start; 0.1 by default.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Of an answer, at most; 48 if absent.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer, in tokens; 48 by default.")] = None,
 ) -> None:
-    """Proximal policy optimisation: write answers, have them scored by a reward model, and learn from that.
+    """Proximal policy optimisation: generate answers, score them with a reward model, and train on the scores.
 
-    The base is the reference that the policy is held to. RUN/model is the whole model, RUN/adapter the LoRA adapter.
-    RUN/held-out.jsonl has answers of base and policy to held-out prompts, with their rewards. run.yaml
-    has the means, and beside the reward KL, length, repetition and the perplexity under the base: they show whether the
-    reward was gained by degenerate text.
+    The base is the reference model of the KL penalty. RUN/model is the whole model, RUN/adapter the LoRA adapter.
+    RUN/held-out.jsonl has the answers of base and policy to held-out prompts, with their rewards. run.yaml has the
+    means of reward, KL, length, repetition and perplexity under the base, which show whether degenerate text got the
+    reward.
 
     \b
     Examples:
       tuppence align ppo --base runs/instruct --reward runs/reward --data preferences.json --out runs/ppo
       tuppence align ppo --base ./gpt2 --reward runs/reward --data dolly.jsonl.gz --full --out runs/ppo-full
     """
-    _keep_freed_memory()
     from tuppence.tasks.ppo import PPORecipe, run_ppo
 
     recipe = training.recipe(
@@ -119,12 +114,6 @@ def ppo(
     )
 
 
-def _keep_freed_memory() -> None:
-    from tuppence.core.memory import keep_freed_memory
-
-    keep_freed_memory(large_pages=False)
-
-
 def _shared(adapter: AdapterFlags, training: FinetuneFlags) -> dict[str, object]:
-    """The flags that all verbs of alignment share, by their keys."""
+    """Returns the flags that all verbs of this file share, by the keys of the recipe."""
     return {"align__full": adapter.full or None, "align__epochs": training.epochs, "lora__rank": adapter.lora}

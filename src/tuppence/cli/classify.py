@@ -1,4 +1,4 @@
-"""`tuppence finetune classify` and `tuppence classify`: make a classifier, and ask it."""
+"""`tuppence finetune classify` trains a classifier, `tuppence classify` uses it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tuppence.cli.flags import Device
 from tuppence.cli.places import InputFile, InputRun, add_verb
 from tuppence.cli.training import FinetuneFlags, training_verb
 from tuppence.core import console
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tuppence.evaluation.scoring.classifier import Classified
 
-TextColumn = Annotated[str | None, typer.Option(help="The column of the text: a name, or a number from 0.")]
+TextColumn = Annotated[str | None, typer.Option(help="Column of the text: a name, or a number from 0.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,36 +28,32 @@ def register(app: typer.Typer) -> None:
 
 @training_verb
 def finetune_classify(
-    data: Annotated[InputFile, typer.Option(help="Labelled texts: .csv, .tsv, .json or .jsonl.")],
+    data: Annotated[InputFile, typer.Option(help="Labelled texts: a .csv, .tsv, .json or .jsonl file.")],
     training: FinetuneFlags,
     train: Annotated[
-        str | None, typer.Option(help="What is trained beside the head: all, last-block, head (nothing) or lora.")
+        str | None,
+        typer.Option(help="What to train: all, last-block, head (only the head) or lora. The head is always trained."),
     ] = None,
-    val: Annotated[InputFile | None, typer.Option(help="Validation texts; a tenth of --data if absent.")] = None,
-    test: Annotated[InputFile | None, typer.Option(help="Test texts; a fifth of --data if absent.")] = None,
+    val: Annotated[InputFile | None, typer.Option(help="Validation texts; by default a tenth of --data.")] = None,
+    test: Annotated[InputFile | None, typer.Option(help="Test texts; by default a fifth of --data.")] = None,
     balance: Annotated[
-        bool, typer.Option("--balance", help="Leave out rows until all labels are as rare as the rarest.")
+        bool, typer.Option("--balance", help="Leave out rows until all labels have equally many.")
     ] = False,
     text_column: TextColumn = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="The column of the label: a name, or a number from 0.")
-    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the label: a name, or a number from 0.")] = None,
 ) -> None:
-    """Teach a base model to sort texts into classes.
+    """Finetune a base model to classify texts.
 
-    The rows are split by seed into training, validation and test, each label in proportion; the parts are in
-    RUN/splits. Columns are found by their names where they are not given. The run ends with a measurement on the test
-    split, beside the majority class and TF-IDF with logistic regression: RUN/evaluation.json says whether the language
-    model pays. RUN/model opens in transformers as GPT2ForSequenceClassification.
+    The rows are split into training, validation and test, with each label in proportion; the splits are in RUN/splits.
+    Without --text-column and --label-column the columns are found by their names. At its end the run is measured on the
+    test split, and compared with two simple methods: the majority class, and TF-IDF with logistic regression.
+    RUN/evaluation.json has the results. RUN/model opens in transformers as GPT2ForSequenceClassification.
 
     \b
     Examples:
       tuppence finetune classify --base runs/tiny --data SMSSpamCollection --out runs/spam
       tuppence finetune classify --base ./gpt2 --data news.csv --label-column topic --train lora --out runs/news
     """
-    from tuppence.core.memory import keep_freed_memory
-
-    keep_freed_memory(large_pages=False)
     from tuppence.tasks.classify import ClassifyRecipe, LabelledFiles, run_classify
 
     recipe = training.recipe(
@@ -73,15 +70,14 @@ def finetune_classify(
 
 
 def _next_command(out: str) -> str:
-    """Asks the classifier about a text that it was not trained on; empty where there is none."""
-    from pathlib import Path
-
+    """Returns a command that classifies a text that the model was not trained on; empty if there is none."""
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
     from tuppence.evaluation.tasks.classification import first_test_text
+    from tuppence.storage import output_path
 
     try:
-        text = opening(first_test_text(Path(out)), words=12).lstrip("-")
+        text = opening(first_test_text(output_path(out)), words=12).lstrip("-")
     except (TuppenceError, OSError):
         return ""
     return f"tuppence classify {shlex.quote(out)} {shlex.quote(text)}" if text else ""
@@ -89,23 +85,23 @@ def _next_command(out: str) -> str:
 
 def classify(
     run: Annotated[
-        InputRun, typer.Argument(help="A run of 'finetune classify', or a GPT2ForSequenceClassification folder.")
+        InputRun, typer.Argument(help="A run of 'finetune classify', or a folder with a GPT2ForSequenceClassification.")
     ],
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="What to classify.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Texts to classify.")] = None,
     file: Annotated[
         InputFile | None,
-        typer.Option(help="One text a line ('-': stdin); or a .csv, .tsv, .json or .jsonl with a text column."),
+        typer.Option(help="File with one text a line ('-' is stdin), or a .csv, .tsv, .json or .jsonl file."),
     ] = None,
     text_column: TextColumn = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bf16 or fp16; auto is float32.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="A JSON list of text, label and probabilities.")] = False,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bf16 or fp16. auto is float32.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON list of texts, labels and probabilities.")] = False,
 ) -> None:
-    """Name the class of texts: those given, those of a file, or one a line from stdin.
+    """Classify texts: arguments, the rows of a file, or lines of stdin.
 
-    One line a text on stdout: label, its probability, the text, with a tab between; a tab or the end of a line inside a
-    label is written as an escape. Blank lines are left out; of a text longer than the model's context the beginning
-    counts.
+    Prints one line for each text: label, probability and text, separated by tabs. A tab or newline inside a label is
+    written as an escape. Blank lines are skipped. If a text is longer than the model's context, only its beginning is
+    read.
 
     \b
     Examples:
@@ -147,7 +143,7 @@ def _texts(texts: list[str] | None, file: str | None, text_column: str | None) -
 
 
 def _write_list(results: Iterator[Classified]) -> None:
-    """A JSON list, written as it grows."""
+    """Writes a JSON list, one element at a time."""
     before = "["
     for one in results:
         row = {"text": one.text, "label": one.label, "probabilities": one.probabilities}
@@ -158,19 +154,21 @@ def _write_list(results: Iterator[Classified]) -> None:
 
 
 def _cell(text: str) -> str:
-    """A label or text as a cell of a table: what would end the cell or the row is an escape."""
+    """Returns a label or text with tabs and newlines as escapes, so that it stays one cell of a table."""
     return text.translate({ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"})
 
 
 def _tell_test(numbers: dict[str, Any]) -> None:
-    """The test split in three lines; a warning where it says little."""
+    """Prints the results on the test split; a warning if it has too few rows for a verdict."""
     console.note(f"test split ({console.counted(numbers['rows'], 'row')}): {_measures(numbers)}")
     for name, baseline in numbers["baselines"].items():
         console.note(f"  {name}: {_measures(baseline)}")
     if numbers["verdict"] is not None:
         console.note(numbers["verdict"])
     else:
-        console.warn("the test rows are too few, or of one class alone, to say whether the language model pays")
+        console.warn(
+            "the test split is too small, or has one class only, to compare the language model with the baselines"
+        )
 
 
 def _measures(numbers: dict[str, Any]) -> str:

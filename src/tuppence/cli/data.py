@@ -1,4 +1,4 @@
-"""`tuppence data …`: public sets, made-up text, and token shards."""
+"""`tuppence data …`: public data sets, generated data, and token shards."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tuppence.cli.flags import Json, SkipBadRows, TextKey
 from tuppence.cli.places import Input, InputFile, OutputFile, OutputFolder, add_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
     from tuppence.data.records.tables import Table
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    data = typer.Typer(help="Get, make and prepare text to train on.", no_args_is_help=True)
+    data = typer.Typer(help="Get, generate and prepare training data.", no_args_is_help=True)
     add_verb(data, list_sets, "list")
     for verb in (get, synth, prepare):
         add_verb(data, verb)
@@ -26,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sets(json: Json = False) -> None:
-    """The public sets we can get: size, licence, origin, use.
+    """List the public data sets that 'tuppence data get' can download: size, licence, origin, use.
 
     \b
     Example:
@@ -47,11 +46,11 @@ def list_sets(json: Json = False) -> None:
 
 
 def get(
-    name: Annotated[str, typer.Argument(help="A set of 'tuppence data list'.")],
-    out: Annotated[OutputFile, typer.Option(help="The file to write.")],
+    name: Annotated[str, typer.Argument(help="Name of a set in 'tuppence data list'.")],
+    out: Annotated[OutputFile, typer.Option(help="File to write.")],
     json: Json = False,
 ) -> None:
-    """Download a public set and check its sha256. The same command again goes on where it stopped.
+    """Download a public data set and verify its sha256. The same command again continues an interrupted download.
 
     \b
     Example:
@@ -77,27 +76,29 @@ def get(
 
 def synth(
     what: Annotated[str, typer.Argument(help="stories, sms, instructions or preferences.")],
-    out: Annotated[OutputFile, typer.Option(help="The file to write; its suffix gives the format.")],
+    out: Annotated[OutputFile, typer.Option(help="File to write; its suffix determines the format.")],
     count: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="The number of items; 20,000 stories, 5,000 sms, 6,000 instructions or 3,000 preferences if absent.",
+            help="Number of items; by default 20,000 stories, 5,000 sms, 6,000 instructions or 3,000 preferences.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random choices.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random choices.")] = 0,
     plots: Annotated[
         int | None,
-        typer.Option(min=1, help="For stories: the number of plots, all 46 if absent. Fewer are learned sooner."),
+        typer.Option(
+            min=1, help="For stories: number of plots, 1 to 46; 46 by default. Fewer plots are easier to learn."
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     json: Json = False,
 ) -> None:
-    """Make data to train on, without a download. The same count and seed give the same file on every machine.
+    """Generate training data, without a download. The same count and seed give the same file on every machine.
 
     \b
     stories       text to pretrain on         .txt .jsonl
-    sms           text messages, ham or spam  .tsv .csv .jsonl   label, text
+    sms           messages, ham or spam       .tsv .csv .jsonl   label, text
     instructions  tasks with one right answer .json .jsonl       instruction, input, output
     preferences   a good and a flawed answer  .json .jsonl       prompt, chosen, rejected
 
@@ -114,13 +115,13 @@ def synth(
 
     made = find_set(what)
     if output_path(out).exists() and not overwrite:
-        raise InputError(f"{out} is there already", "choose another --out, or replace it with --overwrite")
+        raise InputError(f"{out} exists already", "choose another --out, or replace it with --overwrite")
     count = count or made.count
     with console.progress(made.items) as bar:
         task = bar.add_task("writing", total=count)
         written = write_set(made, out, count, seed, lambda: bar.advance(task), plots)
     if json:
-        console.emit_json({"out": str(out), "documents": count, "bytes": written, "seed": seed})
+        console.emit_json({"out": out, "documents": count, "bytes": written, "seed": seed})
         return
     console.out(f"{out}: {count:,} {made.items}, {_size(written)}")
     console.note(f"next: {made.use.format(file=out)}")
@@ -128,26 +129,33 @@ def synth(
 
 def prepare(
     inputs: Annotated[list[Input], typer.Argument(metavar="INPUT...", help="Files, folders or quoted globs.")],
-    tokenizer: Annotated[Input, typer.Option(help="The tokenizer's folder, or its tokenizer.json.")],
-    out: Annotated[OutputFolder, typer.Option(help="The folder of token shards to write.")],
-    val: Annotated[list[Input] | None, typer.Option(help="A held-out file, folder or glob; may be repeated.")] = None,
-    val_fraction: Annotated[float, typer.Option(help="Or: this share of the documents, by a hash.")] = 0.0,
-    deduplicate: Annotated[bool, typer.Option("--deduplicate", help="Drop exact copies of documents.")] = False,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use.")] = False,
-    text_key: Annotated[str, typer.Option(help="The key or column of the text.")] = "text",
-    workers: Annotated[int | None, typer.Option(min=1, help="Encoding threads; one per core.")] = None,
-    shard_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in a shard; 16,777,216.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the hash behind --val-fraction.")] = 0,
+    tokenizer: Annotated[Input, typer.Option(help="Folder of the tokenizer, or its tokenizer.json.")],
+    out: Annotated[OutputFolder, typer.Option(help="Folder of token shards to write.")],
+    val: Annotated[list[Input] | None, typer.Option(help="Held-out file, folder or glob. Repeatable.")] = None,
+    val_fraction: Annotated[
+        float, typer.Option(help="Instead of --val: share of the documents to hold out, chosen by a hash.")
+    ] = 0.0,
+    deduplicate: Annotated[
+        bool, typer.Option("--deduplicate", help="Drop documents that are exact copies of others.")
+    ] = False,
+    skip_bad_rows: SkipBadRows = False,
+    text_key: TextKey = "text",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads that encode; by default one per core.")
+    ] = None,
+    shard_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in a shard; by default 16,777,216.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the hash for --val-fraction.")] = 0,
     evaluation: Annotated[
         list[InputFile] | None,
-        typer.Option(help="Rows of an evaluation: warns how many of them INPUT holds."),
+        typer.Option(help="File of evaluation rows: warns if INPUT contains some of them. Repeatable."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Turn documents into token shards, which pretraining reads.
+    """Encode documents into token shards, which pretraining reads.
 
-    Reads .txt .md .jsonl .parquet, and .gz or .zst of the text ones. A row is a document; in .txt and .md a line
-    <|endoftext|> separates documents. The same command again goes on where a killed one stopped.
+    Reads .txt, .md, .jsonl and .parquet files; all but .parquet also compressed as .gz or .zst. Each row is a document;
+    in .txt and .md files a line <|endoftext|> separates documents. If the command is killed, the same command continues
+    it.
 
     \b
     Examples:
@@ -191,18 +199,20 @@ def prepare(
 
 
 def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:
-    """How many rows of an evaluation file the text holds; a warning where there are any."""
+    """Counts the rows of an evaluation file that are in the text, and prints the number."""
     from tuppence.data.records.leaks import count_rows_in_corpus
     from tuppence.data.sources import iter_pieces
 
-    pieces = iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows)  # silent: preparing said it all
+    pieces = iter_pieces(
+        inputs, text_key=text_key, skip_bad_rows=skip_bad_rows
+    )  # prints nothing: `prepare` has reported bad rows
     leak = count_rows_in_corpus((piece.text for piece in pieces), table)
     if leak.count:
         rows = console.counted(leak.compared, "row")
-        console.warn(f"{leak.count:,} of {rows} of {table.path} are in the text: a score on them would mean nothing")
+        console.warn(f"{leak.count:,} of {rows} of {table.path} are in the text: a score on them has no meaning")
         console.note(f"  for example: {leak.examples[0][:160]}")
     else:
-        console.note(f"no row of {table.path} is in the text ({leak.compared:,} were looked for)")
+        console.note(f"no row of {table.path} is in the text ({leak.compared:,} were compared)")
     return asdict(leak)
 
 

@@ -1,11 +1,10 @@
-"""`tuppence doctor`: what this machine can do."""
+"""`tuppence doctor`: checks this machine."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from tuppence.cli.flags import Json
 from tuppence.cli.places import add_verb
 from tuppence.core import console
 
@@ -16,11 +15,11 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    json: Json = False,
 ) -> None:
-    """What this machine can do: Python, torch, device, precision, memory, disk, place, AWS, extras.
+    """Check this machine: Python, torch, device, precision, memory, disk, platform, AWS, extras.
 
-    Each line is ok, warn (slower, or something is missing) or fail (fix this first: exit code 2).
+    Each line is ok, warn (something will be slow or is missing) or fail (fix this first; the exit code is 2).
 
     \b
     Examples:

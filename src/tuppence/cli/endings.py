@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tuppence.core.console import one_line, with_names
@@ -43,8 +43,12 @@ def refuse_undecodable(arguments: Sequence[str]) -> None:
             ) from error
 
 
-def explain(error: Exception, arguments: Sequence[str]) -> TuppenceError | None:
-    """Translates an exception to an error for the user; returns None if it is a bug in tuppence."""
+def explain(error: Exception, outputs: Sequence[Path]) -> TuppenceError | None:
+    """Translates an exception to an error for the user; returns None if it is a bug in tuppence.
+
+    Args:
+        outputs: the paths that the verb writes to.
+    """
     if not isinstance(error, OSError) or error.errno is None:
         return None
     if error.filename == STDOUT:
@@ -52,7 +56,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> TuppenceError | None:
         return unwritable_stdout(error)
     if isinstance(error.filename, str | bytes):
         name = os.fsdecode(error.filename)
-        return explain_os_error(error, name, writing=_is_output(Path(name), arguments))
+        return explain_os_error(error, name, writing=_is_output(Path(name), outputs))
     if error.errno in _OF_THE_MACHINE:
         return explain_os_error(error, writing=error.errno in (errno.ENOSPC, errno.EDQUOT))
     return None
@@ -96,16 +100,7 @@ def int_or(text: str | None, default: int) -> int:
         return default
 
 
-def _is_output(path: Path, arguments: Sequence[str]) -> bool:
-    """Whether a path is the value of `--out`, or inside or above it."""
+def _is_output(path: Path, outputs: Sequence[Path]) -> bool:
+    """Whether a path is one of the outputs, or inside or above one."""
     place = path.absolute()
-    outputs = [Path(value).absolute() for value in _values_of("--out", arguments)]
-    return any(place.is_relative_to(out) or out.is_relative_to(place) for out in outputs)
-
-
-def _values_of(flag: str, arguments: Sequence[str]) -> Iterator[str]:
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
-        if word == flag:
-            yield after
-        elif word.startswith(f"{flag}="):
-            yield word.partition("=")[2]
+    return any(place.is_relative_to(out.absolute()) or out.absolute().is_relative_to(place) for out in outputs)

@@ -1,4 +1,4 @@
-"""`tuppence evaluate`: how good a model is."""
+"""`tuppence evaluate`: measures the quality of models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tuppence.cli.places import Input, InputFile, InputFolder, InputRun, OutputFolder, add_verb
+from tuppence.cli.flags import Device, Json, SkipBadRows
+from tuppence.cli.places import Input, InputFolder, InputRun, NamedInputFile, OutputFolder, add_verb
 from tuppence.core import console
 from tuppence.core.errors import InputError
 
@@ -19,84 +20,90 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     runs: Annotated[
         list[InputRun],
-        typer.Argument(metavar="RUN...", help="A run, or a Hugging Face GPT-2 folder; several are compared."),
+        typer.Argument(metavar="RUN...", help="A run, or a Hugging Face GPT-2 folder. Several are compared."),
     ],
     tasks: Annotated[
         str | None,
         typer.Option(
             help="Names, separated by commas: perplexity, lambada, hellaswag, arc_easy, arc_challenge, piqa, choices,"
-            " exact_match, judge. What fits the model if absent."
+            " exact_match, judge. By default the tasks that fit the model."
         ),
     ] = None,
     lm_eval: Annotated[
         str | None,
         typer.Option(
-            metavar="TASK,...", help="Tasks, groups or tags of lm-eval, or patterns with *; needs tuppence[eval]."
+            metavar="TASK,...", help="Tasks, groups or tags of lm-eval, or patterns with *. Needs tuppence[eval]."
         ),
     ] = None,
     num_fewshot: Annotated[
-        int | None, typer.Option(min=0, help="lm-eval: examples before each question; the task's number if absent.")
+        int | None,
+        typer.Option(min=0, help="lm-eval: number of examples before each question; by default that of the task."),
     ] = None,
-    task_path: Annotated[
-        InputFolder | None, typer.Option(help="lm-eval: a folder of task files, beside lm-eval's own.")
-    ] = None,
+    task_path: Annotated[InputFolder | None, typer.Option(help="lm-eval: folder with additional task files.")] = None,
     apply_chat_template: Annotated[
-        bool, typer.Option("--apply-chat-template", help="lm-eval: prompts are turns of a conversation.")
+        bool, typer.Option("--apply-chat-template", help="lm-eval: format prompts with the chat template.")
     ] = False,
     data: Annotated[
         Input | None,
         typer.Option(
-            help="Perplexity: DATA (its validation split), a text file, a folder or a glob; the run's own data if"
-            " absent. Of a single other task: its file of rows."
+            help="Perplexity: token shards (their validation split), a text file, a folder or a glob; by default the"
+            " run's own data. For a single other task: its file of rows."
         ),
     ] = None,
     task_data: Annotated[
-        list[InputFile] | None, typer.Option(metavar="TASK=FILE", help="The file of one of several tasks; repeatable.")
+        list[NamedInputFile] | None, typer.Option(metavar="TASK=FILE", help="File of one task. Repeatable.")
     ] = None,
     data_dir: Annotated[
-        InputFolder, typer.Option(help="Where the files of 'tuppence data get' are looked for, by their names there.")
+        InputFolder,
+        typer.Option(help="Folder with files of 'tuppence data get', under the names that they have there."),
     ] = "data",
-    limit: Annotated[int | None, typer.Option(min=1, help="Score only the first rows: a quick look.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Score only this many rows.")] = None,
     text_column: Annotated[
-        str | None, typer.Option(help="Of a classifier's file: a name, or a number from 0; as trained if absent.")
+        str | None,
+        typer.Option(help="Classifiers: column of the text, by name or number from 0; by default as in training."),
     ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Of a classifier's file, likewise.")] = None,
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used, and count them.")
-    ] = False,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Classifiers: column of the label, by name or number from 0; by default as in training."),
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
     stride: Annotated[
         int | None,
-        typer.Option(min=1, help="Tokens from one window's start to the next; half the context length if absent."),
+        typer.Option(
+            min=1, help="Perplexity: tokens between the starts of two windows; by default half the context length."
+        ),
     ] = None,
     context_length: Annotated[
-        int | None, typer.Option(min=1, help="The longest window, in tokens; the model's if absent.")
+        int | None, typer.Option(min=1, help="Longest window, in tokens; by default that of the model.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Perplexity: stop after this many tokens.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Windows, or answers, at once; 4,096 tokens' worth, or 32, if absent.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Windows or answers computed together; by default windows of 4,096 tokens in all, or 32 answers.",
+        ),
     ] = None,
-    answer_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 128,
+    answer_tokens: Annotated[int, typer.Option(min=1, help="Longest generated answer, in tokens.")] = 128,
     judge_url: Annotated[
-        str | None, typer.Option(help="An OpenAI-compatible address, such as http://localhost:8000/v1.")
+        str | None, typer.Option(help="judge: URL of an OpenAI-compatible API, such as http://localhost:8000/v1.")
     ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="The judge's name there.")] = None,
-    judge_key_env: Annotated[
-        str | None, typer.Option(help="The environment variable that holds the judge's key.")
-    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="judge: name of the model at that API.")] = None,
+    judge_key_env: Annotated[str | None, typer.Option(help="judge: environment variable with the API key.")] = None,
     out: Annotated[
         OutputFolder | None,
-        typer.Option(help="The folder for evaluation.json and the rows' results; the run itself if absent."),
+        typer.Option(help="Folder for evaluation.json and the results of each row; by default the run."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    json: Json = False,
 ) -> None:
-    """How good a model is: perplexity, last words, multiple choice, instructions; several models side by side.
+    """Measure one model, or compare several: perplexity, last words, multiple choice, instructions.
 
-    Perplexity scores every token of a text once, in windows that slide over it; a smaller stride gives each token
-    more context and takes longer. Bits per byte compares models of different tokenizers. The other tasks read a file
-    of rows each, and score rows that an earlier evaluation of the same model has not. The report finds the numbers in
-    RUN/evaluation.json. --lm-eval runs tasks of EleutherAI's lm-evaluation-harness on the model, with its numbers.
+    Perplexity scores every token of a text once, in sliding windows; a smaller stride gives each token more context and
+    takes longer. Bits per byte compares models with different tokenizers. Each other task reads a file of rows; rows
+    that were scored before for the same model are not scored again. The results are written to RUN/evaluation.json,
+    which 'tuppence report' reads. --lm-eval runs tasks of EleutherAI's lm-evaluation-harness.
 
     \b
     Examples:
@@ -151,7 +158,7 @@ def evaluate(
 
 
 def _names(tasks: str | None, lm_eval: str | None) -> list[str] | None:
-    """Our own tasks, then those of lm-eval; None where neither option was given."""
+    """Returns our own tasks, then those of lm-eval; None if neither option was given."""
     from tuppence.evaluation.lm_eval.tasks import PREFIX
 
     if tasks is None and lm_eval is None:
@@ -172,13 +179,13 @@ def _show(task: str, numbers: dict[str, Any]) -> None:
     width = max(16, 1 + max(map(len, numbers)))
     intervals = numbers.get("intervals", {})
     for name, value in numbers.items():
-        if value is not None and not isinstance(value, dict | list):  # tables are for --json and the report
+        if value is not None and not isinstance(value, dict | list):  # tables are only in the JSON and in the report
             around = "  [{:.4f}, {:.4f}]".format(*intervals[name]) if intervals.get(name) else ""
             console.out(f"  {name.replace('_', ' '):<{width}}{_shown(value)}{around}")
 
 
 def _show_several(results: dict[str, Any]) -> None:
-    """One table a task: a line for each number, a column for each run; then the differences to the first run."""
+    """Prints one table for each task: a line for each metric, a column for each run, differences to the first run."""
     runs: dict[str, dict[str, dict[str, Any]]] = results["runs"]
     comparison = results["comparison"]
     widths = {name: max(14, len(name)) for name in runs}

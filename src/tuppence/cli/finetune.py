@@ -1,4 +1,4 @@
-"""`tuppence finetune …`: a base model learns a task."""
+"""`tuppence finetune …`: trains a base model for a task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuppence.cli.training import AdapterFlags, FinetuneFlags, training_verb
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    finetune = typer.Typer(help="Teach a base model to answer, or to classify.", no_args_is_help=True)
+    finetune = typer.Typer(help="Train a base model to follow instructions or to classify.", no_args_is_help=True)
     add_verb(finetune, classify.finetune_classify, "classify")
     add_verb(finetune, instruct)
     app.add_typer(finetune, name="finetune")
@@ -22,26 +22,23 @@ def register(app: typer.Typer) -> None:
 @training_verb
 def instruct(
     data: Annotated[
-        InputFile, typer.Option(help="Conversations: Alpaca, Dolly, ShareGPT, messages, prompt-completion.")
+        InputFile,
+        typer.Option(help="Conversations in the format of Alpaca, Dolly, ShareGPT, messages or prompt-completion."),
     ],
     adapter: AdapterFlags,
     training: FinetuneFlags,
-    val: Annotated[InputFile | None, typer.Option(help="Held-out conversations; a tenth of --data if absent.")] = None,
+    val: Annotated[InputFile | None, typer.Option(help="Held-out conversations; by default a tenth of --data.")] = None,
 ) -> None:
-    """Teach a base model to follow instructions.
+    """Finetune a base model to follow instructions.
 
-    The loss covers the responses and the end of text after each. RUN/model is the whole model, ready for use and with
-    the chat template beside it; RUN/adapter is the LoRA adapter, which peft opens. RUN/held-out.jsonl has
-    the rows that were held out.
+    The loss covers the responses and the end of text after each. RUN/model is the whole model with its chat template;
+    RUN/adapter is the LoRA adapter, which peft opens. RUN/held-out.jsonl has the held-out rows.
 
     \b
     Examples:
       tuppence finetune instruct --base runs/tiny --data instructions.json --lora 16 --out runs/instruct
       tuppence finetune instruct --base ./gpt2 --data dolly.jsonl.gz --full --epochs 2 --out runs/dolly
     """
-    from tuppence.core.memory import keep_freed_memory
-
-    keep_freed_memory(large_pages=False)
     from tuppence.tasks.instruct import InstructRecipe, run_instruct
 
     recipe = training.recipe(

@@ -1,4 +1,4 @@
-"""`tuppence generate` and `tuppence chat`: text from a model."""
+"""`tuppence generate` and `tuppence chat`: generate text with a model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tuppence.cli.flags import Device, Json
 from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
 
@@ -17,19 +18,18 @@ if TYPE_CHECKING:
     from tuppence.model.sampling import Sampling
     from tuppence.tokenizer import Tokenizer
 
-Run = Annotated[InputRun, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with its tokenizer.")]
-MaxTokens = Annotated[int, typer.Option(min=0, help="New tokens, at most.")]
-Temperature = Annotated[float, typer.Option(help="0 is greedy, below 1 surer, above 1 wilder.")]
-TopK = Annotated[int | None, typer.Option(help="Draw from the K likeliest tokens only.")]
+Run = Annotated[InputRun, typer.Argument(help="A run, or a Hugging Face GPT-2 folder with a tokenizer.")]
+MaxTokens = Annotated[int, typer.Option(min=0, help="Largest number of new tokens.")]
+Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token; higher values are more random.")]
+TopK = Annotated[int | None, typer.Option(help="Draw only from the K likeliest tokens.")]
 TopP = Annotated[
-    float | None, typer.Option(help="Draw from the likeliest tokens that together reach P; 1 is all of them.")
+    float | None, typer.Option(help="Draw only from the likeliest tokens whose probabilities sum to P; 1: all tokens.")
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Makes it repeatable; fresh randomness if absent.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the random choices; by default every call differs.")]
 Stop = Annotated[
-    list[str] | None, typer.Option(help="A text that ends the answer, $'\\n' a line break; may be given again.")
+    list[str] | None, typer.Option(help="Text that ends the output; for a line break write $'\\n'. Repeatable.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
-Precision = Annotated[str, typer.Option(help="float32, bf16, fp16, or auto: what the device is fastest in.")]
+Precision = Annotated[str, typer.Option(help="float32, bf16, fp16, or auto: the fastest on the device.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,25 +40,23 @@ def register(app: typer.Typer) -> None:
 
 def generate(
     run: Run,
-    prompt: Annotated[
-        list[str], typer.Option(help="The text to continue; '-' reads it from stdin. May be given again.")
-    ],
+    prompt: Annotated[list[str], typer.Option(help="Text to continue; '-' reads it from stdin. Repeatable.")],
     max_tokens: MaxTokens = 100,
     temperature: Temperature = 0.7,
     top_k: TopK = None,
     top_p: TopP = 0.9,
     seed: Seed = None,
     stop: Stop = None,
-    num_samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
+    num_samples: Annotated[int, typer.Option(min=1, help="Number of continuations of each prompt.")] = 1,
     device: Device = "auto",
     precision: Precision = "float32",
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    json: Json = False,
 ) -> None:
-    """Continues a text.
+    """Continue a text.
 
-    The prompt and its continuation go to stdout, piece by piece as they are written; everything else to stderr.
-    Several continuations follow each other with an empty line between. A text may outgrow the model's context:
-    the model then sees its newest part. The end of text ends a continuation.
+    The prompt and its continuation are printed on stdout while they are generated; everything else on stderr. Several
+    continuations are separated by an empty line. If the text becomes longer than the model's context, the model reads
+    its newest part. The end-of-text token ends a continuation.
 
     \b
     Examples:
@@ -107,10 +105,10 @@ def chat(
     device: Device = "auto",
     precision: Precision = "float32",
 ) -> None:
-    """Talks with a model in the terminal.
+    """Chat with a model in the terminal.
 
-    What was said stays in front of every new line, as far as the model's context reaches. A base model continues
-    the text rather than answering it. /reset forgets everything, /exit (or Ctrl-D) leaves, Ctrl-C stops an answer.
+    The model reads the whole conversation, as far as its context length allows. A base model continues the text instead
+    of answering it. /reset starts a new conversation, /exit or Ctrl-D ends the program, Ctrl-C stops an answer.
 
     \b
     Examples:
@@ -125,7 +123,7 @@ def chat(
     tokenizer = loaded.tokenizer
     if tokenizer.chat_template is not None and not tokenizer.has_chat_template:
         console.note("the model's own chat template is not used: it continues plain text")
-    console.note("/reset forgets, /exit or Ctrl-D leaves, Ctrl-C stops an answer")
+    console.note("/reset starts a new conversation, /exit or Ctrl-D ends the program, Ctrl-C stops an answer")
     _talk(ChatSession(loaded.model, tokenizer, sampling))
 
 
@@ -139,13 +137,13 @@ def _talk(session: ChatSession) -> None:
             _answer(session, line)
         except KeyboardInterrupt:
             console.note("")
-            console.note("stopped; /exit or Ctrl-D leaves")
+            console.note("stopped; /exit or Ctrl-D ends the program")
 
 
 def _answer(session: ChatSession, line: str) -> None:
     if line.strip() == "/reset":
         session.reset()
-        console.note("forgotten")
+        console.note("new conversation")
     elif line.strip():
         try:
             session.reply(line, _write)
@@ -162,19 +160,23 @@ def _load(run: str, device: str, precision: str) -> LoadedModel[GPT]:
     loaded = load(folder, device, precision, head="lm", cast_weights=True)
     unused = unused_generation_settings(folder)
     if unused:
-        console.note(f"not used of generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
+        console.note(f"ignored in generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
     return loaded
 
 
 def _check(text: str, model: GPT, tokenizer: Tokenizer) -> None:
-    """Refuses a prompt that the model cannot read, before any of it is shown; says where it sees only the end."""
+    """Checks that the model can read a prompt, before anything is printed; warns if it is too long.
+
+    Raises:
+        InputError: an id is not in the model's vocabulary.
+    """
     from tuppence.model.generate import check_prompts
 
     ids, context = tokenizer.encode(text) or tokenizer.start_ids, model.config.context_length
     check_prompts([ids], model.config.vocab_size)
     if len(ids) > context:
         console.warn(
-            f"the prompt has {len(ids):,} tokens, the model's context {context:,}: it sees the newest part only"
+            f"the prompt has {len(ids):,} tokens, the model's context {context:,}: it reads the newest part only"
         )
 
 
@@ -186,14 +188,12 @@ def _sampling(
     seed: int | None,
     stop: list[str] | None,
 ) -> Sampling:
-    """The flags as one object; warns where a shell passed a backslash in place of the line break that was meant."""
+    """Returns the flags as one object; warns if a stop text has a backslash where a line break was probably meant."""
     from tuppence.model.sampling import Sampling
 
     for one in stop or []:
         if "\\n" in one or "\\t" in one:
-            console.warn(
-                f"--stop '{one}' holds a backslash and a letter; for a line break or tab write --stop $'{one}'"
-            )
+            console.warn(f"--stop '{one}' has a backslash and a letter; for a line break or tab write --stop $'{one}'")
     return Sampling(temperature, top_k, top_p, max_tokens, seed, tuple(stop or ()))
 
 

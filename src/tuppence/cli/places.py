@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand
 
+from tuppence.cli.command import Command
+
 
 class Kind(Enum):
     """The kind of location that a parameter names."""
@@ -22,6 +24,7 @@ class Kind(Enum):
     INPUT_FILE = "input file"
     INPUT_FOLDER = "input folder"
     INPUT = "input file or folder"
+    NAMED_INPUT_FILE = "input file after NAME="
     RUN = "run to read"
     OUTPUT_RUN = "output run"
     OUTPUT_FOLDER = "output folder"
@@ -37,9 +40,20 @@ class Kind(Enum):
         """The placeholder of the value in `--help`."""
         return "PATH" if self is Kind.INPUT else self.name.rpartition("_")[2]
 
+    def place_in(self, value: str) -> str:
+        """Returns the location in the value of a parameter of this kind.
+
+        Example:
+            >>> Kind.NAMED_INPUT_FILE.place_in("lambada=s3://bucket/rows.jsonl")
+            's3://bucket/rows.jsonl'
+        """
+        return value.partition("=")[2] if self is Kind.NAMED_INPUT_FILE else value
+
 
 InputFile = Annotated[str, Kind.INPUT_FILE]
 InputFolder = Annotated[str, Kind.INPUT_FOLDER]
+NamedInputFile = Annotated[str, Kind.NAMED_INPUT_FILE]
+"""NAME=FILE."""
 Input = Annotated[str, Kind.INPUT]
 """A file, a folder or a glob."""
 InputRun = Annotated[str, Kind.RUN]
@@ -68,20 +82,24 @@ class Verb(TyperCommand):
         super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
-        """Checks the locations, then runs the verb.
+        """Checks the locations, notes the outputs in the `Command`, and runs the verb.
 
         Raises:
             InputError: the scheme of an input is unknown, or an output is not on this machine.
         """
         from tuppence.storage import output_path, require_known_scheme
 
+        outputs = []
         for name, kind in self.places.items():
             value = ctx.params.get(name)
-            for place in [value] if isinstance(value, str) else value or ():
+            for given in [value] if isinstance(value, str) else value or ():
+                place = kind.place_in(given)
                 if kind.is_output:
-                    output_path(place)
+                    outputs.append(output_path(place))
                 else:
                     require_known_scheme(place)
+        if isinstance(ctx.obj, Command):
+            ctx.obj.outputs.extend(outputs)
         return super().invoke(ctx)
 
 
@@ -109,8 +127,7 @@ def flat_annotations(function: Any) -> dict[str, Any]:
 def places_of(verb: str) -> Mapping[str, Kind]:
     """Returns the parameters of a verb that name a location, with their kinds.
 
-    Some values are not locations: `--resume auto`, a recipe's name after `--config`, `-` for stdin. The location in
-    `--task-data` follows "TASK=".
+    Some values are not locations: `--resume auto`, a recipe's name after `--config`, `-` for stdin.
 
     Example:
         >>> {name: kind.value for name, kind in places_of("classify").items()}

@@ -1,4 +1,4 @@
-"""`tuppence pretrain`: from prepared text to a model that writes."""
+"""`tuppence pretrain`: trains a language model on prepared text."""
 
 from __future__ import annotations
 
@@ -18,22 +18,19 @@ def register(app: typer.Typer) -> None:
 
 @training_verb
 def pretrain(
-    data: Annotated[InputFolder, typer.Option(help="A folder that 'tuppence data prepare' wrote.")],
+    data: Annotated[InputFolder, typer.Option(help="Folder of token shards, written by 'tuppence data prepare'.")],
     training: TrainingFlags,
 ) -> None:
-    """Train a model on prepared text. Without a limit it sees the text once.
+    """Train a language model on prepared text. Without a limit, one pass over the text.
 
-    The run ends at the first of its limits, with a checkpoint saved; a killed one goes on where it was when the
-    same command is given again. Several GPUs: torchrun --nproc-per-node N -m tuppence pretrain …
+    The run ends at the first of its limits and saves a checkpoint. If it is killed, the same command continues it. For
+    several GPUs: torchrun --nproc-per-node N -m tuppence pretrain …
 
     \b
     Examples:
       tuppence pretrain --data DATA --out RUN --config tiny --max-minutes 10
       tuppence pretrain --data DATA --out RUN --budget 5 --rate 0.7364 --set train.learning_rate=3e-4
     """
-    from tuppence.core.memory import keep_freed_memory
-
-    keep_freed_memory()
     from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 
     recipe, options, out = training.recipe(PretrainRecipe), training.options(), training.out
@@ -41,7 +38,7 @@ def pretrain(
 
 
 def _next_command(data: str, out: str) -> str:
-    """Lets the model continue the opening of a text of its own kind; empty where the data are gone."""
+    """Returns a command that continues the opening of a held-out text; empty if the data are gone."""
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
     from tuppence.tasks.pretrain import held_out_text

@@ -1,4 +1,4 @@
-"""`tuppence quickstart`: every stage of a small model's life, in minutes."""
+"""`tuppence quickstart`: all stages of a small model's life, in minutes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tuppence.cli.flags import HourlyRate, Json
 from tuppence.cli.places import OutputFolder, add_verb
-from tuppence.cli.training import Json
 from tuppence.core import console
 from tuppence.quickstart import STAGES
 
@@ -18,31 +18,35 @@ def register(app: typer.Typer) -> None:
 
 
 def quickstart(
-    out: Annotated[OutputFolder, typer.Option(help="Where to put everything.")] = "runs/quickstart",
+    out: Annotated[OutputFolder, typer.Option(help="Folder for all results.")] = "runs/quickstart",
     minutes: Annotated[
-        float | None, typer.Option(min=0.05, help="How long to pretrain; what fits into five minutes if absent.")
+        float | None,
+        typer.Option(min=0.05, help="Minutes of pretraining; by default what fits into five minutes in all."),
     ] = None,
-    stories: Annotated[
-        int | None, typer.Option(min=100, help="How many stories to make; up to 20,000 if absent.")
-    ] = None,
+    stories: Annotated[int | None, typer.Option(min=100, help="Number of stories; by default up to 20,000.")] = None,
     rows: Annotated[
-        int | None, typer.Option(min=100, help="The most messages, tasks and preferences to make; thousands if absent.")
+        int | None,
+        typer.Option(min=100, help="Largest number of messages, tasks and preferences; by default some thousands."),
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="The most steps of each training stage.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Largest number of steps of each training stage.")
+    ] = None,
     skip: Annotated[
         list[str] | None,
-        typer.Option(metavar="STAGE", help=f"Leave a stage out, and what needs it; repeatable: {', '.join(STAGES)}."),
+        typer.Option(
+            metavar="STAGE", help=f"Skip a stage and all stages that need it. Repeatable. Stages: {', '.join(STAGES)}."
+        ),
     ] = None,
-    rate: Annotated[float, typer.Option(help="What an hour of this machine costs, in dollars.")] = 0.0,
+    rate: HourlyRate = 0.0,
     json: Json = False,
 ) -> None:
-    """Every stage of a small model's life: about five minutes on two quiet cores, at most twelve on slower ones.
+    """Run all stages of a small model's life: about five minutes on two quiet cores, at most twelve on slower ones.
 
     Makes stories, trains a tokenizer, pretrains a GPT, finetunes it to detect spam and to follow instructions, aligns
-    it with preferences, evaluates all models, and writes one page about them: OUT/report.html. Every stage prints the
-    command line that does the same. The speed of the machine is measured before every stage: on a slow or busy one,
-    stages have fewer rows and steps, and what does not fit is left out and named. After an interruption the same
-    command continues with the stages that are not done.
+    it with preferences, evaluates all models, and writes a report: OUT/report.html. Every stage prints the command line
+    that does the same. The speed of the machine is measured before every stage. On a slow or busy machine, stages have
+    fewer rows and steps; a stage that does not fit is skipped, with a message. After an interruption the same command
+    continues with the stages that are not done.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`tuppence report`: a run on one page."""
+"""`tuppence report`: writes a report of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuppence.cli.flags import Json
 from tuppence.cli.places import InputRun, OutputFile, add_verb
 from tuppence.core import console
 
@@ -16,15 +17,14 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[InputRun, typer.Argument(help="A run: the --out of a training verb, or of the quickstart.")],
-    out: Annotated[OutputFile | None, typer.Option(help="The page to write; report.html in the run if absent.")] = None,
+    run: Annotated[InputRun, typer.Argument(help="A run: the --out of a training verb or of quickstart.")],
+    out: Annotated[OutputFile | None, typer.Option(help="Page to write; by default report.html in the run.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    json: Json = False,
 ) -> None:
-    """Writes RUN/report.html: curves, samples, evaluation, receipt and settings on one page, and prints its path.
+    """Write RUN/report.html, a page with curves, samples, evaluation, receipt and settings, and print its path.
 
-    The page is complete in itself: it needs no network, and can be mailed or kept. A run that is still training, or
-    was killed, can be reported too.
+    The page is one self-contained file and needs no network. The run can be finished, killed or still training.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`tuppence tokenizer …`: learn one, import one, look at one."""
+"""`tuppence tokenizer …`: train, import and inspect tokenizers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tuppence.cli.flags import Json, SkipBadRows, TextKey
 from tuppence.cli.places import Input, OutputFolder, add_verb
 from tuppence.core import console
 from tuppence.core.errors import InputError
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.statistics import TextStatistics, VocabularyStatistics
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another tokenizer in the folder.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    tokenizer = typer.Typer(help="Learn a tokenizer from text, import one, look at one.", no_args_is_help=True)
+    tokenizer = typer.Typer(help="Train, import and inspect tokenizers.", no_args_is_help=True)
     add_verb(tokenizer, train)
     add_verb(tokenizer, import_, "import")
     add_verb(tokenizer, show)
@@ -33,24 +34,26 @@ def train(
         list[Input],
         typer.Argument(metavar="INPUT...", help="Files (.txt .md .jsonl .parquet, .gz .zst), folders or globs."),
     ],
-    vocab_size: Annotated[int, typer.Option(help="Tokens in all: 256 bytes, the merges, the special tokens.")],
-    out: Annotated[OutputFolder, typer.Option(help="The folder to write.")],
-    pattern: Annotated[str, typer.Option(help="How text is cut into words: gpt2 or gpt4.")] = "gpt2",
+    vocab_size: Annotated[int, typer.Option(help="Number of tokens in all: 256 bytes, merges and special tokens.")],
+    out: Annotated[OutputFolder, typer.Option(help="Folder to write.")],
+    pattern: Annotated[str, typer.Option(help="Pattern that splits text into words: gpt2 or gpt4.")] = "gpt2",
     special_token: Annotated[
         list[str] | None,
-        typer.Option(help="A special token beside <|endoftext|>; may be given several times.", show_default=False),
+        typer.Option(help="Special token besides <|endoftext|>. Repeatable.", show_default=False),
     ] = None,
-    text_key: Annotated[str, typer.Option(help="The key or column of the text, in .jsonl and .parquet.")] = "text",
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use.")] = False,
+    text_key: TextKey = "text",
+    skip_bad_rows: SkipBadRows = False,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes that count words; 0: one for each core.", show_default=False)
+        int,
+        typer.Option(min=0, help="Number of processes that count words; by default one per core.", show_default=False),
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another tokenizer in the folder.")] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Learn a byte-level BPE tokenizer. The same input gives the same tokenizer, on any number of cores.
+    """Train a byte-level BPE tokenizer. The same input gives the same tokenizer on any number of cores.
 
-    A folder that holds another tokenizer is left alone: data and models made with it would no longer fit.
+    A folder with another tokenizer is not overwritten, because data and models made with that one would not fit any
+    more.
 
     \b
     Examples:
@@ -72,7 +75,7 @@ def train(
     if there and (
         there.vocab_size > vocab_size or there.pattern.name != pattern or [*there.special_tokens] != specials
     ):
-        raise _holds_another(folder)  # known before anything is read
+        raise _holds_another(folder)  # before the text is read
     started = time.perf_counter()
     with ExitStack() as shown:
         bar = shown.enter_context(console.progress("bytes"))
@@ -93,7 +96,7 @@ def train(
         tokenizer = train_tokenizer(
             iter_texts(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes),
             vocab_size,
-            pattern=pattern,  # type: ignore[arg-type]  # a name that is none of ours is refused there
+            pattern=pattern,  # type: ignore[arg-type]  # `train_tokenizer` rejects other names
             special_tokens=specials,
             workers=workers or None,
             on_progress=on_progress,
@@ -102,7 +105,7 @@ def train(
     _save(tokenizer, folder, there)
     if tokenizer.vocab_size < vocab_size:
         console.warn(
-            f"the text holds no more than {tokenizer.vocab_size:,} tokens: every word of it is one token already"
+            f"the tokenizer has only {tokenizer.vocab_size:,} tokens: every word of the text is already one token"
         )
     statistics = describe_vocabulary(tokenizer)
     if json:
@@ -114,10 +117,10 @@ def train(
 
 
 def _tokenizer_in(folder: Path) -> Tokenizer | None:
-    """The tokenizer that a folder holds, in whatever layout.
+    """Returns the tokenizer in a folder, in any layout; None if there is none.
 
     Raises:
-        InputError: it holds one that we cannot read, and so another one than ours.
+        InputError: the tokenizer cannot be read, so it is not ours.
     """
     from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.folders import holds_tokenizer
@@ -131,20 +134,20 @@ def _tokenizer_in(folder: Path) -> Tokenizer | None:
 
 
 def _save(tokenizer: Tokenizer, out: Path, there: Tokenizer | None) -> None:
-    """Writes a tokenizer; leaves a folder as it is that holds the same.
+    """Writes a tokenizer. A folder that has the same one is not changed.
 
     Args:
-        there: what `out` holds and must not lose; None where it may be replaced.
+        there: the tokenizer in `out`; None if there is none, or if it may be replaced.
 
     Raises:
-        InputError: that is another tokenizer, or has another end of text or chat template.
+        InputError: `there` is another tokenizer, or has another end of text or chat template.
     """
     if there is None:
         tokenizer.save(out)
     elif _traits(there) != _traits(tokenizer):
         raise _holds_another(out)
     else:
-        console.note(f"{out} holds this tokenizer already")
+        console.note(f"{out} has this tokenizer already")
 
 
 def _traits(tokenizer: Tokenizer) -> tuple[str, str | None, str | None]:
@@ -152,7 +155,7 @@ def _traits(tokenizer: Tokenizer) -> tuple[str, str | None, str | None]:
 
 
 def _holds_another(folder: Path) -> InputError:
-    return InputError(f"{folder} holds another tokenizer", "choose a new --out, or replace it with --overwrite")
+    return InputError(f"{folder} has another tokenizer", "choose a new --out, or replace it with --overwrite")
 
 
 def import_(
@@ -163,19 +166,19 @@ def import_(
             help="tokenizer.json, a *.tiktoken, a folder, encoder.json + vocab.bpe, or vocab.json + merges.txt.",
         ),
     ],
-    out: Annotated[OutputFolder, typer.Option(help="The folder to write.")],
+    out: Annotated[OutputFolder, typer.Option(help="Folder to write.")],
     pattern: Annotated[
-        str, typer.Option(help="gpt2 or gpt4, for a *.tiktoken file whose name does not tell.", show_default=False)
+        str, typer.Option(help="gpt2 or gpt4, for a *.tiktoken file whose name does not show it.", show_default=False)
     ] = "",
     end_of_text: Annotated[
-        str, typer.Option(metavar="NAME", help="The special token that ends a text; added where it is a new one.")
+        str, typer.Option(metavar="NAME", help="Special token that ends a text; added if it does not exist.")
     ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another tokenizer in the folder.")] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Bring a tokenizer of others into our layout, if it is byte-level BPE and everyone would read it alike.
+    """Import the tokenizer of another library, if it is byte-level BPE and can be converted without a difference.
 
-    Its end of text and its chat template come with it. A folder that holds another tokenizer is left alone.
+    End of text and chat template are imported too. A folder with another tokenizer is not overwritten.
 
     \b
     Examples:
@@ -201,11 +204,15 @@ def import_(
 
 
 def show(
-    path: Annotated[Input, typer.Argument(metavar="TOK", help="A tokenizer's or a model's folder, or tokenizer.json.")],
-    text: Annotated[str, typer.Argument(help="A text to cut; '-' reads it from stdin.", show_default=False)] = "",
+    path: Annotated[
+        Input, typer.Argument(metavar="TOK", help="Folder of a tokenizer or a model, or a tokenizer.json.")
+    ],
+    text: Annotated[
+        str, typer.Argument(help="Text to split into tokens; '-' reads it from stdin.", show_default=False)
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Statistics of a tokenizer; and how it cuts a text, if one is given.
+    """Print statistics of a tokenizer, or, if a text is given, the tokens of the text.
 
     \b
     Examples:
@@ -250,7 +257,7 @@ def _print_vocabulary(statistics: VocabularyStatistics) -> None:
 
 
 def _print_cut(cut: TextStatistics) -> None:
-    """The tokens side by side: in turning colours on a terminal, with bars between them elsewhere."""
+    """Prints the tokens of a text, in alternating colours on a terminal, else with bars between them."""
     import sys
 
     if sys.stdout.isatty():

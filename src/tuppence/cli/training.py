@@ -10,21 +10,21 @@ import dataclasses
 import inspect
 import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import typer
 from typer.models import ParameterInfo
 
+from tuppence.cli.command import Command
+from tuppence.cli.flags import HourlyRate, Json, SkipBadRows
 from tuppence.cli.places import InputFile, InputFolder, InputRun, OutputRun, flat_annotations
 from tuppence.core import console
 from tuppence.core.errors import InputError, Interrupted
-from tuppence.core.process import process_began
+from tuppence.core.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from tuppence.core.config import Section
@@ -33,46 +33,31 @@ if TYPE_CHECKING:
 
     Recipe = TypeVar("Recipe", bound=Section)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
-
-@dataclass(frozen=True)
-class Command:
-    """The running command line.
-
-    Attributes:
-        began: start in seconds of `time.monotonic`. Time and cost are counted from here, including imports.
-        is_the_program: whether the process runs only this command; the cost then includes the start of the process.
-    """
-
-    began: float
-    is_the_program: bool
-
-    @classmethod
-    def now(cls, *, is_the_program: bool) -> Command:
-        """Returns a command that begins now, or that began with the process if it is the program."""
-        return cls(process_began() if is_the_program else time.monotonic(), is_the_program)
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFlags:
     """The flags of every training verb, the command line, and the open ledger."""
 
-    out: Annotated[OutputRun, typer.Option(help="The run folder; the same command again continues it.")]
+    out: Annotated[OutputRun, typer.Option(help="Run folder to write; the same command again continues the run.")]
     config: Annotated[
         InputFile | None,
-        typer.Option("--config", metavar="RECIPE", help="A YAML file, or a recipe by name, such as gpt2-124m."),
+        typer.Option(
+            "--config", metavar="RECIPE", help="YAML file with settings, or the name of a recipe such as gpt2-124m."
+        ),
     ] = None
-    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE on top of the recipe; repeatable.")] = None
-    max_steps: Annotated[int | None, typer.Option(min=1, help="End after so many optimizer steps.")] = None
-    max_minutes: Annotated[float | None, typer.Option(help="End after so many minutes, saving included.")] = None
-    budget: Annotated[float | None, typer.Option(help="Never spend more dollars than this; needs --rate.")] = None
-    rate: Annotated[float, typer.Option(help="What an hour of this machine costs, in dollars.")] = 0.0
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE; overrides the recipe. Repeatable.")] = None
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many optimizer steps.")] = None
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after this many minutes, including saving.")] = None
+    budget: Annotated[float | None, typer.Option(help="Most US dollars to spend; needs --rate.")] = None
+    rate: HourlyRate = 0.0
     resume: Annotated[
-        InputFolder, typer.Option(metavar="FOLDER", help="auto, never, or the folder of a checkpoint.")
+        InputFolder,
+        typer.Option(metavar="FOLDER", help="auto (continue the run in --out), never, or the folder of a checkpoint."),
     ] = "auto"
-    track: Annotated[str, typer.Option(help="none or tensorboard.")] = "none"
+    track: Annotated[str, typer.Option(help="Also log metrics to: none or tensorboard.")] = "none"
     json: Json = False
+
+    large_pages: ClassVar[bool] = True  # every step has the same shapes; see `keep_freed_memory`
 
     command: Command | None = None
     ledger: Any = None  # a `Ledger`, which is imported only if there is a budget
@@ -83,13 +68,11 @@ class TrainingFlags:
         Args:
             flags: key of the recipe ("train__max_steps") → value of the flag; None for a flag that was not given.
         """
-        from tuppence.core.config import CONFIG_LIMIT_BYTES, load_config
-        from tuppence.storage import stage
+        from tuppence.tasks.recipe import load_recipe
 
         named = {**flags, "train__max_steps": self.max_steps}
         over = [f"{key.replace('__', '.')}={value}" for key, value in named.items() if value is not None]
-        config = None if self.config is None else stage(self.config, most_bytes=CONFIG_LIMIT_BYTES)
-        return load_config(schema, config, [*(self.set_ or []), *over])
+        return load_recipe(schema, self.config, [*(self.set_ or []), *over])
 
     def options(self) -> RunOptions:
         """Returns the options that come from the command line and not from a recipe.
@@ -130,6 +113,7 @@ class TrainingFlags:
         Returns:
             The return value of `train`.
         """
+        from tuppence.storage import output_path
         from tuppence.tasks.run_file import describe_result
 
         try:
@@ -142,7 +126,7 @@ class TrainingFlags:
             console.emit_json(summary)
         elif summary:
             last = example if isinstance(example, str) else example()
-            console.note(describe_result(Path(self.out), summary, last), lines=True)
+            console.note(describe_result(output_path(self.out), summary, last), lines=True)
         return summary
 
 
@@ -150,12 +134,12 @@ class TrainingFlags:
 class FinetuneFlags(TrainingFlags):
     """The flags of every verb that trains a base model on rows."""
 
-    base: Annotated[InputRun, typer.Option(help="The model to start from: a run, or a Hugging Face GPT-2 folder.")]
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="Leave out rows we cannot use, and count them.")
-    ] = False
+    large_pages: ClassVar[bool] = False  # batches differ in length
+
+    base: Annotated[InputRun, typer.Option(help="Model to start from: a run, or a Hugging Face GPT-2 folder.")]
+    skip_bad_rows: SkipBadRows = False
     epochs: Annotated[
-        float | None, typer.Option(help="How often to see the rows, where nothing else ends the run.")
+        float | None, typer.Option(help="Passes over the rows, if no other limit ends the run before.")
     ] = None
 
 
@@ -167,18 +151,18 @@ class AdapterFlags:
         InputError: both flags are given.
     """
 
-    lora: Annotated[int | None, typer.Option(min=1, help="Train an adapter of this rank; 16 if absent.")] = None
+    lora: Annotated[int | None, typer.Option(min=1, help="Rank of the LoRA adapter to train; 16 by default.")] = None
     full: Annotated[
-        bool, typer.Option("--full", help="Train every weight instead; best at a lower --set train.lr.")
+        bool, typer.Option("--full", help="Train all weights instead of an adapter; use a lower --set train.lr.")
     ] = False
 
     def __post_init__(self) -> None:
         if self.full and self.lora is not None:
-            raise InputError("--full and --lora exclude each other", "train an adapter, or every weight")
+            raise InputError("--full and --lora exclude each other", "train an adapter, or all weights")
 
 
 def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
-    """Decorates a training verb: collects flags in the classes above, and opens the ledger first.
+    """Decorates a training verb: collects flags in the classes above, sets the allocator, and opens the ledger.
 
     In the verb's signature, every parameter that is annotated with a dataclass is replaced by the fields of that class.
     """
@@ -200,6 +184,7 @@ def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
             for name, parameters in fields.items()
         }
         training = dataclasses.replace(made["training"], command=context.obj)
+        keep_freed_memory(large_pages=training.large_pages)
         with _billed(training) as billed:
             if billed is not None:
                 verb(**given, **{**made, "training": billed})

@@ -45,8 +45,11 @@ Schema = TypeVar("Schema", bound=BaseModel)
 def load_config(schema: type[Schema], recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Schema:
     """Builds a `schema` from its defaults, then a recipe, then `key.subkey=value` overrides.
 
+    `tasks.recipe.load_recipe` also takes a URL.
+
     Args:
-        recipe: a YAML file with a mapping, or the name of a recipe of the package; None uses the defaults only.
+        recipe: a YAML file with a mapping on this machine, or the name of a recipe of the package; None uses the
+            defaults only.
         overrides: for example `train.learning_rate=3e-4`; the value is read as YAML.
 
     Raises:
