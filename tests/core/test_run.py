@@ -85,7 +85,7 @@ def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.update(verb="pretrain")
     run.run_file.write_text("")
-    with pytest.raises(InputError, match="record is lost"):
+    with pytest.raises(InputError, match="its content is lost"):
         run.read()
 
 

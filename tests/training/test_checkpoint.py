@@ -147,5 +147,5 @@ def test_that_no_checkpoint_is_sound_is_said(tmp_path: Path, capsys: pytest.Capt
         (path / "state.json").write_text("{")
     assert newest_good_checkpoint(tmp_path) is None
     said = " ".join(capsys.readouterr().err.split())
-    assert said.count("falling back to the one before") == 1
-    assert "is sound: starting from the beginning" in said
+    assert said.count("the one before it is used") == 1
+    assert "is undamaged: training starts from the beginning" in said

@@ -158,7 +158,7 @@ def _compiler() -> Check:
         found = importlib.util.find_spec("triton") is not None
         value, hint = "triton", "pip install triton: without it, torch.compile cannot speed up training"
     else:
-        compiler = next((name for name in ("g++", "clang++", "c++", "cl") if shutil.which(name)), None)
+        compiler = environment.cpp_compiler()
         found, value = compiler is not None, str(compiler)
         hint = "install g++ (apt-get install g++): without it, torch.compile cannot speed up training"
     if found:

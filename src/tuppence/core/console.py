@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+PROMPT = "> "
+
 _shown_as: dict[str, str] = {}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -132,7 +134,7 @@ def read_stdin() -> str:
         raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
 
 
-def read_line(prompt: str = "> ") -> str | None:
+def read_line() -> str | None:
     """Reads the next line of stdin without its newline; returns None at the end.
 
     The prompt is shown only if stdin is a terminal, and on stderr if stdout is not a terminal. The line can be edited
@@ -142,15 +144,15 @@ def read_line(prompt: str = "> ") -> str | None:
         KeyboardInterrupt: Ctrl-C.
         InputError: stdin cannot be read or decoded.
     """
+    prompt = ""
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401  `input` uses it once it is imported
-        if not sys.stdout.isatty():
-            sys.stderr.write(prompt)
+        if sys.stdout.isatty():
+            prompt = PROMPT
+        else:
+            sys.stderr.write(PROMPT)
             sys.stderr.flush()
-            prompt = ""
-    else:
-        prompt = ""
     try:
         line = input(prompt)
         line.encode()  # some locales pass bytes that are not valid text
@@ -184,7 +186,7 @@ def as_json(value: Any, indent: int | None = None) -> str:
 
 
 @contextlib.contextmanager
-def progress(unit: str = "", *, transient: bool = True) -> Iterator[Progress]:
+def progress(unit: str = "") -> Iterator[Progress]:
     """Shows a progress bar with amount, speed and remaining time. Shows nothing outside terminals and notebooks.
 
     Args:
@@ -225,6 +227,6 @@ def progress(unit: str = "", *, transient: bool = True) -> Iterator[Progress]:
 
         shown: Progress = NotebookProgress(*columns)
     else:
-        shown = Progress(*columns, console=console(), transient=transient, disable=not sys.stderr.isatty())
+        shown = Progress(*columns, console=console(), transient=True, disable=not sys.stderr.isatty())
     with shown as bar:
         yield bar

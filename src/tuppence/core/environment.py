@@ -181,6 +181,11 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return match[1].strip() if match else (platform.processor() or platform.machine() or "unknown")
 
 
+def cpp_compiler() -> str | None:
+    """Returns the path of the C++ compiler, the one of the variable CXX or a usual one; None if there is none."""
+    return next(filter(None, map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))), None)
+
+
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Returns how many cores this process can use: the smaller of affinity mask and container quota."""
     if hasattr(os, "sched_getaffinity"):

@@ -188,7 +188,7 @@ class Run:
         """
         content = read_yaml(self.run_file)
         if not content:
-            raise InputError(f"{self.run_file} is empty: the run's record is lost", "restore it from a copy")
+            raise InputError(f"{self.run_file} is empty: its content is lost", "restore it from a copy")
         return content
 
     def read_tolerantly(self, problems: list[str]) -> Mapping[str, Any]:

@@ -1,15 +1,15 @@
 """Checkpoints that are complete or absent.
 
     checkpoints/step-00000400/
-      model.safetensors      the trained weights, float32: of a LoRA run the adapter alone
+      model.safetensors      the trained weights in float32; of a LoRA run only the adapter
       optimizer.safetensors  moments and momenta, by parameter name
-      objective.safetensors  what the objective keeps (PPO's rollouts); mostly empty
+      objective.safetensors  the state of the objective (PPO's rollouts); empty for most objectives
       state.json             step, tokens, times, best loss, loss scale, sizes of the logs
       MANIFEST.json          size and sha256 of each file above; written last
 
-A checkpoint is written into a hidden sibling, flushed, and renamed once. Loading checks every sha256; a bad one is
-reported and the newest good one is taken. Old ones are pruned only after the new one is verified; the last and the best
-never are. safetensors and JSON only: nothing that could run code.
+A checkpoint is written to a hidden sibling, flushed, and renamed. Loading verifies every sha256; damaged checkpoints
+are reported, and the newest good one is loaded. Old checkpoints are removed only after the new one is verified; the
+last and the best are never removed. The files are safetensors and JSON, which cannot run code.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _NAME = re.compile(r"step-(\d{8,})")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is kept between attempts.
+    """The content of a checkpoint.
 
     Attributes:
         model: trained weights by name.
         optimizer: optimizer state by name.
-        state: plain JSON; `step` is always there.
+        state: plain JSON; it always has `step`.
         objective: the objective's own state by name.
     """
 
@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """The folder of the checkpoint of a step."""
+    """Returns the folder of the checkpoint of a step."""
     return folder / f"step-{step:08d}"
 
 
@@ -61,7 +61,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Writes, flushes and verifies a checkpoint below `folder`; returns its path.
 
     Raises:
-        OutOfSpaceError: the disk is full; everything before is intact, and nothing half-written is left.
+        OutOfSpaceError: the disk is full; earlier checkpoints are intact, and no incomplete one is left.
     """
     final = checkpoint_path(folder, checkpoint.state["step"])
     with atomic_folder(final) as temporary:
@@ -82,8 +82,8 @@ def verify_checkpoint(path: Path) -> None:
     """Compares every file with the manifest.
 
     Raises:
-        InputError: there is no such folder.
-        CorruptFileError: a file is missing, or is not what was written.
+        InputError: the folder does not exist, or is a run.
+        CorruptFileError: a file is missing or damaged.
     """
     if not path.is_dir():
         raise InputError(f"there is no checkpoint at {path}", "give a folder such as RUN/checkpoints/step-00000400")
@@ -93,13 +93,13 @@ def verify_checkpoint(path: Path) -> None:
     again = "remove this checkpoint, or restore it"
     manifest = read_json(path / "MANIFEST.json", limit=2**20) if (path / "MANIFEST.json").exists() else None
     if not isinstance(manifest, dict) or set(manifest) != set(FILES):
-        raise CorruptFileError(f"checkpoint {path} has no whole MANIFEST.json", again)
+        raise CorruptFileError(f"checkpoint {path} has no complete MANIFEST.json", again)
     for name, expected in manifest.items():
         file = path / name
         if not file.is_file():
             raise CorruptFileError(f"checkpoint {path} has no {name}", again)
         if not isinstance(expected, dict) or file.stat().st_size != expected.get("bytes"):
-            raise CorruptFileError(f"checkpoint file {file} is torn: it has {file.stat().st_size:,} bytes", again)
+            raise CorruptFileError(f"checkpoint file {file} is incomplete: it has {file.stat().st_size:,} bytes", again)
         if sha256_file(file) != expected.get("sha256"):
             raise CorruptFileError(f"checkpoint file {file} is damaged: its sha256 is not the manifest's", again)
 
@@ -108,14 +108,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint after verifying it.
 
     Raises:
-        InputError: there is no such folder.
-        CorruptFileError: it is torn or damaged.
+        InputError: the folder does not exist, or is a run.
+        CorruptFileError: a file is missing or damaged.
     """
     verify_checkpoint(path)
     try:
         state = read_json(path / "state.json")
         if not isinstance(state, dict) or not isinstance(state.get("step"), int):
-            raise CorruptFileError(f"{path / 'state.json'} names no step", "restore the checkpoint")
+            raise CorruptFileError(f"{path / 'state.json'} has no step", "restore the checkpoint")
         model, optimizer, objective = (load_file(path / name) for name in FILES[:3])
         return Checkpoint(model, optimizer, state, objective)
     except SafetensorError as error:
@@ -123,20 +123,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def newest_good_checkpoint(folder: Path) -> tuple[Path, Checkpoint] | None:
-    """The newest checkpoint that verifies; each bad one on the way is reported loudly. None where there is none."""
+    """Returns the newest undamaged checkpoint; None if there is none. Prints a warning for each damaged one."""
     paths = list_checkpoints(folder)
     for path in reversed(paths):
         try:
             return path, load_checkpoint(path)
         except CorruptFileError as error:
-            warn(f"{error.message}" + ("; falling back to the one before" if path != paths[0] else ""))
+            warn(f"{error.message}" + ("; the one before it is used" if path != paths[0] else ""))
     if paths:
-        warn(f"no checkpoint in {folder} is sound: starting from the beginning")
+        warn(f"no checkpoint in {folder} is undamaged: training starts from the beginning")
     return None
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoint folders, oldest first."""
+    """Returns the checkpoint folders, oldest first."""
     if not folder.is_dir():
         return []
     found = [(int(match[1]), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
@@ -152,7 +152,7 @@ def prune_checkpoints(folder: Path, *, keep: int, best_step: int | None) -> None
 
 
 def set_aside_after(folder: Path, step: int) -> None:
-    """Renames the checkpoints of later steps, which are damaged or were given up, so that none is loaded by mistake."""
+    """Renames the checkpoints of later steps, which are damaged or not wanted, so that none is loaded by mistake."""
     for path in list_checkpoints(folder):
         if path.name > checkpoint_path(folder, step).name:
             aside = path.with_name(f"set-aside-{path.name}")

@@ -1,41 +1,40 @@
-"""Whether torch.compile pays for itself in a run."""
+"""Decides whether torch.compile saves time in a run."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 import sys
 from typing import Literal
 
+from tuppence.core.environment import cpp_compiler
 from tuppence.core.errors import InputError
 from tuppence.cost.hardware import Peak
 from tuppence.cost.limits import Limits
 
 COMPILE_SECONDS = 60.0
-"""What compiling takes, roughly: 20 to 60 seconds for a GPT-2 on two cores, cold."""
+"""Approximate time to compile: 20 to 60 seconds for a GPT-2 on two cores, without a cache."""
 
 GAIN = 1.3
-"""Speed of a compiled step over an eager one, cautiously."""
+"""Speed of a compiled step over an eager one, a cautious estimate."""
 
 EAGER_UTILISATION = 0.25
-"""Share of the peak that an eager step reaches, roughly."""
+"""Approximate share of the peak that an eager step reaches."""
 
 
 def worth_compiling(
     wanted: bool | Literal["auto"], limits: Limits, flops_per_step: float, peak: Peak | None, device: str
 ) -> bool:
-    """Decides on compilation before the first step, from what is known then.
+    """Returns whether to compile. Decided before the first step, so the time of a step is estimated.
 
     Args:
-        wanted: True and False are obeyed; "auto" compiles where the time saved is twice the time compiling takes.
-        limits: of the run.
+        wanted: True or False decides; "auto" compiles if the time saved is at least twice the time to compile.
+        limits: limits of the run.
         flops_per_step: floating-point operations of one step on this rank.
-        peak: of the device; None where unknown.
-        device: as torch names it.
+        peak: of the device; None if it is unknown.
+        device: torch's name of the device.
 
     Raises:
-        InputError: compilation is asked for and cannot work here.
+        InputError: `wanted` is True, and this machine cannot compile.
     """
     missing = missing_compiler(device)
     if wanted is True and missing:
@@ -52,12 +51,11 @@ def worth_compiling(
 
 
 def missing_compiler(device: str) -> str | None:
-    """What torch.compile needs on this device and does not find, or None."""
+    """Returns what torch.compile needs on this device and does not find; None if nothing is missing."""
     if sys.platform == "win32":
         return "support for torch.compile on Windows"
     if device.startswith("cuda"):
         return None if importlib.util.find_spec("triton") else "triton"
     if device.startswith("mps"):
         return "support for torch.compile on this device"
-    found = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
-    return None if found else "C++ compiler"
+    return None if cpp_compiler() else "C++ compiler"

@@ -1,4 +1,4 @@
-"""One process or several, started by `torchrun`: ranks, sums over them, and who may write.
+"""Ranks: one process, or several that `torchrun` starts, and communication between them.
 
 Covered: data parallelism (DistributedDataParallel over gloo or nccl). Not covered: sharding the model.
 """
@@ -15,24 +15,24 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn  # before there is a group: see `leave_world`
+import torch.distributed.nn  # before a group is created: see `leave_world`
 
 from tuppence.core.console import counted
 from tuppence.core.errors import InputError, OtherRankError, TuppenceError
 
 LONGEST_WAIT = timedelta(hours=2)
-"""How long a rank waits for another. Rank 0 alone saves, writes samples and measures, on a slow disk for many minutes;
-the default for GPUs is 10 minutes."""
+"""Longest time that a rank waits for another. Only rank 0 saves, generates samples and measures, which can take many
+minutes on a slow disk. torch's default for GPUs is 10 minutes."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all.
+    """This process's rank, and the number of ranks.
 
     Attributes:
-        rank: 0 to size - 1; rank 0 alone writes files and speaks.
-        size: the number of processes.
-        local_rank: which device of this machine is ours.
+        rank: 0 to size - 1; only rank 0 writes files and prints.
+        size: number of processes.
+        local_rank: index of this rank's device on this machine.
     """
 
     rank: int = 0
@@ -45,7 +45,7 @@ class World:
         return self.rank == 0
 
     def sum(self, values: list[float]) -> list[float]:
-        """Adds up a few numbers of the host over all ranks, in float64; no GPU is waited for."""
+        """Sums numbers of the host over all ranks, in float64. Does not wait for a GPU."""
         if self.size == 1:
             return values
         total = torch.tensor(values, dtype=torch.float64)
@@ -53,7 +53,7 @@ class World:
         return [float(value) for value in total.tolist()]
 
     def largest(self, value: float) -> float:
-        """The largest of all ranks' numbers."""
+        """Returns the largest value of all ranks."""
         if self.size == 1:
             return value
         box = torch.tensor([value], dtype=torch.float64)
@@ -61,7 +61,7 @@ class World:
         return float(box.item())
 
     def broadcast_from_rank0(self, value: float) -> float:
-        """Rank 0's number, on every rank: clocks differ, and decisions must not."""
+        """Returns rank 0's value on every rank, so that all decide alike although their clocks differ."""
         if self.size == 1:
             return value
         box = torch.tensor([value], dtype=torch.float64)
@@ -69,7 +69,7 @@ class World:
         return float(box.item())
 
     def share(self, content: bytes | None) -> bytes:
-        """Rank 0's bytes, on every rank; the others give None."""
+        """Returns rank 0's bytes on every rank; the other ranks pass None."""
         if self.size == 1:
             return content or b""
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
@@ -87,8 +87,8 @@ class World:
         An error of `work` ends every rank, and rank 0 prints it.
 
         Raises:
-            TuppenceError: `work` raised one.
-            OtherRankError: it did, and this rank is not 0.
+            TuppenceError: `work` raised it, and this is rank 0.
+            OtherRankError: `work` raised a TuppenceError on rank 0, and this is another rank.
         """
         if self.size == 1:
             return work()
@@ -107,7 +107,7 @@ class World:
         return answer["value"]
 
     def share_tensors(self, tensors: dict[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
-        """Rank 0's tensors by name, on the CPU of every rank; the others give None."""
+        """Returns rank 0's tensors by name on the CPU of every rank; the other ranks pass None."""
         if self.size == 1:
             return tensors or {}
         header = {
@@ -126,10 +126,14 @@ class World:
         return shared
 
     def require_same(self, value: str, otherwise: str) -> None:
-        """Compares a text among all ranks.
+        """Checks that a text is the same on all ranks.
+
+        Args:
+            otherwise: message of the error.
 
         Raises:
-            InputError: rank 0's is another; `otherwise` says what that means.
+            InputError: the text of a rank differs from rank 0's; raised on rank 0.
+            OtherRankError: the same on the other ranks.
         """
         if self.size == 1:
             return
@@ -147,14 +151,14 @@ class World:
 
 
 def join_world(device: str) -> tuple[World, str]:
-    """Joins the process group that torchrun's environment describes; a world of one without it.
+    """Joins the process group that torchrun's environment variables describe. Without them there is one rank.
 
     Args:
-        device: as the person chose it: "cpu" (gloo), "cuda" (nccl, each rank on its own GPU; gloo for what is on the
-            CPU), "cuda:N" or "mps" (without torchrun only).
+        device: the user's choice: "cpu" (gloo), "cuda" (nccl, each rank on its own GPU; gloo for tensors on the CPU),
+            "cuda:N" or "mps" (only without torchrun).
 
     Returns:
-        This rank's place, and its device.
+        This process's world, and its device.
 
     Raises:
         InputError: torchrun's environment is incomplete, there are more ranks than GPUs, or all ranks would share one.
@@ -172,20 +176,22 @@ def join_world(device: str) -> tuple[World, str]:
                 "start several processes with torchrun, or unset WORLD_SIZE",
             )
     if (rank := _from_environment("RANK", 0)) >= size:
-        raise InputError(f"RANK={rank} in the environment, of WORLD_SIZE={size}", "start the processes with torchrun")
+        raise InputError(
+            f"RANK={rank} in the environment is not below WORLD_SIZE={size}", "start the processes with torchrun"
+        )
     _from_environment("MASTER_PORT", 1)
     local_rank = _from_environment("LOCAL_RANK", 0)
     device = _device_of(device, local_rank)
     if not dist.is_initialized():
         gpu = None if device == "cpu" else torch.device(device)
         if gpu is not None:
-            torch.cuda.set_device(gpu)  # before there is a group: each rank has its context on its own GPU alone
+            torch.cuda.set_device(gpu)  # before the group is created: each rank then has a context only on its own GPU
         dist.init_process_group("gloo" if gpu is None else "cpu:gloo,cuda:nccl", device_id=gpu, timeout=LONGEST_WAIT)
     return World(dist.get_rank(), size, local_rank), device
 
 
 def _device_of(device: str, local_rank: int) -> str:
-    """The device of a rank among several on this machine."""
+    """Returns the device of one of several ranks on this machine."""
     if device == "cpu":
         return device
     if device != "cuda":
@@ -205,17 +211,17 @@ def _device_of(device: str, local_rank: int) -> str:
 def _from_environment(name: str, default: int) -> int:
     text = os.environ.get(name, "").strip() or str(default)
     if not (text.isascii() and text.isdigit() and int(text) >= default):
-        raise InputError(f"{name}={text} in the environment is no number that torchrun gives", f"unset {name}")
+        raise InputError(f"{name}={text} in the environment is not a number that torchrun sets", f"unset {name}")
     return int(text)
 
 
 def leave_world() -> None:
-    """Closes the process group, if there is one, and with it its threads, while the interpreter is whole.
+    """Closes the process group, if there is one, and ends its threads before the interpreter exits.
 
-    A group lives as long as anything holds it, and its threads must not meet an interpreter that is going down. Two
-    things would hold it: DistributedDataParallel (`ParallelLoss.release`), and torch.distributed.nn, whose functions
-    take the group of the moment in which they are imported for a default. That import comes with the first
-    DistributedDataParallel; above, it comes before there is a group.
+    A group exists as long as an object refers to it, and its threads must not run while the interpreter exits. Two
+    objects would refer to it: DistributedDataParallel (see `ParallelLoss.release`), and torch.distributed.nn, whose
+    functions have the group that exists when they are imported as a default argument. DistributedDataParallel imports
+    that module; this file imports it earlier, before a group is created.
     """
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""What a run computes on: device, precision, compilation, ranks. Decided once per run and kept in run.yaml."""
+"""How a run is computed: device, precision, compilation, ranks. Decided once for each run and recorded in run.yaml."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tuppence.training.objective import Batch
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is computed; a resumed run computes in the same way, and so the same bits.
+    """How a run is computed. A resumed run has the same values, so it computes the same bits.
 
     Attributes:
-        device: torch's name of it.
-        precision: "float32", "bf16" or "fp16", of the matrix products.
+        device: torch's name of the device.
+        precision: precision of matrix products: "float32", "bf16" or "fp16".
         compile: whether torch.compile is used.
         world: the ranks.
         batches_at_once: how many micro-batches are computed together.
@@ -31,7 +31,7 @@ class Execution:
     batches_at_once: int = 1
 
     def to_device(self, batch: Batch) -> Batch:
-        """The batch on the device. The copy to a GPU goes through pinned memory, and nothing waits for it."""
+        """Returns the batch on the device. A copy to a GPU is asynchronous, through pinned memory."""
         if self.device == "cpu":
             return batch
         pins = self.device.startswith("cuda")
@@ -41,7 +41,7 @@ class Execution:
         )
 
     def sum_on_device(self, values: Tensor) -> Tensor:
-        """Adds up a tensor over all ranks, on the device; in float64 where the device has it."""
+        """Sums a tensor over all ranks, on the device; in float64 if the device supports it."""
         if self.world.size == 1:
             return values
         total = values if self.device.startswith("mps") else values.double()
@@ -49,7 +49,7 @@ class Execution:
         return total
 
     def fetch(self, values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-        """Starts a copy to the host; returns it and the event to synchronize with before it is read (None: at once)."""
+        """Starts a copy to the host. Returns the copy, and the event to wait for before reading it; None on a CPU."""
         if not self.device.startswith("cuda"):
             return values, None
         host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)

@@ -1,4 +1,4 @@
-"""The objective's loss as one callable, in one process or several, compiled or not."""
+"""The objective's loss as one function, for one or several ranks, compiled or not."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
 
 
 class ParallelLoss:
-    """Loss and metrics of a batch; backward averages the gradients over the ranks.
+    """Loss and metrics of a batch. The backward pass averages the gradients over the ranks.
 
     Args:
-        objective, model: whose loss.
-        execution: how many ranks, and whether torch compiles.
+        objective, model: the objective's loss is computed on the model.
+        execution: number of ranks, and whether torch compiles.
     """
 
     def __init__(self, objective: Objective[Any], model: nn.Module, execution: Execution) -> None:
@@ -36,11 +36,11 @@ class ParallelLoss:
         return self._call(*batch)
 
     def release(self) -> None:
-        """Drops DistributedDataParallel: while anything holds the process group, it cannot be closed."""
+        """Drops DistributedDataParallel, whose reference to the process group keeps it from being closed."""
         self._parallel, self._call = None, _released
 
     def sync_gradients(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """A context for one micro-batch: the ranks exchange gradients in the last one of a step only."""
+        """Context for one micro-batch: the ranks exchange gradients only in the last one of a step."""
         if self._parallel is None or last:
             return contextlib.nullcontext()
         without: contextlib.AbstractContextManager[None] = self._parallel.no_sync()

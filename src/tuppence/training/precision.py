@@ -1,7 +1,7 @@
-"""Mixed precision: float32 weights, matrix products in bf16 or fp16 where the device gains by it.
+"""Loss scaling for mixed precision: float32 weights, and matrix products in bf16 or fp16.
 
-bf16 has float32's range and needs nothing else. fp16 does not: small gradients become zero, so the loss is scaled up
-and the gradients are scaled down again (Micikevicius et al. 2018, arXiv:1710.03740).
+bf16 has the range of float32 and needs no scaling. In fp16 small gradients become zero. So the loss is scaled up, and
+the gradients are scaled down again (Micikevicius et al. 2018, arXiv:1710.03740).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tuppence.training.finite import require_usable_scale
 class LossScale:
     """The factor of the loss in fp16: halved where a gradient overflows, doubled after 2,000 steps without overflow.
 
-    It computes what `torch.amp.GradScaler` computes and reads and writes its state. Unlike it, it takes one decision
-    for all optimizers together, and takes it on the device: nothing waits for the result.
+    It computes the same as `torch.amp.GradScaler`, and its state has the same format. But it makes one decision for all
+    optimizers together, and on the device, so the host does not wait for it.
 
     Args:
-        device: as torch names it.
-        enabled: False at the other precisions: the loss and the gradients stay as they are.
+        device: torch's name of the device.
+        enabled: False for other precisions: loss and gradients are not changed.
         growth_interval: steps without overflow after which the factor is doubled.
 
     Attributes:
@@ -39,19 +39,19 @@ class LossScale:
         self._skipped_in_a_row = 0
 
     def is_enabled(self) -> bool:
-        """Whether the loss is scaled at all."""
+        """Whether the loss is scaled."""
         return self._enabled
 
     def get_scale(self) -> float:
-        """The present factor; waits for the device."""
+        """Returns the present factor; waits for the device."""
         return float(self._scale) if self._enabled else 1.0
 
     def snapshot(self) -> Tensor:
-        """The present factor as a tensor on the device, which later updates leave alone."""
+        """Returns the present factor as a new tensor on the device."""
         return self._scale.clone()
 
     def scale(self, loss: Tensor) -> Tensor:
-        """The loss times the factor."""
+        """Returns the loss times the factor."""
         return loss * self._scale if self._enabled else loss
 
     def unscale_(self, gradients: Iterable[Tensor]) -> None:
@@ -60,10 +60,10 @@ class LossScale:
             torch._foreach_mul_(list(gradients), self._scale.reciprocal())
 
     def update(self, finite: Tensor) -> None:
-        """Adapts the factor to a step, on the device.
+        """Updates the factor after a step, on the device.
 
         Args:
-            finite: bool scalar: whether every gradient was.
+            finite: bool scalar: whether all gradients were finite.
         """
         if not self._enabled:
             return
@@ -74,11 +74,11 @@ class LossScale:
         self._steps_without_overflow = torch.where(finite & (steps < self._interval), steps, 0).to(torch.int32)
 
     def count(self, finite: bool, scale: float, *, step: int) -> None:
-        """Keeps count of skipped steps.
+        """Counts skipped steps.
 
         Args:
-            finite: whether every gradient of this step was.
-            scale: the factor after it.
+            finite: whether all gradients of this step were finite.
+            scale: the factor after this step.
 
         Raises:
             NonFiniteError: too many steps in a row were skipped.
@@ -90,7 +90,7 @@ class LossScale:
         require_usable_scale(scale, self._skipped_in_a_row, step=step)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, with the names of `torch.amp.GradScaler`'s; {} where the loss is not scaled."""
+        """Returns the state, with the keys of `torch.amp.GradScaler`; {} if the loss is not scaled."""
         if not self._enabled:
             return {}
         return {
@@ -104,7 +104,7 @@ class LossScale:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Puts back what `state_dict` gave; the initial factor stays where a run at another precision gave nothing."""
+        """Restores the state that `state_dict` returned. {}, from a run with another precision, changes nothing."""
         if not self._enabled or not state:
             return
         scale = float(state["scale"])
@@ -117,5 +117,5 @@ class LossScale:
 
 
 def gradient_scaler(device: str, precision: str) -> LossScale:
-    """The loss scale of fp16; at the other precisions one that does nothing."""
+    """Returns the loss scale of fp16; for other precisions one that does nothing."""
     return LossScale(device, enabled=precision == "fp16")

@@ -1,6 +1,6 @@
-"""The live line of a run: step, loss, speed, time and dollars to go.
+"""The live line of a run: step, loss, speed, remaining time and dollars.
 
-One line that changes in a terminal and in a notebook; elsewhere a line every ten seconds.
+In a terminal and in a notebook one line is updated; elsewhere a line is printed every ten seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLAIN_EVERY_SECONDS = 10.0
 
 
 def describe(row: Mapping[str, Any]) -> str:
-    """One line of what a training row says; what is unknown is left out.
+    """Returns a row of training as one line, without the values that are unknown.
 
     Example:
         >>> describe({"step": 20, "max_steps": 100, "loss": 4.25, "tokens_per_second": 2500.0, "seconds_left": 65})
@@ -69,7 +69,7 @@ class ProgressLine:
             self._live.stop()
 
     def show(self, row: Mapping[str, Any]) -> None:
-        """Replaces the live line; without a terminal or a notebook prints it every ten seconds."""
+        """Updates the live line; outside terminals and notebooks, prints a line every ten seconds."""
         if self._silent:
             return
         if self._cell:
@@ -81,6 +81,6 @@ class ProgressLine:
             note(describe(row))
 
     def say(self, message: str) -> None:
-        """A line, or a text of several, that stays."""
+        """Prints lines that stay."""
         if not self._silent:
             note(message, lines=True)

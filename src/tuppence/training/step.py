@@ -1,10 +1,10 @@
-"""One optimizer step: gradients of all micro-batches, one decision whether they are finite, one update.
+"""One optimizer step: gradients of all micro-batches, a check that they are finite, one update.
 
-Nothing here waits for the device. Whether loss and gradient are finite is decided on the device; an update that is not
-finite leaves weights, moments and step counts unchanged. `Step.outcomes` reports to the host one step later, or at once
-where it is asked to wait. Meanwhile the host prepares the next batches, so that a GPU always has work.
+The host does not wait for the device. The device checks whether loss and gradient are finite; if they are not, weights,
+moments and step counts stay unchanged. `Step.outcomes` returns the result one step later, or at once if asked to wait.
+Meanwhile the host prepares the next batches, so that a GPU always has work.
 
-Called by `loop`. `tasks` defines batches and losses; the objective decides which rank gets which batch.
+Called by `loop`. `tasks` defines batches and losses.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Outcome:
 
     Attributes:
         targets: valid targets.
-        sums: the loss and the metrics, summed over them.
-        norm: of the whole gradient, before clipping.
-        loss_scale: of fp16, after the step; None at the other precisions.
+        sums: the loss and the metrics, summed over the targets.
+        norm: norm of the whole gradient, before clipping.
+        loss_scale: the factor of fp16 after the step; None for other precisions.
     """
 
     targets: int
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Pending:
-    """An outcome on its way from the device."""
+    """An outcome whose values are being copied from the device."""
 
     step: int
     targets: int
@@ -74,14 +74,12 @@ class Gradients:
 
 
 class Step:
-    """What is trained, and how one step of it is done.
-
-    Args:
-        objective, model, config, execution: the run's.
+    """The model, its objective and its optimizers; computes single steps.
 
     Attributes:
-        optimizers, scaler: of the model's trainable parameters; changed by every step.
-        loss: the objective's, over all ranks.
+        objective, model, config, execution: the arguments of the constructor.
+        optimizers, scaler: for the model's trainable parameters; changed by every step.
+        loss: the objective's loss, over all ranks.
     """
 
     def __init__(self, objective: Objective[Any], model: nn.Module, config: TrainConfig, execution: Execution) -> None:
@@ -93,10 +91,10 @@ class Step:
         self.loss = ParallelLoss(objective, model, execution)
 
     def accumulate(self, step: int) -> Gradients:
-        """Adds up the gradients of the step's micro-batches; no weight changes.
+        """Sums the gradients of the step's micro-batches. Changes no weights.
 
         Raises:
-            InputError: `train.deterministic`, and an operation has no ordered version here.
+            InputError: `train.deterministic` is set, and an operation has no ordered version on this device.
         """
         execution, config, world = self.execution, self.config, self.execution.world
         torch.manual_seed(step_seed(config.seed, step, world.rank))  # dropout; stateless: resume is exact
@@ -117,7 +115,7 @@ class Step:
         return Gradients(step, int(targets), int(tokens), sums)
 
     def update(self, gradients: Gradients) -> None:
-        """Clips and updates, or does neither where loss or gradient are not finite; clears the gradients."""
+        """Clips the gradient and updates the weights if loss and gradient are finite; then clears the gradients."""
         parameters = self.optimizers.parameters()
         present = [parameter.grad for parameter in parameters if parameter.grad is not None]
         self.scaler.unscale_(present)
@@ -134,15 +132,15 @@ class Step:
         self._pending.append(_Pending(gradients.step, gradients.targets, gradients.sums.names, values, arrived))
 
     def _is_small(self, norm: Tensor) -> bool:
-        """Whether clipping would multiply every gradient by 1: reading and writing them all takes 3 % of a step on a
-        CPU. Elsewhere the number is not waited for."""
+        """Whether clipping would multiply all gradients by 1, which takes 3 % of a step on a CPU. Always False on other
+        devices, where the host would have to wait for the number."""
         return norm.device.type == "cpu" and bool(norm + 1e-6 <= self.config.gradient_clip)
 
     def outcomes(self, *, all_of_them: bool) -> list[Outcome]:
-        """The outcomes that were not returned yet, oldest first.
+        """Returns the outcomes that were not returned before, oldest first.
 
         Args:
-            all_of_them: wait for every step; else only for those before the last one, where the device is asynchronous.
+            all_of_them: whether to wait for the last step too if the device is asynchronous.
 
         Raises:
             NonFiniteError: the loss or a gradient of a step was not finite (in fp16: of too many steps in a row).

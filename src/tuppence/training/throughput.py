@@ -1,4 +1,4 @@
-"""Tokens per second and model FLOPs utilisation, with evaluation and saving kept apart."""
+"""Tokens per second and model FLOPs utilisation, without the time of evaluation and saving."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RECENT_STEPS = 20
 
 @dataclass
 class Clock:
-    """Where the wall time of a run went, over all attempts, in seconds.
+    """Wall time of a run by activity, over all attempts, in seconds.
 
     Attributes:
-        train: optimizer steps, without the first of an attempt.
-        startup: the first step of each attempt, where torch compiles and warms up.
+        train: optimizer steps, without the first step of each attempt.
+        startup: the first step of each attempt, in which torch compiles and warms up.
         evaluation: validation and samples.
         checkpoint: writing and verifying checkpoints.
     """
@@ -50,8 +50,8 @@ class Meter:
 
     Args:
         flops_per_token: forward and backward, 6·N + 12·L·d·T.
-        peak: of one device; None where unknown.
-        devices: how many work together.
+        peak: of one device; None if it is unknown.
+        devices: number of devices.
     """
 
     def __init__(self, flops_per_token: float, peak: Peak | None, devices: int) -> None:
@@ -59,7 +59,7 @@ class Meter:
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
 
     def record(self, seconds: float, tokens: int) -> None:
-        """Takes note of one step's wall time, and of the tokens of all ranks and accumulation steps."""
+        """Records one step: its wall time, and the tokens of all ranks and accumulation steps."""
         self._recent.append((seconds, tokens))
 
     @property
@@ -69,7 +69,7 @@ class Meter:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Of the recent steps, over all ranks."""
+        """Mean speed of the recent steps, over all ranks."""
         seconds = sum(seconds for seconds, _ in self._recent)
         return sum(tokens for _, tokens in self._recent) / seconds if seconds else None
 
@@ -86,17 +86,17 @@ class Meter:
 
 
 def device_peak(device: str, precision: str) -> Peak | None:
-    """The dense peak of the device at the precision: from the datasheet for GPUs, measured for CPUs."""
+    """Returns the dense peak of a device: from the datasheet for GPUs, measured for CPUs; None if it is unknown."""
     if device.startswith("cuda"):
         return known_peak(torch.cuda.get_device_name(device), precision)
     return measured_peak(precision) if device == "cpu" else None
 
 
 def measured_peak(precision: str, size: int = 1024, seconds: float = 0.3) -> Peak:
-    """The best of square matrix products on this CPU for so long: what the MFU of a CPU run is a share of.
+    """Returns the speed of the fastest square matrix product in `seconds` on this CPU, for the MFU of a CPU run.
 
-    Long enough for a shared machine to have a good moment: of the first seven products the best was once at half of
-    the speed that the training step then reached.
+    On a shared machine a shorter measurement is too slow: the fastest of seven products was once at half the speed that
+    the training step reached afterwards.
     """
     left, right = (torch.randn(size, size).to(DTYPES[precision]) for _ in range(2))
     product = torch.empty_like(left)

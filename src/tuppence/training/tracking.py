@@ -1,4 +1,4 @@
-"""Where metrics go: always to the run's `metrics.jsonl`, and on request to TensorBoard beside it."""
+"""Writes metrics to the run's `metrics.jsonl` and, on request, to TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tracker(Protocol):
 
 
 class MetricsFile:
-    """`metrics.jsonl`, one object per row; numbers that are not finite are written as null."""
+    """Writes `metrics.jsonl`, one object per row. Numbers that are not finite become null."""
 
     def __init__(self, run: Run) -> None:
         self._path = run.metrics_file
@@ -44,7 +44,7 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise MissingExtraError("tensorboard", "track", "--track tensorboard") from error
-        # what a killed attempt logged beyond its checkpoint is hidden again
+        # hides rows that a killed attempt logged after its checkpoint
         self._writer = SummaryWriter(run.tensorboard, purge_step=purge_step)
 
     def log(self, row: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ class TensorBoard:
 
 
 def check_tracker(track: str) -> None:
-    """Refuses an unknown tracker before anything is started.
+    """Checks the name of a tracker.
 
     Raises:
         InputError: `track` is not one of TRACKERS.
@@ -67,7 +67,7 @@ def check_tracker(track: str) -> None:
 
 
 def open_trackers(run: Run, track: str, step: int) -> list[Tracker]:
-    """The trackers of a run that is at `step`.
+    """Opens the trackers of a run that is at `step`.
 
     Raises:
         InputError: `track` is not one of TRACKERS.

@@ -1,4 +1,4 @@
-"""Trainable parameters by name. Checkpoints hold these alone: frozen base weights are read from the base again."""
+"""Trainable parameters by name. Checkpoints have only these: frozen weights are read from the base again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that require a gradient, by name."""
+    """Returns the parameters that require a gradient, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 

@@ -1,4 +1,4 @@
-"""Scores a model on what is held out, each rank its share of the batches."""
+"""Scores a model on the held-out batches. Each rank computes a part of them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tuppence.training.objective import Objective, Sums, count_targets
 def validate(
     objective: Objective[Any], model: nn.Module, execution: Execution, go_on: Callable[[], bool]
 ) -> dict[str, float] | None:
-    """The loss and the metrics per target; None where nothing is held out, or where it was cut short.
+    """Returns loss and metrics per target; None if nothing is held out, or if the validation was stopped.
 
     Args:
-        go_on: asked before each batch; False, on any rank, cuts the validation short.
+        go_on: called before each batch; False on any rank stops the validation.
     """
     world, names = execution.world, objective.evaluation_metrics
     sums, targets, cut = Sums(objective.metrics if names is None else names, execution.device), 0, False

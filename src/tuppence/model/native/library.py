@@ -15,7 +15,6 @@ import ctypes
 import hashlib
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from functools import lru_cache
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from tuppence.core import console
 from tuppence.core.cache import cache_folder
-from tuppence.core.environment import cpu_flags
+from tuppence.core.environment import cpp_compiler, cpu_flags
 
 SOURCE = Path(__file__).with_name("decode_step.cpp")
 
@@ -87,7 +86,7 @@ def _load(path: Path) -> ctypes.CDLL:
 
 def _build(path: Path) -> bool:
     """Compiles into a temporary file next to `path` and renames it, so that several processes may build it at once."""
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++"))), None)
+    compiler = cpp_compiler()
     if compiler is None:
         _failed.add(path)
         return False
