@@ -1,4 +1,4 @@
-"""Fixtures every room's tests share."""
+"""Fixtures that the tests of several packages share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.fork_server import ForkedCommand, ForkServers
 from tests.memory_store import memory as memory
 
 # Two test processes run side by side, and models here are tiny: more threads would only get into each other's way.
@@ -35,6 +36,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that both processes end at about the same time."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real public data beside the checkout; the test is skipped where there is none."""
@@ -44,16 +50,47 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tuppence() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the real command line in a process of its own: `tuppence("doctor", "--json")`."""
+def fork_servers() -> Iterator[ForkServers]:
+    servers = ForkServers()
+    yield servers
+    servers.close()
 
-    def run(*arguments: object, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tuppence", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            **options,  # type: ignore[call-overload]
-        )
+
+@pytest.fixture(scope="session")
+def start_tuppence(fork_servers: ForkServers) -> Callable[..., ForkedCommand]:
+    """Starts the real command line and does not wait for it: `start_tuppence("pretrain", …, env=TWO_THREADS)`."""
+
+    def start(*arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ForkedCommand:
+        server = fork_servers.of(env)
+        assert server is not None
+        return server.start([str(argument) for argument in arguments], cwd=cwd, env=env)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def tuppence(fork_servers: ForkServers) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the real command line in a process of its own: `tuppence("doctor", "--json")`.
+
+    It is forked from one that has imported torch, unless `env` changes what Python or a library reads at its start.
+    """
+
+    def run(
+        *arguments: object,
+        timeout: float = 300,
+        input: str | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        words = [str(argument) for argument in arguments]
+        command = [sys.executable, "-m", "tuppence", *words]
+        server = fork_servers.of(env)
+        if server is None:
+            return subprocess.run(
+                command, capture_output=True, text=True, timeout=timeout, input=input, cwd=cwd, env=env
+            )
+        started = server.start(words, input=input, cwd=cwd, env=env)
+        out, errors = started.communicate(timeout)
+        return subprocess.CompletedProcess(command, started.wait(), out, errors)
 
     return run

@@ -6,16 +6,17 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from tests.fork_server import ForkedCommand
 
 TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}  # sums that are divided must come out the same
 
 
 def kill_until_done(
-    command: list[str],
+    start: Callable[[], ForkedCommand],
     out: Path,
     seed: int,
     kills: int,
@@ -23,19 +24,18 @@ def kill_until_done(
     progress: Callable[[Path], int],
     signals: Sequence[signal.Signals] = (signal.SIGKILL,),
     patience: tuple[int, int] = (1, 10),
-    environment: Mapping[str, str] = TWO_THREADS,
 ) -> None:
-    """Ends `command` `kills` times, each time soon after `progress(out)` grew by some units, then lets it finish.
+    """Ends a command `kills` times, each time soon after `progress(out)` grew by some units, then lets it finish.
 
-    How many units is drawn from the two ends of `patience`. An attempt that was over before its signal came is no
-    fault of the command: the work then begins anew, in an empty folder. What stands in `out` at the end was killed at
-    least once.
+    How many units is drawn from the two ends of `patience`. If an attempt is over before its signal is sent, the work
+    begins anew in an empty folder: what is in `out` at the end was killed at least once.
+
+    Args:
+        start: starts the command.
     """
     chance, hits = random.Random(seed), 0
     for _ in range(10 * kills):
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
-        )
+        process = start()
         # a run cuts back what it repeats when it begins: growth counts from the lowest that was seen
         lowest, wanted = progress(out), chance.randint(*patience)
         while process.poll() is None and (seen := progress(out)) - lowest < wanted:
@@ -52,8 +52,9 @@ def kill_until_done(
         if hits == kills:
             break
     assert hits == kills, f"only {hits} of {10 * kills} attempts lasted long enough to be killed"
-    last = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert last.returncode == 0, last.stderr
+    last = start()
+    _, errors = last.communicate()
+    assert last.returncode == 0, errors
 
 
 def logged_rows(run: Path) -> int:

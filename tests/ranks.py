@@ -1,4 +1,4 @@
-"""Runs a command on several ranks, as a person does with torchrun; one that hangs shows where each process stands."""
+"""Runs a command on several ranks, with torchrun or without. A rank that hangs under torchrun prints its stacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from tests.fork_server import ForkedCommand
 
 
 def on_ranks(arguments: Sequence[object], ranks: int = 2, seconds: float = 240) -> subprocess.CompletedProcess[str]:
@@ -39,28 +41,33 @@ def on_ranks(arguments: Sequence[object], ranks: int = 2, seconds: float = 240) 
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
-def on_nodes(arguments: Sequence[Sequence[object]], seconds: float = 240) -> list[subprocess.CompletedProcess[str]]:
-    """One process a node, each with a command line of its own, as on machines that share no disk."""
+def as_ranks(
+    start: Callable[..., ForkedCommand],
+    lines: Sequence[Sequence[object]],
+    *,
+    one_machine: bool = True,
+    seconds: float = 240,
+) -> list[subprocess.CompletedProcess[str]]:
+    """One process a rank, each with a command line of its own and the variables that torchrun sets.
+
+    Args:
+        start: starts a command line.
+        one_machine: whether the ranks share a machine, or each is the only one of its node.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(len(arguments)), "LOCAL_RANK": "0"}
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tuppence", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **meeting, "RANK": str(rank)},
-        )
-        for rank, words in enumerate(arguments)
+    group = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(len(lines))}
+    ranks = [
+        start(*words, env={**group, "RANK": str(rank), "LOCAL_RANK": str(rank if one_machine else 0)})
+        for rank, words in enumerate(lines)
     ]
     try:
-        told = [node.communicate(timeout=seconds) for node in nodes]
+        told = [rank.communicate(timeout=seconds) for rank in ranks]
     finally:
-        for node in nodes:
-            node.kill()
+        for rank in ranks:
+            rank.send_signal(signal.SIGKILL)
     return [
-        subprocess.CompletedProcess(node.args, node.returncode, output, errors)
-        for node, (output, errors) in zip(nodes, told, strict=True)
+        subprocess.CompletedProcess([*map(str, words)], rank.wait(), output, errors)
+        for words, rank, (output, errors) in zip(lines, ranks, told, strict=True)
     ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,17 +148,16 @@ def test_made_up_data_replace_no_file_unasked(tuppence: Verb, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_bad_parquet_row_ends_every_process_with_exit_2_on_a_busy_machine(tmp_path: Path) -> None:
+def test_a_bad_parquet_row_ends_every_process_with_exit_2_on_a_busy_machine(
+    start_tuppence: Callable[..., Any], tmp_path: Path
+) -> None:
     """An unfinished reader of pyarrow's could end the process with SIGABRT on its way out."""
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pyarrow.table({"text": ["hello", None, "x"]}), tmp_path / "rows.parquet")
     train_tokenizer(["hello"], vocab_size=256 + 2).save(tmp_path / "tok")
-    words = [sys.executable, "-m", "tuppence", "data", "prepare", "rows.parquet", "--tokenizer", "tok", "--out"]
+    words = ["data", "prepare", "rows.parquet", "--tokenizer", "tok", "--out"]
     for _ in range(4):
-        running = [
-            subprocess.Popen([*words, str(out)], stderr=subprocess.PIPE, text=True, cwd=tmp_path) for out in range(5)
-        ]
-        for process in running:
+        for process in [start_tuppence(*words, out, cwd=tmp_path) for out in range(5)]:
             _, errors = process.communicate(timeout=120)
             assert "row 2" in errors
             assert process.returncode == 2, errors

@@ -8,9 +8,8 @@ import gzip
 import json
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -330,23 +329,26 @@ def test_a_split_without_text_is_refused(tmp_path: Path, run: Prepare) -> None:
         run(write(tmp_path / "a.txt", made_up(20)), val_fraction=1e-9)
 
 
-def test_a_run_killed_many_times_ends_with_the_same_bytes(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_a_run_killed_many_times_ends_with_the_same_bytes(
+    tmp_path: Path, tokenizer: Tokenizer, tuppence: Any, start_tuppence: Any
+) -> None:
     tokenizer.save(tmp_path / "tok")
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress("\n<|endoftext|>\n".join(made_up(30_000)).encode()))
 
     def command(out: Path) -> list[str]:
         options = ["--val-fraction", "0.1", "--deduplicate", "--shard-tokens", "150000", "--workers", "1"]
-        verb = [sys.executable, "-m", "tuppence", "data", "prepare", str(tmp_path / "a.txt.gz")]
-        return [*verb, "--tokenizer", str(tmp_path / "tok"), "--out", str(out), *options]
+        inputs = ["--tokenizer", str(tmp_path / "tok"), "--out", str(out)]
+        return ["data", "prepare", str(tmp_path / "a.txt.gz"), *inputs, *options]
 
-    whole = subprocess.run(command(tmp_path / "whole"), capture_output=True, text=True)
+    whole = tuppence(*command(tmp_path / "whole"))
     assert whole.returncode == 0, whole.stderr
 
     def shards(out: Path) -> int:
         return len(list(out.glob("train-*.bin")))
 
     # no new shard at all: the moment lies while the program starts; the others soon after a shard was finished
-    kill_until_done(command(tmp_path / "killed"), tmp_path / "killed", 1, 5, progress=shards, patience=(0, 2))
+    start = partial(start_tuppence, *command(tmp_path / "killed"))
+    kill_until_done(start, tmp_path / "killed", 1, 5, progress=shards, patience=(0, 2))
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
     assert len(TokenShards.open(tmp_path / "whole").index.shards) > 10
 

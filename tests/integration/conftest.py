@@ -1,25 +1,21 @@
-"""A small corpus, made once through the command line, for all tests of this room."""
+"""A small corpus and a small model, made once through the command line for all integration tests."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.fork_server import ForkedCommand
+from tests.integration.command_lines import digest, settings
+from tests.kills import TWO_THREADS, kill_until_done, logged_rows
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-SMALL = [
-    *("model.preset=nano", "model.n_layers=2", "model.n_heads=2", "model.d_model=32", "model.context_length=32"),
-    *("train.batch_size=8", "train.learning_rate=0.01", "train.warmup_steps=2", "train.log_every=1"),
-    *("train.sample_tokens=5", "train.eval_tokens=1024"),
-]
-
-
-def settings(*more: str) -> list[str]:
-    """The `--set` flags of a model that trains in seconds; later ones win."""
-    return [word for pair in (*SMALL, *more) for word in ("--set", pair)]
+Start = Callable[..., ForkedCommand]
+Check = Callable[..., tuple[Path, Path]]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +43,22 @@ def base(corpus: Path, tuppence: Run) -> Path:
     return out
 
 
-def finetune_settings(*more: str) -> list[str]:
-    """The `--set` flags of a finetune that takes seconds and computes exactly; later ones win."""
-    pairs = ("train.batch_size=8", "train.log_every=1", "train.precision=float32", "train.sample_tokens=4", *more)
-    return [word for pair in pairs for word in ("--set", pair)]
+@pytest.fixture
+def assert_kills_change_no_bit(tuppence: Run, start_tuppence: Start, tmp_path: Path) -> Check:
+    """Trains twice, once killed by SIGKILL and SIGTERM at random moments; both runs must have the same bits."""
+
+    def check(line_to: Callable[[Path], list[str]], *, steps: int, kills: int, more: str) -> tuple[Path, Path]:
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        done = tuppence(*line_to(whole), env=TWO_THREADS)
+        assert done.returncode == 0, done.stderr
+        kill_until_done(
+            partial(start_tuppence, *line_to(cut), env=TWO_THREADS),
+            *(cut, 1, kills),
+            progress=logged_rows,
+            signals=(signal.SIGKILL, signal.SIGTERM),
+            patience=(1, 6),
+        )
+        assert digest(cut, steps, more) == digest(whole, steps, more)
+        return whole, cut
+
+    return check

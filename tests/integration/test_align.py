@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from tests.integration.conftest import Run, finetune_settings
-from tests.kills import TWO_THREADS, kill_until_done, logged_rows
-from tests.ranks import on_ranks
+from tests.integration.command_lines import finetune_line, losses
+from tests.integration.conftest import Check, Run, Start
+from tests.ranks import as_ranks
 
 from tuppence.core.json_lines import read_json_lines
 from tuppence.model.weights import load_model, load_scorer
@@ -38,23 +34,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def line(verb: str, base: Path, pairs: Path, out: Path, *more: object, steps: int = STEPS, **options: str) -> list[str]:
-    settings = [f"{key.replace('__', '.')}={value}" for key, value in options.items()]
-    words = ["align", verb, "--base", base, "--data", pairs, "--out", out, "--max-steps", steps]
-    return [str(word) for word in (*words, *finetune_settings(*settings), *more)]
-
-
-def losses(run: Path) -> list[float]:
-    return [row["loss"] for row in read_json_lines(run / "metrics.jsonl") if "loss" in row]
-
-
-def digest(run: Path) -> dict[str, str]:
-    files = [
-        run / "model" / "model.safetensors",
-        run / "held-out.jsonl",
-        *sorted((run / "adapter").glob("*.safetensors")),
-    ]
-    files += sorted((run / "checkpoints" / f"step-{STEPS:08d}").glob("*.safetensors"))
-    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return finetune_line(f"align {verb}", base, pairs, out, *more, steps=steps, **options)
 
 
 def test_dpo_learns_and_leaves_a_model_an_adapter_and_answers(
@@ -111,7 +91,7 @@ def test_a_reward_model_is_a_classifier_of_transformers_and_is_evaluated_on_its_
         torch.testing.assert_close(theirs(ended).logits, expected)
 
 
-def test_peft_opens_a_reward_model_s_adapter_and_training_pairs_are_no_test(
+def test_peft_opens_a_reward_adapter_and_evaluation_on_training_pairs_warns(
     tuppence: Run, base: Path, pairs: Path, tmp_path: Path
 ) -> None:
     peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
@@ -147,37 +127,34 @@ def test_peft_opens_a_reward_model_s_adapter_and_training_pairs_are_no_test(
         ("reward", ("--lora", "4")),
     ],
 )
-def test_kills_change_no_bit(base: Path, pairs: Path, tmp_path: Path, verb: str, more: tuple[str, ...]) -> None:
+def test_kills_change_no_bit(
+    assert_kills_change_no_bit: Check, base: Path, pairs: Path, verb: str, more: tuple[str, ...]
+) -> None:
     options = {"train__checkpoint_every": "2", "train__eval_every": "6"}
-    whole, cut = (
-        [sys.executable, "-m", "tuppence", *line(verb, base, pairs, tmp_path / name, *more, **options)]
-        for name in ("whole", "cut")
+    assert_kills_change_no_bit(
+        lambda out: line(verb, base, pairs, out, *more, **options), steps=STEPS, kills=2, more="held-out.jsonl"
     )
-    subprocess.run(whole, check=True, capture_output=True, env=TWO_THREADS)
-    signals = (signal.SIGKILL, signal.SIGTERM)
-    kill_until_done(cut, tmp_path / "cut", 1, 2, progress=logged_rows, signals=signals, patience=(1, 6))
-    assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", ["dpo", "reward"])
 def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
-    tuppence: Run, base: Path, pairs: Path, tmp_path: Path, verb: str
+    tuppence: Run, start_tuppence: Start, base: Path, pairs: Path, tmp_path: Path, verb: str
 ) -> None:
     for name, (batch, steps) in {"1x8": (8, 1), "8x1": (1, 8)}.items():
         options = {"train__batch_size": str(batch), "train__accumulation_steps": str(steps)}
         done = tuppence(*line(verb, base, pairs, tmp_path / name, "--lora", 4, steps=10, **options))
         assert done.returncode == 0, done.stderr
-    ranks = line(verb, base, pairs, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
-    done = on_ranks(ranks)
-    assert done.returncode == 0, done.stderr[-2000:]
+    rank = line(verb, base, pairs, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
+    for done in as_ranks(start_tuppence, [rank, rank]):
+        assert done.returncode == 0, done.stderr[-2000:]
     whole = losses(tmp_path / "1x8")
     assert len(whole) == 10
     assert losses(tmp_path / "8x1") == pytest.approx(whole, abs=2e-5)
     assert losses(tmp_path / "ranks") == pytest.approx(whole, abs=2e-5)
 
 
-def test_equal_pairs_are_counted_and_a_budget_is_never_passed(
+def test_equal_pairs_are_left_out_and_the_budget_is_kept(
     tuppence: Run, base: Path, pairs: Path, tmp_path: Path
 ) -> None:
     rows = pairs.read_text() + json.dumps({"prompt": "Say ox.", "chosen": "ox", "rejected": " ox "}) + "\n"
@@ -243,9 +220,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_last_good_checkpoint(
     assert list((out / "checkpoints").glob("step-*"))
 
 
-def test_a_reward_model_is_no_language_model_to_start_from(
-    tuppence: Run, base: Path, pairs: Path, tmp_path: Path
-) -> None:
+def test_dpo_refuses_a_reward_model_as_its_base(tuppence: Run, base: Path, pairs: Path, tmp_path: Path) -> None:
     assert tuppence(*line("reward", base, pairs, tmp_path / "reward", steps=1)).returncode == 0
     done = tuppence(*line("dpo", tmp_path / "reward", pairs, tmp_path / "run", steps=1))
     assert done.returncode == 2

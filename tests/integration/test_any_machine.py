@@ -1,4 +1,4 @@
-"""Disks without fsync, chmod or locks, closed doors, odd names and users without a home: work, or two clear lines."""
+"""Disks without fsync, chmod or locks, missing permissions, odd names, users without a home."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Run, settings
+from tests.integration.command_lines import settings
+from tests.integration.conftest import Run
 from tests.permissions import permissions_count
 from tests.ranks import on_ranks
 
@@ -108,7 +109,7 @@ def assert_refused(answer: Called, line: list[object], words: str = "", path: Pa
         assert first.count(str(path)) == 1, (line, errors)
 
 
-def test_a_closed_door_is_told_by_every_verb(
+def test_every_verb_reports_a_folder_without_permission(
     call: Callable[..., Called], corpus: Path, base: Path, rows: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "locked" / "inside").mkdir(parents=True)
@@ -125,7 +126,7 @@ def test_a_closed_door_is_told_by_every_verb(
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "file/inside", "circle"])
-def test_a_name_that_cannot_be_is_told_by_every_verb(
+def test_every_verb_refuses_a_path_that_cannot_exist(
     call: Callable[..., Called], corpus: Path, base: Path, rows: Path, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
@@ -139,7 +140,7 @@ def test_a_name_that_cannot_be_is_told_by_every_verb(
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_file_of_a_model_that_may_not_be_read_is_named_once(
+def test_unreadable_file_of_a_model_is_named_once(
     call: Callable[..., Called], base: Path, tmp_path: Path, file: str
 ) -> None:
     model = tmp_path / "model"
@@ -154,7 +155,7 @@ def test_a_file_of_a_model_that_may_not_be_read_is_named_once(
         assert f"error: cannot read {model / file}: Permission denied\n" in errors
 
 
-def test_a_disk_without_fsync_chmod_or_locks_is_trained_on_and_says_so_once(
+def test_training_on_a_disk_without_fsync_chmod_or_locks_works_and_warns_once(
     call: Callable[..., Called], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(number: int) -> Callable[..., None]:
@@ -207,7 +208,9 @@ def test_a_user_without_a_home_trains_and_generates(corpus: Path) -> None:
             assert done.returncode == 0, done.stderr
 
 
-def test_a_model_s_text_does_not_command_the_terminal(base: Path, tuppence: Run, tmp_path: Path) -> None:
+def test_control_characters_of_generated_text_are_escaped_on_a_terminal(
+    base: Path, tuppence: Run, tmp_path: Path
+) -> None:
     import pty
 
     controller, terminal = pty.openpty()
@@ -228,7 +231,7 @@ def test_a_model_s_text_does_not_command_the_terminal(base: Path, tuppence: Run,
     assert piped.stdout == prompt + "\n"
 
 
-def test_an_error_of_one_rank_is_the_only_one(corpus: Path, tmp_path: Path) -> None:
+def test_an_error_of_one_rank_is_printed_once(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     release = lock_folder(run, "training")

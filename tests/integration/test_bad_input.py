@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Run, settings
+from tests.integration.command_lines import settings
+from tests.integration.conftest import Run
 
 from tuppence.cli import main
 
@@ -49,24 +50,26 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
         (["--max-steps", "0"], ["max-steps"]),
     ],
 )
-def test_a_wrong_setting(refused: Refused, corpus: Path, tmp_path: Path, more: list[str], words: list[str]) -> None:
+def test_wrong_setting_is_refused_before_the_run_folder_is_made(
+    refused: Refused, corpus: Path, tmp_path: Path, more: list[str], words: list[str]
+) -> None:
     lines = refused("pretrain", "--data", corpus / "data", "--out", tmp_path / "run", *settings(), *more)
     assert all(word in lines for word in words)
     assert not (tmp_path / "run").exists()
 
 
-def test_data_that_is_not_there_or_not_ours(refused: Refused, tmp_path: Path) -> None:
+def test_missing_or_foreign_data_folder_is_refused(refused: Refused, tmp_path: Path) -> None:
     assert "none" in refused("pretrain", "--data", tmp_path / "none", "--out", tmp_path / "run")
     assert "index.json" in refused("pretrain", "--data", tmp_path, "--out", tmp_path / "run")
 
 
-def test_a_place_that_holds_something_else(refused: Refused, corpus: Path, tmp_path: Path) -> None:
+def test_output_folder_with_other_files_is_refused(refused: Refused, corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     assert "not empty" in refused("pretrain", "--data", corpus / "data", "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_a_checkpoint_of_another_model(tuppence: Run, refused: Refused, corpus: Path, tmp_path: Path) -> None:
+def test_checkpoint_of_another_model_is_refused(tuppence: Run, refused: Refused, corpus: Path, tmp_path: Path) -> None:
     words = ("pretrain", "--data", corpus / "data", "--max-steps", 1)
     assert tuppence(*words, "--out", tmp_path / "a", *settings()).returncode == 0
     checkpoint = tmp_path / "a" / "checkpoints" / "step-00000001"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.integration.conftest import Run, finetune_settings
-from tests.kills import TWO_THREADS, kill_until_done, logged_rows
-from tests.ranks import on_ranks
+from tests.integration.command_lines import finetune_line, losses
+from tests.integration.conftest import Check, Run, Start
+from tests.ranks import as_ranks
 
 from tuppence.core.json_lines import read_json_lines
 
@@ -35,17 +32,7 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def line(base: Path, data: Path, out: Path, *more: object, steps: int = STEPS, **options: str) -> list[str]:
-    pairs = [f"{key.replace('__', '.')}={value}" for key, value in options.items()]
-    words = ["finetune", "classify", "--base", base, "--data", data, "--out", out, "--max-steps", steps]
-    return [str(word) for word in (*words, *finetune_settings(*pairs), *more)]
-
-
-def digest(run: Path) -> dict[str, str]:
-    files = [run / "model" / "model.safetensors", *sorted((run / "adapter").glob("*.safetensors"))]
-    files += [run / "checkpoints" / f"step-{STEPS:08d}" / f"{name}.safetensors" for name in ("model", "optimizer")]
-    files += sorted((run / "splits").iterdir())
-    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+line = partial(finetune_line, "finetune classify", steps=STEPS)
 
 
 LEARNS = {"train__learning_rate": "0.005", "train__embedding_learning_rate": "0.01"}
@@ -62,7 +49,7 @@ def spam(tuppence: Run, base: Path, messages: Path, tmp_path_factory: pytest.Tem
     return out
 
 
-def test_it_learns_and_is_measured_on_its_own_test_split(tuppence: Run, spam: Path) -> None:
+def test_classifier_learns_and_is_evaluated_on_its_test_split(tuppence: Run, spam: Path) -> None:
     scored = [row for row in read_json_lines(spam / "metrics.jsonl") if "val_loss" in row]
     assert scored[0]["step"] == 0
     assert scored[-1]["val_loss"] < scored[1]["val_loss"] < 0.7
@@ -130,7 +117,7 @@ def test_a_lora_classifier_opens_in_peft_and_its_checkpoints_hold_what_is_traine
 
 
 @pytest.mark.parametrize("what", ["head", "last-block"])
-def test_what_is_not_trained_stays_the_base_to_the_bit(
+def test_parameters_that_are_not_trained_keep_the_bits_of_the_base(
     tuppence: Run, base: Path, messages: Path, tmp_path: Path, what: str
 ) -> None:
     out = tmp_path / "run"
@@ -144,27 +131,18 @@ def test_what_is_not_trained_stays_the_base_to_the_bit(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["all", "lora"])
-def test_kills_change_no_bit(base: Path, messages: Path, tmp_path: Path, what: str) -> None:
+def test_kills_change_no_bit(assert_kills_change_no_bit: Check, base: Path, messages: Path, what: str) -> None:
     options = {"train__checkpoint_every": "3", "train__eval_every": "9", "finetune__dropout": "0.1"}
-    command = [sys.executable, "-m", "tuppence", *line(base, messages, tmp_path / "whole", "--train", what, **options)]
-    subprocess.run(command, check=True, capture_output=True, env=TWO_THREADS)
-    cut = [sys.executable, "-m", "tuppence", *line(base, messages, tmp_path / "cut", "--train", what, **options)]
-    signals = (signal.SIGKILL, signal.SIGTERM)
-    kill_until_done(cut, tmp_path / "cut", 1, 3, progress=logged_rows, signals=signals, patience=(1, 6))
-    assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
-    scores = [
-        json.loads((tmp_path / name / "evaluation.json").read_text())["classification"] for name in ("cut", "whole")
-    ]
+    runs = assert_kills_change_no_bit(
+        lambda out: line(base, messages, out, "--train", what, **options), steps=STEPS, kills=3, more="splits"
+    )
+    scores = [json.loads((run / "evaluation.json").read_text())["classification"] for run in runs]
     assert scores[0]["intervals"] == scores[1]["intervals"]
-
-
-def losses(run: Path) -> list[float]:
-    return [row["loss"] for row in read_json_lines(run / "metrics.jsonl") if "loss" in row]
 
 
 @pytest.mark.slow
 def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
-    tuppence: Run, base: Path, messages: Path, tmp_path: Path
+    tuppence: Run, start_tuppence: Start, base: Path, messages: Path, tmp_path: Path
 ) -> None:
     for name, batch, steps in (("1x8", "8", "1"), ("8x1", "1", "8")):
         options = {
@@ -174,16 +152,9 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
         }
         done = tuppence(*line(base, messages, tmp_path / name, steps=10, **options))
         assert done.returncode == 0, done.stderr
-    ranks = line(
-        base,
-        messages,
-        tmp_path / "ranks",
-        steps=10,
-        train__batch_size="4",
-        finetune__dropout="0",
-    )
-    done = on_ranks(ranks)
-    assert done.returncode == 0, done.stderr[-2000:]
+    rank = line(*(base, messages, tmp_path / "ranks"), steps=10, train__batch_size="4", finetune__dropout="0")
+    for done in as_ranks(start_tuppence, [rank, rank]):
+        assert done.returncode == 0, done.stderr[-2000:]
     whole = losses(tmp_path / "1x8")
     assert len(whole) == 10
     # the epoch's ninth batch has six rows: ranks and steps share that one out, too
@@ -192,13 +163,15 @@ def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
     assert (tmp_path / "ranks" / "evaluation.json").exists()
 
 
-def test_a_cap_ends_the_run_with_a_measured_model(tuppence: Run, base: Path, messages: Path, tmp_path: Path) -> None:
+def test_run_that_ends_at_its_budget_has_an_evaluated_model(
+    tuppence: Run, base: Path, messages: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
-    capped = line(base, messages, out, "--budget", 0.012, "--rate", 1.0, steps=100_000)  # 43 seconds
+    capped = line(base, messages, out, "--budget", 0.006, "--rate", 1.0, steps=100_000)  # 22 seconds
     done = tuppence(*capped, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert summary["result"]["dollars"] <= 0.012
+    assert summary["result"]["dollars"] <= 0.006
     assert summary["evaluation"]["classification"]["rows"] == 20
 
 

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Run, settings
-from tests.ranks import on_nodes, on_ranks
+from tests.integration.command_lines import column, losses, settings
+from tests.integration.conftest import Run, Start
+from tests.ranks import as_ranks, on_ranks
 
 STEPS = 12
 
 
-def losses(run: Path, key: str = "loss") -> list[float]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [row[key] for row in rows if key in row]
-
-
-def pretrain(corpus: Path, out: Path, *more: str, ranks: int = 1) -> Path:
-    words = ["pretrain", "--data", corpus / "data", "--out", out, "--max-steps", STEPS]
-    words += settings("train.precision=float32", "train.eval_every=6", *more)
-    one = [sys.executable, "-m", "tuppence", *map(str, words)]
-    done = on_ranks(words) if ranks == 2 else subprocess.run(one, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return out
+Pretrain = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def reference(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pretrain(corpus, tmp_path_factory.mktemp("reference") / "run")
+def pretrain(tuppence: Run, corpus: Path) -> Pretrain:
+    def run(out: Path, *more: str, ranks: int = 1) -> Path:
+        words = ["pretrain", "--data", corpus / "data", "--out", out, "--max-steps", STEPS]
+        words += settings("train.precision=float32", "train.eval_every=6", *more)
+        done = on_ranks(words) if ranks == 2 else tuppence(*words)
+        assert done.returncode == 0, done.stderr
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def reference(pretrain: Pretrain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pretrain(tmp_path_factory.mktemp("reference") / "run")
 
 
 def bounded(ours: list[float], theirs: list[float]) -> None:
@@ -41,20 +42,24 @@ def bounded(ours: list[float], theirs: list[float]) -> None:
     assert sum(apart) / len(apart) < 2e-5
 
 
-def test_eight_accumulation_steps_of_one_equal_one_of_eight(corpus: Path, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(corpus, tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=8")
+def test_eight_accumulation_steps_of_one_equal_one_of_eight(
+    pretrain: Pretrain, reference: Path, tmp_path: Path
+) -> None:
+    run = pretrain(tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=8")
     bounded(losses(run), losses(reference))
-    bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+    bounded(column(run, "val_loss"), column(reference, "val_loss"))
 
 
-def test_two_ranks_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(corpus, tmp_path / "run", "train.batch_size=4", ranks=2)
+def test_two_ranks_equal_one(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(tmp_path / "run", "train.batch_size=4", ranks=2)
     bounded(losses(run), losses(reference))
-    bounded(losses(run, "val_loss"), losses(reference, "val_loss"))
+    bounded(column(run, "val_loss"), column(reference, "val_loss"))
 
 
-def test_nodes_without_a_shared_disk_go_on_from_what_rank_0_has(corpus: Path, tmp_path: Path) -> None:
-    once = pretrain(corpus, tmp_path / "one", "train.schedule=constant")
+def test_nodes_without_a_shared_disk_continue_from_the_checkpoint_of_rank_0(
+    pretrain: Pretrain, start_tuppence: Start, corpus: Path, tmp_path: Path
+) -> None:
+    once = pretrain(tmp_path / "one", "train.schedule=constant")
 
     def words(folder: Path, steps: int, data: Path) -> list[object]:
         more = ("train.precision=float32", "train.eval_every=6", "train.schedule=constant", "train.batch_size=4")
@@ -63,14 +68,16 @@ def test_nodes_without_a_shared_disk_go_on_from_what_rank_0_has(corpus: Path, tm
     shutil.copytree(corpus / "data", tmp_path / "b" / "data")
     places = ((tmp_path / "a", corpus / "data"), (tmp_path / "b", tmp_path / "b" / "data"))
     for steps in (6, STEPS):
-        for node in on_nodes([words(folder, steps, data) for folder, data in places]):
+        for node in as_ranks(
+            start_tuppence, [words(folder, steps, data) for folder, data in places], one_machine=False
+        ):
             assert node.returncode == 0, node.stderr
     assert not (tmp_path / "b" / "run").exists()
     bounded(losses(tmp_path / "a" / "run"), losses(once))
-    bounded(losses(tmp_path / "a" / "run", "val_loss"), losses(once, "val_loss"))
+    bounded(column(tmp_path / "a" / "run", "val_loss"), column(once, "val_loss"))
 
 
-def test_nodes_with_other_data_are_refused(tuppence: Run, corpus: Path, tmp_path: Path) -> None:
+def test_nodes_with_other_data_are_refused(tuppence: Run, start_tuppence: Start, corpus: Path, tmp_path: Path) -> None:
     other = tmp_path / "data"
     done = tuppence(
         *("data", "prepare", corpus / "stories.txt", "--tokenizer", corpus / "tok", "--val-fraction", 0.3),
@@ -81,19 +88,21 @@ def test_nodes_with_other_data_are_refused(tuppence: Run, corpus: Path, tmp_path
     words = [
         ["pretrain", "--data", data, "--out", run, "--max-steps", 2, *settings()] for data in (corpus / "data", other)
     ]
-    first, second = on_nodes(words)
+    first, second = as_ranks(start_tuppence, words, one_machine=False)
     assert (first.returncode, second.returncode) == (2, 2)
     assert "error: the ranks read different data or recipes" in first.stderr
     assert "error" not in second.stderr
     assert not run.exists()
 
 
-def test_ranks_share_a_budget_and_leave_together_when_it_is_gone(corpus: Path, tmp_path: Path) -> None:
+def test_ranks_share_a_budget_and_end_together_when_it_is_spent(
+    start_tuppence: Start, corpus: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
 
     def told(budget: int) -> str:
         words = ["pretrain", "--data", corpus / "data", "--out", run, "--max-steps", 4, "--rate", 3600.0]
-        nodes = on_nodes([[*words, "--budget", budget, *settings()]] * 2, seconds=100)
+        nodes = as_ranks(start_tuppence, [[*words, "--budget", budget, *settings()]] * 2, seconds=100)
         assert [node.returncode for node in nodes] == [0, 0], nodes[0].stderr + nodes[1].stderr
         return nodes[0].stderr
 
@@ -103,7 +112,9 @@ def test_ranks_share_a_budget_and_leave_together_when_it_is_gone(corpus: Path, t
     assert (run / "model" / "model.safetensors").read_bytes() == before
 
 
-def test_another_number_of_ranks_is_another_run(tuppence: Run, corpus: Path, reference: Path, tmp_path: Path) -> None:
+def test_run_is_not_continued_on_another_number_of_ranks(
+    tuppence: Run, corpus: Path, reference: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     shutil.copytree(reference, run)
     record = run / "run.yaml"
@@ -128,19 +139,19 @@ def test_a_run_that_lost_its_model_writes_it_again(
 
 
 @pytest.mark.slow
-def test_two_ranks_that_accumulate_equal_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(corpus, tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=4", ranks=2)
+def test_two_ranks_that_accumulate_equal_one(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(tmp_path / "run", "train.batch_size=1", "train.accumulation_steps=4", ranks=2)
     bounded(losses(run), losses(reference))
 
 
 @pytest.mark.slow
-def test_a_compiled_run_comes_close_to_an_eager_one(corpus: Path, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(corpus, tmp_path / "run", "train.compile=true")
+def test_a_compiled_run_comes_close_to_an_eager_one(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(tmp_path / "run", "train.compile=true")
     assert losses(run) == pytest.approx(losses(reference), abs=2e-3)
 
 
-def test_recomputing_activations_changes_nothing(corpus: Path, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(corpus, tmp_path / "run", "train.activation_checkpointing=true")
+def test_recomputing_activations_changes_nothing(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
+    run = pretrain(tmp_path / "run", "train.activation_checkpointing=true")
     bounded(losses(run), losses(reference))
 
 

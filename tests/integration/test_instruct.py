@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.integration.conftest import Run, finetune_settings
-from tests.kills import TWO_THREADS, kill_until_done, logged_rows
-from tests.ranks import on_ranks
+from tests.integration.command_lines import finetune_line, losses
+from tests.integration.conftest import Check, Run, Start
+from tests.ranks import as_ranks
 
 from tuppence.core.json_lines import read_json_lines
 from tuppence.model.weights import load_model
@@ -36,16 +33,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def line(base: Path, tasks: Path, out: Path, *more: object, steps: int = STEPS, **options: str) -> list[str]:
-    pairs = [f"{key.replace('__', '.')}={value}" for key, value in options.items()]
-    words = ["finetune", "instruct", "--base", base, "--data", tasks, "--out", out, "--max-steps", steps]
-    return [str(word) for word in (*words, *finetune_settings(*pairs), *more)]
-
-
-def digest(run: Path) -> dict[str, str]:
-    files = [run / "model" / "model.safetensors", *sorted((run / "adapter").glob("*.safetensors"))]
-    files += [run / "checkpoints" / f"step-{STEPS:08d}" / f"{name}.safetensors" for name in ("model", "optimizer")]
-    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+line = partial(finetune_line, "finetune instruct", steps=STEPS)
 
 
 def test_the_result_is_a_chat_model_with_an_adapter_that_peft_opens(
@@ -70,46 +58,33 @@ def test_the_result_is_a_chat_model_with_an_adapter_that_peft_opens(
 
     checkpoint = load_file(out / "checkpoints" / f"step-{STEPS:08d}" / "model.safetensors")
     assert all(".lora_" in name for name in checkpoint)
-    said = subprocess.run(
-        [sys.executable, "-m", "tuppence", "chat", str(out), "--temperature", "0"],
-        input="Say moon 2 times.\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    said = tuppence("chat", out, "--temperature", 0, input="Say moon 2 times.\n")
     assert said.returncode == 0, said.stderr
     assert tuppence("report", out).returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("full", [False, True])
-def test_kills_change_no_bit(base: Path, tasks: Path, tmp_path: Path, full: bool) -> None:
+def test_kills_change_no_bit(assert_kills_change_no_bit: Check, base: Path, tasks: Path, full: bool) -> None:
     options = {"train__checkpoint_every": "3", "train__eval_every": "9", "finetune__dropout": "0.1"}
     more = ["--full"] if full else ["--lora", "4"]
-    command = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "whole", *more, **options)]
-    subprocess.run(command, check=True, capture_output=True, env=TWO_THREADS)
-    cut = [sys.executable, "-m", "tuppence", *line(base, tasks, tmp_path / "cut", *more, **options)]
-    signals = (signal.SIGKILL, signal.SIGTERM)
-    kill_until_done(cut, tmp_path / "cut", 1, 3, progress=logged_rows, signals=signals, patience=(1, 6))
-    assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
-
-
-def losses(run: Path) -> list[float]:
-    return [row["loss"] for row in read_json_lines(run / "metrics.jsonl") if "loss" in row]
+    assert_kills_change_no_bit(
+        lambda out: line(base, tasks, out, *more, **options), steps=STEPS, kills=3, more="held-out.jsonl"
+    )
 
 
 @pytest.mark.slow
 def test_one_large_batch_equals_eight_small_ones_and_two_ranks(
-    tuppence: Run, base: Path, tasks: Path, tmp_path: Path
+    tuppence: Run, start_tuppence: Start, base: Path, tasks: Path, tmp_path: Path
 ) -> None:
     sizes = {"1x8": (8, 1), "8x1": (1, 8)}
     for name, (batch, steps) in sizes.items():
         options = {"train__batch_size": str(batch), "train__accumulation_steps": str(steps)}
         done = tuppence(*line(base, tasks, tmp_path / name, "--lora", 4, steps=10, **options))
         assert done.returncode == 0, done.stderr
-    ranks = line(base, tasks, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
-    done = on_ranks(ranks)
-    assert done.returncode == 0, done.stderr[-2000:]
+    rank = line(base, tasks, tmp_path / "ranks", "--lora", 4, steps=10, train__batch_size="4")
+    for done in as_ranks(start_tuppence, [rank, rank]):
+        assert done.returncode == 0, done.stderr[-2000:]
     # 54 rows make six whole batches and one of six: ranks and steps share that one out, too
     whole = losses(tmp_path / "1x8")
     assert len(whole) == 10
@@ -156,7 +131,9 @@ def test_bad_rows_are_left_out_on_request_and_counted(tuppence: Run, base: Path,
     assert "skipped 2 bad rows" in done.stderr
 
 
-def test_another_base_data_or_recipe_is_another_run(tuppence: Run, base: Path, tasks: Path, tmp_path: Path) -> None:
+def test_run_is_not_continued_with_another_base_data_or_recipe(
+    tuppence: Run, base: Path, tasks: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     assert tuppence(*line(base, tasks, out, steps=1)).returncode == 0
     other = tmp_path / "other.json"

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Run, settings
+from tests.integration.command_lines import settings
+from tests.integration.conftest import Run
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_evaluate_agrees_with_the_loss_of_training(tuppence: Run, run: Path, cor
     assert {"perplexity", "bits_per_byte", "tokens", "bytes", "stride"} <= set(numbers)
 
 
-def test_report_is_one_page_that_needs_nothing_else(tuppence: Run, run: Path) -> None:
+def test_report_is_one_self_contained_page(tuppence: Run, run: Path) -> None:
     done = tuppence("report", run)
     assert done.returncode == 0, done.stderr
     page = (run / "report.html").read_text()

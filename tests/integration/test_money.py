@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.integration.conftest import settings
+from tests.integration.command_lines import settings
 from tests.lives import KILLED, History, World, live, live_on
 
 from tuppence.cost.ledger import read_attempts

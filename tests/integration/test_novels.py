@@ -7,12 +7,13 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Run, settings
+from tests.integration.command_lines import settings
+from tests.integration.conftest import Run
 
 
 @pytest.mark.slow
 @pytest.mark.shared_data
-def test_the_whole_way_on_seven_novels(tuppence: Run, shared_data: Path, tmp_path: Path) -> None:
+def test_tokenizer_training_and_evaluation_on_seven_novels(tuppence: Run, shared_data: Path, tmp_path: Path) -> None:
     novels = shared_data / "text" / "english-novels" / "val.txt"
     run = tmp_path / "run"
     for words in (

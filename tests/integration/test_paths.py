@@ -50,7 +50,7 @@ FUNCTIONS: list[Callable[..., object]] = [
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__qualname__)
-def test_whatever_takes_a_path_takes_text(function: Callable[..., object]) -> None:
+def test_function_that_takes_a_path_takes_text(function: Callable[..., object]) -> None:
     written = inspect.get_annotations(function.__init__ if inspect.isclass(function) else function)
     given = {name: str(hint) for name, hint in written.items() if name != "return"}
     paths = {name: hint for name, hint in given.items() if re.search(r"\b(Path|Inputs)\b", hint)}
@@ -58,7 +58,7 @@ def test_whatever_takes_a_path_takes_text(function: Callable[..., object]) -> No
     assert [name for name, hint in paths.items() if not re.search(r"\b(str|Inputs)\b", hint)] == []
 
 
-def test_a_whole_life_in_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_from_text_to_report_takes_paths_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("out").mkdir()
     Path("out/text.txt").write_text("the rain in spain falls mainly on the plain, they say. " * 200)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import Run, finetune_settings, settings
+from tests.integration.command_lines import finetune_settings, settings
+from tests.integration.conftest import Run
 from tests.memory_store import Memory
 
 from tuppence.cli import main
@@ -213,7 +214,7 @@ def test_a_remote_run_is_never_written_to(
     assert memory.objects == before
 
 
-def test_every_input_of_every_verb_is_tried_here() -> None:
+def test_every_input_of_every_verb_is_in_these_command_lines() -> None:
     tried: set[tuple[str, str]] = set()
     for line in [*OTHERS, *(f"{line} --resume mem://b --out run" for line in TRAINING.values())]:
         verb = next(words for words, _ in verbs() if line.startswith(f"{words} "))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from tests.integration.conftest import Run, finetune_settings
+from tests.integration.command_lines import column, digest, finetune_line
+from tests.integration.conftest import Run, Start
 from tests.kills import TWO_THREADS, kill_until_done, logged_rows
-from tests.ranks import on_ranks
+from tests.ranks import as_ranks
 
 from tuppence.core.json_lines import read_json_lines
 from tuppence.model.config import ModelConfig
@@ -52,20 +52,7 @@ def line(base: Path, reward: Path, pairs: Path, out: Path, *more: object, **opti
     given = {"align__rollout_prompts": "16", "align__max_new_tokens": "8", "train__learning_rate": "0.003"}
     # a rate that does not depend on the number of steps: the tests stop early and go on
     given |= {"train__warmup_steps": "0", "train__schedule": "constant", **options}
-    settings = [f"{key.replace('__', '.')}={value}" for key, value in given.items()]
-    words = ["align", "ppo", "--base", base, "--reward", reward, "--data", pairs, "--out", out, "--max-steps", STEPS]
-    return [str(word) for word in (*words, *finetune_settings(*settings), *more)]
-
-
-def digest(run: Path) -> dict[str, str]:
-    checkpoint = run / "checkpoints" / f"step-{STEPS:08d}"
-    files = [run / "model" / "model.safetensors", run / "held-out.jsonl"]
-    files += [checkpoint / f"{name}.safetensors" for name in ("model", "optimizer", "objective")]
-    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def column(run: Path, key: str) -> list[float]:
-    return [row[key] for row in read_json_lines(run / "metrics.jsonl") if key in row]
+    return finetune_line("align ppo", base, pairs, out, "--reward", reward, *more, steps=STEPS, **given)
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +98,16 @@ def test_rewards_kl_and_the_signs_of_degenerate_text_are_recorded_in_the_run(who
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_sigkill_at_random_moments_changes_no_bit(
-    base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path, seed: int
+    start_tuppence: Start, base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path, seed: int
 ) -> None:
     options = {"train__eval_every": "10", "train__checkpoint_every": "3"}
-    command = [sys.executable, "-m", "tuppence", *line(base, reward, pairs, tmp_path / "run", **options)]
-    kill_until_done(command, tmp_path / "run", seed, 4, progress=logged_rows, patience=(1, 3))
-    assert digest(tmp_path / "run") == digest(whole)
+    words = line(base, reward, pairs, tmp_path / "run", **options)
+    start = partial(start_tuppence, *words, env=TWO_THREADS)
+    kill_until_done(start, tmp_path / "run", seed, 4, progress=logged_rows, patience=(1, 3))
+    assert digest(tmp_path / "run", STEPS, "held-out.jsonl") == digest(whole, STEPS, "held-out.jsonl")
 
 
-def test_stopped_in_the_midst_of_a_rollout_and_continued_it_ends_in_the_same_bits(
+def test_run_stopped_within_a_rollout_continues_to_the_same_bits(
     tuppence: Run, base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path
 ) -> None:
     command = line(base, reward, pairs, tmp_path / "run", train__eval_every="10")
@@ -127,28 +115,35 @@ def test_stopped_in_the_midst_of_a_rollout_and_continued_it_ends_in_the_same_bit
         command[command.index("--max-steps") + 1] = steps
         done = tuppence(*command, env=TWO_THREADS)
         assert done.returncode == 0, done.stderr
-    ours, theirs = digest(tmp_path / "run"), digest(whole)
+    ours, theirs = digest(tmp_path / "run", STEPS), digest(whole, STEPS)
     last = [name for name in ours if name.startswith("checkpoints")]  # the best may be of step 7, scored here alone
     assert len(last) == 3
     assert {name: ours[name] for name in last} == {name: theirs[name] for name in last}
 
 
 @pytest.mark.parametrize("divided", ["accumulation", "ranks"])
-def test_however_the_work_is_divided_the_losses_are_the_same(
-    tuppence: Run, base: Path, reward: Path, pairs: Path, whole: Path, tmp_path: Path, divided: str
+def test_accumulation_and_two_ranks_give_the_same_losses(
+    tuppence: Run,
+    start_tuppence: Start,
+    base: Path,
+    reward: Path,
+    pairs: Path,
+    whole: Path,
+    tmp_path: Path,
+    divided: str,
 ) -> None:
     parts = {"train__batch_size": "1", "train__accumulation_steps": "8"}
     if divided == "ranks":
         parts = {"train__batch_size": "4"}
     words = line(base, reward, pairs, tmp_path / "run", train__eval_every="10", **parts)
-    done = on_ranks(words) if divided == "ranks" else tuppence(*words)
-    assert done.returncode == 0, done.stderr
+    for done in as_ranks(start_tuppence, [words, words]) if divided == "ranks" else [tuppence(*words)]:
+        assert done.returncode == 0, done.stderr
     for key in ("loss", "val_loss", "objective/scores", "policy/approxkl_avg"):
         assert column(tmp_path / "run", key) == pytest.approx(column(whole, key), abs=1e-4)
 
 
 @pytest.mark.parametrize("flag", ["--full", "--budget"])
-def test_full_finetuning_and_a_budget_work_as_everywhere(
+def test_full_finetuning_and_a_budget(
     tuppence: Run, base: Path, reward: Path, pairs: Path, tmp_path: Path, flag: str
 ) -> None:
     out = tmp_path / "run"
@@ -165,7 +160,9 @@ def test_full_finetuning_and_a_budget_work_as_everywhere(
     assert (out / "adapter").exists() == (flag == "--budget")
 
 
-def test_bad_input_is_one_line(tuppence: Run, base: Path, reward: Path, pairs: Path, tmp_path: Path) -> None:
+def test_wrong_reward_model_or_flags_are_refused_in_two_lines(
+    tuppence: Run, base: Path, reward: Path, pairs: Path, tmp_path: Path
+) -> None:
     """What else is refused: tests/tasks/ppo/test_run.py."""
     out = tmp_path / "run"
     for words, said in (

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.gpt2 import copy_of, greedy_ids
 
 from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import Decoder, Generation, generate
 from tuppence.model.gpt import GPT
-from tuppence.model.hugging_face import from_hugging_face
 from tuppence.model.sampling import Sampling
 
 LENGTHS = [5, 1, 9, 3]
@@ -45,19 +45,9 @@ def test_greedy_ids_equal_transformers_token_for_token(
     config: ModelConfig, transformers_gpt2: Callable[..., Any]
 ) -> None:
     theirs = transformers_gpt2(config)
-    state = {name: tensor for name, tensor in theirs.state_dict().items() if name != "lm_head.weight"}
-    model = GPT(config).eval()
-    model.load_state_dict(from_hugging_face(state))
-    results = generate(model, prompts(config), Sampling(max_tokens=20, temperature=0))
+    results = generate(copy_of(theirs, config), prompts(config), Sampling(max_tokens=20, temperature=0))
     for prompt, result in zip(prompts(config), results, strict=True):
-        tokens_1T = torch.tensor([prompt])
-        expected = theirs.generate(
-            tokens_1T,
-            attention_mask=torch.ones_like(tokens_1T),
-            do_sample=False,
-            max_new_tokens=20,
-            pad_token_id=0,
-        )[0, len(prompt) :].tolist()
+        expected = greedy_ids(theirs, prompt, 20)
         assert result == Generation(expected, "length")
         assert len(set(expected)) > 2  # a model that always says the same would prove nothing
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -247,17 +244,17 @@ def test_the_page_has_the_command_of_every_stage_and_links_every_run(finished: t
         assert (plan.root / run / "report.html").is_file()
 
 
-def test_a_killed_quickstart_continues_through_the_command_line(tuppence: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_killed_quickstart_continues_through_the_command_line(
+    tuppence: Callable[..., Any], start_tuppence: Callable[..., Any], tmp_path: Path
+) -> None:
     out = tmp_path / "quickstart"
     words = ["quickstart", "--out", str(out), "--stories", "300", "--rows", "200", "--max-steps", "2", "--json"]
     words += ["--skip", "spam", "--skip", "dpo", "--rate", "3.6"]
-    first = subprocess.Popen(
-        [sys.executable, "-m", "tuppence", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    first = start_tuppence(*words)
     deadline = time.monotonic() + 120
     while not (out / "pretrain" / "run.yaml").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(first.pid, signal.SIGKILL)
+    first.send_signal(signal.SIGKILL)
     first.wait()
     assert not (out / "pretrain" / "model").exists()
     again = tuppence(*words)

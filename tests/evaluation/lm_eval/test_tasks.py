@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lm_eval.evaluator import simple_evaluate
-from lm_eval.models.huggingface import HFLM
-from lm_eval.tasks import TaskManager
+import yaml
 
 from tuppence import cli
 from tuppence.core.errors import InputError, MissingExtraError
@@ -20,80 +18,52 @@ from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate, evaluate_several
 from tuppence.tokenizer.chat_template import CHAT_TEMPLATE
 
-CHOICES = """
-task: tiny_choices
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-output_type: multiple_choice
-doc_to_text: "{{{{query}}}}"
-doc_to_target: "{{{{gold}}}}"
-doc_to_choice: "choices"
-metric_list: [{{metric: acc}}, {{metric: acc_norm}}, {{metric: acc_bytes}}]
-"""
-
-LAST_WORD = """
-task: tiny_lambada
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: "{{{{text.split(' ')[:-1]|join(' ')}}}}"
-doc_to_target: "{{{{' '+text.split(' ')[-1]}}}}"
-metric_list: [{{metric: perplexity}}, {{metric: acc}}]
-"""
-
-ROLLING = """
-task: tiny_text
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: "{{{{text}}}}"
-metric_list: [{{metric: bits_per_byte}}]
-"""
-
-GENERATION = """
-task: tiny_answers
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}, train: {file}}}}}
-test_split: test
-fewshot_split: train
-output_type: generate_until
-doc_to_text: "{{{{query}}}}"
-doc_to_target: "{{{{choices[gold]}}}}"
-generation_kwargs: {{until: ["e", "\\n"], max_gen_toks: 6, do_sample: false}}
-metric_list: [{{metric: exact_match}}, {{metric: bleu}}]
-"""
-
-GROUP = """
-group: tiny_group
-task: [tiny_choices, tiny_answers]
-aggregate_metric_list: [{metric: acc, weight_by_size: true}]
-"""
-
-BROKEN = """
-task: tiny_broken
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-output_type: generate_until
-doc_to_text: "{{{{nothing.of.this.name}}}}"
-doc_to_target: "x"
-metric_list: [{{metric: exact_match}}]
-"""
-
-ABSENT = """
-task: tiny_absent
-dataset_path: json
-dataset_kwargs: {data_files: {test: /no/such/file.json}}
-test_split: test
-output_type: generate_until
-doc_to_text: ""
-doc_to_target: ""
-metric_list: [{metric: exact_match}]
-"""
+TASK_FILES: dict[str, dict[str, Any]] = {
+    "choices": {
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{query}}",
+        "doc_to_target": "{{gold}}",
+        "doc_to_choice": "choices",
+        "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}, {"metric": "acc_bytes"}],
+    },
+    "lambada": {
+        "output_type": "loglikelihood",
+        "doc_to_text": "{{text.split(' ')[:-1]|join(' ')}}",
+        "doc_to_target": "{{' '+text.split(' ')[-1]}}",
+        "metric_list": [{"metric": "perplexity"}, {"metric": "acc"}],
+    },
+    "text": {
+        "output_type": "loglikelihood_rolling",
+        "doc_to_text": "",
+        "doc_to_target": "{{text}}",
+        "metric_list": [{"metric": "bits_per_byte"}],
+    },
+    "answers": {
+        "fewshot_split": "train",
+        "output_type": "generate_until",
+        "doc_to_text": "{{query}}",
+        "doc_to_target": "{{choices[gold]}}",
+        "generation_kwargs": {"until": ["e", "\n"], "max_gen_toks": 6, "do_sample": False},
+        "metric_list": [{"metric": "exact_match"}, {"metric": "bleu"}],
+    },
+    "broken": {
+        "output_type": "generate_until",
+        "doc_to_text": "{{nothing.of.this.name}}",
+        "doc_to_target": "x",
+        "metric_list": [{"metric": "exact_match"}],
+    },
+    "absent": {
+        "output_type": "generate_until",
+        "doc_to_text": "",
+        "doc_to_target": "",
+        "metric_list": [{"metric": "exact_match"}],
+    },
+}
+GROUP = {
+    "group": "tiny_group",
+    "task": ["tiny_choices", "tiny_answers"],
+    "aggregate_metric_list": [{"metric": "acc", "weight_by_size": True}],
+}
 
 WORDS = ["lamp", "rain", "café", "open", "stayed", "naïve", "nobody", "雨が降る", "minded it"]
 TASKS = ["tiny_choices", "tiny_lambada", "tiny_text", "tiny_answers"]
@@ -120,18 +90,15 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(30)
     ]
     texts = [{"text": " ".join(WORDS[(i + k * k) % 9] for k in range(3 + 2 * i))} for i in range(20)]
-    for name, template, rows in (
-        ("choices", CHOICES, choices),
-        ("lambada", LAST_WORD, texts),
-        ("text", ROLLING, texts),
-        ("answers", GENERATION, choices),
-        ("broken", BROKEN, texts),
-    ):
+    rows = {"choices": choices, "lambada": texts, "text": texts, "answers": choices, "broken": texts}
+    for name, keys in TASK_FILES.items():
         file = folder / f"{name}.json"
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (folder / f"{name}.yaml").write_text(template.format(file=file))
-    (folder / "group.yaml").write_text(GROUP)
-    (folder / "absent.yaml").write_text(ABSENT)
+        if name in rows:
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows[name]))
+        files = {"test": str(file), "train": str(file)}
+        common = {"dataset_path": "json", "dataset_kwargs": {"data_files": files}, "test_split": "test"}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"task": f"tiny_{name}", **common, **keys}))
+    (folder / "group.yaml").write_text(yaml.safe_dump(GROUP))
     return folder
 
 
@@ -144,6 +111,10 @@ def own_run(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=[{}, {"num_fewshot": 2, "apply_chat_template": True}], ids=["plain", "chat"])
 def both(request: pytest.FixtureRequest, own_run: Path, tasks: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The numbers of `tuppence evaluate` and those of lm-eval's hf backend, by task."""
+    from lm_eval.evaluator import simple_evaluate  # seconds: only for the process that runs these tests
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
     theirs = HFLM(str(own_run / "model"), device="cpu", batch_size=4, dtype="float32")
     theirs.tokenizer.chat_template = CHAT_TEMPLATE
     manager = TaskManager(include_path=str(tasks), include_defaults=False)
@@ -216,7 +187,7 @@ def test_two_models_are_compared_row_by_row(world: Any, tasks: Path, tmp_path: P
     [
         ("tiny_choice", "did you mean tiny_choices?"),
         ("tiny_broken", "'nothing' is undefined"),
-        ("tiny_absent", "/no/such/file.json"),
+        ("tiny_absent", "absent.json"),
     ],
 )
 def test_a_task_that_cannot_run_is_refused_in_one_line(

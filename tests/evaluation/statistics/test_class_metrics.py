@@ -1,4 +1,4 @@
-"""The measures of a classifier, against scikit-learn and against what a bootstrap must be."""
+"""The metrics of a classifier, against scikit-learn, and their intervals against known distributions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuppence.evaluation.statistics.bootstrap import interval, resamples
+from tuppence.evaluation.statistics.bootstrap import interval
 from tuppence.evaluation.statistics.class_metrics import (
     Predictions,
     bootstrap_measures,
@@ -98,14 +98,6 @@ def test_bins_are_those_of_scikit_learns_calibration_curve() -> None:
     ours = reliability(one)
     assert [bin["accuracy"] for bin in ours] == pytest.approx(right.tolist())
     assert [bin["confidence"] for bin in ours] == pytest.approx(sure.tolist())
-
-
-def test_each_resample_draws_as_many_rows_as_there_are_and_each_row_equally_often() -> None:
-    drawn = np.concatenate(list(resamples(50, 4000, seed=1)))
-    assert drawn.shape == (4000, 50)
-    assert set(drawn.sum(axis=1)) == {50.0}
-    assert np.abs(drawn.mean(axis=0) - 1).max() < 0.08  # 5 standard errors of 1 / sqrt(4000)
-    assert drawn.var() == pytest.approx(1 - 1 / 50, rel=0.05)  # binomial(50, 1/50)
 
 
 def test_the_interval_of_the_accuracy_is_the_binomial_one() -> None:

@@ -11,12 +11,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tuppence.core.errors import InputError
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.scoring import answers
-from tuppence.evaluation.scoring.answers import read_asked
 from tuppence.evaluation.tasks.exact_match import is_exact
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
@@ -127,19 +125,3 @@ def test_a_killed_evaluation_continues_where_it_stopped(
     resumed = evaluate(run, ["exact_match"], settings, **EXACT)["exact_match"]
     assert asked == [2, 2, 2, 2]  # the two batches before the kill are not done again
     assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
-
-
-def test_a_conversation_is_asked_up_to_its_last_response(tmp_path: Path) -> None:
-    turns = [("user", "Hi"), ("assistant", "Hello"), ("user", "Again?"), ("assistant", "Hello again")]
-    file = tmp_path / "chat.jsonl"
-    file.write_text(json.dumps({"messages": [{"role": role, "content": content} for role, content in turns]}))
-    (asked,) = read_asked(str(file)).rows
-    assert [message.content for message in asked.messages] == ["Hi", "Hello", "Again?"]
-    assert asked.reference == "Hello again"
-
-
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "other.jsonl"
-    file.write_text('{"text": "once upon a time"}\n')
-    with pytest.raises(InputError, match=r"other\.jsonl"):
-        read_asked(str(file))

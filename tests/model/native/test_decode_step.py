@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.gpt2 import copy_of, greedy_ids
 from torch import Tensor, nn
 
 from tuppence.model.cache import KVCache
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
-from tuppence.model.hugging_face import from_hugging_face
 from tuppence.model.linear import Linear
 from tuppence.model.native import decode_step
 from tuppence.model.native import library as native
@@ -82,19 +82,10 @@ def test_greedy_ids_equal_transformers_token_for_token(
     config: ModelConfig, transformers_gpt2: Callable[..., Any], steps: list[int]
 ) -> None:
     theirs = transformers_gpt2(config)
-    state = {name: tensor for name, tensor in theirs.state_dict().items() if name != "lm_head.weight"}
-    model = GPT(config).eval()
-    model.load_state_dict(from_hugging_face(state))
+    model = copy_of(theirs, config)
     for prompt in prompts(config, 3):
         prompt = prompt[: config.context_length - 20]
-        tokens_1T = torch.tensor([prompt])
-        expected = theirs.generate(
-            tokens_1T,
-            attention_mask=torch.ones_like(tokens_1T),
-            do_sample=False,
-            max_new_tokens=20,
-            pad_token_id=0,
-        )[0, len(prompt) :].tolist()
+        expected = greedy_ids(theirs, prompt, 20)
         assert generate(model, [prompt], Sampling(max_tokens=20, temperature=0))[0].ids == expected
         assert len(set(expected)) > 1
     assert len(steps) == 3 * 19  # the first token comes from reading the prompt
