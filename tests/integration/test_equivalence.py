@@ -14,17 +14,20 @@ from tests.ranks import as_ranks, on_ranks
 
 STEPS = 12
 
-
 Pretrain = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def pretrain(tuppence: Run, corpus: Path) -> Pretrain:
-    def run(out: Path, *more: str, ranks: int = 1) -> Path:
+def pretrain(tuppence: Run, start_tuppence: Start, corpus: Path) -> Pretrain:
+    def run(out: Path, *more: str, ranks: int = 1, torchrun: bool = False) -> Path:
         words = ["pretrain", "--data", corpus / "data", "--out", out, "--max-steps", STEPS]
         words += settings("train.precision=float32", "train.eval_every=6", *more)
-        done = on_ranks(words) if ranks == 2 else tuppence(*words)
-        assert done.returncode == 0, done.stderr
+        if torchrun:
+            ended = [on_ranks(words, ranks)]
+        else:
+            ended = [tuppence(*words)] if ranks == 1 else as_ranks(start_tuppence, [words] * ranks)
+        for done in ended:
+            assert done.returncode == 0, done.stderr
         return out
 
     return run
@@ -51,7 +54,7 @@ def test_eight_accumulation_steps_of_one_equal_one_of_eight(
 
 
 def test_two_ranks_equal_one(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(tmp_path / "run", "train.batch_size=4", ranks=2)
+    run = pretrain(tmp_path / "run", "train.batch_size=4", ranks=2, torchrun=True)
     bounded(losses(run), losses(reference))
     bounded(column(run, "val_loss"), column(reference, "val_loss"))
 
