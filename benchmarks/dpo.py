@@ -74,7 +74,7 @@ def batches(options: argparse.Namespace) -> list[list[EncodedPair]]:
         texts = [text for row in read_preferences(str(path)).rows for text in (row.prompt[0].content, row.chosen)]
         tokenizer = train_tokenizer(texts, 4096)
         read = {"context_length": 256, "val_fraction": 0.1, "seed": 0, "with_end": True}
-        rows = read_pairs(RowFiles(path, path, path), tokenizer, **read).train
+        rows = read_pairs(RowFiles(path), tokenizer, **read).train
     buckets = Buckets(np.array([len(row.ids) for row in rows]), batch_size=options.batch_size, seed=0)
     return [[rows[number] for number in buckets.step(step)[0]] for step in range(BATCHES)]
 

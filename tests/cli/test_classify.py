@@ -21,7 +21,8 @@ from tests.cli.conftest import (
 
 from tuppence.core.config import load_config
 from tuppence.evaluation.scoring.classifier import Classified
-from tuppence.tasks.classify import ClassifyRecipe, LabelledFiles
+from tuppence.tasks.classify import ClassifyRecipe
+from tuppence.tasks.labelled import LabelledFiles
 
 LINE = ["finetune", "classify", "--base", "base", "--data", "sms.tsv", "--out", "run"]
 INTERVALS = {"intervals": {"accuracy": [0.9, 1.0], "f1": [0.8, 0.95]}, "f1_of": "spam"}

@@ -28,9 +28,10 @@ from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
 from tuppence.model.weights import load_model, save_model
 from tuppence.synthetic.sets import write_set
-from tuppence.tasks.classify import LabelledFiles, run_classify
+from tuppence.tasks.classify import run_classify
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
+from tuppence.tasks.labelled import LabelledFiles
 from tuppence.tasks.ppo.run import run_ppo
 from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 from tuppence.tasks.recipe import load_recipe

@@ -1,7 +1,8 @@
-"""The objective of classification, and how its rows are split."""
+"""The objective of classification, and the defaults that depend on the data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +11,31 @@ import torch
 from torch.nn import functional as F
 
 from tuppence.core.config import load_config
-from tuppence.core.errors import InputError
 from tuppence.data.buckets import IGNORED_TARGET
-from tuppence.data.records.labelled import LabelledText
-from tuppence.data.records.splits import Splits
 from tuppence.data.records.texts import encode_texts
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
+from tuppence.model.loaded import inspect
+from tuppence.model.weights import save_model
 from tuppence.tasks.classify import (
     Classes,
+    ClassifyJob,
     ClassifyRecipe,
-    EncodedLabelled,
-    LabelledFiles,
-    _describe,
-    _split,
     _with_embedding_rate,
     _with_evaluations,
 )
+from tuppence.tasks.labelled import EncodedLabelled, LabelledFiles
 from tuppence.tokenizer import train_tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import count_targets
 
 TEXTS = ["see you", "you have won a prize, call now", "noon", "it rained and rained", "call me"]
 LABELS = [0, 1, 0, 2, 1]
+
+
+def config(*overrides: str) -> ClassifyRecipe:
+    return load_config(ClassifyRecipe, overrides=overrides)
 
 
 @pytest.fixture
@@ -100,6 +102,19 @@ def test_a_rank_without_rows_adds_nothing(objective: Classes, model: SequenceSco
     assert not model.score.weight.grad.any()
 
 
+def test_the_split_has_a_seed_of_its_own(tmp_path: Path) -> None:
+    sizes = ModelConfig(n_layers=1, n_heads=1, d_model=8, context_length=32, vocab_size=260)
+    save_model(GPT(sizes), tmp_path / "base", tokenizer=train_tokenizer(TEXTS, vocab_size=260))
+    rows = [f"{'spam' if n % 5 else 'ham'}\tsee {n}" for n in range(50)]
+    (tmp_path / "all.tsv").write_text("\n".join(rows))
+    base, given = inspect(tmp_path / "base"), LabelledFiles(tmp_path / "all.tsv")
+
+    def trained(*overrides: str) -> Sequence[object]:
+        return ClassifyJob(base, given, tmp_path / "run", config(*overrides)).rows
+
+    assert trained("train.seed=2", "finetune.split_seed=1") == trained("train.seed=1") != trained("train.seed=2")
+
+
 def test_every_text_is_seen_once_an_epoch(objective: Classes) -> None:
     seen = [label for step in range(3) for batch in objective.batches(step, 0, 1) for label in batch[-1].tolist()]
     assert sorted(seen) == sorted(LABELS)
@@ -121,74 +136,3 @@ def test_the_embeddings_learn_at_a_multiple_of_the_rate_unless_they_have_their_o
     assert plain.embedding_learning_rate == 2e-3  # as runs of before have it in run.yaml
     assert slow.embedding_learning_rate == pytest.approx(2e-3 / 3e-4 * 1e-7, rel=1e-5)
     assert own.embedding_learning_rate == 1e-5
-
-
-# ---- the splits --------------------------------------------------------------------------------------------------
-
-
-def write(path: Path, spam: int, ham: int, prefix: str = "") -> Path:
-    lines = [f"spam\t{prefix}won {n}" for n in range(spam)] + [f"ham\t{prefix}see {n}" for n in range(ham)]
-    path.write_text("\n".join(lines))
-    return path
-
-
-def config(*overrides: str) -> ClassifyRecipe:
-    return load_config(ClassifyRecipe, overrides=overrides)
-
-
-def test_the_rows_are_split_seventy_ten_twenty_by_the_seed(tmp_path: Path) -> None:
-    given = LabelledFiles(write(tmp_path / "all.tsv", 20, 80))
-    data = given.read(given.data).rows
-    splits = _split(data, given, config())
-    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [70, 10, 20]
-    assert _split(data, given, config()) == splits
-    assert _split(data, given, config("train.seed=2")).test != splits.test
-    assert _split(data, given, config("train.seed=2", "finetune.split_seed=1")).test == splits.test
-
-
-def test_balanced_labels_are_equally_frequent(tmp_path: Path) -> None:
-    given = LabelledFiles(write(tmp_path / "all.tsv", 20, 80))
-    splits = _split(given.read(given.data).rows, given, config("finetune.balance=true"))
-    assert splits.dropped_by_balance == 60
-    assert [row.label for row in splits.test].count("spam") == len(splits.test) / 2
-
-
-@pytest.mark.parametrize("balance", [False, True])
-@pytest.mark.parametrize("given", [("val",), ("test",), ("val", "test")])
-def test_files_that_are_given_are_those_parts_and_the_rest_is_split(
-    tmp_path: Path, given: tuple[str, ...], balance: bool
-) -> None:
-    paths = {name: write(tmp_path / f"{name}.tsv", 3, 3, prefix=name) for name in given}
-    files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), **paths)
-    splits = _split(files.read(files.data).rows, files, config(f"finetune.balance={str(balance).lower()}"))
-    parts = {"val": splits.validation, "test": splits.test}
-    for name, part in parts.items():
-        assert all(row.text.startswith(name) for row in part) == (name in given)
-    total = len(splits.train) + sum(len(part) for name, part in parts.items() if name not in given)
-    assert total == (40 if balance else 100)
-
-
-def test_a_label_only_the_validation_rows_have_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "val.tsv").write_text("eggs\tbreakfast is ready\nham\tsee you\nham\tit rained\n")
-    files = LabelledFiles(write(tmp_path / "all.tsv", 20, 80), val=tmp_path / "val.tsv")
-    with pytest.raises(InputError, match="the validation data has the label 'eggs'"):
-        _split(files.read(files.data).rows, files, config())
-
-
-def test_columns_that_were_found_or_left_over_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "tickets.csv"
-    path.write_text("subject,body,category\nhelp,it is broken,a\nhi,it works,A\n")
-    found = LabelledFiles(path).read(path)
-    said = capsys.readouterr().err
-    assert "the text is column 'body', the label column 'category'" in said
-    assert "not used" in said
-    assert "subject (2 rows)" in said
-    assert found.labels == ("A", "a")
-    LabelledFiles(path, text_column="body", label_column="category").read(path)
-    assert "the text is column" not in capsys.readouterr().err
-
-
-def test_labels_that_differ_in_case_alone_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
-    row = LabelledText("x", "ham")
-    _describe(Splits([row], [row], [row], ("Ham", "ham", "spam"), 0, 0, 0))
-    assert "Ham and ham are 2 labels" in capsys.readouterr().err

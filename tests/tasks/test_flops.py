@@ -16,8 +16,8 @@ SIZES = ModelConfig(n_layers=3, n_heads=4, d_model=64, context_length=32, vocab_
 
 
 def test_whole_rows_of_the_whole_context_cost_what_pretraining_does() -> None:
-    assert finetuning_flops(SIZES, length=32, logits_share=1.0) == pytest.approx(SIZES.flops_per_token())
-    assert forward_flops(SIZES, length=32, logits_share=1.0) == pytest.approx(SIZES.flops_per_token() / 3)
+    assert finetuning_flops(SIZES, [32], logits_share=1.0) == pytest.approx(SIZES.flops_per_token())
+    assert forward_flops(SIZES, [32], logits_share=1.0) == pytest.approx(SIZES.flops_per_token() / 3)
 
 
 @pytest.mark.parametrize("adapter", [False, True])
@@ -30,11 +30,11 @@ def test_the_count_is_torch_s_but_for_what_is_only_looked_up(adapter: bool) -> N
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model.loss(tokens_BT, tokens_BT).backward()
     counted = counter.get_total_flops() / tokens_BT.numel()
-    said = finetuning_flops(SIZES, length=length, logits_share=1.0, frozen=adapter)
+    said = finetuning_flops(SIZES, [length], logits_share=1.0, frozen=adapter)
     assert said == pytest.approx(counted, rel=0.05)
 
 
 def test_a_head_alone_needs_no_way_back_and_one_block_a_part_of_it() -> None:
-    forward = forward_flops(SIZES, length=10, logits_share=0.0)
-    assert finetuning_flops(SIZES, length=10, logits_share=0.0, depth=0.0) == forward
-    assert finetuning_flops(SIZES, length=10, logits_share=0.0, depth=1 / 3) == pytest.approx(forward * (1 + 2 / 3))
+    forward = forward_flops(SIZES, [10], logits_share=0.0)
+    assert finetuning_flops(SIZES, [10], logits_share=0.0, depth=0.0) == forward
+    assert finetuning_flops(SIZES, [10], logits_share=0.0, depth=1 / 3) == pytest.approx(forward * (1 + 2 / 3))

@@ -25,7 +25,7 @@ def tokenizer() -> Tokenizer:
 def read(tokenizer: Tokenizer, folder: Path, rows: list[dict[str, str]], context: int = 128, end: bool = True) -> Pairs:
     path = folder / "pairs.json"
     path.write_text(json.dumps(rows))
-    files = RowFiles(folder, path, folder)
+    files = RowFiles(path)
     return read_pairs(files, tokenizer, context_length=context, val_fraction=0.2, seed=0, with_end=end)
 
 
@@ -51,7 +51,7 @@ def test_a_pair_is_its_prompt_its_chosen_and_its_rejected_answer(tokenizer: Toke
 
 def test_batches_name_their_pairs_and_count_their_tokens(tokenizer: Tokenizer, tmp_path: Path) -> None:
     pairs = read(tokenizer, tmp_path, ROWS)
-    objective = Comparisons(pairs, TrainConfig(batch_size=3))
+    objective = Comparisons(pairs.train, pairs.val, TrainConfig(batch_size=3))
     tokens, branches, numbers = objective.collate(pairs.train[:3])
     assert numbers.tolist() == [0, 1, 2]
     for row, encoded in enumerate(pairs.train[:3]):

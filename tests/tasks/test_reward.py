@@ -27,6 +27,11 @@ def ours(folder: Path) -> SequenceScorer:
     return load_scorer(folder, dropout=0.0)[0]
 
 
+def comparisons_of(ids: list[Ids]) -> Comparisons:
+    pairs = pairs_of(ids)
+    return Comparisons(pairs.train, pairs.val, BATCH)
+
+
 def whole(ids: list[Ids]) -> list[dict[str, list[int]]]:
     """Prompt and answer in one, as RewardTrainer takes them."""
     return [{"chosen_ids": prompt + chosen, "rejected_ids": prompt + rejected} for prompt, chosen, rejected in ids]
@@ -51,7 +56,7 @@ def test_loss_gradients_and_metrics_are_those_of_trl(theirs: Any, tmp_path: Path
     expected = trainer.compute_loss(trainer.model, trainer.data_collator(whole(ids[:-1])))
     expected.backward()
 
-    comparisons = Comparisons(pairs_of(ids), BATCH)
+    comparisons = comparisons_of(ids)
     model = ours(tmp_path / "reward").train()
     (batch,) = comparisons.batches(0, 0, 1)
     loss, metrics = comparisons.loss(model, *batch)
@@ -71,8 +76,8 @@ def test_a_pair_in_one_row_has_the_rewards_of_two_rows(theirs: Any, tmp_path: Pa
     model = ours(tmp_path / "reward")
     theirs.eval()
     ids = [*random_ids(), ([3, 1, 4], [1, 5], [])]  # an empty answer is judged by its prompt
-    comparisons = Comparisons(pairs_of(ids), BATCH)
-    tokens, branches, _ = comparisons.collate([*comparisons.pairs.train, *comparisons.pairs.val])
+    pairs, comparisons = pairs_of(ids), comparisons_of(ids)
+    tokens, branches, _ = comparisons.collate([*pairs.train, *pairs.val])
     rewards_B2 = branch_rewards(model, tokens, branches)
     for row, (prompt, *answers) in enumerate(ids):
         for column, answer in enumerate(answers):
@@ -83,7 +88,7 @@ def test_a_pair_in_one_row_has_the_rewards_of_two_rows(theirs: Any, tmp_path: Pa
 
 def test_rewards_are_float32_under_autocast(theirs: Any, tmp_path: Path) -> None:
     model = ours(tmp_path / "reward")
-    comparisons = Comparisons(pairs_of(random_ids()), BATCH)
+    comparisons = comparisons_of(random_ids())
     (batch,) = comparisons.batches(0, 0, 1)
     with torch.autocast("cpu", torch.bfloat16):
         loss, _ = comparisons.loss(model, *batch)

@@ -13,6 +13,7 @@ import torch
 from tuppence.core.errors import InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import inspect
 from tuppence.model.weights import save_model
 from tuppence.tasks.adapter import LoRAConfig
 from tuppence.tasks.dpo import DPOConfig, DPOJob, DPORecipe
@@ -50,7 +51,7 @@ def config(epochs: float = 2.0, full: bool = False) -> DPORecipe:
 
 
 def opened(base: Path, data: Path, val: Path | None = None, **options: Any) -> DPOJob:
-    return DPOJob(RowFiles(base, data, Path("x"), val), config(**options), RunOptions())
+    return DPOJob(inspect(base, head="lm"), RowFiles(data, val), Path("x"), config(**options), RunOptions())
 
 
 def test_a_base_whose_tokenizer_has_no_chat_template_gets_one(base: Path, data: Path) -> None:
@@ -112,7 +113,7 @@ def test_the_reference_is_precomputed_where_that_is_less_work(
     align = recipe.align.model_copy(update={"reference": reference})
     train = recipe.train.model_copy(update={"max_steps": steps, "eval_every": 0})
     recipe = recipe.model_copy(update={"align": align, "train": train})
-    found = DPOJob(RowFiles(base, data, Path("x")), recipe, RunOptions())
+    found = DPOJob(inspect(base, head="lm"), RowFiles(data), Path("x"), recipe, RunOptions())
     assert found.precompute is precompute
 
 

@@ -54,7 +54,8 @@ def finetune_classify(
       tuppence finetune classify --base runs/tiny --data SMSSpamCollection --out runs/spam
       tuppence finetune classify --base ./gpt2 --data news.csv --label-column topic --train lora --out runs/news
     """
-    from tuppence.tasks.classify import ClassifyRecipe, LabelledFiles, run_classify
+    from tuppence.tasks.classify import ClassifyRecipe, run_classify
+    from tuppence.tasks.labelled import LabelledFiles
 
     recipe = training.recipe(
         ClassifyRecipe,

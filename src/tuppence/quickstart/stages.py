@@ -26,10 +26,11 @@ from tuppence.quickstart.plan import READ_BY, Plan, Share
 from tuppence.quickstart.recipes import DPO, INSTRUCT, PRETRAIN, PROMPT, SPAM, STORY
 from tuppence.synthetic import iter_stories
 from tuppence.synthetic.sets import SETS, write_set
-from tuppence.tasks.classify import LabelledFiles, run_classify
 from tuppence.tasks.classify import measure as measure_classifier
+from tuppence.tasks.classify import run_classify
 from tuppence.tasks.dpo import run_dpo
 from tuppence.tasks.instruct import run_instruct
+from tuppence.tasks.labelled import LabelledFiles
 from tuppence.tasks.pretrain import run_pretraining
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer

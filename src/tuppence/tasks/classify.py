@@ -9,7 +9,6 @@ is what `tuppence finetune classify` calls; it ends with that measurement.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tuppence.core.config import Section
-from tuppence.core.console import counted, note, warn
+from tuppence.core.console import note
 from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET, pad
-from tuppence.data.records.labelled import LabelledSet, LabelledText, alike_labels, read_labelled
-from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labelled
-from tuppence.data.records.texts import Array, encode_texts
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.task import Metrics
 from tuppence.evaluation.tasks.classification import write_splits
 from tuppence.model.heads import SequenceScorer, Trained, train_only
-from tuppence.model.loaded import ModelInfo
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import save_scorer
-from tuppence.storage import output_path, stage, stage_run
+from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.labelled import (
+    EncodedLabelled,
+    LabelledFiles,
+    describe_splits,
+    encode_labelled,
+    facts_of_splits,
+)
 from tuppence.tasks.row_job import RowJob, RowRecipe
 from tuppence.tasks.row_objective import RowObjective
-from tuppence.tasks.rows import say_skipped, say_unused
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
@@ -83,61 +85,6 @@ class ClassifyRecipe(RowRecipe):
     )
 
 
-@dataclass(frozen=True)
-class LabelledFiles:
-    """What a person gave to learn from.
-
-    Attributes:
-        data: a file of labelled texts.
-        val, test: held-out rows; parts of `data` where there are none.
-        text_column, label_column: their names; found automatically where that is possible.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
-    """
-
-    data: str | Path
-    val: str | Path | None = None
-    test: str | Path | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    skip_bad_rows: bool = False
-
-    @property
-    def paths(self) -> list[Path]:
-        return [Path(path) for path in (self.data, self.val, self.test) if path is not None]
-
-    def staged(self) -> LabelledFiles:
-        """The same with local files."""
-        val, test = (None if path is None else stage(path) for path in (self.val, self.test))
-        return replace(self, data=stage(self.data), val=val, test=test)
-
-    def read(self, path: str | Path) -> LabelledSet:
-        """The rows of one of the files; says which columns were found, and what was left out."""
-        found = read_labelled(
-            str(path),
-            text_column=self.text_column,
-            label_column=self.label_column,
-            skip_bad_rows=self.skip_bad_rows,
-        )
-        if self.text_column is None or self.label_column is None:
-            note(f"{path}: the text is column '{found.text_column}', the label column '{found.label_column}'")
-        say_unused(Path(path), found.unused)
-        say_skipped(Path(path), found.skipped_rows)
-        return found
-
-
-@dataclass(frozen=True)
-class EncodedLabelled:
-    """A text as the model reads it.
-
-    Attributes:
-        ids: int64, (T,).
-        label: the id of its class.
-    """
-
-    ids: Array
-    label: int
-
-
 class Classes(RowObjective[EncodedLabelled, SequenceScorer]):
     """Name the class of each text: one target a text.
 
@@ -158,7 +105,7 @@ class Classes(RowObjective[EncodedLabelled, SequenceScorer]):
         word_dropout: float = 0.0,
         crop: float = 0.0,
     ) -> None:
-        super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
+        super().__init__(rows, val, config)
         self._context, self._word_dropout, self._crop = context_length, word_dropout, crop
 
     def training_row(self, step: int, number: int) -> EncodedLabelled:
@@ -191,40 +138,54 @@ class ClassifyJob(RowJob[SequenceScorer]):
 
     verb = "finetune classify"
 
-    def __init__(self, base: Path, given: LabelledFiles, out: Path, recipe: ClassifyRecipe) -> None:
-        choice = self._choice = recipe.finetune
-        super().__init__(base, out, given.paths, recipe, epochs=choice.epochs, adapter=choice.train == "lora")
+    def __init__(self, base: ModelInfo, given: LabelledFiles, out: Path, recipe: ClassifyRecipe) -> None:
+        finetune = self._finetune = recipe.finetune
         self._lora_shape = recipe.lora.resolve()
         data = given.read(given.data)
-        splits = self._splits = _split(data.rows, given, recipe)
-        self._train_rows, self._val_rows, _ = (
-            _encode(self.base, part, splits, name) for name, part in _parts(splits).items()
+        splits = self._splits = given.split(
+            data.rows,
+            seed=recipe.train.seed if finetune.split_seed is None else finetune.split_seed,
+            fractions=finetune.fractions,
+            balance=finetune.balance,
         )
-        self.train = _with_embedding_rate(_with_evaluations(recipe.train, len(self._train_rows)))
-        self.facts = {"splits": _facts(splits), "columns": {"text": data.text_column, "label": data.label_column}}
+        self._train_rows = encode_labelled(base, splits.train, splits, "training")
+        self._val_rows = encode_labelled(base, splits.validation, splits, "validation")
+        encode_labelled(base, splits.test, splits, "test")  # says what is cut
+        lengths = [len(row.ids) for row in self._train_rows]
+        train = _with_embedding_rate(_with_evaluations(recipe.train, len(lengths)))
+        lora = self._lora_shape if finetune.train == "lora" else None
+        depth = {"head": 0.0, "last-block": 1 / base.config.n_layers}.get(finetune.train, 1.0)
+        flops = finetuning_flops(base.config, lengths, logits_share=0.0, frozen=lora is not None, depth=depth)
+        super().__init__(
+            base,
+            given.paths,
+            out,
+            recipe.model_copy(update={"train": train}),
+            rows=splits.train,
+            lengths=lengths,
+            epochs=finetune.epochs,
+            lora=lora,
+            flops_per_token=flops,
+        )
+        self.facts = {
+            "splits": facts_of_splits(splits),
+            "columns": {"text": data.text_column, "label": data.label_column},
+        }
         self.closing = len(splits.test) / max(1, len(splits.validation))
-        self.set_rows(splits.train, [len(row.ids) for row in self._train_rows])
-        _describe(splits)
-        if choice.train == "all":
+        describe_splits(splits)
+        if finetune.train == "all":
             note(
-                f"learning rates: {self.train.embedding_learning_rate:g} for the embeddings"
-                f" (train.embedding_learning_rate), {self.train.learning_rate:g} for all else"
+                f"learning rates: {train.embedding_learning_rate:g} for the embeddings"
+                f" (train.embedding_learning_rate), {train.learning_rate:g} for all else"
             )
 
-    def count_flops(self) -> float:
-        config, trained = self.base.config, self._choice.train
-        depth = {"head": 0.0, "last-block": 1 / config.n_layers}.get(trained, 1.0)
-        return finetuning_flops(
-            config, length=self.mean_length, logits_share=0.0, frozen=self.lora is not None, depth=depth
-        )
-
     def build(self, device: str) -> tuple[Objective[SequenceScorer], SequenceScorer]:
-        choice = self._choice
-        model = SequenceScorer(self.load_base(device, dropout=choice.dropout), len(self._splits.labels))
-        train_only(model, choice.train, self._lora_shape)
+        finetune = self._finetune
+        model = SequenceScorer(self.load_base(device, dropout=finetune.dropout), len(self._splits.labels))
+        train_only(model, finetune.train, self._lora_shape)
         context = self.base.config.context_length
         rows, val = self._train_rows, self._val_rows
-        return Classes(rows, val, context, self.train, choice.word_dropout, choice.crop), model
+        return Classes(rows, val, context, self.train, finetune.word_dropout, finetune.crop), model
 
     def write_result(self, model: SequenceScorer) -> None:
         run = Run(self.out)
@@ -253,7 +214,7 @@ def run_classify(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    return train(ClassifyJob(stage_run(base), given.staged(), output_path(out), config), options)
+    return train(ClassifyJob(inspect(base, head="lm"), given.staged(), output_path(out), config), options)
 
 
 def measure(out: Path, device: str) -> dict[str, Metrics]:
@@ -276,72 +237,3 @@ def _with_embedding_rate(train: TrainConfig) -> TrainConfig:
         return train
     rate = min(10.0, float(f"{EMBEDDING_RATE_FACTOR * train.learning_rate:.6g}"))
     return train.model_copy(update={"embedding_learning_rate": rate})
-
-
-# ---- the rows ----------------------------------------------------------------------------------------------------
-
-
-def _split(rows: Sequence[LabelledText], given: LabelledFiles, config: ClassifyRecipe) -> Splits:
-    """The three parts. `rows`, those of `given.data`, fill those for which no file was given."""
-    val = given.read(given.val).rows if given.val else None
-    test = given.read(given.test).rows if given.test else None
-    choice, seed = config.finetune, config.finetune.split_seed
-    if val is not None and test is not None and not choice.balance:
-        return fixed_splits(rows, val, test)
-    drawn = split_labelled(
-        rows,
-        seed=config.train.seed if seed is None else seed,
-        fractions=choice.fractions,
-        balance=choice.balance,
-    )
-    if val is None and test is None:
-        return drawn
-    train = [*drawn.train, *(drawn.validation if val is not None else []), *(drawn.test if test is not None else [])]
-    fixed = fixed_splits(train, drawn.validation if val is None else val, drawn.test if test is None else test)
-    return Splits(
-        fixed.train,
-        fixed.validation,
-        fixed.test,
-        fixed.labels,
-        duplicates=drawn.duplicates + fixed.duplicates,
-        contradictions=max(drawn.contradictions, fixed.contradictions),
-        dropped_by_balance=drawn.dropped_by_balance,
-    )
-
-
-def _parts(splits: Splits) -> dict[str, list[LabelledText]]:
-    return dict(zip(PARTS, (splits.train, splits.validation, splits.test), strict=True))
-
-
-def _encode(base: ModelInfo, rows: Sequence[LabelledText], splits: Splits, name: str) -> list[EncodedLabelled]:
-    encoded = encode_texts(base.tokenizer, [row.text for row in rows], context_length=base.config.context_length)
-    if encoded.truncated_rows:
-        texts = counted(encoded.truncated_rows, f"{name} text")
-        note(f"{texts} cut at the context's end, by {counted(encoded.truncated_tokens, 'token')} in all")
-    id_of = {label: number for number, label in enumerate(splits.labels)}
-    return [EncodedLabelled(ids, id_of[row.label]) for ids, row in zip(encoded.rows, rows, strict=True)]
-
-
-def _facts(splits: Splits) -> dict[str, Any]:
-    """For run.yaml: how the rows were split."""
-    return {
-        "labels": list(splits.labels),
-        **{name: len(part) for name, part in _parts(splits).items()},
-        "duplicates_removed": splits.duplicates,
-        "contradictions": splits.contradictions,
-        "dropped_by_balance": splits.dropped_by_balance,
-    }
-
-
-def _describe(splits: Splits) -> None:
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(splits).items())
-    shown = ", ".join(splits.labels[:6]) + (", …" if len(splits.labels) > 6 else "")
-    note(f"labels: {shown} ({len(splits.labels)} in all) · {sizes} rows")
-    for spellings in alike_labels(splits.labels):
-        warn(f"{' and '.join(spellings)} are {len(spellings)} labels: they differ in case or white space alone")
-    if splits.duplicates:
-        note(f"removed {counted(splits.duplicates, 'row')} that are also in a later part")
-    if splits.contradictions:
-        note(f"{counted(splits.contradictions, 'text')} with two different labels: kept as they are")
-    if splits.dropped_by_balance:
-        note(f"left out {counted(splits.dropped_by_balance, 'row')} to balance the labels")

@@ -24,12 +24,16 @@ from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, without_lora
+from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
-from tuppence.tasks.flops import forward_flops
-from tuppence.tasks.pairs import PairJob, PairObjective, Pairs, PairsConfig, PairsRecipe
+from tuppence.tasks.flops import finetuning_flops, forward_flops
+from tuppence.tasks.pairs import EncodedPair, Pairs, PairsConfig, collate_pairs, count_pair_tokens, read_pairs
 from tuppence.tasks.reference import Reference
+from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
+from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -61,7 +65,7 @@ class DPOConfig(PairsConfig):
         return {**found, "reference": "online"} if found.get("reference") == "along" else found
 
 
-class DPORecipe(PairsRecipe):
+class DPORecipe(RowRecipe):
     """A DPO recipe."""
 
     align: DPOConfig = DPOConfig()
@@ -87,7 +91,7 @@ def dpo_losses(logps_B2: Tensor, reference_B2: Tensor, *, beta: float, label_smo
     return -(1 - label_smoothing) * F.logsigmoid(margins_B) - label_smoothing * F.logsigmoid(-margins_B)
 
 
-class Preferences(PairObjective[GPT]):
+class Preferences(RowObjective[EncodedPair, GPT]):
     """The DPO loss on pairs.
 
     Args:
@@ -98,6 +102,8 @@ class Preferences(PairObjective[GPT]):
         *("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"),
         *("logps/chosen", "logps/rejected", "entropy"),
     )
+    collate = staticmethod(collate_pairs)
+    tokens = staticmethod(count_pair_tokens)
 
     def __init__(
         self,
@@ -108,7 +114,7 @@ class Preferences(PairObjective[GPT]):
         prompts: Sequence[Prompt] = (),
         tokenizer: Tokenizer | None = None,
     ) -> None:
-        super().__init__(pairs, recipe.train)
+        super().__init__(pairs.train, pairs.val, recipe.train)
         self._reference, self._choice = reference, recipe.align
         self._prompts, self._tokenizer = prompts, tokenizer
 
@@ -141,7 +147,7 @@ class Preferences(PairObjective[GPT]):
         self._reference.load_state(tensors)
 
 
-class DPOJob(PairJob[GPT]):
+class DPOJob(RowJob[GPT]):
     """Aligns a model with preferences.
 
     Attributes:
@@ -149,24 +155,39 @@ class DPOJob(PairJob[GPT]):
     """
 
     verb = "align dpo"
-    with_end = True
 
-    def __init__(self, files: RowFiles, recipe: DPORecipe, options: RunOptions) -> None:
-        super().__init__(files, recipe)
-        self._recipe = recipe
-        self._prompts = shown_prompts(
-            self.pairs.held_out, self.tokenizer, context_length=self.base.config.context_length
+    def __init__(self, base: ModelInfo, files: RowFiles, out: Path, recipe: DPORecipe, options: RunOptions) -> None:
+        align, context_length = recipe.align, base.config.context_length
+        lora = None if align.full else recipe.lora.resolve()
+        self._recipe, self.tokenizer = recipe, conversation_tokenizer(base)
+        self.pairs = read_pairs(
+            files,
+            self.tokenizer,
+            context_length=context_length,
+            val_fraction=align.val_fraction,
+            seed=recipe.train.seed,
+            with_end=True,
         )
+        self._prompts = shown_prompts(self.pairs.held_out, self.tokenizer, context_length=context_length)
         self._base_answers: list[str] = []
-        wanted = recipe.align.reference
-        self.precompute = wanted == "precomputed" or (wanted == "auto" and _pays(self.pairs, recipe, options))
-        self.set_rows(self.pairs.trained, self.pairs.lengths, logits_share=self.pairs.answered)
-
-    def count_flops(self) -> float:
-        if self.precompute:
-            return super().count_flops()
-        reference = forward_flops(self.base.config, length=self.mean_length, logits_share=self.logits_share)
-        return super().count_flops() + reference
+        self.precompute = align.reference == "precomputed" or (
+            align.reference == "auto" and _pays(self.pairs, recipe, options)
+        )
+        lengths, answered = self.pairs.lengths, self.pairs.answered
+        flops = finetuning_flops(base.config, lengths, logits_share=answered, frozen=lora is not None)
+        if not self.precompute:
+            flops += forward_flops(base.config, lengths, logits_share=answered)
+        super().__init__(
+            base,
+            files.paths,
+            out,
+            recipe,
+            rows=self.pairs.trained,
+            lengths=lengths,
+            epochs=align.epochs,
+            lora=lora,
+            flops_per_token=flops,
+        )
 
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
         model, frozen = self.load_base(device), None
@@ -225,8 +246,8 @@ def run_dpo(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
-    return train(DPOJob(files, config, options), options)
+    files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
+    return train(DPOJob(inspect(base, head="lm"), files, output_path(out), config, options), options)
 
 
 def _pays(pairs: Pairs, config: DPORecipe, options: RunOptions) -> bool:

@@ -24,10 +24,13 @@ from tuppence.data.records.encoding import EncodedConversation, encode_conversat
 from tuppence.data.records.held_out import conversation_row, write_held_out
 from tuppence.data.records.leaks import content_of
 from tuppence.model.gpt import GPT
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
+from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
+from tuppence.tasks.flops import finetuning_flops
 from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
 from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
@@ -70,7 +73,7 @@ class Responses(RowObjective[EncodedConversation, GPT]):
         context_length: int,
         config: TrainConfig,
     ) -> None:
-        super().__init__(rows, [len(row.ids) for row in rows], val, [len(row.ids) for row in val], config)
+        super().__init__(rows, val, config)
         self._prompts, self._tokenizer, self._context = prompts, tokenizer, context_length
 
     def collate(self, rows: Sequence[EncodedConversation]) -> Batch:
@@ -111,25 +114,36 @@ class InstructJob(RowJob[GPT]):
 
     verb = "finetune instruct"
 
-    def __init__(self, files: RowFiles, recipe: InstructRecipe) -> None:
-        choice = self._choice = recipe.finetune
-        super().__init__(files.base, files.out, files.paths, recipe, epochs=choice.epochs, adapter=not choice.full)
+    def __init__(self, base: ModelInfo, files: RowFiles, out: Path, recipe: InstructRecipe) -> None:
+        finetune, context_length = recipe.finetune, base.config.context_length
+        lora = None if finetune.full else recipe.lora.resolve()
         rows, self._held_out = files.split(
             lambda path: _read(path, skip_bad_rows=files.skip_bad_rows),
-            fraction=choice.val_fraction,
-            seed=self.train.seed,
+            fraction=finetune.val_fraction,
+            seed=recipe.train.seed,
             key=content_of,
             noun="row",
         )
-        self.tokenizer, context = conversation_tokenizer(self.base), self.base.config.context_length
-        self._train_rows = _encode(self.tokenizer, rows, context, "training")
-        self._val_rows = _encode(self.tokenizer, self._held_out, context, "held-out")
+        self._dropout, self.tokenizer = finetune.dropout, conversation_tokenizer(base)
+        self._train_rows = _encode(self.tokenizer, rows, context_length, "training")
+        self._val_rows = _encode(self.tokenizer, self._held_out, context_length, "held-out")
         lengths = [len(row.ids) for row in self._train_rows]
         targets = sum(int((row.targets != IGNORED_TARGET).sum()) for row in self._train_rows)
-        self.set_rows(rows, lengths, logits_share=targets / sum(lengths))
+        flops = finetuning_flops(base.config, lengths, logits_share=targets / sum(lengths), frozen=lora is not None)
+        super().__init__(
+            base,
+            files.paths,
+            out,
+            recipe,
+            rows=rows,
+            lengths=lengths,
+            epochs=finetune.epochs,
+            lora=lora,
+            flops_per_token=flops,
+        )
 
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
-        model = self.load_base(device, dropout=self._choice.dropout)
+        model = self.load_base(device, dropout=self._dropout)
         if self.lora is not None:
             add_lora(model, self.lora)
         context = self.base.config.context_length
@@ -164,8 +178,8 @@ def run_instruct(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
-    return train(InstructJob(files, config), options)
+    files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
+    return train(InstructJob(inspect(base, head="lm"), files, output_path(out), config), options)
 
 
 def _read(path: Path, *, skip_bad_rows: bool) -> list[Conversation]:

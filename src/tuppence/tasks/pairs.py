@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,17 +18,14 @@ from torch import Tensor
 from tuppence.core.config import Section
 from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
-from tuppence.data.buckets import Array, pad
+from tuppence.data.buckets import IGNORED_TARGET, Array, pad
 from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
 from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.model.branches import PADDING
-from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
-from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
 from tuppence.tokenizer import Tokenizer
-from tuppence.training.config import TrainConfig
-from tuppence.training.objective import Batch, Model
+from tuppence.training.objective import Batch
 
 
 class PairsConfig(Section):
@@ -145,55 +141,17 @@ def read_pairs(
     return Pairs(encoded[0], encoded[1], kept_rows[0], kept_rows[1])
 
 
-class PairObjective(RowObjective[EncodedPair, Model]):
-    """An objective over pairs: a batch is (tokens (B, T), branches (B, T), numbers of the pairs (B))."""
-
-    def __init__(self, pairs: Pairs, config: TrainConfig) -> None:
-        lengths, val_lengths = ([len(pair.ids) for pair in part] for part in (pairs.train, pairs.val))
-        super().__init__(pairs.train, lengths, pairs.val, val_lengths, config)
-        self.pairs = pairs
-
-    def collate(self, rows: Sequence[EncodedPair]) -> Batch:
-        return collate_pairs(rows)
-
-    def tokens(self, batch: Batch) -> int:
-        return int((batch[1] != PADDING).sum())
-
-
 def collate_pairs(rows: Sequence[EncodedPair]) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens (B, T), branches (B, T) and numbers (B) of some pairs."""
+    """A batch of pairs: tokens (B, T), branches (B, T) and numbers (B); the numbers are its targets."""
     tokens_BT = pad([row.ids for row in rows], 0)
     branches_BT = pad([row.branches for row in rows], PADDING)
     return torch.from_numpy(tokens_BT), torch.from_numpy(branches_BT), torch.tensor([row.number for row in rows])
 
 
-class PairsRecipe(RowRecipe):
-    """The sections that every recipe of an alignment on pairs has."""
-
-    align: PairsConfig = PairsConfig()
-
-
-class PairJob(RowJob[Model]):
-    """A run that learns from preferences: a base, its tokenizer with a chat template, and pairs.
-
-    Attributes:
-        with_end: whether the answers keep the end of text.
-    """
-
-    with_end: ClassVar[bool]
-
-    def __init__(self, files: RowFiles, recipe: PairsRecipe) -> None:
-        align = recipe.align
-        super().__init__(files.base, files.out, files.paths, recipe, epochs=align.epochs, adapter=not align.full)
-        self.tokenizer = conversation_tokenizer(self.base)
-        self.pairs = read_pairs(
-            files,
-            self.tokenizer,
-            context_length=self.base.config.context_length,
-            val_fraction=align.val_fraction,
-            seed=self.train.seed,
-            with_end=self.with_end,
-        )
+def count_pair_tokens(batch: Batch) -> int:
+    """Tokens of a batch of pairs, without padding and without rows that are no target."""
+    _, branches_BT, numbers_B = batch
+    return int((branches_BT[numbers_B != IGNORED_TARGET] != PADDING).sum())
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:

@@ -23,9 +23,14 @@ from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.evaluation.tasks.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
+from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import save_scorer
+from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
-from tuppence.tasks.pairs import PairJob, PairObjective, PairsConfig, PairsRecipe
+from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.pairs import EncodedPair, PairsConfig, collate_pairs, count_pair_tokens, read_pairs
+from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
+from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -33,7 +38,7 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Objective, Sample
 
 
-class RewardRecipe(PairsRecipe):
+class RewardRecipe(RowRecipe):
     """A recipe for a reward model."""
 
     align: PairsConfig = PairsConfig(epochs=2.0)
@@ -57,10 +62,12 @@ def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor
     return rewards_B2
 
 
-class Comparisons(PairObjective[SequenceScorer]):
+class Comparisons(RowObjective[EncodedPair, SequenceScorer]):
     """Give the chosen answer the higher reward."""
 
     metrics = ("accuracy", "margin", "mean_reward")
+    collate = staticmethod(collate_pairs)
+    tokens = staticmethod(count_pair_tokens)
 
     def loss(self, model: SequenceScorer, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, branches_BT, numbers_B = batch
@@ -75,20 +82,40 @@ class Comparisons(PairObjective[SequenceScorer]):
         return []  # a reward model writes nothing
 
 
-class RewardJob(PairJob[SequenceScorer]):
+class RewardJob(RowJob[SequenceScorer]):
     """Trains a reward model."""
 
     verb = "align reward"
-    with_end = False
 
-    def __init__(self, files: RowFiles, recipe: RewardRecipe) -> None:
-        super().__init__(files, recipe)
-        self.set_rows(self.pairs.trained, self.pairs.lengths)
+    def __init__(self, base: ModelInfo, files: RowFiles, out: Path, recipe: RewardRecipe) -> None:
+        align = recipe.align
+        lora = None if align.full else recipe.lora.resolve()
+        self.tokenizer = conversation_tokenizer(base)
+        self.pairs = read_pairs(
+            files,
+            self.tokenizer,
+            context_length=base.config.context_length,
+            val_fraction=align.val_fraction,
+            seed=recipe.train.seed,
+            with_end=False,
+        )
+        lengths = self.pairs.lengths
+        super().__init__(
+            base,
+            files.paths,
+            out,
+            recipe,
+            rows=self.pairs.trained,
+            lengths=lengths,
+            epochs=align.epochs,
+            lora=lora,
+            flops_per_token=finetuning_flops(base.config, lengths, logits_share=0.0, frozen=lora is not None),
+        )
 
     def build(self, device: str) -> tuple[Objective[SequenceScorer], SequenceScorer]:
         model = SequenceScorer(self.load_base(device), 1)
         train_only(model, "all" if self.lora is None else "lora", self.lora)
-        return Comparisons(self.pairs, self.train), model
+        return Comparisons(self.pairs.train, self.pairs.val, self.train), model
 
     def write_result(self, model: SequenceScorer) -> None:
         run = Run(self.out)
@@ -120,5 +147,5 @@ def run_reward(
         InputError: base, data, recipe and run folder do not fit together.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
-    return train(RewardJob(files, config), options)
+    files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
+    return train(RewardJob(inspect(base, head="lm"), files, output_path(out), config), options)

@@ -12,11 +12,11 @@ from typing import Any
 from tuppence.core.config import Section
 from tuppence.core.console import note, warn
 from tuppence.model.gpt import GPT
-from tuppence.model.loaded import ModelInfo, inspect
+from tuppence.model.loaded import ModelInfo
+from tuppence.model.lora import LoRA
 from tuppence.model.weights import load_model
 from tuppence.storage import location_of
 from tuppence.tasks.adapter import LoRAConfig
-from tuppence.tasks.flops import finetuning_flops
 from tuppence.tasks.job import Job
 from tuppence.tasks.rows import rows_input
 from tuppence.tokenizer import Tokenizer
@@ -34,46 +34,44 @@ class RowRecipe(Section):
 class RowJob(Job[Model]):
     """A run that finetunes a base on rows.
 
-    Subclasses call `set_rows` in their constructor.
-
     Args:
+        base: the model it starts from.
+        files: of rows; noted in run.yaml.
+        rows: those that are trained on.
+        lengths: of each of them as the model reads it, in tokens.
         epochs: how often to see the rows, where no other limit ends the run.
-        adapter: train a LoRA adapter, and not the base's weights.
-
-    Attributes:
-        base: the model it starts from; its weights are not read yet.
-        lora: the adapter that is trained; None: no adapter.
-        mean_length: tokens of a row.
-        logits_share: the share of the tokens for which logits are computed.
+        lora: the adapter to train; None: the base's own weights are trained.
+        flops_per_token: of training on one token.
+        inputs: what is read besides base and rows, as in `Job.inputs`.
     """
 
     compiles = False
 
     def __init__(
-        self, base: Path, out: Path, data: Sequence[Path], recipe: RowRecipe, *, epochs: float, adapter: bool
+        self,
+        base: ModelInfo,
+        files: Sequence[Path],
+        out: Path,
+        recipe: RowRecipe,
+        *,
+        rows: Sequence[object],
+        lengths: Sequence[int],
+        epochs: float,
+        lora: LoRA | None,
+        flops_per_token: float,
+        inputs: Mapping[str, Mapping[str, Any]] = {},
     ) -> None:
-        self.out, self.train = out, recipe.train
+        self.base, self.lora, self.rows = base, lora, rows
+        self.out, self.train, self.flops_per_token = out, recipe.train, flops_per_token
         self.settings = {name: getattr(recipe, name) for name in type(recipe).model_fields if name != "train"}
-        self.base = inspect(base, head="lm")
-        self.lora = recipe.lora.resolve() if adapter else None
-        self._data, self._epochs = data, epochs
-
-    def set_rows(self, rows: Sequence[object], lengths: Sequence[int], *, logits_share: float = 0.0) -> None:
-        """Sets what is counted over the rows.
-
-        Args:
-            rows: those that are trained on.
-            lengths: of each encoded row, in tokens.
-            logits_share: the share of the tokens for which logits are computed; 0 where a score takes their place.
-        """
-        self.rows, self._count = rows, len(lengths)
-        self.mean_length, self.logits_share = sum(lengths) / len(lengths), logits_share
-        self.tokens_per_step = round(self.sequences_per_step * self.mean_length)
-        self.inputs: Mapping[str, Mapping[str, Any]] = {
-            **base_inputs(self.base),
-            "data": rows_input(self._data, len(rows)),
+        self.inputs = {
+            "base": {"path": location_of(base.folder), "fingerprint": base.fingerprint},
+            "tokenizer": {"fingerprint": base.tokenizer.fingerprint, "vocab_size": base.tokenizer.vocab_size},
+            "data": rows_input(files, len(rows)),
+            **inputs,
         }
-        self.flops_per_token = self.count_flops()
+        self.tokens_per_step = round(self.sequences_per_step * (sum(lengths) / len(lengths)))
+        self._sequences = epochs * len(lengths)
 
     @property
     def sequences_per_step(self) -> int:
@@ -81,30 +79,13 @@ class RowJob(Job[Model]):
         return self.train.batch_size * self.train.accumulation_steps
 
     def default_steps(self, ranks: int) -> int:
-        return max(1, round(self._epochs * self._count / (self.sequences_per_step * ranks)))
-
-    def count_flops(self) -> float:
-        """Floating-point operations of training on one token."""
-        return finetuning_flops(
-            self.base.config,
-            length=self.mean_length,
-            logits_share=self.logits_share,
-            frozen=self.lora is not None,
-        )
+        return max(1, round(self._sequences / (self.sequences_per_step * ranks)))
 
     def load_base(self, device: str, *, dropout: float = 0.0) -> GPT:
         """Reads the weights of the base."""
         model = load_model(self.base.folder, device=device, dropout=dropout)
         model.activation_checkpointing = self.train.activation_checkpointing
         return model
-
-
-def base_inputs(base: ModelInfo) -> dict[str, dict[str, Any]]:
-    """For run.yaml: which base, and which tokenizer."""
-    return {
-        "base": {"path": location_of(base.folder), "fingerprint": base.fingerprint},
-        "tokenizer": {"fingerprint": base.tokenizer.fingerprint, "vocab_size": base.tokenizer.vocab_size},
-    }
 
 
 def conversation_tokenizer(base: ModelInfo) -> Tokenizer:

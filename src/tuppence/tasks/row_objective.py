@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from tuppence.data.buckets import IGNORED_TARGET, Buckets, batches_by_length
+from tuppence.data.buckets import IGNORED_TARGET, Array, Buckets, batches_by_length
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Model, Objective
 
-Row = TypeVar("Row")
+
+class EncodedRow(Protocol):
+    """A row as the model reads it."""
+
+    @property
+    def ids(self) -> Array: ...
+
+
+Row = TypeVar("Row", bound=EncodedRow)
+
+
+def lengths_of(rows: Sequence[EncodedRow]) -> Array:
+    """The tokens of each row, int64."""
+    return np.array([len(row.ids) for row in rows], dtype=np.int64)
 
 
 class RowObjective(Objective[Model], Generic[Row, Model]):
     """An objective over rows of different lengths: batches bucketed by length, held-out rows the longest first.
 
     Args:
-        train, val: the rows.
-        lengths, val_lengths: of each, in tokens.
+        train, val: the encoded rows.
     """
 
-    def __init__(
-        self,
-        train: Sequence[Row],
-        lengths: Sequence[int],
-        val: Sequence[Row],
-        val_lengths: Sequence[int],
-        config: TrainConfig,
-    ) -> None:
+    def __init__(self, train: Sequence[Row], val: Sequence[Row], config: TrainConfig) -> None:
         self._train, self._val, self._config = train, val, config
-        self._val_lengths = np.array(val_lengths, dtype=np.int64)
-        self.buckets = Buckets(
-            np.array(lengths, dtype=np.int64),
+        self._buckets = Buckets(
+            lengths_of(train),
             batch_size=config.batch_size,
             seed=config.seed,
             accumulation_steps=config.accumulation_steps,
@@ -50,10 +54,10 @@ class RowObjective(Objective[Model], Generic[Row, Model]):
         return self._train[number]
 
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
-        return [self._batch(step, numbers) for numbers in self.buckets.step(step, rank, world_size)]
+        return [self._batch(step, numbers) for numbers in self._buckets.step(step, rank, world_size)]
 
     def evaluation(self) -> Iterator[Batch]:
-        for numbers in batches_by_length(self._val_lengths, self._config.batch_size):
+        for numbers in batches_by_length(lengths_of(self._val), self._config.batch_size):
             yield self.collate([self._val[number] for number in numbers])
 
     def _batch(self, step: int, numbers: Any) -> Batch:

@@ -13,7 +13,7 @@ from tuppence.core.files import sha256_file
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
 from tuppence.data.records.unused import Unused
-from tuppence.storage import location_of, output_path, stage, stage_run
+from tuppence.storage import location_of, stage
 
 Row = TypeVar("Row")
 
@@ -26,38 +26,25 @@ def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RowFiles:
-    """The files of a finetune.
+    """The files of rows that a finetune learns from, on this machine.
 
     Attributes:
-        base: the model it starts from: a run, a Hugging Face GPT-2 folder, or an adapter's.
         data: the file of rows.
-        out: the run folder.
         val: the file of held-out rows; None: a part of `data` is held out.
         skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
     """
 
-    base: Path
     data: Path
-    out: Path
     val: Path | None = None
     skip_bad_rows: bool = False
 
     @classmethod
-    def of(
-        cls,
-        base: str | Path,
-        data: str | Path,
-        out: str | Path,
-        *,
-        val: str | Path | None = None,
-        skip_bad_rows: bool = False,
-    ) -> RowFiles:
-        """The files that a person named, staged where they are on another storage."""
-        return cls(stage_run(base), stage(data), output_path(out), None if val is None else stage(val), skip_bad_rows)
+    def staged(cls, data: str | Path, val: str | Path | None, *, skip_bad_rows: bool) -> RowFiles:
+        """The files of these locations, copied here from another storage."""
+        return cls(stage(data), None if val is None else stage(val), skip_bad_rows)
 
     @property
     def paths(self) -> list[Path]:
-        """The files of rows."""
         return [self.data] if self.val is None else [self.data, self.val]
 
     def split(

@@ -19,7 +19,7 @@ def written(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def read(data: Path, tokenizer: Tokenizer, val: Path | None = None, room: int = 64, eval_prompts: int = 9) -> Prompts:
-    files = RowFiles(data, data, data, val)
+    files = RowFiles(data, val)
     return read_prompts(files, tokenizer, most_tokens=room, val_fraction=0.2, eval_prompts=eval_prompts, seed=1)
 
 

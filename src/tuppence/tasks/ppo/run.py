@@ -12,10 +12,11 @@ from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.loaded import LoadedModel, ModelInfo, load
+from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora
-from tuppence.storage import location_of, stage_run
+from tuppence.storage import location_of, output_path
 from tuppence.tasks.adapter import write_language_model
+from tuppence.tasks.flops import finetuning_flops
 from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.held_out import Judges, compare
@@ -35,36 +36,43 @@ class PPOJob(RowJob[PolicyWithValue]):
     verb = "align ppo"
     closing = 2.0  # the base's answers and the policy's
 
-    def __init__(self, files: RowFiles, reward: Path, recipe: PPORecipe) -> None:
-        choice = recipe.align
-        if recipe.lora.dropout and not choice.full:
+    def __init__(self, base: ModelInfo, reward: str | Path, files: RowFiles, out: Path, recipe: PPORecipe) -> None:
+        align, context = recipe.align, base.config.context_length
+        lora = None if align.full else recipe.lora.resolve()
+        if lora is not None and lora.dropout:
             raise InputError(
                 "lora.dropout is above 0, and PPO compares a policy with itself", "leave lora.dropout at 0"
             )
-        super().__init__(files.base, files.out, files.paths, recipe, epochs=choice.epochs, adapter=not choice.full)
-        self._recipe = recipe
-        self._reward = _open_reward(reward, self.base)
-        context = self.base.config.context_length
-        if choice.max_new_tokens >= context:
+        if align.max_new_tokens >= context:
             raise InputError(
-                f"align.max_new_tokens is {choice.max_new_tokens:,}, and the model's context {context:,}",
+                f"align.max_new_tokens is {align.max_new_tokens:,}, and the model's context {context:,}",
                 "leave room for a prompt: --set align.max_new_tokens=N",
             )
-        self.tokenizer = conversation_tokenizer(self.base)
+        self._recipe, self._reward = recipe, _open_reward(reward, base)
+        self.tokenizer = conversation_tokenizer(base)
+        self._generation = GenerationConfig(align.max_new_tokens, align.temperature, self.tokenizer)
         self._prompts = read_prompts(
             files,
             self.tokenizer,
-            most_tokens=context - choice.max_new_tokens,
-            val_fraction=choice.val_fraction,
-            eval_prompts=choice.eval_prompts,
-            seed=self.train.seed,
+            most_tokens=context - align.max_new_tokens,
+            val_fraction=align.val_fraction,
+            eval_prompts=align.eval_prompts,
+            seed=recipe.train.seed,
         )
-        self._generation = GenerationConfig(choice.max_new_tokens, choice.temperature, self.tokenizer)
-        lengths = [len(prompt) + choice.max_new_tokens for prompt in self._prompts.train]
-        answered = choice.max_new_tokens * len(lengths) / sum(lengths)
-        self.set_rows(self._prompts.rows, lengths, logits_share=answered)
-        fingerprint = self._reward.fingerprint
-        self.inputs = {**self.inputs, "reward": {"path": location_of(reward), "fingerprint": fingerprint}}
+        lengths = [len(prompt) + align.max_new_tokens for prompt in self._prompts.train]
+        answered = align.max_new_tokens * len(lengths) / sum(lengths)
+        super().__init__(
+            base,
+            files.paths,
+            out,
+            recipe,
+            rows=self._prompts.rows,
+            lengths=lengths,
+            epochs=align.epochs,
+            lora=lora,
+            flops_per_token=finetuning_flops(base.config, lengths, logits_share=answered, frozen=lora is not None),
+            inputs={"reward": {"path": location_of(self._reward.folder), "fingerprint": self._reward.fingerprint}},
+        )
 
     def default_steps(self, ranks: int) -> int:
         """The updates in which every prompt has been answered `align.epochs` times."""
@@ -125,11 +133,11 @@ def run_ppo(
         NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint is kept.
         Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    files = RowFiles.of(base, data, out, val=val, skip_bad_rows=skip_bad_rows)
-    return train(PPOJob(files, stage_run(reward), config), options)
+    files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
+    return train(PPOJob(inspect(base, head="lm"), reward, files, output_path(out), config), options)
 
 
-def _open_reward(folder: Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
+def _open_reward(folder: str | Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
     """The reward model, frozen.
 
     Raises:
