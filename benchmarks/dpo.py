@@ -88,7 +88,7 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
 
     from tuppence.model.config import PRESETS
     from tuppence.model.gpt import GPT
-    from tuppence.model.lora import LoRA, add_lora
+    from tuppence.model.lora import LoRA, add_lora, frozen_copy
     from tuppence.model.precision import autocast
     from tuppence.tasks.dpo import DPORecipe, Preferences
     from tuppence.tasks.pairs import Pairs
@@ -99,13 +99,14 @@ def build_ours(options: argparse.Namespace, *, precomputed: bool) -> Step:
 
     compute_deterministically()
     model = GPT(PRESETS[options.model])
+    base = frozen_copy(model, shared=True)
     add_lora(model, LoRA(RANK, ALPHA))
     model.train()
     optimizers = Optimizers(model.named_parameters(), TrainConfig(), "cpu")
     chosen = batches(options)
     pairs = Pairs([row for batch in chosen for row in batch], [], [], [])
     numbers = {id(row): number for number, row in enumerate(pairs.train)}
-    reference = Reference(pairs, frozen=None, precompute=precomputed, has_adapter=True)
+    reference = Reference(pairs, base, precompute=precomputed)
     objective = Preferences(pairs, reference, DPORecipe())
     tensors = []
     for batch in chosen:

@@ -40,6 +40,7 @@ VERBS = {
     "evaluation/classifier.py": ("classify", "evaluate"),
     "evaluation": ("evaluate",),
     "tasks/classify.py": ("finetune classify",),
+    "tasks/labelled.py": ("finetune classify",),
     "tasks/instruct.py": ("finetune instruct",),
     "tasks/row_job.py": ROWS,
     "tasks/rows.py": ROWS,

@@ -15,11 +15,11 @@ from tuppence.model.lora import (
     LoRA,
     LoRALinear,
     add_lora,
+    frozen_copy,
     lora_layers,
     merge_lora,
     merged_state,
     unmerge_lora,
-    without_lora,
 )
 
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9]])
@@ -89,15 +89,20 @@ def test_only_the_adapter_is_trained_and_gets_gradients(lively: Callable[..., GP
         assert (parameter.grad is not None and bool(parameter.grad.any())) == (name in trained), name
 
 
-def test_the_reference_is_the_model_without_its_adapter(lively: Callable[..., GPT], small_config: ModelConfig) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_frozen_copy_stays_the_model_without_the_adapter_that_is_trained(
+    lively: Callable[..., GPT], small_config: ModelConfig, shared: bool
+) -> None:
     model = lively(small_config)
     before = model(TOKENS)
+    copy = frozen_copy(model, shared=shared)
     adapted(model, LoRA(rank=2))
-    after = model(TOKENS)
-    with without_lora(model):
-        assert torch.equal(model(TOKENS), before)
-    assert torch.equal(model(TOKENS), after)
-    assert not torch.equal(after, before)
+    merge_lora(model)
+    unmerge_lora(model)
+    assert torch.equal(copy(TOKENS), before)
+    assert not torch.equal(model(TOKENS), before)
+    own = {parameter.data_ptr() for parameter in model.parameters()}
+    assert all((parameter.data_ptr() in own) == shared for parameter in copy.parameters())
 
 
 def test_dropout_falls_on_the_correction_alone() -> None:

@@ -13,7 +13,7 @@ from tests.tasks.preferences import END, Ids, load, pairs_of, random_ids, their_
 
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
-from tuppence.model.lora import LoRA, add_lora, lora_layers, without_lora
+from tuppence.model.lora import LoRA, add_lora, frozen_copy, lora_layers
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, Preferences, dpo_losses
 from tuppence.tasks.reference import Reference
 from tuppence.training.config import TrainConfig
@@ -25,9 +25,7 @@ BATCH = TrainConfig(batch_size=8, sample_tokens=0)
 def objective(ids: list[Ids], *, reference: GPT | None = None, precompute: bool = False, **choice: Any) -> Preferences:
     config = DPORecipe(align=DPOConfig(beta=BETA, **choice), train=BATCH)
     pairs = pairs_of(ids)
-    has_adapter = not config.align.full
-    kept = Reference(pairs, frozen=reference, precompute=precompute, has_adapter=has_adapter)
-    return Preferences(pairs, kept, config)
+    return Preferences(pairs, Reference(pairs, reference, precompute=precompute), config)
 
 
 def one_batch(ours: Preferences) -> Any:
@@ -117,7 +115,7 @@ def test_label_smoothing_mixes_trls_losses_of_the_pair_and_of_the_pair_turned_ar
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
 def test_the_first_loss_is_ln_2(policy: Any, tmp_path: Path, label_smoothing: float) -> None:
-    ours = objective(random_ids(), label_smoothing=label_smoothing)
+    ours = objective(random_ids(), reference=load(tmp_path / "policy"), label_smoothing=label_smoothing)
     model = load(tmp_path / "policy").train()
     add_lora(model, LoRA(rank=2))
     loss, metrics = ours.loss(model, *one_batch(ours))
@@ -126,7 +124,11 @@ def test_the_first_loss_is_ln_2(policy: Any, tmp_path: Path, label_smoothing: fl
 
 
 def adapted(folder: Path) -> GPT:
-    model = load(folder)
+    return stirred(load(folder))
+
+
+def stirred(model: GPT) -> GPT:
+    """The model with an adapter that changes what it computes."""
     add_lora(model, LoRA(rank=2))
     torch.manual_seed(3)
     with torch.no_grad():
@@ -135,19 +137,22 @@ def adapted(folder: Path) -> GPT:
     return model.train()
 
 
-def test_the_model_without_its_adapter_is_as_good_a_reference_as_a_frozen_copy(policy: Any, tmp_path: Path) -> None:
-    model, frozen = adapted(tmp_path / "policy"), load(tmp_path / "policy").requires_grad_(False)
+def test_parameters_shared_with_the_policy_are_as_good_a_reference_as_copies(policy: Any, tmp_path: Path) -> None:
+    model = load(tmp_path / "policy")
+    references = [frozen_copy(model, shared=shared) for shared in (True, False)]
+    stirred(model)
     losses = []
-    for reference in (None, frozen):
+    for reference in references:
         ours = objective(random_ids(), reference=reference)
-        losses.append(ours.loss(model, *one_batch(ours))[0])
-    assert losses[0].item() == losses[1].item()
-    assert all(layer.active for _, layer in lora_layers(model))
+        losses.append(ours.loss(model, *one_batch(ours))[0].item())
+    assert losses[0] == losses[1]
+    assert losses[0] / 5 != pytest.approx(math.log(2), abs=1e-4)
 
 
 def test_a_precomputed_reference_gives_the_loss_of_one_computed_online(policy: Any, tmp_path: Path) -> None:
-    model = adapted(tmp_path / "policy")
-    online, before = objective(random_ids(20)), objective(random_ids(20), precompute=True)
+    model, base = adapted(tmp_path / "policy"), load(tmp_path / "policy")
+    online = objective(random_ids(20), reference=base)
+    before = objective(random_ids(20), reference=base, precompute=True)
     before.prepare(0, model)
     for batch in (one_batch(online), next(iter(online.evaluation()))):
         results = [ours.loss(model, *batch) for ours in (online, before)]
@@ -165,7 +170,7 @@ def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01)  # full finetuning: the reference is nowhere else any more
-    resumed = objective(random_ids(9))
+    resumed = objective(random_ids(9), precompute=True)
     resumed.load_state(before.state())
     losses = [ours.loss(model, *one_batch(before))[0].item() for ours in (before, resumed)]
     assert losses[0] == losses[1]
@@ -179,9 +184,10 @@ def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp
 
 def test_of_other_pairs_an_adapter_makes_the_reference_again(policy: Any, tmp_path: Path) -> None:
     model = adapted(tmp_path / "policy")  # as after some steps: the reference is the model without the adapter
-    before = objective(random_ids(9), precompute=True)
+    base = load(tmp_path / "policy")
+    before = objective(random_ids(9), reference=base, precompute=True)
     before.prepare(0, model)
-    resumed, fresh = (objective(random_ids(9, seed=1), precompute=True) for _ in range(2))
+    resumed, fresh = (objective(random_ids(9, seed=1), reference=base, precompute=True) for _ in range(2))
     resumed.load_state(before.state())
     for one in (resumed, fresh):
         one.prepare(4, model)
@@ -191,7 +197,7 @@ def test_of_other_pairs_an_adapter_makes_the_reference_again(policy: Any, tmp_pa
 def test_eight_batches_of_one_have_the_gradient_of_one_batch_of_eight(policy: Any, tmp_path: Path) -> None:
     whole = adapted(tmp_path / "policy")
     parts = copy.deepcopy(whole)
-    ours = objective(random_ids(9))
+    ours = objective(random_ids(9), reference=load(tmp_path / "policy"))
     batch = one_batch(ours)
     ours.loss(whole, *batch)[0].backward()
     for row in range(8):
@@ -203,7 +209,7 @@ def test_eight_batches_of_one_have_the_gradient_of_one_batch_of_eight(policy: An
 
 def test_a_row_that_fills_up_a_rank_adds_nothing(policy: Any, tmp_path: Path) -> None:
     model = adapted(tmp_path / "policy")
-    ours = objective(random_ids(3))
+    ours = objective(random_ids(3), reference=load(tmp_path / "policy"))
     tokens, branches, numbers = one_batch(ours)
     loss, metrics = ours.loss(model, tokens, branches, torch.full_like(numbers, -100))
     loss.backward()
@@ -219,9 +225,10 @@ def test_the_loss_is_the_papers_equation() -> None:
 
 
 def test_training_leaves_no_trace_on_the_base(policy: Any, tmp_path: Path) -> None:
-    model = adapted(tmp_path / "policy")
-    ours = objective(random_ids())
+    model = load(tmp_path / "policy")
+    base = frozen_copy(model, shared=True)
+    stirred(model)
+    ours = objective(random_ids(), reference=base)
     ours.loss(model, *one_batch(ours))[0].backward()
-    with without_lora(model):
-        torch.testing.assert_close(model(torch.tensor([[1, END]])), load(tmp_path / "policy")(torch.tensor([[1, END]])))
+    torch.testing.assert_close(base(torch.tensor([[1, END]])), load(tmp_path / "policy")(torch.tensor([[1, END]])))
     assert all(parameter.grad is None for name, parameter in model.named_parameters() if "lora_" not in name)

@@ -9,10 +9,11 @@ shrink by the same factor. The correction can be added to W after training, so a
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from torch.nn import functional as F
 
 from tuppence.core.errors import InputError
 from tuppence.model.linear import Linear, linear
+
+Module = TypeVar("Module", bound=nn.Module)
 
 TARGETS = ("attention.qkv", "attention.projection", "mlp.expand", "mlp.contract")
 """The matrices of a block that can have an adapter, by our names."""
@@ -70,9 +73,6 @@ class LoRALinear(Linear):
         base: the layer to correct; its parameters are shared, not copied, and frozen.
         lora: rank, scaling and dropout.
 
-    Attributes:
-        active: whether the correction is added; if False, the layer computes the same as its base.
-
     Example:
         >>> layer = LoRALinear(Linear(4, 3), LoRA(rank=2, alpha=4.0))
         >>> x = torch.ones(1, 4)
@@ -91,12 +91,11 @@ class LoRALinear(Linear):
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
         self.scaling = lora.scaling
         self.dropout = nn.Dropout(lora.dropout)
-        self.active = True
         self._unmerged: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         out = linear(x, self.weight, self.bias)
-        if not self.active or self._unmerged is not None:
+        if self._unmerged is not None:
             return out
         low = F.linear(self.dropout(x), self.lora_A) * self.scaling
         return out + F.linear(low, self.lora_B)
@@ -173,15 +172,11 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-@contextlib.contextmanager
-def without_lora(model: nn.Module) -> Iterator[None]:
-    """Inside the block, `model` computes the same as its base: the reference of DPO and PPO, without extra memory."""
-    layers = [layer for _, layer in lora_layers(model)]
-    before = [layer.active for layer in layers]
-    for layer in layers:
-        layer.active = False
-    try:
-        yield
-    finally:
-        for layer, was_active in zip(layers, before, strict=True):
-            layer.active = was_active
+def frozen_copy(model: Module, *, shared: bool) -> Module:
+    """A copy of a model as it is now, without gradients: the reference of DPO and PPO.
+
+    Args:
+        shared: use the parameters of `model`, which are frozen, and take no memory: for a model that gets an adapter.
+    """
+    memo = {id(parameter): parameter for parameter in model.parameters()} if shared else {}
+    return copy.deepcopy(model, memo).requires_grad_(False).eval()

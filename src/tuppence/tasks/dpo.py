@@ -9,7 +9,6 @@ first loss is ln 2, as policy and reference agree. `run_dpo` is what `tuppence a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +24,7 @@ from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
-from tuppence.model.lora import add_lora, without_lora
+from tuppence.model.lora import add_lora, frozen_copy
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
@@ -121,7 +120,7 @@ class Preferences(RowObjective[EncodedPair, GPT]):
     def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, branches_BT, numbers_B = batch
         logps_B2, entropies_B = branch_log_probabilities(model, tokens_BT, branches_BT)
-        reference_B2 = self._reference.log_probabilities(model, tokens_BT, branches_BT, numbers_B)
+        reference_B2 = self._reference.log_probabilities(tokens_BT, branches_BT, numbers_B)
         beta = self._choice.beta
         losses_B = dpo_losses(logps_B2, reference_B2, beta=beta, label_smoothing=self._choice.label_smoothing)
         rewards_B2 = beta * (logps_B2 - reference_B2).detach()
@@ -190,14 +189,14 @@ class DPOJob(RowJob[GPT]):
         )
 
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
-        model, frozen = self.load_base(device), None
+        model = self.load_base(device)
+        self._base_answers = self._answer(model)
+        before = None  # the model itself before its first step
+        if self.lora is not None or not self.precompute:
+            before = frozen_copy(model, shared=self.lora is not None)
         if self.lora is not None:
             add_lora(model, self.lora)
-        else:  # the base is gone after the first step
-            self._base_answers = self._answer(model)
-            frozen = None if self.precompute else copy.deepcopy(model).requires_grad_(False)
-        has_adapter = self.lora is not None
-        reference = Reference(self.pairs, frozen=frozen, precompute=self.precompute, has_adapter=has_adapter)
+        reference = Reference(self.pairs, before, precompute=self.precompute)
         return Preferences(self.pairs, reference, self._recipe, prompts=self._prompts, tokenizer=self.tokenizer), model
 
     def write_result(self, model: GPT) -> None:
@@ -212,13 +211,9 @@ class DPOJob(RowJob[GPT]):
             return {}
         was_training = model.training
         after = self._answer(model.eval())
-        before = self._base_answers
-        if self.lora is not None:
-            with without_lora(model):
-                before = self._answer(model)
         model.train(was_training)
-        rows = [prompt.row for prompt in self._prompts]
-        return {row: {"before": one, "after": other} for row, one, other in zip(rows, before, after, strict=True)}
+        found = zip(self._prompts, self._base_answers, after, strict=True)
+        return {prompt.row: {"before": before, "after": after} for prompt, before, after in found}
 
     def _answer(self, model: GPT) -> list[str]:
         return greedy_answers(model, self._prompts, self.tokenizer, max_tokens=self.train.sample_tokens)

@@ -16,7 +16,6 @@ from tuppence.core.console import counted, note
 from tuppence.data.buckets import batches_by_length
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
-from tuppence.model.lora import without_lora
 from tuppence.tasks.pairs import Pairs, collate_pairs
 
 SAY_EVERY_SECONDS = 10.0
@@ -26,42 +25,35 @@ class Reference:
     """Log-probabilities of chosen and rejected answers under the reference.
 
     Args:
-        frozen: a copy of the model before the first step; None where the reference is the model without its adapter,
-            or is precomputed.
-        precompute: compute all pairs before the first step.
-        has_adapter: whether an adapter is trained, without which the model is the reference.
+        model: the reference; None: the policy as it is before its first step, which is not kept.
+        precompute: compute all pairs before the first step; where the model is None, this must be so.
     """
 
-    def __init__(self, pairs: Pairs, *, frozen: GPT | None, precompute: bool, has_adapter: bool) -> None:
-        self._pairs, self._frozen, self._precompute, self._has_adapter = pairs, frozen, precompute, has_adapter
+    def __init__(self, pairs: Pairs, model: GPT | None, *, precompute: bool) -> None:
+        self._pairs, self._model, self._precompute = pairs, model, precompute
         self._table_N2: Tensor | None = None
 
-    def prepare(self, model: GPT, batch_size: int) -> None:
-        """Computes the table of all pairs, if there is to be one and it is not there yet."""
+    def prepare(self, policy: GPT, batch_size: int) -> None:
+        """Computes the table of all pairs, if the run has one and it is not there yet."""
         if self._precompute and self._table_N2 is None:
-            self._table_N2 = self._make_table(model, batch_size)
+            self._table_N2 = self._make_table(policy if self._model is None else self._model, batch_size)
 
-    def log_probabilities(self, model: GPT, tokens_BT: Tensor, branches_BT: Tensor, numbers_B: Tensor) -> Tensor:
+    @torch.no_grad()
+    def log_probabilities(self, tokens_BT: Tensor, branches_BT: Tensor, numbers_B: Tensor) -> Tensor:
         """Of chosen and rejected, summed over tokens, (B, 2).
 
         Args:
             tokens_BT, branches_BT, numbers_B: a batch of pairs.
         """
         if self._table_N2 is None:
-            return self._compute(model, tokens_BT, branches_BT)
+            assert self._model is not None, "prepare comes first"
+            return branch_log_probabilities(self._model, tokens_BT, branches_BT)[0]
         self._table_N2 = self._table_N2.to(numbers_B.device)
         return self._table_N2[numbers_B.clamp(min=0)]
 
     @torch.no_grad()
-    def _compute(self, model: GPT, tokens_BT: Tensor, branches_BT: Tensor) -> Tensor:
-        if self._frozen is not None:
-            return branch_log_probabilities(self._frozen, tokens_BT, branches_BT)[0]
-        with without_lora(model):
-            return branch_log_probabilities(model, tokens_BT, branches_BT)[0]
-
     def _make_table(self, model: GPT, batch_size: int) -> Tensor:
-        """The log-probabilities of all pairs, (N, 2). Without an adapter the model itself is the reference, as no step
-        was done yet."""
+        """The log-probabilities of all pairs, (N, 2)."""
         rows = [*self._pairs.train, *self._pairs.val]
         device = model.token_embedding.weight.device
         table_N2 = torch.zeros(len(rows), 2)
@@ -71,7 +63,7 @@ class Reference:
             tokens_BT, branches_BT, _ = (
                 part.to(device) for part in collate_pairs([rows[number] for number in numbers])
             )
-            table_N2[torch.from_numpy(numbers)] = self._compute(model, tokens_BT, branches_BT).cpu()
+            table_N2[torch.from_numpy(numbers)] = branch_log_probabilities(model, tokens_BT, branches_BT)[0].cpu()
             done += len(numbers)
             if time.monotonic() - said > SAY_EVERY_SECONDS:
                 note(f"reference log-probabilities: {done:,} of {len(rows):,}")
@@ -99,7 +91,7 @@ class Reference:
             return
         if torch.equal(tensors["pairs"], self._pairs_digest()):
             self._table_N2 = tensors["reference"]
-        elif not self._has_adapter:
+        elif self._model is None:
             raise ValueError("its reference log-probabilities are of other pairs, and the reference is not kept")
 
     def _pairs_digest(self) -> Tensor:

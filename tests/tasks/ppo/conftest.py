@@ -1,4 +1,4 @@
-"""A small policy, a reward that is a simple count, and a tokenizer, for the tests of this room."""
+"""A small policy, a reward that is a simple count, and a tokenizer, for the tests of this package."""
 
 from __future__ import annotations
 
@@ -38,19 +38,25 @@ def tokenizer() -> Tokenizer:
     return train_tokenizer(["some words to learn a few merges from, some words"], vocab_size=265)
 
 
+def base(seed: int = 0) -> GPT:
+    """A random model that is clearly not uniform."""
+    torch.manual_seed(seed)
+    gpt = GPT(SIZES)
+    with torch.no_grad():
+        for parameter in gpt.parameters():
+            if parameter.ndim == 2:
+                parameter.normal_(std=0.15)
+        # an adapter cannot move embeddings: what is liked must have something in common for it to find
+        gpt.token_embedding.weight[sorted(LIKED)] += torch.randn(SIZES.d_model) * 0.3
+    return gpt
+
+
 @pytest.fixture
 def policy() -> Callable[..., PolicyWithValue]:
-    """A random policy that is clearly not uniform, with a LoRA adapter (at zero) unless it is `full`."""
+    """A policy that starts as `base` does, with a LoRA adapter (at zero) unless it is `full`."""
 
     def make(*, full: bool = False, seed: int = 0) -> PolicyWithValue:
-        torch.manual_seed(seed)
-        gpt = GPT(SIZES)
-        with torch.no_grad():
-            for parameter in gpt.parameters():
-                if parameter.ndim == 2:
-                    parameter.normal_(std=0.15)
-            # an adapter cannot move embeddings: what is liked must have something in common for it to find
-            gpt.token_embedding.weight[sorted(LIKED)] += torch.randn(SIZES.d_model) * 0.3
+        gpt = base(seed)
         if not full:
             add_lora(gpt, LoRA(rank=4, alpha=8.0))
         return PolicyWithValue(gpt)

@@ -44,7 +44,9 @@ def compared(
     out: Path, tokenizer: Tokenizer, batch_size: int = 3, prompts: list[list[int]] = PROMPTS
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The means, and the lines of the file."""
-    judges = Judges(out.parent / "base", CountingReward(), GenerationConfig(6, 1.0, tokenizer), batch_size)
+    judges = Judges(
+        load_model(out.parent / "base", dropout=0.0), CountingReward(), GenerationConfig(6, 1.0, tokenizer), batch_size
+    )
     means = compare(out, judges, prompts, seed=SEED)
     return means, [json.loads(line) for line in (out / "held-out.jsonl").read_text().splitlines()]
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.tasks.ppo.conftest import CountingReward
+from tests.tasks.ppo.conftest import CountingReward, base
 from tests.training.toy import toy_loop, weights
 
 from tuppence.core.errors import NonFiniteError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost.limits import Limits
-from tuppence.model.gpt import GPT
 from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPOConfig, PPORecipe
 from tuppence.tasks.ppo.objective import PPO
@@ -31,7 +30,6 @@ SETTINGS = {"learning_rate": 5e-3, "warmup_steps": 0, "schedule": "constant", "b
 
 def objective(
     tokenizer: Tokenizer,
-    frozen: GPT | None = None,
     *,
     ranks: int = 1,
     batch: tuple[int, int] = (8, 1),
@@ -40,7 +38,8 @@ def objective(
     given = {"rollout_prompts": 16, "max_new_tokens": 6, "missing_eos_penalty": 0.0, **choice}
     train = TrainConfig(batch_size=batch[0], accumulation_steps=batch[1])
     config = PPORecipe(align=PPOConfig(**given), train=train)
-    return PPO(PROMPTS[4:], PROMPTS[:4], CountingReward(), frozen, GenerationConfig(6, 1.0, tokenizer), config, ranks)
+    models = (base().eval().requires_grad_(False), CountingReward())
+    return PPO(PROMPTS[4:], PROMPTS[:4], *models, GenerationConfig(6, 1.0, tokenizer), config, ranks)
 
 
 def ppo_loop(folder: Path, ppo: PPO, model: PolicyWithValue, steps: int, **settings: object) -> Loop:
@@ -77,8 +76,7 @@ def test_the_first_update_starts_at_ratio_one_kl_zero_and_follows_the_policy_gra
 
 @pytest.mark.parametrize("full", [False, True])
 def test_a_reward_that_counts_letters_rises(tokenizer: Tokenizer, policy: Policy, tmp_path: Path, full: bool) -> None:
-    frozen = policy(full=True).gpt.eval().requires_grad_(False) if full else None
-    ppo = objective(tokenizer, frozen, kl_coefficient=0.01, target_kl=None, rollout_prompts=64, batch=(32, 1))
+    ppo = objective(tokenizer, kl_coefficient=0.01, target_kl=None, rollout_prompts=64, batch=(32, 1))
     ppo_loop(tmp_path, ppo, policy(full=full), 60, learning_rate=0.02, eval_every=4, beta2=0.99).run()
     rows = list(read_json_lines(tmp_path / "metrics.jsonl"))
     scores = [row["objective/scores"] for row in rows if "objective/scores" in row]

@@ -7,7 +7,7 @@ import torch
 from tests.tasks.ppo.conftest import stir
 
 from tuppence.model.lora import lora_layers
-from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, merged, token_statistics
+from tuppence.tasks.ppo.policy import PolicyWithValue, merged, token_statistics
 
 Policy = Callable[..., PolicyWithValue]
 TOKENS = torch.randint(0, 270, (3, 7), generator=torch.Generator().manual_seed(0))
@@ -33,16 +33,6 @@ def test_a_fresh_policy_expects_nothing_and_its_value_learns_through_the_body(po
     stir(model.value)
     model(TOKENS, TARGETS)[1].sum().backward()
     assert model.gpt.blocks[0].mlp.expand.weight.grad is not None
-
-
-def test_the_reference_of_an_adapter_is_the_base_and_of_a_frozen_copy_the_copy(policy: Policy) -> None:
-    model, frozen = policy(), policy(full=True).gpt  # the same seed: the same base
-    before = token_statistics(model.gpt, TOKENS, TARGETS).log_probabilities
-    stir(model)
-    for reference in (None, frozen):
-        with as_reference(model.gpt, reference) as base:
-            assert torch.equal(token_statistics(base, TOKENS, TARGETS).log_probabilities, before)
-    assert not torch.equal(token_statistics(model.gpt, TOKENS, TARGETS).log_probabilities, before)
 
 
 def test_merging_for_a_while_leaves_every_bit_as_it_was_also_after_an_interruption(policy: Policy) -> None:

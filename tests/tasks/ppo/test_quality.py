@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.tasks.ppo.conftest import CountingReward, stir
+from tests.tasks.ppo.conftest import CountingReward, base, stir
 
 from tuppence.tasks.ppo.answers import Answer
-from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
+from tuppence.tasks.ppo.policy import PolicyWithValue, token_statistics
 from tuppence.tasks.ppo.quality import answer_quality, distinct
 from tuppence.tasks.ppo.rollout import judge
 
@@ -18,16 +18,16 @@ ANSWERS = [Answer([5, 6], [7, 8, 9, 260], True), Answer([5], [9] * 9, False)]
 def test_repetition_length_and_the_base_s_loss_are_those_of_each_answer(
     policy: Callable[..., PolicyWithValue],
 ) -> None:
-    model = policy()
+    model, reference = policy(), base()
     stir(model)
-    judged = judge(model, None, CountingReward(), ANSWERS, batch_size=1)
+    judged = judge(model, reference, CountingReward(), ANSWERS, batch_size=1)
     found = answer_quality(ANSWERS, judged)
     assert found.answer_tokens.tolist() == [4, 9]
     assert found.finished.tolist() == [1, 0]
     assert found.repeated_4grams.tolist() == pytest.approx([0, 5 / 6])  # six 4-grams, one of them new
-    with as_reference(model.gpt, None) as base, torch.no_grad():
+    with torch.no_grad():
         tokens, targets = torch.tensor([[5, 6, 7, 8, 9]]), torch.tensor([[-100, 7, 8, 9, 260]])
-        nats = -token_statistics(base, tokens, targets).log_probabilities.mean()
+        nats = -token_statistics(reference, tokens, targets).log_probabilities.mean()
     assert float(found.base_loss[0]) == pytest.approx(float(nats), abs=1e-5)
     assert (found.kl != 0).all()
     assert (found.entropy < math.log(270)).all()

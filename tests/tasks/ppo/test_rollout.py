@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.tasks.ppo.conftest import CountingReward, stir
+from tests.tasks.ppo.conftest import CountingReward, base, stir
 
 from tuppence.tasks.ppo.answers import Answer
 from tuppence.tasks.ppo.config import PPOConfig
-from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
+from tuppence.tasks.ppo.policy import PolicyWithValue, token_statistics
 from tuppence.tasks.ppo.rollout import Rollout, judge, make_rollout, rollout_gauges
 
 Policy = Callable[..., PolicyWithValue]
@@ -20,7 +20,7 @@ ANSWERS = [
 
 
 def test_a_fresh_policy_is_its_own_reference_to_the_bit(policy: Policy) -> None:
-    judged = judge(policy(), None, CountingReward(), ANSWERS, batch_size=2)
+    judged = judge(policy(), base(), CountingReward(), ANSWERS, batch_size=2)
     assert judged.kl.tolist() == [0, 0, 0]
     assert (judged.log_probabilities[judged.mask] < 0).all()
 
@@ -28,12 +28,11 @@ def test_a_fresh_policy_is_its_own_reference_to_the_bit(policy: Policy) -> None:
 def test_what_is_judged_together_is_what_is_judged_alone(policy: Policy) -> None:
     model = policy()
     stir(model)
-    together = judge(model, None, CountingReward(), ANSWERS, batch_size=2)
+    together = judge(model, base(), CountingReward(), ANSWERS, batch_size=2)
     for row, answer in enumerate(ANSWERS):
         targets = together.targets[row : row + 1]
         statistics, values = model(together.tokens[row : row + 1], targets)
-        with as_reference(model.gpt, None) as base:
-            reference = token_statistics(base, together.tokens[row : row + 1], targets)
+        reference = token_statistics(base(), together.tokens[row : row + 1], targets)
         mask = together.mask[row]
         assert int(mask.sum()) == len(answer.ids)
         for found, expected in (
@@ -49,7 +48,7 @@ def test_what_is_judged_together_is_what_is_judged_alone(policy: Policy) -> None
 def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Policy) -> None:
     model = policy()
     stir(model, std=0.02)
-    judged = judge(model, None, CountingReward(), ANSWERS, batch_size=3)
+    judged = judge(model, base(), CountingReward(), ANSWERS, batch_size=3)
     rewards = torch.tensor([1.0, 2.0, 3.0])
     rollout = make_rollout(judged, rewards, 0.1, PPOConfig(gae_lambda=1.0))
     first = [int(row.nonzero()[0]) for row in judged.mask]
@@ -71,7 +70,7 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
 
 
 def test_some_rows_come_without_the_columns_that_none_of_them_needs(policy: Policy) -> None:
-    judged = judge(policy(), None, CountingReward(), ANSWERS, batch_size=3)
+    judged = judge(policy(), base(), CountingReward(), ANSWERS, batch_size=3)
     rollout = make_rollout(judged, torch.zeros(3), 0.1, PPOConfig())
     assert rollout.tokens.shape == (3, 5)
     tokens, *_, targets = rollout.rows(torch.tensor([2]))

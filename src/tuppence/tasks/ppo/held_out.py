@@ -33,12 +33,12 @@ class Judges:
     """What answers are held against.
 
     Attributes:
-        base: the folder of the model that the policy started from.
-        reward: on the device where all of it is to run.
+        base: the model that the policy started from.
+        reward: on the device of the base, where all of it runs.
         batch_size: answers at a time.
     """
 
-    base: Path
+    base: GPT
     reward: SequenceScorer
     generation: GenerationConfig
     batch_size: int
@@ -54,11 +54,10 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
     """
     run = Run(out)
     device = judges.reward.score.weight.device
-    base = load_model(judges.base, device=device, dropout=0.0)
     rows: list[_Row] = [{} for _ in prompts]
     means = {}
-    for name, gpt in (("before", base), ("after", load_model(run.model, device=device, dropout=0.0))):
-        answers, quality = _answer(gpt, base, judges, prompts, seed)
+    for name, gpt in (("before", judges.base), ("after", load_model(run.model, device=device, dropout=0.0))):
+        answers, quality = _answer(gpt, judges, prompts, seed)
         means[name] = _means(answers, quality)
         for row, answer, number in zip(rows, answers, range(len(answers)), strict=True):
             measured = {key: round(float(values[number]), 4) for key, values in vars(quality).items()}
@@ -73,15 +72,13 @@ def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: in
     return means
 
 
-def _answer(
-    gpt: GPT, base: GPT, judges: Judges, prompts: Sequence[list[int]], seed: int
-) -> tuple[list[Answer], Quality]:
+def _answer(gpt: GPT, judges: Judges, prompts: Sequence[list[int]], seed: int) -> tuple[list[Answer], Quality]:
     answers: list[Answer] = []
     seeds = seeds_for(seed, HELD_OUT_SEEDS, len(prompts))
     for start in range(0, len(prompts), judges.batch_size):
         some = slice(start, start + judges.batch_size)
         answers += write_answers(gpt, prompts[some], seeds[some], judges.generation)
-    judged = judge(PolicyWithValue(gpt).eval(), base, judges.reward, answers, judges.batch_size)
+    judged = judge(PolicyWithValue(gpt).eval(), judges.base, judges.reward, answers, judges.batch_size)
     return answers, answer_quality(answers, judged)
 
 

@@ -58,8 +58,8 @@ class PPO(Objective[PolicyWithValue]):
 
     Args:
         prompts, val_prompts: in ids; each leaves room for an answer in the contexts.
+        reference: the base, frozen.
         reward: frozen, in evaluation mode.
-        frozen: the base, where it is not the policy without its adapters.
         world_size: how many ranks train.
     """
 
@@ -73,14 +73,14 @@ class PPO(Objective[PolicyWithValue]):
         self,
         prompts: Sequence[list[int]],
         val_prompts: Sequence[list[int]],
+        reference: GPT,
         reward: SequenceScorer,
-        frozen: GPT | None,
         generation: GenerationConfig,
         config: PPORecipe,
         world_size: int,
     ) -> None:
         self._prompts, self._val_prompts = prompts, val_prompts
-        self._reward, self._frozen, self._generation = reward, frozen, generation
+        self._reference, self._reward, self._generation = reference, reward, generation
         self._choice, self._train = config.align, config.train
         global_batch = config.train.batch_size * config.train.accumulation_steps * world_size
         self._minibatches = -(-config.align.rollout_prompts // global_batch)
@@ -128,7 +128,7 @@ class PPO(Objective[PolicyWithValue]):
         ]
 
     def _judge(self, model: PolicyWithValue, answers: Sequence[Answer]) -> Judged:
-        return judge(model, self._frozen, self._reward, answers, 2 * self._train.batch_size)
+        return judge(model, self._reference, self._reward, answers, 2 * self._train.batch_size)
 
     def _rewards(self, judged: Judged, memory: Memory) -> Tensor:
         """What each answer is paid as a whole: scores as distances from the base's, in its standard deviations."""

@@ -1,4 +1,4 @@
-"""The policy with its value function, the reference it is held to, and the log-probabilities of both.
+"""The policy with its value function, and the log-probabilities of tokens.
 
 Policy and value share the body: a linear layer reads off the final hidden state how good the answer is expected to
 become. Logits are computed in float32 whatever autocast says: PPO compares probabilities of the same token before and
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.model.gpt import GPT
-from tuppence.model.lora import merge_lora, unmerge_lora, without_lora
+from tuppence.model.lora import merge_lora, unmerge_lora
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,6 @@ def token_statistics(gpt: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> TokenSt
     with torch.no_grad():
         entropies_N = -(scores_NV.exp() * scores_NV).sum(dim=-1)
     return TokenStatistics(chosen_N, entropies_N, hidden_ND)
-
-
-@contextlib.contextmanager
-def as_reference(policy: GPT, frozen: GPT | None) -> Iterator[GPT]:
-    """The model that the policy is held to: a frozen copy, or the policy itself without its adapters."""
-    if frozen is not None:
-        yield frozen
-        return
-    with without_lora(policy):
-        yield policy
 
 
 @contextlib.contextmanager

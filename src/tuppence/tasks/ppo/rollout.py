@@ -19,7 +19,7 @@ from tuppence.model.heads import SequenceScorer
 from tuppence.tasks.ppo.answers import Answer, lay_out, score_answers
 from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.ppo.equations import generalised_advantages, token_rewards, whiten
-from tuppence.tasks.ppo.policy import PolicyWithValue, as_reference, token_statistics
+from tuppence.tasks.ppo.policy import PolicyWithValue, token_statistics
 
 _STATE = "rollout."
 
@@ -105,12 +105,12 @@ class Judged:
 
 @torch.no_grad()
 def judge(
-    model: PolicyWithValue, frozen: GPT | None, reward: SequenceScorer, answers: Sequence[Answer], batch_size: int
+    model: PolicyWithValue, reference: GPT, reward: SequenceScorer, answers: Sequence[Answer], batch_size: int
 ) -> Judged:
     """Reads answers with the policy, its reference and the reward model.
 
     Args:
-        frozen: the reference, where it is not the policy without its adapters.
+        reference: the model that the policy is held to.
         batch_size: answers at a time.
 
     Raises:
@@ -125,8 +125,7 @@ def judge(
         rows, width = torch.from_numpy(numbers).to(device), int(lengths[numbers].max())
         tokens_BT, targets_BT = tokens_RT[rows, :width], targets_RT[rows, :width]
         statistics, values_N = model(tokens_BT, targets_BT)
-        with as_reference(model.gpt, frozen) as reference:
-            base = token_statistics(reference, tokens_BT, targets_BT)
+        base = token_statistics(reference, tokens_BT, targets_BT)
         row_N, column_N = (targets_BT != IGNORED_TARGET).nonzero(as_tuple=True)
         found_4RT[:, rows[row_N], column_N] = torch.stack(
             [statistics.log_probabilities, base.log_probabilities, statistics.entropies, values_N]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
-from tuppence.model.lora import add_lora
+from tuppence.model.lora import add_lora, frozen_copy
 from tuppence.storage import location_of, output_path
 from tuppence.tasks.adapter import write_language_model
 from tuppence.tasks.flops import finetuning_flops
@@ -49,6 +48,7 @@ class PPOJob(RowJob[PolicyWithValue]):
                 "leave room for a prompt: --set align.max_new_tokens=N",
             )
         self._recipe, self._reward = recipe, _open_reward(reward, base)
+        self._reference: GPT | None = None
         self.tokenizer = conversation_tokenizer(base)
         self._generation = GenerationConfig(align.max_new_tokens, align.temperature, self.tokenizer)
         self._prompts = read_prompts(
@@ -81,17 +81,15 @@ class PPOJob(RowJob[PolicyWithValue]):
         return rollouts * choice.num_ppo_epochs * -(-choice.rollout_prompts // (self.sequences_per_step * ranks))
 
     def build(self, device: str) -> tuple[Objective[PolicyWithValue], PolicyWithValue]:
-        # no dropout: a ratio of probabilities must be the update's doing
+        # no dropout: only an update changes the ratio of two probabilities
         gpt = self.load_base(device)
-        frozen: GPT | None = None
-        if self.lora is None:
-            frozen = copy.deepcopy(gpt).requires_grad_(False)
-            gpt.train()
-        else:
+        self._reference = frozen_copy(gpt, shared=self.lora is not None)
+        if self.lora is not None:
             add_lora(gpt, self.lora)
         ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
         reward = self._reward.model.to(device)
-        objective = PPO(self._prompts.train, self._prompts.val, reward, frozen, self._generation, self._recipe, ranks)
+        models = (self._reference, reward)
+        objective = PPO(self._prompts.train, self._prompts.val, *models, self._generation, self._recipe, ranks)
         return objective, PolicyWithValue(gpt)
 
     def write_result(self, model: PolicyWithValue) -> None:
@@ -99,7 +97,7 @@ class PPOJob(RowJob[PolicyWithValue]):
 
     def measure(self) -> dict[str, Any]:
         judges = Judges(
-            base=self.base.folder,
+            base=self.load_base("cpu") if self._reference is None else self._reference,
             reward=self._reward.model,
             generation=self._generation,
             batch_size=2 * self.train.batch_size,
