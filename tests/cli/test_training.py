@@ -13,13 +13,14 @@ from tests.cli.conftest import SUMMARY
 from tuppence.cli.command import Command
 from tuppence.cli.training import AdapterFlags, FinetuneFlags, TrainingFlags, training_verb
 from tuppence.core.errors import InputError, Interrupted
+from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.tasks.dpo import DPORecipe
 from tuppence.tasks.run_options import RunOptions
 
 
-def flags(**given: Any) -> TrainingFlags:
-    return TrainingFlags(out="runs/x", **given)
+def flags(out: str = "runs/x", **given: Any) -> TrainingFlags:
+    return TrainingFlags(out=out, **given)
 
 
 def test_a_flag_overrides_set_and_set_the_recipe(tmp_path: Path) -> None:
@@ -89,18 +90,28 @@ def test_ranks_other_than_0_say_nothing(as_json: bool, capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_program_learns_of_a_run_that_a_signal_ended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_learns_of_a_run_that_a_signal_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped() -> dict[str, object]:
-        interruption = Interrupted(15)
-        interruption.summary = {**SUMMARY, "status": "stopped"}
-        raise interruption
+        raise Interrupted(15)
 
-    for as_json in (True, False):
+    def said(as_json: bool) -> str:
         with pytest.raises(Interrupted):
-            flags(json=as_json).carry_out(stopped, "tuppence chat runs/x")
+            flags(out=str(tmp_path / "run"), json=as_json).carry_out(stopped, "tuppence chat runs/x")
         out, errors = capsys.readouterr()
-        assert (json.loads(out)["status"] if as_json else out) == ("stopped" if as_json else "")
         assert errors == ""
+        return out
+
+    assert said(as_json=True) == ""  # a signal before the run began
+    run = Run(tmp_path / "run")
+    run.create()
+    run.update(**{**SUMMARY, "status": "stopped"})
+    assert json.loads(said(as_json=True)) == {**SUMMARY, "status": "stopped"}
+    assert said(as_json=False) == ""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert said(as_json=True) == ""
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan"), -float("inf")])

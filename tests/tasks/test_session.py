@@ -15,7 +15,7 @@ import torch
 from tests.tasks.toy_job import toy_job
 from tests.training.toy import Toy
 
-from tuppence.core.errors import InputError, Interrupted, OutOfMemoryError
+from tuppence.core.errors import InputError, Interrupted, NonFiniteError, OutOfMemoryError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
 from tuppence.tasks import choose_execution
@@ -89,6 +89,40 @@ def test_a_run_without_time_for_a_step_says_that_its_model_is_not_trained(
     )
     assert (summary["status"], summary["result"]["steps"]) == ("done", 0)
     assert "before the first step: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_whose_model_is_gone_is_not_done(tmp_path: Path) -> None:
+    train(toy_job(tmp_path), RunOptions())
+    (Run(tmp_path).model / "config.json").unlink()
+    summary = train(toy_job(tmp_path), RunOptions())
+    assert (summary["status"], summary["result"]["attempts"]) == ("done", 2)
+    assert Run(tmp_path).has_model()
+
+
+def test_a_signal_before_the_first_step_says_that_nothing_was_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> Toy:
+        return Toy(on_loss=lambda step: os.kill(os.getpid(), signal.SIGTERM))
+
+    with pytest.raises(Interrupted):
+        train(dataclasses.replace(toy_job(tmp_path), objective=stopped), RunOptions())
+    record = Run(tmp_path).read()
+    assert (record["status"], record["result"]["steps"], record["result"]["tokens"]) == ("stopped", 0, 0)
+    assert "SIGTERM before the first step: nothing was trained" in " ".join(capsys.readouterr().err.split())
+    assert not Run(tmp_path).has_model()
+
+
+def test_a_step_that_is_not_finite_is_no_step_of_the_result(tmp_path: Path) -> None:
+    def broken() -> Toy:
+        toy = Toy()
+        toy.scale = lambda step: float("nan") if step == 3 else 1.0
+        return toy
+
+    with pytest.raises(NonFiniteError, match="step 3"):
+        train(dataclasses.replace(toy_job(tmp_path, max_steps=9), objective=broken), RunOptions())
+    result = Run(tmp_path).read()["result"]
+    assert (result["steps"], result["tokens"]) == (3, 3 * 48)
 
 
 def test_the_peak_is_measured_once_and_before_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

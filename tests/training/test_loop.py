@@ -155,8 +155,10 @@ def test_patience_ends_the_run(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoints(tmp_path: Path, wrong: float) -> None:
     objective = Toy()
     objective.scale = lambda step: 1.0 if step < 5 else wrong
+    loop = toy_loop(tmp_path, objective, checkpoint_every=2)
     with pytest.raises(NonFiniteError, match="step 5"):
-        toy_loop(tmp_path, objective, checkpoint_every=2).run()
+        loop.run()
+    assert (loop.state.step, loop.state.tokens) == (5, 5 * rows(tmp_path)[0]["tokens"])
     checkpoints = list_checkpoints(tmp_path / "checkpoints")
     assert checkpoints[-1].name == "step-00000004"
     assert all(bool(tensor.isfinite().all()) for tensor in load_checkpoint(checkpoints[-1]).model.values())

@@ -13,8 +13,8 @@ def trained(losses: list[float], scores: dict[int, float]) -> State:
     state = State()
     for step in range(len(losses) + 1):
         if step:
-            state.count_step(tokens=8)
-            state.count_sums(targets=1, sums={"loss": losses[step - 1]})
+            state.step = step
+            state.count_outcome(tokens=8, targets=1, sums={"loss": losses[step - 1]})
         if step in scores:
             state.count_evaluation({"loss": scores[step]})
     return state

@@ -47,9 +47,8 @@ def test_speed_is_timed_tokens_over_timed_seconds() -> None:
 def test_steps_add_up_until_the_window_is_read() -> None:
     state = State()
     for tokens, targets, sums in ((10, 4, {"loss": 2.0, "accuracy": 1.0}), (20, 6, {"loss": 3.0, "accuracy": 2.0})):
-        state.count_step(tokens)
-        state.count_sums(targets, sums)
-    assert (state.step, state.tokens, state.window_targets) == (2, 30, 10)
+        state.count_outcome(tokens, targets, sums)
+    assert (state.tokens, state.window_targets) == (30, 10)
     assert (state.window_loss, state.window_metrics) == (5.0, {"accuracy": 3.0})
 
 

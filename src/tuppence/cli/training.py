@@ -105,7 +105,7 @@ class TrainingFlags:
     def carry_out(self, train: Callable[[], dict[str, Any]], example: str | Callable[[], str]) -> dict[str, Any]:
         """Trains, and prints the result on rank 0, as text or as JSON.
 
-        After an interruption by a signal, only JSON is printed; the text was printed before.
+        After an interruption by a signal, only JSON is printed, from the run file; the text was printed before.
 
         Args:
             example: a useful next command; a function if it depends on the finished run.
@@ -118,9 +118,9 @@ class TrainingFlags:
 
         try:
             summary = train()
-        except Interrupted as interruption:
-            if self.json and interruption.summary:
-                console.emit_json(interruption.summary)
+        except Interrupted:
+            if self.json and _is_rank_0():
+                self._emit_recorded()
             raise
         if summary and self.json:
             console.emit_json(summary)
@@ -128,6 +128,16 @@ class TrainingFlags:
             last = example if isinstance(example, str) else example()
             console.note(describe_result(output_path(self.out), summary, last), lines=True)
         return summary
+
+    def _emit_recorded(self) -> None:
+        """Prints the end of the run as the run file has it; nothing if no attempt has ended."""
+        from tuppence.core.run import Run
+        from tuppence.storage import output_path
+        from tuppence.tasks.bill import summary_of
+
+        recorded = Run(output_path(self.out)).read_tolerantly([])
+        if recorded.get("status") not in (None, "running"):
+            console.emit_json(summary_of(recorded))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,8 +229,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
 
     Yields None and prints a message if the budget is used up. Only rank 0 keeps a ledger.
     """
-    several = os.environ.get("WORLD_SIZE", "") not in ("", "1")
-    if training.budget is None or (several and os.environ.get("RANK", "0") != "0"):
+    if training.budget is None or not _is_rank_0():
         yield training
         return
     from tuppence.core.run import Run
@@ -232,7 +241,7 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     run, price = Run(output_path(training.out)), options.rate
     Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
     gone = money_is_gone(run, price, training.budget)
-    if gone is not None and several:
+    if gone is not None and _has_several_ranks():
         yield training  # all ranks exit together, in `session`
         return
     if gone is not None:
@@ -248,3 +257,11 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
         return
     with open_bill(run, price, training.budget, began=options.began, whole_process=options.whole_process) as ledger:
         yield dataclasses.replace(training, ledger=ledger)
+
+
+def _has_several_ranks() -> bool:
+    return os.environ.get("WORLD_SIZE", "") not in ("", "1")
+
+
+def _is_rank_0() -> bool:
+    return not _has_several_ranks() or os.environ.get("RANK", "0") == "0"

@@ -6,8 +6,6 @@ a bug in tuppence (exit 1).
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class TuppenceError(Exception):
     """An error that the user can fix.
@@ -70,14 +68,12 @@ class Interrupted(BaseException):
     It is a BaseException, like KeyboardInterrupt, so that no `except Exception` (torch.compile has some) catches it.
 
     Attributes:
-        summary: the summary of the interrupted run, in the form that the verb returns; {} if there is none.
         at_once: whether a second signal arrived, so that nothing more was saved.
     """
 
     def __init__(self, signal_number: int, *, at_once: bool = False) -> None:
         super().__init__(f"signal {signal_number}")
         self.signal_number, self.at_once = signal_number, at_once
-        self.summary: dict[str, Any] = {}
 
     @property
     def exit_code(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +97,9 @@ def settle_run_file(run: Run) -> dict[str, Any]:
     return run.read()
 
 
-def summary_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training verb returns of its record."""
-    return {key: record.get(key) for key in ("status", "ended_because", "result")}
+def summary_of(run_file: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the run file that a training verb returns."""
+    return {key: run_file.get(key) for key in ("status", "ended_because", "result")}
 
 
 def _what_stands(run: Run) -> str:

@@ -242,6 +242,7 @@ def result_of(loop: Loop, run: Run) -> dict[str, Any]:
         "model_because": before.get("model_because") if chosen is None else chosen.because,
         "steps": state.step,
         "tokens": state.tokens,
+        **({"skipped_steps": loop.step.scaler.skipped} if loop.step.scaler.skipped else {}),
         "best_val_loss": state.best_val_loss,
         "best_step": state.best_step,
         "final_val_loss": state.val_loss if state.evaluated_step == state.step else None,
@@ -259,6 +260,8 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     """The end of a run in a few lines for people: why, how well, the receipt, and what to type next."""
     result = summary["result"]
     steps = counted(result["steps"], "step")
+    if result.get("skipped_steps"):
+        steps += f", {result['skipped_steps']:,} of them skipped because fp16 overflowed,"
     lines = [f"{one_line(str(out))}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
     if result["best_val_loss"] is not None:
         lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")

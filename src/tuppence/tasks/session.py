@@ -11,6 +11,8 @@ import contextlib
 import json
 import os
 import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,17 +29,24 @@ from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
 from tuppence.tasks.choose_execution import choose_execution, memory_hint, with_batches_at_once
 from tuppence.tasks.job import Job
-from tuppence.tasks.run_file import model_sizes, new_run_file, now, result_of, say_what_differs, settings_of
+from tuppence.tasks.run_file import (
+    limits_asked,
+    model_sizes,
+    new_run_file,
+    now,
+    result_of,
+    same_limits,
+    say_what_differs,
+    settings_of,
+)
 from tuppence.tasks.run_options import RunOptions
-from tuppence.tasks.start import Start, announce, limits_of
+from tuppence.tasks.start import Start, announce, find_start, limits_of
 from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.deadline import Deadline
 from tuppence.training.determinism import compute_deterministically
 from tuppence.training.distributed import World, join_world, leave_world
-from tuppence.training.execution import Execution
 from tuppence.training.loop import Loop
 from tuppence.training.metrics import MetricsLogger
-from tuppence.training.objective import Model, Objective
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
@@ -59,9 +68,9 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
     world, device = join_world(choose_device(job.train.device))
     try:
         with StopSignals() as signals, contextlib.ExitStack() as stack:
-            start = Start.from_json(world.on_main(lambda: Start.of(run, job, options).as_json()))
+            start = Start(**world.on_main(lambda: asdict(find_start(run, job, options))))
             limits = limits_of(job.train, options, job.default_steps(world.size))
-            if world.on_main(lambda: start.is_done(job, options, limits)):
+            if world.on_main(lambda: _is_done(run, start.run_file, limits_asked(job.train, options, limits))):
                 if not world.is_main:
                     return {}
                 note(f"{job.out} is done already: it {start.run_file['ended_because']}")
@@ -75,14 +84,19 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
                     note(gone)
                 return summary_of(settle_run_file(run)) if world.is_main else {}
             ledger = _open_ledger(run, options, world, stack)
-            summary = _Session(job, options, run, start, world, device, limits, ledger, signals).carry_out()
-            if signals.requested is not None:  # while the end was recorded
-                interruption = Interrupted(signals.requested)
-                interruption.summary = summary
-                raise interruption
-            return summary
+            attempt = _Attempt(job, options, run, start, world, limits, ledger, signals)
+            loop = attempt.build(device)
+            try:
+                return attempt.run_loop(loop)
+            finally:
+                loop.step.loss.release()
     finally:
         leave_world()
+
+
+def _is_done(run: Run, run_file: dict[str, Any], limits: dict[str, Any]) -> bool:
+    """Whether the run ended by these limits before, and its model is there."""
+    return run.has_model() and run_file.get("status") == "done" and same_limits(run_file, limits)
 
 
 def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
@@ -111,35 +125,30 @@ def _exit_after_rank_0() -> None:
     os._exit(0)
 
 
-class _Session:
+@dataclass(frozen=True)
+class _Attempt:
     """One attempt at a job whose folder was checked and whose ledger is open."""
 
-    def __init__(
-        self,
-        job: Job[Any],
-        options: RunOptions,
-        run: Run,
-        start: Start,
-        world: World,
-        device: str,
-        limits: Limits,
-        ledger: Ledger,
-        signals: StopSignals,
-    ) -> None:
-        self.job, self.options, self.run, self.start = job, options, run, start
-        self.world, self.device, self.limits = world, device, limits
-        self.ledger, self.signals = ledger, signals
+    job: Job[Any]
+    options: RunOptions
+    run: Run
+    start: Start
+    world: World
+    limits: Limits
+    ledger: Ledger
+    signals: StopSignals
 
-    def carry_out(self) -> dict[str, Any]:
-        """Builds what is trained, runs the loop, and records how it ended."""
+    def build(self, device: str) -> Loop:
+        """Builds what is trained and all that the loop needs, and begins the run file of this attempt."""
         job, world = self.job, self.world
-        world.require_same(_what_is_trained(job), "the ranks read different data or recipes")
-        execution, precision, meter = choose_execution(job, self.start.run_file, world, self.device, self.limits)
+        fingerprints = {name: value.get("fingerprint") for name, value in job.inputs.items()}
+        trained = json.dumps([fingerprints, settings_of(job)], sort_keys=True, default=str)
+        world.require_same(trained, "the ranks read different data or recipes")
+        execution, precision, meter = choose_execution(job, self.start.run_file, world, device, self.limits)
         compute_deterministically()
         share_cores()
         torch.manual_seed(job.train.seed)
-        hint = memory_hint(job.train)
-        with self.signals.abandoning(on_signal=world.size == 1), explaining_memory(hint):
+        with self.signals.abandoning(on_signal=world.size == 1), explaining_memory(memory_hint(job.train)):
             objective, model = job.build(execution.device)
             execution = with_batches_at_once(execution, objective, model, job, self.start.run_file)
         if world.is_main:
@@ -149,47 +158,38 @@ class _Session:
         try:
             if world.is_main:
                 if job.rows:
-                    write_trained_rows(job.out, job.rows, origin=self.start.origin)
+                    write_trained_rows(job.out, job.rows, origin=_path(self.start.origin))
                 announce(model, self.limits, job.tokens_per_step, execution)
             world.barrier()
-            loop = self._make_loop(objective, model, execution, meter)
+            return self._make_loop(Step(objective, model, job.train, execution), meter)
         except BaseException as error:
             if world.is_main:
                 with contextlib.suppress(TuppenceError, OSError):
                     self.run.update(status="failed", ended_because=str(error), ended=now())
             raise
-        try:
-            return self._run(loop)
-        finally:
-            loop.step.loss.release()
 
-    def _make_loop(self, objective: Objective[Model], model: Model, execution: Execution, meter: Meter) -> Loop:
-        job, config = self.job, self.job.train
-        step = Step(objective, model, config, execution)
-        deadline = Deadline.of(step, self.limits, self.ledger, meter, closing=job.closing)
-        checkpoints = CheckpointManager(self.run, step, self.start.resume)
-        logger = MetricsLogger(
-            self.run,
-            deadline,
-            track=self.options.track,
-            log_every=config.log_every,
-            is_main=self.world.is_main,
-        )
+    def _make_loop(self, step: Step, meter: Meter) -> Loop:
+        deadline = Deadline.of(step, self.limits, self.ledger, meter, closing=self.job.closing)
         return Loop(
             step,
             deadline,
-            checkpoints,
-            logger,
-            write_result=lambda: job.write_result(model),
+            CheckpointManager(self.run, step, _path(self.start.resume)),
+            MetricsLogger(
+                self.run,
+                deadline,
+                track=self.options.track,
+                log_every=step.config.log_every,
+                is_main=self.world.is_main,
+            ),
+            write_result=lambda: self.job.write_result(step.model),
             signals=self.signals,
         )
 
-    def _run(self, loop: Loop) -> dict[str, Any]:
+    def run_loop(self, loop: Loop) -> dict[str, Any]:
         """Runs the loop, measures the result, and records how it ended, however that was."""
         job, is_main, signals = self.job, self.world.is_main, self.signals
         status, because = "failed", "a defect"
-        interruption: Interrupted | None = None
-        failed = True
+        measured: dict[str, Any] = {}
         try:
             with explaining_memory(memory_hint(job.train)):
                 because = loop.run()
@@ -198,11 +198,10 @@ class _Session:
                 measured = _measured(job, signals, left) if is_main else {}
             if signals.requested is not None:  # after the loop last looked
                 raise Interrupted(signals.requested)
-            status, failed = "done", False
+            status = "done"
             if loop.state.step == 0 and is_main:
                 warn(f"{because} before the first step: nothing was trained, and no {self.run.model} was written")
         except Interrupted as error:
-            interruption = error
             status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
             if is_main:
                 note(f"{job.out}: {_how_it_stopped(loop, because, at_once=error.at_once)}")
@@ -212,32 +211,33 @@ class _Session:
             raise
         finally:
             if is_main:
-                self._record_end(loop, status, because, failed=failed)
-                if interruption is not None:
-                    interruption.summary = summary_of(self.run.read())
+                self._record_end(loop, status, because)
+        if signals.requested is not None:  # while the end was recorded
+            raise Interrupted(signals.requested)
         return summary_of(self.run.read()) | measured if is_main else {}
 
-    def _record_end(self, loop: Loop, status: str, because: str, *, failed: bool) -> None:
+    def _record_end(self, loop: Loop, status: str, because: str) -> None:
         """Records the end of the attempt in ledger and run file. A full disk must not hide the error that ended it."""
         loop.ledger.reason = because
         try:
             self.run.update(status=status, ended_because=because, ended=now(), result=result_of(loop, self.run))
         except (TuppenceError, OSError) as error:
-            if not failed:
+            if status == "done":
                 raise
             warn(f"{self.run.run_file} could not be brought up to date: {error}")
 
 
 def _how_it_stopped(loop: Loop, because: str, *, at_once: bool) -> str:
+    if not at_once and loop.state.step == 0:
+        return f"{because} before the first step: nothing was trained; the same command starts again"
     if not at_once:
         return f"{because} at step {loop.state.step:,}, saved; the same command goes on from there"
     saved = loop.checkpoints.saved_step
     return f"left at once; {'nothing' if saved is None else f'step {saved:,}'} is saved"
 
 
-def _what_is_trained(job: Job[Any]) -> str:
-    fingerprints = {name: value.get("fingerprint") for name, value in job.inputs.items()}
-    return json.dumps([fingerprints, settings_of(job)], sort_keys=True, default=str)
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _measured(job: Job[Any], signals: StopSignals, seconds: float = float("inf")) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.storage import absolute_location, stage_checkpoint
 from tuppence.tasks.job import Job
-from tuppence.tasks.run_file import check_continues, check_origin, limits_asked, model_sizes, same_limits
+from tuppence.tasks.run_file import check_continues, check_origin, model_sizes
 from tuppence.tasks.run_options import RunOptions
 from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
 from tuppence.training.config import TrainConfig
@@ -23,7 +23,7 @@ from tuppence.training.execution import Execution
 
 @dataclass(frozen=True)
 class Start:
-    """What is in the run folder when an attempt starts, as rank 0 sees it.
+    """What is in the run folder when an attempt starts, as rank 0 sees it; plain values, as other ranks get it as JSON.
 
     Attributes:
         run_file: the content of run.yaml, or {}.
@@ -32,43 +32,22 @@ class Start:
     """
 
     run_file: dict[str, Any]
-    resume: Path | None
-    origin: Path | None
+    resume: str | None
+    origin: str | None
 
-    @classmethod
-    def of(cls, run: Run, job: Job[Any], options: RunOptions) -> Start:
-        """Reads and checks the folder.
 
-        Raises:
-            InputError: another run is there, or the checkpoint that was asked for does not fit.
-        """
-        resume, origin = _resume_from(run, options), None
-        if resume is not None:
-            verify_checkpoint(resume)
-            origin = check_origin(resume, job)
-        return cls(check_continues(run, job, options), resume, None if origin is None else origin.path)
+def find_start(run: Run, job: Job[Any], options: RunOptions) -> Start:
+    """Reads and checks the folder.
 
-    def as_json(self) -> dict[str, Any]:
-        """As JSON: other ranks may not see the folder."""
-        return {
-            "run_file": self.run_file,
-            "resume": None if self.resume is None else str(self.resume),
-            "origin": None if self.origin is None else str(self.origin),
-        }
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Start:
-        """What `as_json` returned."""
-        resume, origin = (None if values[name] is None else Path(values[name]) for name in ("resume", "origin"))
-        return cls(values["run_file"], resume, origin)
-
-    def is_done(self, job: Job[Any], options: RunOptions, limits: Limits) -> bool:
-        """Whether the run ended by these limits before, and its model is there."""
-        return (
-            Run(job.out).has_model()
-            and self.run_file.get("status") == "done"
-            and same_limits(self.run_file, limits_asked(job.train, options, limits))
-        )
+    Raises:
+        InputError: another run is there, or the checkpoint that was asked for does not fit.
+    """
+    resume = _resume_from(run, options)
+    if resume is None:
+        return Start(check_continues(run, job, options), None, None)
+    verify_checkpoint(resume)
+    origin = check_origin(resume, job)
+    return Start(check_continues(run, job, options), str(resume), str(origin.path))
 
 
 def _resume_from(run: Run, options: RunOptions) -> Path | None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from tuppence.core.console import counted
-from tuppence.core.errors import Interrupted
+from tuppence.core.errors import Interrupted, NonFiniteError
 from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.deadline import Deadline
 from tuppence.training.finite import require_finite_validation, require_finite_weights
@@ -111,7 +111,7 @@ class Loop:
         with self.signals.abandoning(on_signal=alone, seconds=seconds):
             gradients = self.step.accumulate(step)
         self.step.update(gradients)
-        self.state.count_step(gradients.tokens)
+        self.state.step += 1
         self.state.rate_factor = factor
         self.latest = {**self.latest, "learning_rate": rate, **self.objective.gauges()}
         logs = self.state.step % self.config.log_every == 0
@@ -128,7 +128,12 @@ class Loop:
             NonFiniteError: a step was not finite; no such step has changed a weight.
         """
         for outcome in self.step.outcomes(all_of_them=wait):
-            self.state.count_sums(outcome.targets, outcome.sums)
+            try:
+                self.step.require_finite(outcome)
+            except NonFiniteError:
+                self.state.step = outcome.step  # the steps before it were trained, and no later one counts
+                raise
+            self.state.count_outcome(outcome.tokens if outcome.updated else 0, outcome.targets, outcome.sums)
             self.latest["grad_norm"] = outcome.norm
             if outcome.loss_scale is not None:
                 self.latest |= {"loss_scale": outcome.loss_scale, "skipped_steps": self.step.scaler.skipped}

@@ -22,8 +22,8 @@ class State:
     """Counts and scores. Data order and random numbers are pure functions of (seed, step), so they need no state.
 
     Attributes:
-        step: optimizer steps done.
-        tokens: tokens trained on, over all ranks.
+        step: optimizer steps done; those that fp16 skipped count.
+        tokens: tokens trained on, over all ranks, without those of skipped steps.
         elapsed: wall seconds of the run so far, over this attempt and those that it continues.
         best_val_loss, best_step: the lowest validation loss and its step.
         best_losses: `recent_losses` at the best evaluation.
@@ -63,22 +63,15 @@ class State:
         """Mean training speed of the whole run, without evaluation, checkpoints and start-up."""
         return self.timed_tokens / self.clock.train if self.clock.train else None
 
-    def count_step(self, tokens: int) -> None:
-        """Counts one optimizer step.
+    def count_outcome(self, tokens: int, targets: int, sums: dict[str, float]) -> None:
+        """Adds the outcome of one step; it may arrive after later steps were started.
 
         Args:
-            tokens: of all ranks and accumulation steps.
-        """
-        self.step += 1
-        self.tokens += tokens
-
-    def count_sums(self, targets: int, sums: dict[str, float]) -> None:
-        """Adds the sums of one step; they may arrive after later steps were started.
-
-        Args:
+            tokens: of all ranks and accumulation steps; 0 if the weights were not updated.
             targets: of all ranks and accumulation steps.
             sums: the loss and the metrics, summed over the targets.
         """
+        self.tokens += tokens
         self.window_targets += targets
         self.recent_losses = [*self.recent_losses, sums["loss"] / max(targets, 1)][-RECENT_LOSSES:]
         for name, value in sums.items():

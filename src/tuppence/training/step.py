@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,27 +36,24 @@ class Outcome:
     """The result of one step, over all ranks and micro-batches.
 
     Attributes:
-        targets: valid targets.
+        step: its number, from 0.
+        targets, tokens: valid targets, and tokens.
         sums: the loss and the metrics, summed over the targets.
         norm: norm of the whole gradient, before clipping.
         loss_scale: the factor of fp16 after the step; None for other precisions.
     """
 
+    step: int
     targets: int
+    tokens: int
     sums: dict[str, float]
     norm: float
     loss_scale: float | None
 
-
-@dataclass(frozen=True)
-class _Pending:
-    """An outcome whose values are being copied from the device."""
-
-    step: int
-    targets: int
-    names: tuple[str, ...]
-    values: Tensor
-    arrived: torch.cuda.Event | None
+    @property
+    def updated(self) -> bool:
+        """Whether the weights were updated: loss and gradient are finite."""
+        return math.isfinite(self.sums["loss"]) and math.isfinite(self.norm)
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,15 @@ class Gradients:
     targets: int
     tokens: int
     sums: Sums
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """An outcome whose values are being copied from the device."""
+
+    gradients: Gradients
+    values: Tensor
+    arrived: torch.cuda.Event | None
 
 
 class Step:
@@ -129,32 +136,36 @@ class Step:
         self.scaler.update(finite)
         seen = torch.cat([sums, torch.stack([norm, self.scaler.snapshot()]).to(sums.dtype)])
         values, arrived = self.execution.fetch(seen)
-        self._pending.append(_Pending(gradients.step, gradients.targets, gradients.sums.names, values, arrived))
+        self._pending.append(_Pending(gradients, values, arrived))
 
     def _is_small(self, norm: Tensor) -> bool:
         """Whether clipping would multiply all gradients by 1, which takes 3 % of a step on a CPU. Always False on other
         devices, where the host would have to wait for the number."""
         return norm.device.type == "cpu" and bool(norm + 1e-6 <= self.config.gradient_clip)
 
-    def outcomes(self, *, all_of_them: bool) -> list[Outcome]:
-        """Returns the outcomes that were not returned before, oldest first.
+    def outcomes(self, *, all_of_them: bool) -> Iterator[Outcome]:
+        """Yields the outcomes that were not returned before, oldest first.
 
         Args:
             all_of_them: whether to wait for the last step too if the device is asynchronous.
+        """
+        while self._pending and (all_of_them or self._pending[0].arrived is None or len(self._pending) > 1):
+            pending = self._pending.popleft()
+            if pending.arrived is not None:
+                pending.arrived.synchronize()
+            *sums, norm, scale = pending.values.tolist()
+            of = pending.gradients
+            named = dict(zip(of.sums.names, sums, strict=True))
+            loss_scale = scale if self.scaler.is_enabled() else None
+            yield Outcome(of.step, of.targets, of.tokens, named, norm, loss_scale)
+
+    def require_finite(self, outcome: Outcome) -> None:
+        """Raises if a step was not finite; with fp16, if too many steps in a row were not.
 
         Raises:
-            NonFiniteError: the loss or a gradient of a step was not finite (in fp16: of too many steps in a row).
+            NonFiniteError: the run must stop; the update was not applied.
         """
-        found = []
-        while self._pending and (all_of_them or self._pending[0].arrived is None or len(self._pending) > 1):
-            found.append(self._read(self._pending.popleft()))
-        return found
-
-    def _read(self, pending: _Pending) -> Outcome:
-        if pending.arrived is not None:
-            pending.arrived.synchronize()
-        *sums, norm, scale = pending.values.tolist()
-        scaled = self.scaler.is_enabled()
-        require_finite_step(sums[0], norm, step=pending.step, scaled=scaled)
-        self.scaler.count(math.isfinite(norm), scale, step=pending.step)
-        return Outcome(pending.targets, dict(zip(pending.names, sums, strict=True)), norm, scale if scaled else None)
+        scaled = outcome.loss_scale is not None
+        require_finite_step(outcome.sums["loss"], outcome.norm, step=outcome.step, scaled=scaled)
+        if outcome.loss_scale is not None:
+            self.scaler.count(math.isfinite(outcome.norm), outcome.loss_scale, step=outcome.step)
