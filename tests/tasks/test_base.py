@@ -15,6 +15,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.tensor_files import read_tensors
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
+from tuppence.tasks.ppo import PPORecipe, run_ppo
+from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.reward import RewardRecipe, run_reward
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import train_tokenizer
@@ -69,3 +71,16 @@ def test_align_dpo_reads_its_base_once(full: bool, reference: str, base: Path, r
 def test_align_reward_reads_its_base_once(base: Path, reads: Counter[Path]) -> None:
     run_reward(base, base.parent / "pairs.json", base.parent / "run", RewardRecipe(train=TRAIN), RunOptions())
     assert reads[base] == 1
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_align_ppo_reads_base_reward_model_and_result_once(full: bool, base: Path, reads: Counter[Path]) -> None:
+    run_reward(base, base.parent / "pairs.json", base.parent / "reward", RewardRecipe(train=TRAIN), RunOptions())
+    reads.clear()
+    align = PPOConfig(full=full, val_fraction=0.25, rollout_prompts=4, max_new_tokens=3)
+    recipe, out = PPORecipe(align=align, train=TRAIN), base.parent / "run"
+    summary = run_ppo(base, base.parent / "reward", base.parent / "pairs.json", out, recipe, RunOptions())
+    assert "held_out" in summary
+    assert reads == {base: 1, base.parent / "reward" / "model": 1, out / "model": 1}
+    again = run_ppo(base, base.parent / "reward", base.parent / "pairs.json", out, recipe, RunOptions())
+    assert again["held_out"] == summary["held_out"]  # of a run that is done, and whose base is not in memory

@@ -162,7 +162,7 @@ def test_a_checkpoint_of_a_run_on_other_data_is_a_warning(run: Run, capsys: pyte
     assert capsys.readouterr().err == ""
     other = dataclasses.replace(job(run.path), inputs={"data": {"path": "mine.tsv", "fingerprint": "mine"}})
     check_origin(checkpoint, other)
-    assert "is of a run on other data: it goes on here on mine.tsv" in " ".join(capsys.readouterr().err.split())
+    assert "is of a run on other data: it continues here on mine.tsv" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_checkpoint_of_a_run_from_another_base_is_refused(run: Run) -> None:

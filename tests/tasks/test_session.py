@@ -74,7 +74,7 @@ def test_the_same_command_goes_on_from_what_it_made_of_the_checkpoint_asked_for(
     assert f"continuing from {asked} (step 3)" in go(out, 6, resume=str(asked))
     shutil.rmtree(asked, ignore_errors=True)  # pruned meanwhile
     told = go(out, 9, resume=str(asked))
-    assert f"{out} has gone on from {asked} before, and goes on" in told
+    assert f"{out} has already continued from {asked}, and goes on" in told
     assert "(step 6)" in told
 
 
@@ -160,7 +160,7 @@ def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -
     job = toy_job(tmp_path / "run")
     train(job, RunOptions())
     Run(tmp_path / "run").update(machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped")
-    with pytest.raises(InputError, match="begun in fp16") as caught:
+    with pytest.raises(InputError, match="started in fp16") as caught:
         train(job, RunOptions())
     checkpoint = caught.value.hint.split("--resume ")[1].split(",")[0]
     assert Path(checkpoint).is_dir()

@@ -19,7 +19,7 @@ from tuppence.tokenizer import Tokenizer
 
 
 class LoRAConfig(Section):
-    """The `lora` section: the adapter's shape, where one is trained."""
+    """The `lora` section: the shape of the adapter, if one is trained."""
 
     rank: int = Field(16, ge=1, le=4096)
     alpha: float | None = Field(None, gt=0, description="None: twice the rank")
@@ -27,7 +27,7 @@ class LoRAConfig(Section):
     targets: tuple[str, ...] = TARGETS
 
     def resolve(self) -> LoRA:
-        """The adapter to build.
+        """The shape of the adapter.
 
         Raises:
             InputError: a target is unknown.
@@ -36,7 +36,7 @@ class LoRAConfig(Section):
 
 
 def write_language_model(model: GPT, run: Run, base: ModelInfo, tokenizer: Tokenizer, lora: LoRA | None) -> None:
-    """Writes RUN/model, whole and merged, and RUN/adapter where an adapter was trained."""
+    """Writes RUN/model with the adapter merged in, and RUN/adapter if an adapter was trained."""
     save_model(model, run.model, tokenizer=tokenizer)
     if lora is not None:
         write_adapter(model, run, base, lora)
@@ -45,7 +45,8 @@ def write_language_model(model: GPT, run: Run, base: ModelInfo, tokenizer: Token
 def write_adapter(gpt: GPT, run: Run, base: ModelInfo, lora: LoRA, score: nn.Linear | None = None) -> None:
     """Writes RUN/adapter in PEFT's layout.
 
-    Writes none where the base is an adapter itself: an adapter names its base by a folder, and no folder has this one.
+    Writes none if the base is an adapter itself: adapter_config.json names the folder of a whole model, and there is
+    no folder with the merged base.
 
     Args:
         score: the head of a classifier or a reward model.

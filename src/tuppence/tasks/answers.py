@@ -1,4 +1,4 @@
-"""What a model answers to a few held-out prompts while it is finetuned: greedily, so that only its weights matter."""
+"""Greedy answers to a few held-out prompts, which show the progress of a finetune."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SHOWN_PROMPTS = 4
 
 @dataclass(frozen=True)
 class Prompt:
-    """A held-out prompt that is answered.
+    """A held-out prompt.
 
     Attributes:
-        row: its place among the held-out rows.
-        text: for people.
-        ids: for the model.
+        row: index in the held-out rows.
+        text: the prompt as text, for display.
+        ids: the encoded prompt.
     """
 
     row: int
@@ -37,7 +37,7 @@ class Prompt:
 def shown_prompts(
     rows: Sequence[Preference | Conversation], tokenizer: Tokenizer, *, context_length: int
 ) -> list[Prompt]:
-    """The first held-out prompts that leave a quarter of the context to an answer."""
+    """The first held-out prompts that leave a quarter of the context for the answer."""
     prompts = [
         Prompt(number, prompt_of(row), encode_prompt(tokenizer, _asked(row)))
         for number, row in enumerate(rows[: 10 * SHOWN_PROMPTS])
@@ -46,7 +46,7 @@ def shown_prompts(
 
 
 def answer_samples(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[Sample]:
-    """The answers of this moment, as training shows them; none where `max_tokens` is 0."""
+    """The present answers of a model as samples; empty if `max_tokens` is 0."""
     if not max_tokens:
         return []
     answers = greedy_answers(model, prompts, tokenizer, max_tokens=max_tokens)
@@ -54,7 +54,7 @@ def answer_samples(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
 
 
 def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[str]:
-    """The most likely answers, token by token, as far as the context reaches. Uses no random state."""
+    """Answers by greedy decoding, within the context. Uses no random state."""
     if not prompts or not max_tokens:
         return ["" for _ in prompts]
     room = model.config.context_length - max(len(prompt.ids) for prompt in prompts)

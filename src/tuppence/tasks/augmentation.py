@@ -1,9 +1,8 @@
-"""Texts with parts left out, differently each time they come: what a classifier is trained on besides whole texts.
+"""Random deletions in the training texts of a classifier: single tokens, or all but one part of the text.
 
-A small set teaches what decides *most* of its texts: nearly all spam of the SMS collection has a telephone number, and
-"You have WON a guaranteed prize, call now" has none. A classifier that often sees a text without its numbers, or only
-half of it, learns the rest of the signs, too. Called by `classify`; nothing is left out where a classifier is measured
-or asked.
+On a small data set a classifier learns only the signs that decide *most* texts: nearly all spam in the SMS collection
+has a telephone number, and "You have WON a guaranteed prize, call now" has none. If it often sees a text without its
+numbers, or only half of it, it learns other signs too. Called by `classify`, in training only.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ import numpy as np
 from tuppence.data.records.texts import Array
 
 SHORTEST_CROP = 0.25
-"""The least share of a text that a crop keeps."""
+"""The smallest share of a text that a crop keeps."""
 
 
 def leave_out(ids: Array, generator: np.random.Generator, *, word_dropout: float, crop: float) -> Array:
-    """A text without some of its tokens; one stays at least.
+    """Removes some tokens of a text; at least one is kept.
 
     Args:
         ids: int64, (T,).
-        generator: draws; seeded by what the text is and when it comes, so that a step is the same however its texts
-            are divided among batches and ranks, and whenever it is made.
-        word_dropout: each token is left out with this probability (Iyyer et al. 2015,
-            https://aclanthology.org/P15-1162, section 3.1): no single word then decides alone.
-        crop: with this probability an unbroken part alone is kept, as in Meng et al. 2021 (arXiv:2102.08473); its share
-            of the text is even between `SHORTEST_CROP` and 1, and so is its place.
+        generator: seeded by the text and the step, so that the result does not depend on batches, ranks or resumes.
+        word_dropout: probability that a token is removed (Iyyer et al. 2015, https://aclanthology.org/P15-1162, section
+            3.1).
+        crop: probability that only one contiguous part is kept, as in Meng et al. 2021 (arXiv:2102.08473). Its length
+            is uniform between `SHORTEST_CROP` and 1 times the text, and its position is uniform.
 
     Returns:
         int64, (1 to T,).

@@ -1,7 +1,7 @@
-"""Opens the bill of an attempt: claims the run folder, starts the ledger and the guard of the cap.
+"""Opens the ledger of an attempt, with the run folder claimed and the budget guarded.
 
-The command line opens it before torch is imported, because those seconds are paid for too; a notebook's call opens it
-in `session`. Imports nothing heavy.
+The command line does so before torch is imported, because that time costs money too; a call from Python does so in
+`session`. This module must not import torch.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from tuppence.cost.limits import Limits, describe_dollars
 
 BUDGET_SPENT = "reached its budget"
 FREE_SECONDS = 5.0
-"""A first attempt that failed sooner leaves no folder behind, and with it no bill."""
+"""If a first attempt fails within this time, its folder and its ledger are removed."""
 
 
 @contextlib.contextmanager
 def open_bill(
     run: Run, rate: Rate, budget_usd: float | None, *, began: float | None = None, whole_process: bool = False
 ) -> Iterator[Ledger]:
-    """The ledger of a new attempt at `run`, ticking and guarded until the block ends.
+    """Opens the ledger of a new attempt; it counts until the block ends.
 
-    A folder that was made for it is removed again where the block ends before a run was started in it.
+    If no run was started in the block, the folder is removed, if it was created here.
 
     Args:
-        rate, budget_usd: the price of an hour, and the most dollars of all attempts together.
-        began: when the attempt began, in seconds of `time.monotonic`; now, by default.
-        whole_process: whether the process exists for this run alone. The guard then ends it at the cap. A notebook's
-            kernel costs money as long as it lives: there the run's own ending alone keeps the cap.
+        rate, budget_usd: the cost of an hour, and the limit on the cost of all attempts together.
+        began: start of the attempt in seconds of `time.monotonic`; now, by default.
+        whole_process: whether the process only executes this run. A guard then ends the process at the budget. A
+            notebook's kernel must not be ended; there only the deadline of the run keeps the budget.
 
     Raises:
         InputError: the folder holds something else, another process works in it, or the limits make no sense.
@@ -67,9 +67,9 @@ def open_bill(
 
 
 def money_is_gone(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
-    """Why no attempt can be started under this budget, or None.
+    """The reason why the budget is too small for another attempt; None if it is not.
 
-    An attempt must at least start up, save and write its result. What that takes is known from the attempts before.
+    An attempt must at least start up, save and write its result. Earlier attempts have measured that time.
     """
     if budget_usd is None or not rate.rate_usd_per_hour:
         return None
@@ -82,12 +82,12 @@ def money_is_gone(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
         return None
     return (
         f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(budget_usd)}; "
-        f"too little is left to start and to save again. {_what_stands(run)}; a larger --budget goes on from there"
+        f"too little is left to start and to save again. {_what_is_saved(run)}; a larger --budget continues from there"
     )
 
 
 def settle_run_file(run: Run) -> dict[str, Any]:
-    """run.yaml of a run that nobody works on; an attempt that was killed is noted there as stopped."""
+    """Returns run.yaml of a run that no process trains. If the last attempt was killed, records it as stopped."""
     if not run.exists():
         return {}
     if run.read().get("status") == "running":
@@ -102,14 +102,14 @@ def summary_of(run_file: Mapping[str, Any]) -> dict[str, Any]:
     return {key: run_file.get(key) for key in ("status", "ended_because", "result")}
 
 
-def _what_stands(run: Run) -> str:
+def _what_is_saved(run: Run) -> str:
     steps = sorted(path.name for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else []
     newest = f"The newest checkpoint is {run.checkpoints / steps[-1]}" if steps else "There is no checkpoint"
     return newest if run.has_model() else f"There is no model yet. {newest}"
 
 
 def _end_at_cap(place: Path, ledger: Ledger) -> None:
-    """Ends the process at the budget: the planned ending took longer than anything measured before."""
+    """Ends the process at the budget, because the planned ending took longer than measured before."""
     reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.budget_usd or 0.0)} while {ledger.doing}"
 
     def tell() -> None:
@@ -117,16 +117,16 @@ def _end_at_cap(place: Path, ledger: Ledger) -> None:
             ledger.end(reason, sync=False)
         with contextlib.suppress(OSError):
             message = f"{one_line(str(place))}: {reason}; the process ends here. What was saved before is intact; "
-            os.write(2, f"{message}a larger --budget goes on\n".encode(errors="backslashreplace"))
+            os.write(2, f"{message}a larger --budget continues the run\n".encode(errors="backslashreplace"))
 
-    telling = threading.Thread(target=tell, daemon=True)  # neither a disk nor a terminal holds us up
+    telling = threading.Thread(target=tell, daemon=True)  # a slow disk or terminal must not delay the exit
     telling.start()
     telling.join(max(0.1, ledger.seconds_to_cap() - 0.2))
     os._exit(0)
 
 
 def _missing_folders(path: Path) -> list[Path]:
-    """Those of `path` and its parents that do not exist, the innermost first."""
+    """The folders among `path` and its parents that do not exist, innermost first."""
     missing = []
     for folder in (path, *path.parents):
         if folder.exists():

@@ -1,4 +1,4 @@
-"""Decides device, precision, compilation and batches at once; a continued run keeps what it was started with."""
+"""Decides device, precision, compilation and `batches_at_once`. A continued run keeps the decisions of its start."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tuppence.training.throughput import Meter, device_peak
 def choose_execution(
     job: Job[Any], run_file: Mapping[str, Any], world: World, device: str, limits: Limits
 ) -> tuple[Execution, Precision, Meter]:
-    """Device, precision with its reason, and whether to compile.
+    """Decides device, precision (with the reason) and compilation; also makes the meter of speed.
 
-    The device's peak is measured here, once, before anything is seeded: that takes a moment, and draws random numbers.
+    Measures the peak of the device. This draws random numbers, so that it must come before seeding.
 
     Args:
-        run_file: of the run that is continued, or {}.
+        run_file: content of run.yaml if a run is continued, else {}.
 
     Raises:
         InputError: the run was started on another number of ranks.
@@ -44,7 +44,7 @@ def choose_execution(
             "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
         )
     precision = _choose_precision(job, device, before.get("precision"))
-    if before:  # with the reason for which it was chosen
+    if before:  # keep the recorded reason
         precision = Precision(precision.name, str(run_file["environment"].get("precision_reason", precision.reason)))
     peak = device_peak(device, precision.name)
     compiles = before.get("compile")
@@ -57,7 +57,7 @@ def choose_execution(
 
 
 def _choose_precision(job: Job[Any], device: str, before: str | None) -> Precision:
-    """The precision that the run was started in, else what the recipe says.
+    """The precision of the start of the run, else that of the recipe.
 
     Raises:
         InputError: the device cannot train in it.
@@ -69,8 +69,8 @@ def _choose_precision(job: Job[Any], device: str, before: str | None) -> Precisi
         if not saved:
             raise
         raise InputError(
-            f"{job.out} was begun in {before}: {error.message}",
-            f"go on in a new run: the same command with --resume {saved[-1]}, another --out and "
+            f"{job.out} was started in {before}: {error.message}",
+            f"continue in a new run: the same command with --resume {saved[-1]}, another --out and "
             "--set train.precision=auto",
         ) from error
 
@@ -78,7 +78,7 @@ def _choose_precision(job: Job[Any], device: str, before: str | None) -> Precisi
 def with_batches_at_once(
     execution: Execution, objective: Objective[Any], model: nn.Module, job: Job[Any], run_file: Mapping[str, Any]
 ) -> Execution:
-    """The execution with the number of batches that it computes at once."""
+    """Returns the execution with its number of batches that are computed at once."""
     count = (run_file.get("machine") or {}).get("batches_at_once")
     if count is None:
         count = batches_at_once(objective, model, execution, job.train) if job.compiles else 1
@@ -87,7 +87,7 @@ def with_batches_at_once(
 
 
 def memory_hint(train: TrainConfig) -> str:
-    """What to lower where a step does not fit into memory, so that the run continues from its last checkpoint."""
+    """The hint if a step does not fit into memory: settings to lower, with which the run can continue."""
     ways = []
     if train.batch_size > 1:
         size, steps = train.batch_size // 2, train.accumulation_steps * 2

@@ -1,9 +1,9 @@
-"""Classification (chapter 6): a base model learns to sort texts into classes.
+"""Classification (chapter 6): a base model learns to assign texts to classes.
 
-A new head reads its scores off the last token of a text, and the base is trained with it: all of it, its last block,
-or a LoRA adapter; or the head alone. The rows are split into training, validation and test by seed, each label in
-proportion, and kept in RUN/splits, so that whoever measures the result measures it on the same rows. `run_classify`
-is what `tuppence finetune classify` calls; it ends with that measurement.
+A new head computes scores from the last token of a text. It is trained alone, or together with the whole base, its
+last block, or a LoRA adapter. The rows are split at random into training, validation and test, stratified by label.
+RUN/splits keeps the parts, so that every later measurement uses the same test rows. `tuppence finetune classify` calls
+`run_classify`, which also measures the result. The rows are in `labelled`.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
 EVALUATIONS = 2
-"""Validations an epoch: patience of four of them is two epochs without gain."""
+"""Validations per epoch, so that the default patience of four is two epochs without a gain."""
 
 EMBEDDING_RATE_FACTOR = 20 / 3
-"""The embeddings' learning rate as a multiple of `train.learning_rate`, where `train.embedding_learning_rate` does not
-say it: a word that the base hardly met must become a sign."""
+"""Learning rate of the embeddings as a multiple of `train.learning_rate`, if `train.embedding_learning_rate` is not
+given. It is larger because words that are rare in pretraining must become signs of a class."""
 
 
 class ClassifyConfig(Section):
@@ -86,10 +86,12 @@ class ClassifyRecipe(RowRecipe):
 
 
 class Classes(RowObjective[EncodedLabelled, SequenceScorer]):
-    """Name the class of each text: one target a text.
+    """Cross-entropy over the classes, with one target per text.
 
     Args:
-        word_dropout, crop: what of the texts is left out while the model is trained, see `augmentation`.
+        rows, val: training and held-out texts.
+        context_length: of the model.
+        word_dropout, crop: random deletions in training texts, see `augmentation`.
     """
 
     metrics = ("accuracy",)
@@ -130,11 +132,11 @@ class Classes(RowObjective[EncodedLabelled, SequenceScorer]):
         return loss, {"accuracy": (scores_BC.argmax(dim=-1) == targets_B).sum().float()}
 
     def samples(self, model: SequenceScorer) -> list[Sample]:
-        return []  # a classifier writes nothing
+        return []  # a classifier generates no text
 
 
 class ClassifyJob(RowJob[SequenceScorer]):
-    """Trains a classifier, and measures it on its test split."""
+    """Trains a classifier and measures it on its test split."""
 
     verb = "finetune classify"
 
@@ -150,7 +152,7 @@ class ClassifyJob(RowJob[SequenceScorer]):
         )
         self._train_rows = encode_labelled(base, splits.train, splits, "training")
         self._val_rows = encode_labelled(base, splits.validation, splits, "validation")
-        encode_labelled(base, splits.test, splits, "test")  # says what is cut
+        encode_labelled(base, splits.test, splits, "test")  # prints how many texts are cut
         lengths = [len(row.ids) for row in self._train_rows]
         train = _with_embedding_rate(_with_evaluations(recipe.train, len(lengths)))
         lora = self._lora_shape if finetune.train == "lora" else None
@@ -201,30 +203,30 @@ class ClassifyJob(RowJob[SequenceScorer]):
 def run_classify(
     base: str | Path, given: LabelledFiles, out: str | Path, config: ClassifyRecipe, options: RunOptions
 ) -> dict[str, Any]:
-    """Trains a classifier, or continues to, and measures it on its test split.
+    """Trains a classifier, or continues such a run, and measures it on its test split.
 
     Args:
-        base: a run, a Hugging Face GPT-2 folder, or an adapter's.
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's folder.
 
     Returns:
-        run.yaml's `result`, `status` and `ended_because`, and `evaluation`: the content of RUN/evaluation.json. {} on
-        ranks but the first.
+        `status`, `ended_because` and `result` of run.yaml, and `evaluation`, the content of RUN/evaluation.json; {} on
+        ranks other than 0.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     return train(ClassifyJob(inspect(base, head="lm"), given.staged(), output_path(out), config), options)
 
 
 def measure(out: Path, device: str) -> dict[str, Metrics]:
-    """The numbers of a run on its own test split, by task; kept in RUN/evaluation.json."""
+    """Measures a run on its test split; returns the metrics by task and writes RUN/evaluation.json."""
     note("measuring on the test split, beside the baselines")
     return evaluate(out, None, EvalConfig(), device=device)
 
 
 def _with_evaluations(train: TrainConfig, rows: int) -> TrainConfig:
-    """Evaluates `EVALUATIONS` times an epoch where the recipe does not say how often: data sets differ in size."""
+    """Sets `eval_every` to `EVALUATIONS` per epoch, unless the recipe gives it."""
     if "eval_every" in train.model_fields_set:
         return train
     steps = rows / (train.batch_size * train.accumulation_steps)
@@ -232,7 +234,7 @@ def _with_evaluations(train: TrainConfig, rows: int) -> TrainConfig:
 
 
 def _with_embedding_rate(train: TrainConfig) -> TrainConfig:
-    """A rate for the embeddings that follows `learning_rate`, unless the recipe has one of their own."""
+    """Sets the learning rate of the embeddings from `learning_rate`, unless the recipe gives it."""
     if train.embedding_learning_rate is not None:
         return train
     rate = min(10.0, float(f"{EMBEDDING_RATE_FACTOR * train.learning_rate:.6g}"))

@@ -1,10 +1,12 @@
-"""Direct preference optimisation (chapter 8): a model learns to prefer what people prefer, without a reward model.
+"""Direct preference optimisation (chapter 8): alignment with preferences, without a reward model.
 
     loss = -log σ(β [log π(chosen) - log π_ref(chosen) - log π(rejected) + log π_ref(rejected)])
 
-Rafailov et al. 2023 (arXiv:2305.18290), equation 7; π_ref is the model as it was, and log-probabilities are *summed*
-over an answer's tokens. With label smoothing ε a share ε of the labels is taken to be wrong (conservative DPO). The
-first loss is ln 2, as policy and reference agree. `run_dpo` is what `tuppence align dpo` calls.
+Rafailov et al. 2023 (arXiv:2305.18290), equation 7. π_ref is the model before training. Log-probabilities are *summed*
+over the tokens of an answer. Label smoothing assumes that a share ε of the labels is wrong (conservative DPO). The
+first loss is ln 2, because policy and reference are equal.
+
+`tuppence align dpo` calls `run_dpo`. Read on in `pairs` (rows), `reference` (π_ref) and `session` (the run).
 """
 
 from __future__ import annotations
@@ -74,11 +76,13 @@ class DPORecipe(RowRecipe):
 
 
 def dpo_losses(logps_B2: Tensor, reference_B2: Tensor, *, beta: float, label_smoothing: float = 0.0) -> Tensor:
-    """The loss of each pair, (B).
+    """The loss of each pair, (B,).
 
     Args:
-        logps_B2, reference_B2: log-probabilities of chosen and rejected under the policy and the reference, summed
-            over tokens.
+        logps_B2, reference_B2: log-probabilities of chosen and rejected answers, summed over tokens, under the policy
+            and under the reference.
+        beta: strength of the KL constraint to the reference.
+        label_smoothing: share of labels assumed to be wrong.
 
     Example:
         >>> import torch
@@ -94,7 +98,9 @@ class Preferences(RowObjective[EncodedPair, GPT]):
     """The DPO loss on pairs.
 
     Args:
-        prompts, tokenizer: held-out prompts, whose answers are logged as samples.
+        pairs: training and held-out pairs.
+        reference: the log-probabilities of the pairs before training.
+        prompts, tokenizer: held-out prompts; the answers to them are logged as samples.
     """
 
     metrics = (
@@ -150,7 +156,7 @@ class DPOJob(RowJob[GPT]):
     """Aligns a model with preferences.
 
     Attributes:
-        precompute: whether the reference's log-probabilities of all pairs are computed before training.
+        precompute: whether the log-probabilities of the reference are computed for all pairs before training.
     """
 
     verb = "align dpo"
@@ -191,7 +197,7 @@ class DPOJob(RowJob[GPT]):
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
         model = self.load_base(device)
         self._base_answers = self._answer(model)
-        before = None  # the model itself before its first step
+        before = None
         if self.lora is not None or not self.precompute:
             before = frozen_copy(model, shared=self.lora is not None)
         if self.lora is not None:
@@ -206,7 +212,7 @@ class DPOJob(RowJob[GPT]):
         write_held_out(run, [preference_row(pair, answers.get(row)) for row, pair in enumerate(self.pairs.held_out)])
 
     def _before_and_after(self, model: GPT) -> dict[int, dict[str, str]]:
-        """The base's and the policy's answers to the first held-out prompts, by row."""
+        """The answers of base and policy to the first held-out prompts, by row."""
         if not self._prompts or not self.train.sample_tokens:
             return {}
         was_training = model.training
@@ -229,24 +235,28 @@ def run_dpo(
     val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
-    """Aligns a model with preferences, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+    """Aligns a model with preferences, or continues such a run.
 
     Args:
-        base: a run, a Hugging Face GPT-2 folder, or an adapter's: the reference, and where the policy starts.
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's folder. The policy starts from it, and it is the
+            reference.
         data: a file of preferences in any format that `read_preferences` knows.
-        val: held-out preferences; a part of `data` where there is none.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        val: a file of held-out preferences; None: a part of `data` is held out.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
+
+    Returns:
+        `status`, `ended_because` and `result` of run.yaml; {} on ranks other than 0.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
     return train(DPOJob(inspect(base, head="lm"), files, output_path(out), config, options), options)
 
 
 def _pays(pairs: Pairs, config: DPORecipe, options: RunOptions) -> bool:
-    """Whether one pass over all pairs costs less than the reference of every batch; no, where that is not known."""
+    """Whether precomputing all pairs costs less than computing each batch; False if the number of steps is unknown."""
     train = config.train
     per_step = train.batch_size * train.accumulation_steps
     if train.max_steps is not None:

@@ -1,4 +1,4 @@
-"""Floating-point operations of a finetune on one token of a row."""
+"""Counts the floating-point operations of a finetune on one token of a row."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tuppence.model.config import ModelConfig
 
 
 def forward_flops(sizes: ModelConfig, lengths: Sequence[int], *, logits_share: float) -> float:
-    """Floating-point operations to read one token of a row: 2 N + 4 L d T, as `ModelConfig.flops_per_token` counts.
+    """Operations of a forward pass on one token: 2 N + 4 L d T, counted as in `ModelConfig.flops_per_token`.
 
     Args:
-        lengths: of the rows, in tokens: attention reaches no further.
-        logits_share: the share of the tokens for which logits are computed; 0 where a score takes their place.
+        lengths: length of each row in tokens; T is their mean.
+        logits_share: share of the tokens for which logits are computed; 0 if the model has a score head.
     """
     length = sum(lengths) / len(lengths)
     head = sizes.vocab_size * sizes.d_model
@@ -23,15 +23,15 @@ def forward_flops(sizes: ModelConfig, lengths: Sequence[int], *, logits_share: f
 def finetuning_flops(
     sizes: ModelConfig, lengths: Sequence[int], *, logits_share: float, frozen: bool = False, depth: float = 1.0
 ) -> float:
-    """Floating-point operations to train on one token of a row, forward and backward.
+    """Operations of training on one token, forward and backward.
 
-    Backward costs twice as much as forward: once for the activations and once for the weights. The weights of a frozen
-    base cost nothing. Attention has no weights, and pays both.
+    A backward pass costs twice a forward pass: once for the gradients of the activations, once for those of the
+    weights. Frozen weights need no gradient. Attention has no weights; both of its operands are activations.
 
     Args:
         lengths, logits_share: as in `forward_flops`.
-        frozen: the weights of the base need no gradient.
-        depth: the share of the blocks through which gradients flow.
+        frozen: whether the weights of the base are frozen.
+        depth: share of the blocks that have a backward pass.
     """
     forward = forward_flops(sizes, lengths, logits_share=logits_share)
     attention = 4.0 * sizes.n_layers * sizes.d_model * sum(lengths) / len(lengths)

@@ -1,8 +1,8 @@
 """Instruction finetuning (chapter 7): a model that continues texts learns to answer.
 
-The loss falls on the responses alone, and on the end of text after each, so that the model learns to stop; what was
-asked is read, not learned. By default a LoRA adapter is trained and the base stays as it is; `--full` trains all of it.
-`run_instruct` is what `tuppence finetune instruct` calls.
+The loss covers only the responses and the end of text after each, so that the model learns to stop. Prompts have no
+loss. By default a LoRA adapter is trained and the base is frozen; `--full` trains all weights. `tuppence finetune
+instruct` calls `run_instruct`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class InstructRecipe(RowRecipe):
 
 
 class Responses(RowObjective[EncodedConversation, GPT]):
-    """Predict each token of the responses, given everything before it."""
+    """Next-token prediction on the tokens of the responses."""
 
     scores_start = True
 
@@ -82,7 +82,7 @@ class Responses(RowObjective[EncodedConversation, GPT]):
         return torch.from_numpy(tokens_BT), torch.from_numpy(targets_BT)
 
     def tokens(self, batch: Batch) -> int:
-        """Up to each row's last target: a conversation ends with a response."""
+        """The tokens up to the last target of each row; nothing after it is trained."""
         targets_BT = batch[-1]
         last_BT = (targets_BT != IGNORED_TARGET) * torch.arange(1, targets_BT.shape[1] + 1)
         return int(last_BT.amax(dim=1).sum())
@@ -97,10 +97,10 @@ class Responses(RowObjective[EncodedConversation, GPT]):
 
 
 def response_loss(model: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
-    """The summed cross-entropy of the targets, in nats; what is no target never reaches the head.
+    """The summed cross-entropy of the targets, in nats. Logits are computed for targets only.
 
     In a batch of instructions two thirds of the positions are prompt and padding, and the head is a large part of a
-    small model. Pretraining has no such positions, and keeps the fixed shapes that compiled kernels want.
+    small model. Pretraining has no such positions, and keeps fixed shapes for compiled kernels.
     """
     hidden_ND, targets_N = model.hidden(tokens_BT).flatten(0, 1), targets_BT.flatten()
     if not torch.compiler.is_compiling():
@@ -166,17 +166,20 @@ def run_instruct(
     val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
-    """Finetunes on instructions, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+    """Finetunes on instructions, or continues such a run.
 
     Args:
-        base: a run, a Hugging Face GPT-2 folder, or an adapter's.
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's folder.
         data: a file of conversations in any format that `read_conversations` knows.
-        val: held-out conversations; a part of `data` where there is none.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        val: a file of held-out conversations; None: a part of `data` is held out.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
+
+    Returns:
+        `status`, `ended_because` and `result` of run.yaml; {} on ranks other than 0.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
     return train(InstructJob(inspect(base, head="lm"), files, output_path(out), config), options)

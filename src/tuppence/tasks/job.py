@@ -1,7 +1,4 @@
-"""A training run as a task describes it: `Job`.
-
-`session.train` carries it out; every task is a subclass.
-"""
+"""`Job`: the description of a training run. Each task defines a subclass, and `session.train` runs it."""
 
 from __future__ import annotations
 
@@ -17,20 +14,20 @@ from tuppence.training.objective import Model, Objective
 
 
 class Job(ABC, Generic[Model]):
-    """One training run. The constructor reads the inputs and refuses what does not fit; `build` reads the weights.
+    """One training run. The constructor reads and checks the inputs; `build` reads the weights.
 
     Attributes:
-        verb: as on the command line, "finetune classify".
-        compiles: what `train.compile: auto` means; False where every batch has another length.
+        verb: as on the command line, for example "finetune classify".
+        compiles: whether `train.compile: auto` can compile; False if batches differ in length.
         out: the run folder.
-        train: how to train.
-        settings: the other sections of the recipe as resolved; with others it is another run.
-        inputs: what is read, by name ("data", "base", "tokenizer"), each with "fingerprint" and mostly "path".
-        tokens_per_step: of one rank, as far as that is known beforehand.
-        flops_per_token: of training on one token.
-        rows: those that are trained on, where the run learns from rows; their prompts are noted in the run folder.
-        facts: more for run.yaml.
-        closing: how many evaluations' time `measure` takes; 0: nothing is measured.
+        train: the settings of the training loop.
+        settings: the other sections of the recipe, resolved. They cannot change when a run is continued.
+        inputs: what the run reads, by name ("data", "base", "tokenizer"), each with "fingerprint" and mostly "path".
+        tokens_per_step: tokens of an optimizer step on one rank; an average if rows differ in length.
+        flops_per_token: floating-point operations of training on one token.
+        rows: the training rows, if the run learns from rows; hashes of their prompts are kept in the run folder.
+        facts: further keys of run.yaml.
+        closing: the time of `measure`, in multiples of one evaluation; 0: nothing is measured.
     """
 
     verb: ClassVar[str]

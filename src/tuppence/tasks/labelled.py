@@ -1,4 +1,4 @@
-"""The labelled rows of a classifier: read from the user's files, split into three parts, and encoded.
+"""The labelled rows of a classifier: read from files, split into three parts, and encoded.
 
 Called by `classify`. `data.records.labelled` reads the formats, `data.records.splits` splits.
 """
@@ -21,13 +21,13 @@ from tuppence.tasks.rows import say_skipped, say_unused
 
 @dataclass(frozen=True)
 class LabelledFiles:
-    """What a person gave to learn from.
+    """The files of a classifier's rows, and how to read them.
 
     Attributes:
         data: a file of labelled texts.
-        val, test: held-out rows; parts of `data` where there are none.
-        text_column, label_column: their names; found automatically where that is possible.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        val, test: files of held-out rows; None: a part of `data`.
+        text_column, label_column: names of the columns; None: found automatically, if that is possible.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
     """
 
     data: str | Path
@@ -42,12 +42,12 @@ class LabelledFiles:
         return [Path(path) for path in (self.data, self.val, self.test) if path is not None]
 
     def staged(self) -> LabelledFiles:
-        """The same with local files."""
+        """The same with local copies of remote files."""
         val, test = (None if path is None else stage(path) for path in (self.val, self.test))
         return replace(self, data=stage(self.data), val=val, test=test)
 
     def read(self, path: str | Path) -> LabelledSet:
-        """The rows of one of the files; says which columns were found, and what was left out."""
+        """The rows of one of the files. Prints which columns were found, and what was left out."""
         found = read_labelled(
             str(path),
             text_column=self.text_column,
@@ -63,15 +63,16 @@ class LabelledFiles:
     def split(
         self, rows: Sequence[LabelledText], *, seed: int, fractions: tuple[float, float, float], balance: bool
     ) -> Splits:
-        """The three parts: the files that were given, and for the others a part of `rows`, which are those of `data`.
+        """Splits the rows of `data` into training, validation and test; `val` and `test` replace the last two.
 
         Args:
+            rows: the rows of `data`.
             seed: of the random split.
             fractions: of training, validation and test.
             balance: leave out rows until all labels are as rare as the rarest.
 
         Raises:
-            InputError: a file cannot be read, or labels and rows do not make three parts.
+            InputError: a file cannot be read, a part would be empty, or a held-out label is unknown in training.
         """
         val = self.read(self.val).rows if self.val else None
         test = self.read(self.test).rows if self.test else None
@@ -96,7 +97,7 @@ class LabelledFiles:
 
 @dataclass(frozen=True)
 class EncodedLabelled:
-    """A text as the model reads it.
+    """An encoded text.
 
     Attributes:
         ids: int64, (T,).
@@ -108,10 +109,11 @@ class EncodedLabelled:
 
 
 def encode_labelled(base: ModelInfo, rows: Sequence[LabelledText], splits: Splits, name: str) -> list[EncodedLabelled]:
-    """Encodes one part of the rows; prints how many texts were cut.
+    """Encodes the rows of one part. Prints how many texts were cut.
 
     Args:
-        name: of the part, for that line.
+        splits: has the labels in the order of their ids.
+        name: of the part, for the message.
     """
     encoded = encode_texts(base.tokenizer, [row.text for row in rows], context_length=base.config.context_length)
     if encoded.truncated_rows:
@@ -122,7 +124,7 @@ def encode_labelled(base: ModelInfo, rows: Sequence[LabelledText], splits: Split
 
 
 def facts_of_splits(splits: Splits) -> dict[str, Any]:
-    """For run.yaml: how the rows were split."""
+    """The entry of the split in run.yaml."""
     return {
         "labels": list(splits.labels),
         **{name: len(part) for name, part in _parts(splits).items()},
@@ -133,7 +135,7 @@ def facts_of_splits(splits: Splits) -> dict[str, Any]:
 
 
 def describe_splits(splits: Splits) -> None:
-    """Prints labels and sizes, and what was removed."""
+    """Prints the labels, the sizes of the parts, and how many rows were removed."""
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in _parts(splits).items())
     shown = ", ".join(splits.labels[:6]) + (", …" if len(splits.labels) > 6 else "")
     note(f"labels: {shown} ({len(splits.labels)} in all) · {sizes} rows")

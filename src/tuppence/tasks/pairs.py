@@ -1,7 +1,6 @@
-"""Preferences as rows to train on: read, held out, encoded, and laid out so that a pair's prompt is computed once.
+"""Pairs: preferences read from files, split, encoded, and laid out so that the prompt of a pair is computed once.
 
-Used by `reward` and `dpo`. What a pair costs the model is `model.branches`' business, what is learned from it the
-task's.
+Used by `reward` and `dpo`, which define the loss. The forward pass on this layout is in `model.branches`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from tuppence.training.objective import Batch
 
 
 class PairsConfig(Section):
-    """The settings of every `align` section that learns from preferences."""
+    """The `align` section of a recipe that learns from preferences."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
     epochs: float = Field(1.0, gt=0, le=1000, description="where no other limit ends the run")
@@ -38,12 +37,12 @@ class PairsConfig(Section):
 
 @dataclass(frozen=True)
 class EncodedPair:
-    """One comparison as the model reads it.
+    """One encoded preference.
 
     Attributes:
-        number: its place in the table of all pairs, the trained ones first.
-        ids: prompt, chosen, rejected, int64, (T,).
-        branches: 0, 1 and 2, as `model.branches` has them, (T,).
+        number: its number among all pairs; training pairs come first.
+        ids: tokens of prompt, chosen and rejected answer, int64, (T,).
+        branches: 0 for the prompt, 1 for chosen, 2 for rejected, as in `model.branches`, (T,).
     """
 
     number: int
@@ -53,11 +52,11 @@ class EncodedPair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A file of preferences, ready to train on.
+    """Encoded preferences.
 
     Attributes:
-        train, val: encoded; numbered from 0, one after the other.
-        trained, held_out: the preferences that `train` and `val` were encoded from.
+        train, val: training and held-out pairs, numbered from 0 throughout.
+        trained, held_out: the preferences of `train` and `val`.
     """
 
     train: list[EncodedPair]
@@ -70,12 +69,12 @@ class Pairs:
 
     @property
     def lengths(self) -> list[int]:
-        """Tokens of each pair that is trained on."""
+        """The length of each training pair in tokens."""
         return [len(pair.ids) for pair in self.train]
 
     @property
     def answered(self) -> float:
-        """The share of those tokens that are answer, not prompt."""
+        """The share of these tokens that belong to answers."""
         return sum(int((pair.branches > 0).sum()) for pair in self.train) / sum(len(pair.ids) for pair in self.train)
 
 
@@ -88,10 +87,13 @@ def read_pairs(
     seed: int,
     with_end: bool,
 ) -> Pairs:
-    """Reads preferences, in any format that `read_preferences` knows, and prints what was left out or cut.
+    """Reads, splits and encodes preferences. Prints how many were left out or cut.
 
     Args:
-        with_end: whether the answers keep the end of text.
+        files: in any format that `read_preferences` knows.
+        context_length: longer prompts lose their beginning, longer answers their end.
+        val_fraction, seed: of the split, if there is no file of held-out preferences.
+        with_end: whether the answers end with the end of text.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
@@ -142,23 +144,23 @@ def read_pairs(
 
 
 def collate_pairs(rows: Sequence[EncodedPair]) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch of pairs: tokens (B, T), branches (B, T) and numbers (B); the numbers are its targets."""
+    """A batch of pairs: tokens (B, T), branches (B, T), and the numbers of the pairs (B,), which are the targets."""
     tokens_BT = pad([row.ids for row in rows], 0)
     branches_BT = pad([row.branches for row in rows], PADDING)
     return torch.from_numpy(tokens_BT), torch.from_numpy(branches_BT), torch.tensor([row.number for row in rows])
 
 
 def count_pair_tokens(batch: Batch) -> int:
-    """Tokens of a batch of pairs, without padding and without rows that are no target."""
+    """The number of tokens of a batch, without padding and without pairs that are not trained on."""
     _, branches_BT, numbers_B = batch
     return int((branches_BT[numbers_B != IGNORED_TARGET] != PADDING).sum())
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:
-    """One row of branches.
+    """Concatenates prompt, chosen and rejected answer.
 
     Args:
-        without: the end of text, where the answers are to lose it.
+        without: the end of text if it is removed from the answers.
     """
     parts = [encoded.prompt_ids, encoded.chosen_ids, encoded.rejected_ids]
     if without is not None:

@@ -1,6 +1,6 @@
 """Pretraining: a GPT learns to predict the next token of prepared text.
 
-`run_pretraining` is what `tuppence pretrain` calls. What every training verb does around the loop is in `session`.
+`tuppence pretrain` calls `run_pretraining`. `session` has what all training verbs do around the loop.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Objective, Sample
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.9)
-"""Of the texts that a model writes while it is trained: the defaults of `tuppence generate`. benchmarks/stories.py."""
+"""How samples are drawn during training: the defaults of `tuppence generate`, chosen by benchmarks/stories.py."""
 
 
 class PresetConfig(Section):
-    """The `model` section: a preset, and what differs from it. The vocabulary is the data's unless it is given."""
+    """The `model` section: a preset, and the sizes that differ from it. The default vocabulary is that of the data."""
 
     preset: str = "tiny"
     n_layers: int | None = None
@@ -49,10 +49,14 @@ class PresetConfig(Section):
     dropout: float | None = None
 
     def resolve(self, vocab_size: int) -> ModelConfig:
-        """The sizes to build.
+        """The sizes of the model.
+
+        Args:
+            vocab_size: the number of ids that the data uses.
 
         Raises:
-            InputError: the preset is unknown, the sizes do not fit, or the vocabulary is smaller than the data's.
+            InputError: the preset is unknown, the sizes do not fit together, or the vocabulary is smaller than that of
+                the data.
         """
         if self.preset not in PRESETS:
             raise InputError(f"unknown model.preset {self.preset}", f"use one of: {', '.join(PRESETS)}")
@@ -82,7 +86,7 @@ class PretrainRecipe(Section):
 
 
 class NextToken(Objective[GPT]):
-    """The objective of pretraining: predict each next token of the shards."""
+    """The objective of pretraining: next-token prediction on token shards."""
 
     def __init__(
         self, train: TokenShards, val: TokenShards | None, tokenizer: Tokenizer, model: ModelConfig, config: TrainConfig
@@ -124,7 +128,7 @@ class NextToken(Objective[GPT]):
             stop_ids=[self._tokenizer.end_of_text],
         )
         return [
-            # a vocabulary rounded up has ids that are no token; an untrained model still draws them
+            # a vocabulary that was rounded up has ids without a token; an untrained model can draw them
             Sample(
                 prompt, self._tokenizer.decode([token for token in result.ids if token < self._tokenizer.vocab_size])
             )
@@ -167,17 +171,23 @@ class PretrainJob(Job[GPT]):
 
 
 def run_pretraining(data: str | Path, out: str | Path, config: PretrainRecipe, options: RunOptions) -> dict[str, Any]:
-    """Trains a model on prepared text, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+    """Trains a model on prepared text, or continues such a run.
+
+    Args:
+        data: a folder of token shards, from `tuppence data prepare`.
+
+    Returns:
+        `status`, `ended_because` and `result` of run.yaml; {} on ranks other than 0.
 
     Raises:
         InputError: data, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     return train(PretrainJob(stage(data), output_path(out), config), options)
 
 
 def held_out_text(data: str | Path) -> str:
-    """The beginning of the first held-out text of prepared data; of the first text where nothing is held out."""
+    """The beginning of the first held-out text of prepared data, or of the first text if none is held out."""
     data = stage(data)
     split = "val" if "val" in read_index(data).splits else "train"
     shards = TokenShards.open(data, split, verify="size")

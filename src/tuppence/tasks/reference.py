@@ -1,7 +1,7 @@
-"""The reference model of DPO: the policy as it was before the first step, and its log-probabilities of the pairs.
+"""The reference of DPO: the log-probabilities of the pairs under the policy as it was before the first step.
 
-They are computed once for all pairs before the first step and kept in every checkpoint ("precomputed"), or with every
-batch ("online"). Both ways do the same arithmetic, and nothing is dropped out in either.
+They are computed for all pairs before the first step and kept in every checkpoint ("precomputed"), or for each batch
+when it is trained on ("online"). The result is the same; dropout is off in both.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ SAY_EVERY_SECONDS = 10.0
 
 
 class Reference:
-    """Log-probabilities of chosen and rejected answers under the reference.
+    """Log-probabilities of chosen and rejected answers under the reference model.
 
     Args:
-        model: the reference; None: the policy as it is before its first step, which is not kept.
-        precompute: compute all pairs before the first step; where the model is None, this must be so.
+        model: the reference model; None if it is not kept: the policy before its first step then precomputes all pairs.
+        precompute: whether all pairs are computed before the first step. Must be true if there is no model.
     """
 
     def __init__(self, pairs: Pairs, model: GPT | None, *, precompute: bool) -> None:
@@ -34,16 +34,16 @@ class Reference:
         self._table_N2: Tensor | None = None
 
     def prepare(self, policy: GPT, batch_size: int) -> None:
-        """Computes the table of all pairs, if the run has one and it is not there yet."""
+        """Computes all pairs, if they are precomputed and this was not done before."""
         if self._precompute and self._table_N2 is None:
             self._table_N2 = self._make_table(policy if self._model is None else self._model, batch_size)
 
     @torch.no_grad()
     def log_probabilities(self, tokens_BT: Tensor, branches_BT: Tensor, numbers_B: Tensor) -> Tensor:
-        """Of chosen and rejected, summed over tokens, (B, 2).
+        """Log-probabilities of chosen and rejected answers, summed over tokens, (B, 2).
 
         Args:
-            tokens_BT, branches_BT, numbers_B: a batch of pairs.
+            tokens_BT, branches_BT, numbers_B: a batch of `collate_pairs`.
         """
         if self._table_N2 is None:
             assert self._model is not None, "prepare comes first"
@@ -71,17 +71,17 @@ class Reference:
         return table_N2
 
     def state(self) -> dict[str, Tensor]:
-        """The table, a hash of its pairs, and whether precomputation is on, which is fixed for the run."""
+        """The precomputed values with a hash of their pairs, and whether a run precomputes, which never changes."""
         state = {"precompute": torch.tensor(self._precompute)}
         if self._table_N2 is None:
             return state
         return {**state, "reference": self._table_N2.cpu(), "pairs": self._pairs_digest()}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Puts back what `state` returned. A table of other pairs is computed again, where the reference is still here.
+        """Restores what `state` returned. Values of other pairs are dropped, to be computed again.
 
         Raises:
-            ValueError: it is no such state, or of other pairs and the reference is gone.
+            ValueError: this is another state, or the values are of other pairs and there is no model to compute them.
         """
         keys = tensors.keys()
         if keys not in ({"precompute"}, {"precompute", "reference", "pairs"}):
@@ -95,7 +95,7 @@ class Reference:
             raise ValueError("its reference log-probabilities are of other pairs, and the reference is not kept")
 
     def _pairs_digest(self) -> Tensor:
-        """sha256 of all pairs in their order, as 32 bytes."""
+        """sha256 over all pairs in order, as 32 bytes."""
         digest = hashlib.sha256()
         for pair in (*self._pairs.train, *self._pairs.val):
             digest.update(pair.ids.tobytes() + pair.branches.tobytes())

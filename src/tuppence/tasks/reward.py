@@ -1,11 +1,12 @@
-"""A reward model (chapter 8): one number for an answer, learned from which of two answers people liked better.
+"""A reward model (chapter 8): it scores answers, and learns from pairs of which people preferred one.
 
     loss = -log σ(r(chosen) - r(rejected))
 
-Bradley and Terry 1952; for language models Stiennon et al. 2020 (arXiv:2009.01325), equation 1. The reward is read off
-the last token of prompt and answer, *before* the end of text: an answer scores the same whether it was ended or cut,
-and GPT2ForSequenceClassification, which takes the end of text for padding, agrees. `run_reward` is what
-`tuppence align reward` calls; `evaluation.reward` measures the result.
+Bradley and Terry 1952; for language models Stiennon et al. 2020 (arXiv:2009.01325), equation 1. The score head reads
+the last token of prompt and answer *before* the end of text. A finished answer then has the same score as a cut one,
+and GPT2ForSequenceClassification, which takes the end of text for padding, gives the same scores.
+
+`tuppence align reward` calls `run_reward`; `evaluation.tasks.reward` measures the result.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ class RewardRecipe(RowRecipe):
 
 
 def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor) -> Tensor:
-    """The rewards of chosen and rejected, (B, 2), in float32 whatever the precision: small differences decide.
+    """The rewards of chosen and rejected answers, (B, 2). Always in float32, because small differences decide.
 
     Args:
-        tokens_BT, branches_BT: rows as in `model.branches`, with prompt, chosen and rejected.
+        tokens_BT, branches_BT: a batch of `collate_pairs`.
     """
     layout = Branches(branches_BT)
     hidden_BTD = model.gpt.hidden(tokens_BT, layout)
@@ -63,7 +64,7 @@ def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor
 
 
 class Comparisons(RowObjective[EncodedPair, SequenceScorer]):
-    """Give the chosen answer the higher reward."""
+    """The Bradley-Terry loss on pairs: the chosen answer should have the higher reward."""
 
     metrics = ("accuracy", "margin", "mean_reward")
     collate = staticmethod(collate_pairs)
@@ -79,7 +80,7 @@ class Comparisons(RowObjective[EncodedPair, SequenceScorer]):
         return (-F.logsigmoid(margins_B) * counts_B).sum(), metrics
 
     def samples(self, model: SequenceScorer) -> list[Sample]:
-        return []  # a reward model writes nothing
+        return []  # a reward model generates no text
 
 
 class RewardJob(RowJob[SequenceScorer]):
@@ -135,17 +136,20 @@ def run_reward(
     val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
-    """Trains a reward model, or continues to; returns run.yaml's `result`, `status` and `ended_because`.
+    """Trains a reward model, or continues such a run.
 
     Args:
-        base: a run, a Hugging Face GPT-2 folder, or an adapter's: mostly the model that is to be aligned.
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's folder; usually the model that will be aligned.
         data: a file of preferences in any format that `read_preferences` knows.
-        val: held-out preferences; a part of `data` where there is none.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        val: a file of held-out preferences; None: a part of `data` is held out.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
+
+    Returns:
+        `status`, `ended_because` and `result` of run.yaml; {} on ranks other than 0.
 
     Raises:
         InputError: base, data, recipe and run folder do not fit together.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
     return train(RewardJob(inspect(base, head="lm"), files, output_path(out), config), options)

@@ -1,6 +1,6 @@
-"""What every finetune repeats: it starts from a trained model and learns from rows, all of them held in memory.
+"""`RowJob`: the part of a job that all finetunes share. They start from a trained model and learn from rows in memory.
 
-Used by `classify`, `instruct`, `reward`, `dpo` and `ppo`. Pretraining reads one stream of tokens instead.
+The base class of the jobs in `classify`, `instruct`, `reward`, `dpo` and `ppo`. Pretraining reads a stream of tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tuppence.training.objective import Model
 
 
 class RowRecipe(Section):
-    """The sections that every recipe of a finetune has."""
+    """The sections that the recipes of all finetunes have."""
 
     lora: LoRAConfig = LoRAConfig()
     train: TrainConfig
@@ -35,14 +35,15 @@ class RowJob(Job[Model]):
     """A run that finetunes a base on rows.
 
     Args:
-        base: the model it starts from.
-        files: of rows; noted in run.yaml.
-        rows: those that are trained on.
-        lengths: of each of them as the model reads it, in tokens.
-        epochs: how often to see the rows, where no other limit ends the run.
-        lora: the adapter to train; None: the base's own weights are trained.
-        flops_per_token: of training on one token.
-        inputs: what is read besides base and rows, as in `Job.inputs`.
+        base: the model that training starts from.
+        files: the files of rows, which run.yaml records.
+        out: the run folder.
+        rows: the training rows.
+        lengths: the encoded length of each training row, in tokens.
+        epochs: passes over the rows of a run that no other limit ends.
+        lora: the adapter to train; None: the weights of the base are trained.
+        flops_per_token: floating-point operations of training on one token.
+        inputs: further entries of `Job.inputs`.
     """
 
     compiles = False
@@ -89,7 +90,7 @@ class RowJob(Job[Model]):
 
 
 def conversation_tokenizer(base: ModelInfo) -> Tokenizer:
-    """The base's tokenizer with a chat template; a line says so where the base has one that is not ours.
+    """The base's tokenizer with a chat template. Prints a line if the base has another template than tuppence's own.
 
     Raises:
         InputError: the vocabulary has no end of text.

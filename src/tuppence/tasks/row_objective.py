@@ -1,4 +1,4 @@
-"""An objective over rows of different lengths: training batches bucketed by length, held-out rows longest first."""
+"""`RowObjective`: the batches of all objectives that learn from rows of different lengths."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Row = TypeVar("Row", bound=EncodedRow)
 
 
 def lengths_of(rows: Sequence[EncodedRow]) -> Array:
-    """The tokens of each row, int64."""
+    """The length of each row in tokens, int64."""
     return np.array([len(row.ids) for row in rows], dtype=np.int64)
 
 
 class RowObjective(Objective[Model], Generic[Row, Model]):
-    """An objective over rows of different lengths: batches bucketed by length, held-out rows the longest first.
+    """An objective over rows. Training batches have rows of similar length; held-out batches begin with the longest.
 
     Args:
-        train, val: the encoded rows.
+        train, val: the encoded training rows and held-out rows.
     """
 
     def __init__(self, train: Sequence[Row], val: Sequence[Row], config: TrainConfig) -> None:
@@ -47,10 +47,10 @@ class RowObjective(Objective[Model], Generic[Row, Model]):
 
     @abstractmethod
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """One batch of one row or more, padded; its last tensor holds the targets."""
+        """One padded batch of one or more rows; its last tensor holds the targets."""
 
     def training_row(self, step: int, number: int) -> Row:
-        """A row as it is trained on in a step."""
+        """The row as it is used in a training step."""
         return self._train[number]
 
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:

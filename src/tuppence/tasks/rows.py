@@ -1,4 +1,4 @@
-"""Files of rows: split into training and held-out rows, and described for run.yaml."""
+"""The files of rows of a finetune: their split into training and held-out rows, and their entry in run.yaml."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Row = TypeVar("Row")
 
 
 def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
-    """For run.yaml: which rows were trained on. The fingerprint is of the files' contents, not of their names."""
+    """The entry of the rows in run.yaml. The fingerprint depends on the content of the files, not on their names."""
     digests = [sha256_file(Path(file)) for file in files]
     return {"path": ", ".join(map(location_of, files)), "fingerprint": "+".join(digests), "rows": rows}
 
 
 @dataclass(frozen=True)
 class RowFiles:
-    """The files of rows that a finetune learns from, on this machine.
+    """The files of rows of a finetune, on this machine.
 
     Attributes:
-        data: the file of rows.
+        data: the file of training rows.
         val: the file of held-out rows; None: a part of `data` is held out.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
     """
 
     data: Path
@@ -40,7 +40,7 @@ class RowFiles:
 
     @classmethod
     def staged(cls, data: str | Path, val: str | Path | None, *, skip_bad_rows: bool) -> RowFiles:
-        """The files of these locations, copied here from another storage."""
+        """The files at these locations. Remote ones are copied to this machine."""
         return cls(stage(data), None if val is None else stage(val), skip_bad_rows)
 
     @property
@@ -56,18 +56,19 @@ class RowFiles:
         key: Callable[[object], str],
         noun: str,
     ) -> tuple[list[Row], list[Row]]:
-        """Training and held-out rows; rows that are also held out are left out of training.
+        """Training rows and held-out rows. No row is in both.
 
         Args:
-            read: the rows of a file.
-            fraction: held out of `data` where there is no `val`, by a hash of how rows begin: dialogues that begin
-                alike are on one side, as far as that leaves about the wanted share.
-            key: what makes two rows of `data` and `val` the same. A dialogue of `data` is also left out where one of
-                `val` is its beginning.
-            noun: what a row is called.
+            read: returns the rows of a file.
+            fraction: share of `data` to hold out if there is no `val`. A hash of the beginning of a row decides:
+                dialogues that begin alike are on one side if about the wanted share can be held out that way.
+            seed: of that hash.
+            key: rows of `data` and `val` with equal keys are the same row. A dialogue of `data` is also left out if a
+                row of `val` is its beginning.
+            noun: the name of a row in messages.
 
         Raises:
-            InputError: nothing is left to train on, or to hold out.
+            InputError: no row is left for training, or none can be held out.
         """
         rows = list(read(self.data))
         if self.val is None:
@@ -91,12 +92,12 @@ class RowFiles:
 
 
 def say_skipped(path: Path, skipped_rows: int) -> None:
-    """Prints how many bad rows `--skip-bad-rows` left out."""
+    """Prints the number of rows that `--skip-bad-rows` left out."""
     if skipped_rows:
         warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
 
 
 def say_unused(path: Path, unused: Unused) -> None:
-    """Prints which columns of a file training does not use."""
+    """Prints the columns of a file that training does not use."""
     if unused.rows:
         note(f"not used of {path}: {unused}")

@@ -1,6 +1,6 @@
-"""The content of run.yaml: settings, inputs, machine, result; and whether a job continues the run in a folder.
+"""The content of run.yaml (settings, inputs, machine, result), and whether a job may continue the run in a folder.
 
-Called by `session` and `start`. `describe_result` says the result to people.
+Called by `session` and `start`. `describe_result` is the result as text for the user.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ FREE_TO_CHANGE = frozenset(
     | {"sample_every", "sample_prompts", "sample_tokens"}
     | {"checkpoint_every", "checkpoint_minutes", "keep_checkpoints"}
 )
-"""Keys of `train` that may differ when a run is continued: they change no update but for rounding, or are meant to be
-extended."""
+"""Keys of `train` that may differ when a run is continued: they do not change updates (except for rounding), or extend
+the run."""
 
 SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
-"""They may differ where their product does not: the same sequences in other pieces, as the memory of a device asks."""
+"""Keys that may differ if their product is the same: the same sequences in batches that fit the memory."""
 
 _LIMIT_KEY = "epochs"
-"""A limit in the task's own section of a recipe; it may be extended, too."""
+"""A limit in the section of the task; it may differ too."""
 
 
 def check_continues(run: Run, job: Job[Any], options: RunOptions) -> dict[str, Any]:
     """The run file of the run in this folder, or {}.
 
     Raises:
-        InputError: it is another run: of another verb, on other inputs, with other settings; or none may be here.
+        InputError: the run has another verb, other inputs or other settings; or there is one and --resume is never.
     """
     if not run.exists():
         return {}
@@ -86,8 +86,8 @@ def _sections(job: Job[Any]) -> dict[str, BaseModel]:
 
 
 def _settings_before(section: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
-    """A section as an earlier attempt had it: by the present names of its keys; keys that were not there yet have the
-    defaults that the attempt had."""
+    """A section of an earlier attempt, with the present names of its keys. Missing keys, which earlier versions did not
+    have, get their defaults."""
     known = section.from_earlier(written) if isinstance(section, Section) else dict(written)
     fields = type(section).model_fields.items()
     defaults = {name: field.get_default() for name, field in fields if not field.is_required()}
@@ -96,28 +96,28 @@ def _settings_before(section: BaseModel, written: Mapping[str, Any]) -> dict[str
 
 
 def _sequences(train: dict[str, Any]) -> int | None:
-    """Sequences of a step on one rank, as a recipe has them."""
+    """Sequences of a step on one rank; None if the recipe does not say."""
     sizes = [size for size in map(train.get, SPLIT_OF_A_STEP) if isinstance(size, int)]
     return math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
 
 
 def check_origin(checkpoint: Path, job: Job[Any]) -> Run:
-    """The run of a checkpoint that was asked for. Other data may be meant, and are said; nothing else may differ.
+    """The run of the checkpoint of `--resume`. Prints a warning if it was trained on other data.
 
     Raises:
-        InputError: it was trained from another base, with another tokenizer, or for another reward.
+        InputError: it was trained from another base, with another tokenizer, or with another reward model.
     """
     run = Run.of_checkpoint(checkpoint)
-    record = run.read() if run.exists() else {}
+    content = run.read() if run.exists() else {}
     for name, value in job.inputs.items():
-        before = record.get(name)
+        before = content.get(name)
         if isinstance(before, dict) and before.get("fingerprint") != value["fingerprint"]:
             if name != "data":
                 raise InputError(
                     f"{checkpoint} is of a run with another {name}{_where(before)}",
-                    f"continue it with that {name}, or begin without --resume",
+                    f"continue it with that {name}, or start without --resume",
                 )
-            warn(f"{checkpoint} is of a run on other data: it goes on here on {value.get('path', 'ours')}")
+            warn(f"{checkpoint} is of a run on other data: it continues here on {value.get('path', 'ours')}")
     return run
 
 
@@ -126,12 +126,12 @@ def _where(named: dict[str, Any]) -> str:
 
 
 def settings_of(job: Job[Any]) -> dict[str, dict[str, Any]]:
-    """The recipe as it was resolved, for run.yaml."""
+    """The resolved recipe, for run.yaml."""
     return {name: section.model_dump(mode="json") for name, section in _sections(job).items()}
 
 
 def limits_asked(train: TrainConfig, options: RunOptions, limits: Limits) -> dict[str, Any]:
-    """What may end a run, for run.yaml: a run that is done is continued only where this differs."""
+    """The limits of a run, for run.yaml. A finished run is continued only if they differ."""
     return {
         "max_steps": limits.max_steps,
         "max_minutes": options.max_minutes,
@@ -140,20 +140,20 @@ def limits_asked(train: TrainConfig, options: RunOptions, limits: Limits) -> dic
     }
 
 
-def same_limits(record: dict[str, Any], asked: dict[str, Any]) -> bool:
-    """Whether a run was asked for with these limits before. Records of earlier versions say less of them."""
-    before = dict(record.get("limits") or {})
+def same_limits(run_file: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether the last attempt had these limits. Run files of earlier versions do not have all of them."""
+    before = dict(run_file.get("limits") or {})
     if "patience" not in before:
-        before["patience"] = ((record.get("config") or {}).get("train") or {}).get("patience", 0)
-        if before.get("max_steps") is None and asked["max_steps"] is not None:  # the data's own number of steps
-            before["max_steps"] = (record.get("result") or {}).get("steps")
+        before["patience"] = ((run_file.get("config") or {}).get("train") or {}).get("patience", 0)
+        if before.get("max_steps") is None and asked["max_steps"] is not None:  # the number of steps came from the data
+            before["max_steps"] = (run_file.get("result") or {}).get("steps")
     return before == asked
 
 
 def new_run_file(
     run: Run, job: Job[Any], options: RunOptions, limits: Limits, execution: Execution, precision: Precision
 ) -> dict[str, Any]:
-    """run.yaml at the beginning of an attempt."""
+    """The content of run.yaml at the start of an attempt."""
     before = run.read() if run.exists() else {}
     environment = describe(execution.device, precision)
     versions = {"tuppence": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
@@ -184,7 +184,7 @@ def new_run_file(
 
 
 def _what_rounds(environment: dict[str, Any], versions: dict[str, Any]) -> dict[str, Any]:
-    """What the last bits of a sum depend on, beside the recipe."""
+    """Hardware and versions, on which the rounding of sums depends."""
     return {
         "device": environment.get("device"),
         "gpu": environment.get("gpu"),
@@ -195,20 +195,20 @@ def _what_rounds(environment: dict[str, Any], versions: dict[str, Any]) -> dict[
     }
 
 
-def _attempts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    attempts = record.get("attempts")
+def _attempts_of(run_file: dict[str, Any]) -> list[dict[str, Any]]:
+    attempts = run_file.get("attempts")
     if isinstance(attempts, list):
         return [each for each in attempts if isinstance(each, dict)]
-    environment, versions = record.get("environment"), record.get("versions")
+    environment, versions = run_file.get("environment"), run_file.get("versions")
     if not isinstance(environment, dict) or not isinstance(versions, dict):
         return []
-    first = {**_what_rounds(environment, versions), "started": record.get("started")}
-    return [{key: value for key, value in first.items() if key != "threads"}]  # of a record of an earlier version
+    first = {**_what_rounds(environment, versions), "started": run_file.get("started")}
+    return [{key: value for key, value in first.items() if key != "threads"}]  # of a run file of an earlier version
 
 
-def say_what_differs(record: dict[str, Any]) -> None:
-    """One line where the newest attempt runs on something else than the one before: sums may round differently."""
-    attempts = _attempts_of(record)
+def say_what_differs(run_file: dict[str, Any]) -> None:
+    """Prints a warning if the last two attempts differ in hardware or versions, because sums may round differently."""
+    attempts = _attempts_of(run_file)
     if len(attempts) < 2:
         return
     before, here = attempts[-2], attempts[-1]
@@ -226,14 +226,14 @@ def say_what_differs(record: dict[str, Any]) -> None:
 
 
 def model_sizes(model: nn.Module) -> dict[str, int]:
-    """How large the model is, and how much of it is trained where that is not all."""
+    """The number of parameters, and the number of trained ones if not all are trained."""
     total = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in trainable_parameters(model).values())
     return {"parameters": total} | ({"trained_parameters": trained} if trained < total else {})
 
 
 def result_of(loop: Loop, run: Run) -> dict[str, Any]:
-    """run.yaml's `result`: the results so far, over all attempts; seconds, dollars, nats per token."""
+    """The key `result` of run.yaml: the results of all attempts so far, in seconds, dollars, and nats per token."""
     state = loop.state
     before = (run.read() if run.exists() else {}).get("result") or {}
     chosen = loop.selected
@@ -257,7 +257,7 @@ def result_of(loop: Loop, run: Run) -> dict[str, Any]:
 
 
 def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
-    """The end of a run in a few lines for people: why, how well, the receipt, and what to type next."""
+    """The end of a run as text for the user: reason, scores, receipt, and a useful next command."""
     result = summary["result"]
     steps = counted(result["steps"], "step")
     if result.get("skipped_steps"):
@@ -282,5 +282,5 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, as run.yaml has it."""
+    """The present time in UTC, as ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

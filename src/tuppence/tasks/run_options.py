@@ -1,4 +1,4 @@
-"""What the command line adds to a recipe. Imports nothing heavy: it is made before the bill is opened."""
+"""`RunOptions`: what the command line adds to a recipe. It is made before torch is imported."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class RunOptions:
     """What the command line adds to a recipe.
 
     Attributes:
-        max_minutes: wall time of the run, evaluation and saving included.
-        budget_usd: the most dollars it may spend, over all attempts.
-        rate: what an hour of this machine costs.
+        max_minutes: limit on the wall time, evaluation and saving included.
+        budget_usd: limit on the cost of all attempts together.
+        rate: cost of an hour of this machine.
         resume: "auto", "never", or the folder of a checkpoint.
         track: "none" or "tensorboard".
-        began: when the command started, in seconds of `time.monotonic`: the limits count from there. None: with the
-            run.
-        ledger: the bill that the command line opened already (`bill.open_bill`); None: the run opens its own.
-        whole_process: whether the process exists for this run alone; see `bill.open_bill`.
+        began: start of the command in seconds of `time.monotonic`, from which time and cost are counted; None: they are
+            counted from the start of the run.
+        ledger: the ledger that the command line has opened (`bill.open_bill`); None: the run opens one.
+        whole_process: whether the process only executes this run; see `bill.open_bill`.
     """
 
     max_minutes: float | None = None

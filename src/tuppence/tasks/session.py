@@ -1,8 +1,8 @@
-"""What every training verb does around the loop, once: `train(job, options)`.
+"""`train(job, options)`: what all training verbs do around the loop.
 
-It refuses to mix two different runs in one folder, decides on device, precision, compilation and limits and keeps them
-in run.yaml, claims the folder, announces the run and what it can cost, runs the loop, measures the result, and records
-how it ended. The same job again continues the run.
+It checks that the run folder is new or belongs to the same run, decides limits, device, precision and compilation,
+opens the ledger, builds the model, begins the run file, runs the loop, measures the result, and records the end. The
+same job again continues the run.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ from tuppence.training.tracking import check_tracker
 
 
 def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
-    """Trains, or continues to, and measures the result.
+    """Trains, or continues a run, and measures the result.
 
     Returns:
-        run.yaml's `result`, `status` and `ended_because`, and what `job.measure` found; {} on ranks other than 0.
+        `status`, `ended_because` and `result` of run.yaml, and what `job.measure` returns; {} on ranks other than 0.
 
     Raises:
         InputError: inputs, recipe and run folder do not fit together.
@@ -95,12 +95,12 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
 
 
 def _is_done(run: Run, run_file: dict[str, Any], limits: dict[str, Any]) -> bool:
-    """Whether the run ended by these limits before, and its model is there."""
+    """Whether the run has ended by the same limits before, and has a model."""
     return run.has_model() and run_file.get("status") == "done" and same_limits(run_file, limits)
 
 
 def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
-    """Rank 0's ledger. Other ranks get a clock that knows what was spent, and exit soon after rank 0's guard."""
+    """The ledger of rank 0. Other ranks get one without a file, for the clock, and exit soon after rank 0's guard."""
     ledger = options.ledger or Ledger(None, options.rate, options.budget_usd, began=options.began)
 
     def spent() -> float:
@@ -127,7 +127,7 @@ def _exit_after_rank_0() -> None:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One attempt at a job whose folder was checked and whose ledger is open."""
+    """One attempt at a job, after the folder was checked and the ledger opened."""
 
     job: Job[Any]
     options: RunOptions
@@ -139,7 +139,7 @@ class _Attempt:
     signals: StopSignals
 
     def build(self, device: str) -> Loop:
-        """Builds what is trained and all that the loop needs, and begins the run file of this attempt."""
+        """Builds model, objective and loop, and begins the run file of this attempt."""
         job, world = self.job, self.world
         fingerprints = {name: value.get("fingerprint") for name, value in job.inputs.items()}
         trained = json.dumps([fingerprints, settings_of(job)], sort_keys=True, default=str)
@@ -186,7 +186,7 @@ class _Attempt:
         )
 
     def run_loop(self, loop: Loop) -> dict[str, Any]:
-        """Runs the loop, measures the result, and records how it ended, however that was."""
+        """Runs the loop, measures the result, and records the end of the attempt, also after an error."""
         job, is_main, signals = self.job, self.world.is_main, self.signals
         status, because = "failed", "a defect"
         measured: dict[str, Any] = {}
@@ -217,23 +217,23 @@ class _Attempt:
         return summary_of(self.run.read()) | measured if is_main else {}
 
     def _record_end(self, loop: Loop, status: str, because: str) -> None:
-        """Records the end of the attempt in ledger and run file. A full disk must not hide the error that ended it."""
+        """Records the end in ledger and run file. If the attempt has failed, a full disk must not hide its error."""
         loop.ledger.reason = because
         try:
             self.run.update(status=status, ended_because=because, ended=now(), result=result_of(loop, self.run))
         except (TuppenceError, OSError) as error:
             if status == "done":
                 raise
-            warn(f"{self.run.run_file} could not be brought up to date: {error}")
+            warn(f"{self.run.run_file} could not be updated: {error}")
 
 
 def _how_it_stopped(loop: Loop, because: str, *, at_once: bool) -> str:
     if not at_once and loop.state.step == 0:
         return f"{because} before the first step: nothing was trained; the same command starts again"
     if not at_once:
-        return f"{because} at step {loop.state.step:,}, saved; the same command goes on from there"
+        return f"{because} at step {loop.state.step:,}, saved; the same command continues from there"
     saved = loop.checkpoints.saved_step
-    return f"left at once; {'nothing' if saved is None else f'step {saved:,}'} is saved"
+    return f"ended at once; {'nothing' if saved is None else f'step {saved:,}'} is saved"
 
 
 def _path(text: str | None) -> Path | None:
@@ -241,7 +241,7 @@ def _path(text: str | None) -> Path | None:
 
 
 def _measured(job: Job[Any], signals: StopSignals, seconds: float = float("inf")) -> dict[str, Any]:
-    """What `job.measure` finds; {} where there is no model to measure, or it takes longer than `seconds`."""
+    """What `job.measure` returns; {} if there is no model, or if it takes longer than `seconds`."""
     if not job.closing or not Run(job.out).has_model():
         return {}
     try:

@@ -1,4 +1,4 @@
-"""What an attempt finds in the run folder, which limits it has, and the line that announces it."""
+"""The start of an attempt: what is in the run folder, the limits, and the line that announces the run."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tuppence.training.execution import Execution
 
 @dataclass(frozen=True)
 class Start:
-    """What is in the run folder when an attempt starts, as rank 0 sees it; plain values, as other ranks get it as JSON.
+    """What rank 0 finds when an attempt starts. All values are plain JSON, because other ranks get a copy.
 
     Attributes:
         run_file: the content of run.yaml, or {}.
-        resume: the checkpoint that was asked for; None for the run's own newest one.
-        origin: the run that this checkpoint is of.
+        resume: the checkpoint of `--resume`; None for the newest one of the run.
+        origin: the run of that checkpoint.
     """
 
     run_file: dict[str, Any]
@@ -37,10 +37,10 @@ class Start:
 
 
 def find_start(run: Run, job: Job[Any], options: RunOptions) -> Start:
-    """Reads and checks the folder.
+    """Reads and checks the run folder.
 
     Raises:
-        InputError: another run is there, or the checkpoint that was asked for does not fit.
+        InputError: the folder has another run, or the checkpoint of `--resume` does not fit.
     """
     resume = _resume_from(run, options)
     if resume is None:
@@ -51,10 +51,9 @@ def find_start(run: Run, job: Job[Any], options: RunOptions) -> Start:
 
 
 def _resume_from(run: Run, options: RunOptions) -> Path | None:
-    """The checkpoint that was asked for; None for the run's own newest one.
+    """The checkpoint of `--resume`; None for the newest one of the run.
 
-    The run's own newest one is also taken where the run has continued from the one asked for before: the same command
-    was given again.
+    None also if the run has continued from that checkpoint before, because the same command was given again.
     """
     if options.resume in ("auto", "never"):
         return None
@@ -63,12 +62,12 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
         return asked
     if newest_good_checkpoint(run.checkpoints) is None:
         return asked
-    note(f"{run.path} has gone on from {asked} before, and goes on; to begin there again, give another --out")
+    note(f"{run.path} has already continued from {asked}, and goes on; to start there again, give another --out")
     return None
 
 
 def limits_of(train: TrainConfig, options: RunOptions, default_steps: int) -> Limits:
-    """The limits of a run; it has `default_steps` where nothing else limits it."""
+    """The limits of a run. If it has none, `default_steps` is its limit."""
     max_steps = train.max_steps
     if max_steps is None and options.max_minutes is None and options.budget_usd is None:
         max_steps = default_steps
@@ -81,7 +80,7 @@ def limits_of(train: TrainConfig, options: RunOptions, default_steps: int) -> Li
 
 
 def announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Execution) -> None:
-    """Prints what is about to happen and what it can cost."""
+    """Prints sizes, limits and the largest possible cost of the run."""
     sizes, tokens_per_step = model_sizes(model), rank_tokens * execution.world.size
     trained = f" ({sizes['trained_parameters']:,} trained)" if "trained_parameters" in sizes else ""
     parts = [f"{sizes['parameters']:,} parameters{trained}", f"{tokens_per_step:,} tokens a step"]

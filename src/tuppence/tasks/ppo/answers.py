@@ -1,7 +1,7 @@
-"""Answers of a model to prompts: written, laid out as tensors, and scored by a reward model.
+"""Answers to prompts: generated, laid out as tensors, and scored by a reward model.
 
-What is written depends on the weights, the prompt and its seed alone: not on torch's random state, and not on what
-else is in the batch (up to rounding). So a rollout that a kill has cut short is written again as it was.
+An answer depends only on the weights, the prompt and its seed: not on torch's random state, and (up to rounding) not on
+the rest of the batch. A rollout that a kill interrupted is therefore generated again with the same answers.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from tuppence.training.finite import SAVED
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How answers are written.
+    """How answers are generated.
 
     Attributes:
-        max_tokens: of an answer, at most; the end of text counts as one.
-        temperature: 1 is the policy's own distribution, the only one for which PPO's ratios are exact; 0 is greedy.
-        tokenizer: its `<|endoftext|>` ends an answer.
+        max_tokens: largest number of tokens of an answer, the end of text included.
+        temperature: 1 samples from the policy itself; PPO's ratios are exact only then. 0 is greedy.
+        tokenizer: its end of text ends an answer.
     """
 
     max_tokens: int
@@ -44,9 +44,9 @@ class Answer:
     """One answer.
 
     Attributes:
-        prompt: what was asked, in ids.
-        ids: what was answered, at least one; a finished answer ends with `<|endoftext|>`.
-        finished: whether it does.
+        prompt: ids of the prompt.
+        ids: ids of the answer, at least one.
+        finished: whether the answer ends with the end of text.
     """
 
     prompt: list[int]
@@ -55,22 +55,22 @@ class Answer:
 
     @property
     def words(self) -> list[int]:
-        """The answer without its end of text; may be empty."""
+        """The ids of the answer without the end of text; may be empty."""
         return self.ids[:-1] if self.finished else self.ids
 
 
 def write_answers(
     gpt: GPT, prompts: Sequence[list[int]], seeds: Sequence[int], generation: GenerationConfig
 ) -> list[Answer]:
-    """One answer to each prompt, all at once.
+    """Generates one answer to each prompt, in one batch.
 
     Args:
-        prompts: each at least one token, and short enough that the answer fits into the context.
+        prompts: each has at least one token, and the context has room for the answer.
         seeds: one for each prompt.
     """
     end = generation.tokenizer.end_of_text
     device = gpt.token_embedding.weight.device.type
-    # in float32: autocast would cast every matrix again for every token
+    # float32: autocast would cast every matrix again for every token
     with merged(gpt), torch.autocast(device, enabled=False):
         written = generate(
             gpt,
@@ -90,7 +90,7 @@ def write_answers(
 
 
 def seeds_for(seed: int, step: int, count: int) -> list[int]:
-    """A seed for each prompt of a step: a hash of (seed, step, place), so that neighbours have nothing in common.
+    """A seed for each prompt of a step: a hash of (seed, step, place).
 
     Example:
         >>> seeds_for(1, 0, 3) == seeds_for(1, 0, 4)[:3], len({*seeds_for(1, 0, 9), *seeds_for(1, 1, 9)})
@@ -100,7 +100,7 @@ def seeds_for(seed: int, step: int, count: int) -> list[int]:
 
 
 def lay_out(answers: Sequence[Answer], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """Tokens and targets of answers, (B, T) each: targets are the answers' tokens, each where it is predicted.
+    """Tokens and targets of answers, (B, T) each. A target is a token of the answer, at the position that predicts it.
 
     Example:
         >>> tokens, targets = lay_out([Answer([5, 6], [7, 8], finished=False)])
@@ -117,10 +117,10 @@ def lay_out(answers: Sequence[Answer], device: torch.device | str = "cpu") -> tu
 
 @torch.no_grad()
 def score_answers(reward: SequenceScorer, answers: Sequence[Answer], batch_size: int) -> Tensor:
-    """The reward model's score of every prompt with its answer, (B,) in float32 on its device.
+    """The score of each prompt with its answer by the reward model, (B,), float32, on its device.
 
-    It is read at the last token before the end of text, as `tasks.reward` trains it. What is longer than the reward
-    model's context loses its beginning.
+    The score is that of the last token before the end of text, as in `tasks.reward`. Texts that are longer than the
+    context of the reward model lose their beginning.
 
     Raises:
         NonFiniteError: a score is NaN or infinite.

@@ -1,4 +1,4 @@
-"""What a PPO recipe can say, and which defaults it has."""
+"""The recipe of PPO and its defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuppence.training.config import TrainConfig
 
 
 class PPOConfig(Section):
-    """The `align` section. A *rollout* is a set of answers that the policy writes, is paid for, and learns from."""
+    """The `align` section. A *rollout* is a set of answers that the policy generates and is then trained on."""
 
     former_names: ClassVar[Mapping[str, str]] = {
         "rollout_epochs": "num_ppo_epochs",
@@ -25,33 +25,33 @@ class PPOConfig(Section):
     }
 
     full: bool = Field(False, description="train every weight instead of an adapter")
-    rollout_prompts: int = Field(
-        128, ge=1, le=65_536, description="prompts that are answered at a time, over all ranks"
-    )
-    num_ppo_epochs: int = Field(2, ge=1, le=64, description="how often a rollout is learned from")
-    epochs: float = Field(1.0, gt=0, le=1000, description="how often to answer each prompt, where nothing else ends it")
+    rollout_prompts: int = Field(128, ge=1, le=65_536, description="prompts of a rollout, over all ranks")
+    num_ppo_epochs: int = Field(2, ge=1, le=64, description="passes over a rollout")
+    epochs: float = Field(1.0, gt=0, le=1000, description="answers to each prompt, where no other limit ends the run")
     max_new_tokens: int = Field(48, ge=1, le=65_536, description="of an answer, its end of text included")
     temperature: float = Field(1.0, gt=0, le=10, description="1 is the policy itself; others make the ratios biased")
-    kl_coefficient: float = Field(0.1, ge=0, description="β at the start: the price of a nat away from the base")
-    target_kl: float | None = Field(3.0, gt=0, description="nats per answer that β is steered to; None: β stays")
-    kl_gain: float = Field(0.1, gt=0, le=5, description="how fast β follows: by a fifth of this per rollout, at most")
+    kl_coefficient: float = Field(0.1, ge=0, description="initial β, the strength of the KL penalty")
+    target_kl: float | None = Field(3.0, gt=0, description="nats per answer at which β is held; None: β is constant")
+    kl_gain: float = Field(0.1, gt=0, le=5, description="speed of β: it changes by at most a fifth of this per rollout")
     normalise_scores: bool = Field(True, description="scores in standard deviations from the base's mean score")
-    missing_eos_penalty: float = Field(1.0, ge=0, description="what an answer without an end of text loses")
+    missing_eos_penalty: float = Field(
+        1.0, ge=0, description="subtracted from the reward of an answer without an end of text"
+    )
     cliprange: float = Field(0.2, gt=0, lt=1, description="ε of the policy's ratio")
-    value_clip: float = Field(0.2, gt=0, description="how far a value may move from where it was at the rollout")
-    vf_coef: float = Field(0.1, ge=0, description="of the value's loss beside the policy's")
+    value_clip: float = Field(0.2, gt=0, description="largest change of a value since the rollout")
+    vf_coef: float = Field(0.1, ge=0, description="weight of the value loss")
     gamma: float = Field(1.0, gt=0, le=1, description="γ")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage estimation")
     val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
-    eval_prompts: int = Field(128, ge=1, le=65_536, description="held-out prompts that an evaluation answers, at most")
+    eval_prompts: int = Field(128, ge=1, le=65_536, description="largest number of held-out prompts in an evaluation")
 
 
 class PPORecipe(RowRecipe):
-    """A PPO recipe. `train.batch_size` counts answers, as everywhere per rank and accumulation step.
+    """A PPO recipe. `train.batch_size` counts answers, per rank and accumulation step.
 
-    The defaults were found on a model of 2.2M parameters. With β = 0.05, or steered to 6 nats, the reward rose further,
-    and the answers fell apart: perplexity under the base doubled. With rollouts of 64 and batches of 16 most of the way
-    from the base was noise.
+    The defaults were chosen on a model of 2.2M parameters. With β = 0.05, or a target of 6 nats, the reward rose
+    further, but the answers degenerated: their perplexity under the base doubled. With rollouts of 64 and batches of 16
+    most of the change was noise.
     """
 
     align: PPOConfig = PPOConfig()

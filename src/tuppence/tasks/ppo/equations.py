@@ -1,8 +1,7 @@
 """The mathematics of PPO on answers, as pure functions: advantages, clipped losses, the controller of the KL penalty.
 
-An answer is a trajectory: writing a token is an action, its probability the policy's. Rows of a matrix are answers,
-columns are tokens, and a mask says which columns hold tokens of the answer. Nothing here
-knows of a model. Shape suffixes: B rows, T columns, N the tokens under the mask, one after the other.
+An answer is a trajectory, and each of its tokens is an action. Rows of a matrix are answers, columns are tokens, and
+the mask is true at tokens of the answer. Shape suffixes: B rows, T columns, N tokens under the mask, in order.
 """
 
 from __future__ import annotations
@@ -11,17 +10,17 @@ import torch
 from torch import Tensor
 
 LARGEST_ERROR = 0.2
-"""Ziegler et al. clip the controller's relative error to this, so that one odd rollout does not swing it."""
+"""Ziegler et al. clip the relative error of the controller to this, so that one unusual rollout has little effect."""
 
 
 def token_rewards(scores_B: Tensor, log_ratios_BT: Tensor, mask_BT: Tensor, kl_coefficient: float) -> Tensor:
-    """What each token earns: the score at the answer's last token, less β · log(π / π_ref) at every one, (B, T).
+    """The reward of each token, (B, T): -β · log(π / π_ref), plus the score at the last token of the answer.
 
-    The sum over an answer is its score less β times an unbiased estimate of KL(π ‖ π_ref) (Stiennon et al. 2020,
+    The sum over an answer is its score minus β times an unbiased estimate of KL(π ‖ π_ref) (Stiennon et al. 2020,
     arXiv:2009.01325, section 3.4).
 
     Args:
-        scores_B: of the whole answers.
+        scores_B: the score of each answer.
         log_ratios_BT: log π(token) - log π_ref(token).
 
     Example:
@@ -37,19 +36,18 @@ def token_rewards(scores_B: Tensor, log_ratios_BT: Tensor, mask_BT: Tensor, kl_c
 def generalised_advantages(
     rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, *, gamma: float, gae_lambda: float
 ) -> Tensor:
-    """How much better each token was than the value function had expected, (B, T); zero outside the mask.
+    """Generalised advantage estimation, (B, T); zero outside the mask.
 
         δ_t = r_t + γ V_{t+1} - V_t          A_t = δ_t + γ λ A_{t+1}
 
-    (Schulman et al. 2015, arXiv:1506.02438, equation 16). After an answer's last token there is nothing: V is 0, also
-    where the answer was cut off, as its score was given for what is there. Returns, the targets of the value function,
-    are A + V.
+    (Schulman et al. 2015, arXiv:1506.02438, equation 16). V is 0 after the last token of an answer, also if the answer
+    was cut off, because the score is of the answer as it is. The targets of the value function are A + V.
 
     Args:
-        rewards_BT: of each token.
-        values_BT: what was expected *before* each token.
+        rewards_BT: the reward of each token.
+        values_BT: the value *before* each token.
         gamma: γ; 1 for answers.
-        gae_lambda: λ; 1 is the plain return (no bias, much noise), 0 trusts the value function one token ahead.
+        gae_lambda: λ; 1 gives the plain return (no bias, high variance), 0 the one-step temporal difference.
 
     Example:
         >>> ones = torch.ones(1, 2)
@@ -69,7 +67,7 @@ def generalised_advantages(
 def whiten(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
     """Shifts and scales the values under the mask to mean 0 and variance 1; zero elsewhere.
 
-    The size of a step then does not depend on the reward's scale.
+    The size of an update then does not depend on the scale of the reward.
     """
     inside_N = values_BT[mask_BT]
     deviation = inside_N.std() if len(inside_N) > 1 else torch.ones((), device=values_BT.device)
@@ -79,11 +77,11 @@ def whiten(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
 def clipped_policy_loss(log_probabilities_N: Tensor, old_N: Tensor, advantages_N: Tensor, clip: float) -> Tensor:
     """-min(ρ A, clip(ρ, 1 - ε, 1 + ε) A) of each token, with ρ = π / π_old (Schulman et al. 2017, equation 7).
 
-    A token that has become likelier by more than ε pushes no further up (arXiv:1707.06347); the minimum lets it still
-    be pushed back.
+    A token whose probability has risen by more than ε has no gradient that raises it further (arXiv:1707.06347); the
+    minimum keeps the gradient that lowers it.
 
     Args:
-        old_N: the log-probabilities under the policy that wrote the answers.
+        old_N: log-probabilities under the policy that generated the answers.
         clip: ε.
 
     Example:
@@ -99,9 +97,9 @@ def clipped_policy_loss(log_probabilities_N: Tensor, old_N: Tensor, advantages_N
 
 
 def clipped_value_loss(values_N: Tensor, old_N: Tensor, returns_N: Tensor, clip: float) -> Tensor:
-    """½ max((V - R)², (V_clipped - R)²) of each token, where V may move by `clip` from what it was at the rollout.
+    """½ max((V - R)², (V_clipped - R)²) of each token. V_clipped is within `clip` of the value at the rollout.
 
-    Not in the paper, but in OpenAI's code and in every PPO on language models since (Ziegler et al. 2019).
+    It is not in the paper, but in OpenAI's code and in later PPO on language models (Ziegler et al. 2019).
 
     Example:
         >>> clipped_value_loss(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([1.0]), clip=0.2)
@@ -112,15 +110,15 @@ def clipped_value_loss(values_N: Tensor, old_N: Tensor, returns_N: Tensor, clip:
 
 
 def next_kl_coefficient(coefficient: float, kl: float, target: float, gain: float) -> float:
-    """β for the next rollout: larger where the policy has gone further from the reference than wanted, else smaller.
+    """β of the next rollout: larger if the KL divergence from the reference is above the target, else smaller.
 
         β ← β (1 + gain · clip(kl / target - 1, ±0.2))
 
     (Ziegler et al. 2019, arXiv:1909.08593, section 2.2.)
 
     Args:
-        kl: of the last rollout, nats per answer.
-        target: the KL that is wanted.
+        kl: of the last rollout, in nats per answer.
+        target: the wanted KL, in nats per answer.
 
     Example:
         >>> next_kl_coefficient(0.1, kl=12.0, target=6.0, gain=0.5)

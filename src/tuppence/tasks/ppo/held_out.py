@@ -1,7 +1,7 @@
-"""Before and after: what the base and the trained policy answer to held-out prompts, side by side, with their scores.
+"""Compares base and trained policy: their answers to held-out prompts, with scores.
 
-Both write with the same seeds. `compare` reads the models from disk as everybody else would, once a run is done; it
-writes RUN/held-out.jsonl (a line for each prompt, with both answers) and notes the means in run.yaml.
+Both generate with the same seeds. `compare` runs after training, on RUN/model as it was written. It writes
+RUN/held-out.jsonl, with one line for each prompt and both answers, and the means in run.yaml.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ _Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Judges:
-    """What answers are held against.
+    """The models that measure answers.
 
     Attributes:
         base: the model that the policy started from.
-        reward: on the device of the base, where all of it runs.
-        batch_size: answers at a time.
+        reward: the reward model, on the same device.
+        generation: how answers are generated.
+        batch_size: answers in a batch.
     """
 
     base: GPT
@@ -45,12 +46,16 @@ class Judges:
 
 
 def compare(out: Path, judges: Judges, prompts: Sequence[list[int]], *, seed: int) -> dict[str, dict[str, float]]:
-    """Writes and measures both models' answers.
+    """Generates and measures the answers of both models.
+
+    Args:
+        prompts: held-out prompts, in ids.
+        seed: of the generation.
 
     Returns:
-        The means over held-out prompts, "before" (the base) and "after" (RUN/model): see `Quality`, with
-        `base_perplexity` over all tokens and `distinct_2` over all answers. "gain" has the mean difference of the
-        scores, prompt by prompt, and its standard error.
+        The means over held-out prompts, "before" (the base) and "after" (RUN/model): those of `Quality`,
+        `base_perplexity` over all tokens, and `distinct_2` over all answers. "gain" has the mean difference of the two
+        scores of a prompt, and its standard error.
     """
     run = Run(out)
     device = judges.reward.score.weight.device

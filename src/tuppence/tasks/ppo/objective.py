@@ -1,11 +1,11 @@
-"""PPO as an objective of the one loop: a rollout every few steps, and updates from it in between.
+"""PPO as an objective of the training loop: a rollout every few steps, and updates from it in between.
 
-A rollout of R answers is learned from for E epochs, each in minibatches of one global batch; so there is a new one
-every E · ⌈R / global batch⌉ steps. `prepare` makes it, with the weights of that moment; `batches` deals it out, as a
-pure function of seed and step. The rollout, β and the scale of the scores go into every checkpoint.
+A rollout of R answers is trained on for E epochs, in minibatches of one global batch; a new one is made every
+E · ⌈R / global batch⌉ steps. `prepare` makes it with the present weights. `batches` returns its minibatches, as a pure
+function of seed and step. Checkpoints contain the rollout, β and the scale of the scores.
 
-Several ranks: every rank writes and judges the *whole* rollout, which is the same on each as weights and seeds are, and
-trains on its share of the minibatches. That costs the time of a rollout on each, and needs no communication.
+With several ranks, each rank makes the *whole* rollout, which is equal on all ranks because weights and seeds are, and
+trains on its share of the minibatches. This needs no communication.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tuppence.tasks.ppo.rollout import Judged, Rollout, judge, make_rollout, rol
 from tuppence.training.objective import Batch, Objective, Sample
 
 HELD_OUT_SEEDS = 2**40
-"""In the place of a step, for the seeds of held-out answers: no run has so many steps."""
+"""Used instead of a step in the seeds of held-out answers. It is larger than the last step of any run."""
 
 SHOWN_ANSWERS = 2
 
@@ -39,12 +39,12 @@ _MEMORY, _GAUGES = "ppo.", "gauge."
 
 @dataclass(frozen=True)
 class Memory:
-    """What PPO remembers from rollout to rollout; kept in every checkpoint.
+    """The state of PPO besides the rollout; saved in every checkpoint.
 
     Attributes:
         rollout_step: the step at which the present rollout was made; -1 before the first.
         kl_coefficient: β of the next rollout.
-        score_mean, score_deviation: of the base's scores, measured on the first rollout.
+        score_mean, score_deviation: of the scores of the base, measured on the first rollout.
     """
 
     rollout_step: float
@@ -54,13 +54,14 @@ class Memory:
 
 
 class PPO(Objective[PolicyWithValue]):
-    """Learns to write what a reward model likes, without going far from the base.
+    """Maximises the reward, with a penalty on the KL divergence from the base.
 
     Args:
-        prompts, val_prompts: in ids; each leaves room for an answer in the contexts.
+        prompts, val_prompts: in ids; each leaves room for an answer in the context.
         reference: the base, frozen.
         reward: frozen, in evaluation mode.
-        world_size: how many ranks train.
+        generation: how answers are generated.
+        world_size: the number of ranks.
     """
 
     metrics = (
@@ -97,7 +98,7 @@ class PPO(Objective[PolicyWithValue]):
     # ---- the rollout ---------------------------------------------------------------------------------------------
 
     def prepare(self, step: int, model: nn.Module) -> None:
-        """Writes the rollout of this step, if it is the first of one and the rollout is not there yet."""
+        """Makes a new rollout if one is due at this step and was not made before."""
         assert isinstance(model, PolicyWithValue)
         if step % self.steps_per_rollout or self._memory.rollout_step == step:
             return
@@ -119,7 +120,7 @@ class PPO(Objective[PolicyWithValue]):
         self._memory = memory  # last: a signal may come between two assignments
 
     def _next_prompts(self, rollout: int) -> list[list[int]]:
-        """The prompts of a rollout: all of them once, in random order, then all again in another."""
+        """The prompts of a rollout. Every pass over all prompts has another random order."""
         count, size = self._choice.rollout_prompts, len(self._prompts)
         passes_and_places = [divmod(place, size) for place in range(rollout * count, (rollout + 1) * count)]
         return [
@@ -131,7 +132,7 @@ class PPO(Objective[PolicyWithValue]):
         return judge(model, self._reference, self._reward, answers, 2 * self._train.batch_size)
 
     def _rewards(self, judged: Judged, memory: Memory) -> Tensor:
-        """What each answer is paid as a whole: scores as distances from the base's, in its standard deviations."""
+        """The reward of each answer: its score, normalised by mean and deviation of the base, minus the penalty."""
         rewards_R = (judged.scores - memory.score_mean) / memory.score_deviation
         return rewards_R - self._choice.missing_eos_penalty * ~judged.finished
 
@@ -147,13 +148,13 @@ class PPO(Objective[PolicyWithValue]):
         return [_batch(rollout, torch.from_numpy(share)) for share in shares]
 
     def tokens(self, batch: Batch) -> int:
-        """Up to each row's last target: an answer is what a row ends with."""
+        """The tokens up to the last target of each row; nothing after it is trained."""
         targets_BT = batch[-1]
         last_BT = (targets_BT != IGNORED_TARGET) * torch.arange(1, targets_BT.shape[1] + 1)
         return int(last_BT.amax(dim=1).sum())
 
     def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of a part of the rollout while training, of held-out prompts (with answers written here) otherwise."""
+        """In training the loss of a minibatch; in evaluation that of held-out prompts, whose answers it generates."""
         assert isinstance(model, PolicyWithValue)
         if not model.training:
             return self._held_out_loss(model, *batch)
@@ -182,7 +183,7 @@ class PPO(Objective[PolicyWithValue]):
     # ---- evaluation ----------------------------------------------------------------------------------------------
 
     def evaluation(self) -> Iterator[Batch]:
-        """Prompts, their lengths, and their numbers; an answer is one target."""
+        """Held-out prompts, their lengths, and their numbers. Each answer counts as one target."""
         numbers = np.arange(len(self._val_prompts))
         for some in np.array_split(numbers, -(-len(numbers) // (2 * self._train.batch_size))):
             prompts = [np.array(self._val_prompts[number], dtype=np.int64) for number in some]
@@ -195,7 +196,7 @@ class PPO(Objective[PolicyWithValue]):
     def _held_out_loss(
         self, model: PolicyWithValue, tokens_BT: Tensor, lengths_B: Tensor, numbers_B: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Minus the penalised reward, with the β that the run began with: a moving one would move the goal."""
+        """Minus the penalised reward, always with the initial β, so that evaluations can be compared."""
         prompts = [row[:length] for row, length in zip(tokens_BT.tolist(), lengths_B.tolist(), strict=True)]
         numbers = numbers_B.tolist()
         seeds = seeds_for(self._train.seed, HELD_OUT_SEEDS, numbers[-1] + 1)
@@ -212,10 +213,10 @@ class PPO(Objective[PolicyWithValue]):
         return Sample(decode(answer.prompt), decode(answer.ids))
 
     def samples(self, model: nn.Module) -> list[Sample]:
-        """The first held-out answers of the evaluation that has just been made."""
+        """The first answers of the last evaluation."""
         return self._shown if self._train.sample_tokens else []
 
-    # ---- what must survive a kill --------------------------------------------------------------------------------
+    # ---- the state in checkpoints --------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Tensor]:
         numbers = {_MEMORY + name: value for name, value in vars(self._memory).items()}
@@ -236,7 +237,7 @@ class PPO(Objective[PolicyWithValue]):
 
 
 def _scale(scores_R: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation; the latter 1 where all scores are equal."""
+    """Mean and standard deviation; the deviation is 1 if all scores are equal."""
     deviation = float(scores_R.std()) if len(scores_R) > 1 else 0.0
     return float(scores_R.mean()), deviation if deviation > 1e-6 else 1.0
 

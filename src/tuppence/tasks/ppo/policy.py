@@ -1,8 +1,8 @@
 """The policy with its value function, and the log-probabilities of tokens.
 
-Policy and value share the body: a linear layer reads off the final hidden state how good the answer is expected to
-become. Logits are computed in float32 whatever autocast says: PPO compares probabilities of the same token before and
-after a small step, and rounding of a logit to bfloat16 (1 part in 256) is as large as such a step.
+Policy and value function share the transformer; a linear layer computes the value from the final hidden state. Logits
+are float32 also under autocast: PPO compares probabilities of a token before and after a small update, and rounding a
+logit to bfloat16 (1 part in 256) changes it as much as such an update.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tuppence.model.lora import merge_lora, unmerge_lora
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """Of each of N targets, one after the other, in float32.
+    """Statistics of N targets, in order, in float32.
 
     Attributes:
         log_probabilities: log π(target), (N,).
-        entropies: of the distribution that the target was drawn from, in nats, (N,); without gradient.
-        hidden: the state before the target, (N, D).
+        entropies: of the distribution of the target, in nats, (N,); without gradient.
+        hidden: the final hidden state that predicts the target, (N, D).
     """
 
     log_probabilities: Tensor
@@ -36,12 +36,10 @@ class TokenStatistics:
 
 
 class PolicyWithValue(nn.Module):
-    """A GPT that writes, and a linear layer that expects.
-
-    The value begins at zero everywhere, which is what it should be before anything is known.
+    """A GPT as the policy, with a linear value head. The value is zero at the start.
 
     Args:
-        gpt: the policy, with or without adapters; must be free of dropout.
+        gpt: the policy, with or without adapters, and without dropout.
     """
 
     def __init__(self, gpt: GPT) -> None:
@@ -53,7 +51,7 @@ class PolicyWithValue(nn.Module):
         nn.init.zeros_(self.value.bias)
 
     def forward(self, tokens_BT: Tensor, targets_BT: Tensor) -> tuple[TokenStatistics, Tensor]:
-        """The policy's statistics of every target, and the value before each, (N,) in float32."""
+        """The statistics of every target, and the value before each, (N,), float32."""
         statistics = token_statistics(self.gpt, tokens_BT, targets_BT)
         with torch.autocast(tokens_BT.device.type, enabled=False):
             values_N = self.value(statistics.hidden)[:, 0]
@@ -61,7 +59,7 @@ class PolicyWithValue(nn.Module):
 
 
 def token_statistics(gpt: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> TokenStatistics:
-    """What a model says of given targets; positions that are no target (-100) never reach the head."""
+    """The statistics of given targets. Logits are computed for targets only, not for positions of -100."""
     at_BT = targets_BT != IGNORED_TARGET
     hidden_ND = gpt.hidden(tokens_BT)[at_BT].float()
     with torch.autocast(tokens_BT.device.type, enabled=False):
@@ -74,8 +72,8 @@ def token_statistics(gpt: GPT, tokens_BT: Tensor, targets_BT: Tensor) -> TokenSt
 
 @contextlib.contextmanager
 def merged(gpt: GPT) -> Iterator[GPT]:
-    """The model with its adapters added in, while the block lasts: writing an answer reads every matrix a hundred
-    times, and one matrix is faster than three. Afterwards the weights are what they were, to the bit."""
+    """Merges the adapters inside the block, because generation with one matrix is faster than with three. After it the
+    weights have the same bits as before."""
     try:
         merge_lora(gpt)
         yield gpt

@@ -1,4 +1,4 @@
-"""The prompts that PPO answers: those of a file of preferences or of instructions; their answers are not read."""
+"""The prompts of PPO: those of a file of preferences or instructions. Its answers are not used."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Row = Preference | Conversation
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts in ids, none of them in both parts.
+    """Encoded prompts. No prompt is in both parts.
 
     Attributes:
-        train: to be answered in rollouts.
-        val: held out.
-        rows: those that `train` was encoded from.
+        train: the prompts of rollouts.
+        val: held-out prompts.
+        rows: the rows of `train`.
     """
 
     train: list[list[int]]
@@ -42,12 +42,13 @@ def read_prompts(
     eval_prompts: int,
     seed: int,
 ) -> Prompts:
-    """Reads, parts and encodes prompts; each prompt once, however often the file has it.
+    """Reads, splits and encodes prompts. Repeated prompts are used once.
 
     Args:
-        files: of preferences or instructions, in any format that we read.
-        most_tokens: the most tokens that a prompt may have; longer ones lose their beginning, and are counted.
-        eval_prompts: how many of the held-out ones are used, at most.
+        files: of preferences or instructions, in any format that `data.records` reads.
+        most_tokens: longer prompts lose their beginning; their number is printed.
+        val_fraction, seed: of the split, if there is no file of held-out prompts.
+        eval_prompts: largest number of held-out prompts.
 
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
@@ -64,7 +65,7 @@ def read_prompts(
 
 
 def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
-    """The rows of a file, the first of each prompt."""
+    """The first row of each prompt in a file."""
     preferences = holds_preferences(read_table(str(path), skip_bad_rows=skip_bad_rows))
     reader = read_preferences if preferences else read_conversations
     found = reader(str(path), skip_bad_rows=skip_bad_rows)
@@ -81,7 +82,5 @@ def _encode(rows: Sequence[Row], tokenizer: Tokenizer, most_tokens: int, name: s
     prompts = [encode_prompt(tokenizer, turns) for turns in messages]
     cut = sum(len(prompt) > most_tokens for prompt in prompts)
     if cut:
-        warn(
-            f"{counted(cut, f'{name} prompt')} cut at the left to {most_tokens:,} tokens, so that an answer fits behind"
-        )
+        warn(f"{counted(cut, f'{name} prompt')} cut at the left to {most_tokens:,} tokens, to leave room for an answer")
     return [prompt[-most_tokens:] for prompt in prompts]

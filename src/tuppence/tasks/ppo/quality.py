@@ -1,6 +1,7 @@
-"""What shows that a reward was gained by degenerate text: length, repetition, and what the base thinks of the answers.
+"""Measures of degenerate text: length, repetition, and perplexity under the base.
 
-A reward model is easily fooled by what it has never seen. An honest report puts these numbers beside the reward.
+A reward model can give high scores to text unlike its training data. These numbers are therefore reported with the
+reward.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from tuppence.tasks.ppo.rollout import Judged
 
 @dataclass(frozen=True)
 class Quality:
-    """Of each answer, (R,).
+    """Measures of each answer, (R,).
 
     Attributes:
-        scores: the reward model's, as it gives them.
-        kl: Σ log(π / π_base) over its tokens, in nats.
-        entropy: of the policy's distributions, mean over its tokens, in nats.
-        answer_tokens: its length, the end of text included.
-        finished: 1 where it has its end of text.
-        repeated_4grams: the share of its 4-grams that stood in it before; 0 where it is shorter.
-        base_loss: mean over its tokens of -log π_base, in nats; the exponential is the base's perplexity.
+        scores: raw scores of the reward model.
+        kl: Σ log(π / π_base) over the tokens, in nats.
+        entropy: mean entropy of the policy over the tokens, in nats.
+        answer_tokens: number of tokens, the end of text included.
+        finished: 1 if the answer has an end of text, else 0.
+        repeated_4grams: share of the 4-grams that occur earlier in the answer; 0 if it is shorter than that.
+        base_loss: mean of -log π_base over the tokens, in nats; its exponential is the perplexity under the base.
     """
 
     scores: Tensor
@@ -39,7 +40,7 @@ class Quality:
 
 
 def answer_quality(answers: Sequence[Answer], judged: Judged) -> Quality:
-    """Measures answers that were judged."""
+    """Computes the measures of answers."""
     lengths_R = judged.mask.sum(dim=1).float()
     repeated = [1 - distinct([answer.ids], 4) for answer in answers]
     return Quality(
@@ -54,9 +55,9 @@ def answer_quality(answers: Sequence[Answer], judged: Judged) -> Quality:
 
 
 def distinct(texts: Sequence[Sequence[int]], size: int) -> float:
-    """Different n-grams over all n-grams of all texts (Li et al. 2016, arXiv:1510.03055); 1 where there is none.
+    """Number of distinct n-grams, divided by the number of n-grams (Li et al. 2016, arXiv:1510.03055); 1 if none.
 
-    Over one text it falls where that repeats itself, over many where they say the same.
+    It is low for a text with repetitions, and for texts that are alike.
 
     Example:
         >>> distinct([[1, 2, 1, 2]], 2), distinct([[1, 2], [1, 2]], 2), distinct([[1]], 2)

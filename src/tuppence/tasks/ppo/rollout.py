@@ -1,7 +1,7 @@
-"""A rollout: what the policy wrote, what it earned, and how much better that was than expected.
+"""A rollout: answers of the policy, with their rewards and advantages.
 
-Made once, learned from for several epochs, then thrown away. It is part of the training's state: a checkpoint in the
-midst of it holds it whole, as plain tensors.
+A rollout is made once, trained on for several epochs, and dropped. It is part of the training state: a checkpoint
+contains the present rollout as tensors.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _STATE = "rollout."
 
 @dataclass(frozen=True)
 class Rollout:
-    """Answers as PPO learns from them; (R, T) each, with a row for each answer, on the CPU.
+    """Answers as PPO trains on them: tensors of (R, T) on the CPU, with one row for each answer.
 
     Attributes:
         tokens, targets: see `answers.lay_out`.
-        log_probabilities: of each target under the policy that wrote it.
-        values: what was expected before each target.
-        advantages: whitened over the whole rollout.
-        returns: what the value function should have said.
+        log_probabilities: of each target under the policy that generated it.
+        values: the value before each target.
+        advantages: whitened over the rollout.
+        returns: the targets of the value function.
     """
 
     tokens: Tensor
@@ -44,7 +44,7 @@ class Rollout:
     returns: Tensor
 
     def rows(self, numbers: Tensor) -> tuple[Tensor, ...]:
-        """Some of the answers, without the columns that none of them needs; the targets come last."""
+        """A batch of some answers, without columns that none of them uses; the last tensor holds the targets."""
         targets_BT = self.targets[numbers]
         used_T = (targets_BT != IGNORED_TARGET).any(dim=0).nonzero()
         width = int(used_T.max()) + 1
@@ -52,12 +52,12 @@ class Rollout:
         return tuple(getattr(self, name)[numbers, :width] for name in names)
 
     def state(self) -> dict[str, Tensor]:
-        """As named tensors, for a checkpoint."""
+        """The rollout as named tensors, for a checkpoint."""
         return {_STATE + field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor]) -> Rollout | None:
-        """What `state` gave, if there is any of it in `tensors`.
+        """The rollout that `state` returned; None if `tensors` has none.
 
         Raises:
             ValueError: a part is missing.
@@ -73,14 +73,14 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Judged:
-    """Answers with what policy, reference and reward model say of them.
+    """Answers, evaluated by policy, reference and reward model.
 
     Attributes:
         tokens, targets: see `answers.lay_out`, (R, T).
-        log_probabilities, reference: of each target under the policy and its reference, (R, T); zero elsewhere.
+        log_probabilities, reference: of each target under the policy and under the reference, (R, T); zero elsewhere.
         entropies, values: of the policy before each target, (R, T); zero elsewhere.
-        scores: the reward model's, as it gives them, (R,).
-        finished: whether the answer has its end of text, (R,).
+        scores: raw scores of the reward model, (R,).
+        finished: whether the answer has an end of text, (R,).
     """
 
     tokens: Tensor
@@ -94,12 +94,12 @@ class Judged:
 
     @property
     def mask(self) -> Tensor:
-        """Where the targets are, (R, T)."""
+        """Whether a position has a target, (R, T)."""
         return self.targets != IGNORED_TARGET
 
     @property
     def kl(self) -> Tensor:
-        """Σ log(π / π_ref) of each answer, (R,): on average over answers the KL divergence, in nats."""
+        """Σ log(π / π_ref) of each answer, (R,), in nats; its expectation is the KL divergence."""
         return (self.log_probabilities - self.reference).sum(dim=1)
 
 
@@ -107,11 +107,11 @@ class Judged:
 def judge(
     model: PolicyWithValue, reference: GPT, reward: SequenceScorer, answers: Sequence[Answer], batch_size: int
 ) -> Judged:
-    """Reads answers with the policy, its reference and the reward model.
+    """Evaluates answers with the policy, its reference and the reward model.
 
     Args:
-        reference: the model that the policy is held to.
-        batch_size: answers at a time.
+        reference: the model whose KL divergence is penalised.
+        batch_size: answers in a batch.
 
     Raises:
         NonFiniteError: the reward model gives NaN or infinity.
@@ -136,10 +136,10 @@ def judge(
 
 
 def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choice: PPOConfig) -> Rollout:
-    """From judged answers to what is learned from them.
+    """Computes advantages and returns.
 
     Args:
-        rewards_R: what each answer as a whole is paid: its score, normalised and less penalties.
+        rewards_R: the reward of each whole answer: its normalised score minus penalties.
         kl_coefficient: β.
     """
     mask_RT = judged.mask
@@ -155,9 +155,9 @@ def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choic
 
 
 def rollout_gauges(judged: Judged, rewards_R: Tensor, kl_coefficient: float) -> dict[str, float]:
-    """What a rollout says of the policy, by the names that trl gave these numbers; means over answers.
+    """Metrics of a rollout under trl's names, as means over answers.
 
-    `objective/entropy` and `objective/kl` are sums over an answer's tokens, as there.
+    As in trl, `objective/entropy` and `objective/kl` are sums over the tokens of an answer.
     """
     kl, scores = float(judged.kl.mean()), float(judged.scores.mean())
     non_score = -kl_coefficient * kl

@@ -1,4 +1,4 @@
-"""`run_ppo`: what `tuppence align ppo` calls. From a base, a reward model and prompts to a run."""
+"""`run_ppo`, which `tuppence align ppo` calls: trains a policy from a base, a reward model and prompts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tuppence.training.objective import Objective
 
 
 class PPOJob(RowJob[PolicyWithValue]):
-    """Trains a policy on a reward model's scores."""
+    """Trains a policy on the scores of a reward model."""
 
     verb = "align ppo"
-    closing = 2.0  # the base's answers and the policy's
+    closing = 2.0  # answers of the base and of the policy
 
     def __init__(self, base: ModelInfo, reward: str | Path, files: RowFiles, out: Path, recipe: PPORecipe) -> None:
         align, context = recipe.align, base.config.context_length
@@ -75,7 +75,7 @@ class PPOJob(RowJob[PolicyWithValue]):
         )
 
     def default_steps(self, ranks: int) -> int:
-        """The updates in which every prompt has been answered `align.epochs` times."""
+        """The number of updates until every prompt was answered `align.epochs` times."""
         choice = self._recipe.align
         rollouts = max(1, round(choice.epochs * len(self._prompts.train) / choice.rollout_prompts))
         return rollouts * choice.num_ppo_epochs * -(-choice.rollout_prompts // (self.sequences_per_step * ranks))
@@ -116,30 +116,34 @@ def run_ppo(
     val: str | Path | None = None,
     skip_bad_rows: bool = False,
 ) -> dict[str, Any]:
-    """Trains a policy on a reward model's scores, or continues to; returns run.yaml's `result`, `status` and
-    `ended_because`, and `held_out`: what base and policy answer to held-out prompts, in numbers.
+    """Trains a policy on the scores of a reward model, or continues such a run.
 
     Args:
-        base: what the policy starts from and is held to: a run, a Hugging Face GPT-2 folder, or an adapter's.
+        base: a run, a Hugging Face GPT-2 folder, or an adapter's folder. The policy starts from it, and the KL
+            divergence from it is penalised.
         reward: a run of `tuppence align reward`, or a GPT2ForSequenceClassification folder with one score.
         data: preferences or instructions; only their prompts are used.
-        val: a file with held-out prompts; a part of `data` where there is none.
-        skip_bad_rows: leave out rows that cannot be used, and count them, instead of refusing the file.
+        val: a file of held-out prompts; None: a part of `data` is held out.
+        skip_bad_rows: leave out and count rows that cannot be used, instead of refusing the file.
+
+    Returns:
+        `status`, `ended_because` and `result` of run.yaml, and `held_out`, the metrics of the answers of base and
+        policy to held-out prompts; {} on ranks other than 0.
 
     Raises:
         InputError: base, reward model, data, recipe and run folder do not fit together.
         NonFiniteError: the reward model gave NaN or infinity; the last good checkpoint is kept.
-        Interrupted: SIGINT or SIGTERM; the state is saved.
+        Interrupted: SIGINT, SIGTERM or SIGHUP; the state is saved.
     """
     files = RowFiles.staged(data, val, skip_bad_rows=skip_bad_rows)
     return train(PPOJob(inspect(base, head="lm"), reward, files, output_path(out), config), options)
 
 
 def _open_reward(folder: str | Path, base: ModelInfo) -> LoadedModel[SequenceScorer]:
-    """The reward model, frozen.
+    """Loads the reward model and freezes it.
 
     Raises:
-        InputError: it is none, or reads other tokens than the policy writes.
+        InputError: the folder has no reward model, or its tokenizer differs from that of the base.
     """
     reward = load(folder, "cpu", "float32", head="scores")
     if len(reward.labels) != 1:
