@@ -39,7 +39,7 @@ def shown_prompts(
 ) -> list[Prompt]:
     """The first held-out prompts that leave a quarter of the context for the answer."""
     prompts = [
-        Prompt(number, prompt_of(row), encode_prompt(tokenizer, _asked(row)))
+        Prompt(number, prompt_of(row), encode_prompt(tokenizer, prompt_messages(row)))
         for number, row in enumerate(rows[: 10 * SHOWN_PROMPTS])
     ]
     return [prompt for prompt in prompts if len(prompt.ids) <= 3 * context_length // 4][:SHOWN_PROMPTS]
@@ -68,5 +68,6 @@ def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
     return [tokenizer.decode(answer.ids) for answer in answers]
 
 
-def _asked(row: Preference | Conversation) -> Sequence[Message]:
+def prompt_messages(row: Preference | Conversation) -> Sequence[Message]:
+    """The messages before the last response."""
     return row.prompt if isinstance(row, Preference) else row.messages[:-1]

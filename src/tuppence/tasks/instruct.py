@@ -33,7 +33,7 @@ from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.flops import finetuning_flops
 from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
 from tuppence.tasks.row_objective import RowObjective
-from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
+from tuppence.tasks.rows import RowFiles, say_left_out
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
@@ -187,8 +187,7 @@ def run_instruct(
 
 def _read(path: Path, *, skip_bad_rows: bool) -> list[Conversation]:
     found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
-    say_skipped(path, found.skipped_rows)
-    say_unused(path, found.unused)
+    say_left_out(path, found.skipped_rows, found.unused)
     if found.disliked_rows:
         warn(f"left out {counted(found.disliked_rows, 'row')} of {path} with a false label: disliked answers")
     context_alone = sum(m.role == "assistant" and not m.trained for row in found.rows for m in row.messages)

@@ -16,7 +16,7 @@ from tuppence.data.records.splits import PARTS, Splits, fixed_splits, split_labe
 from tuppence.data.records.texts import Array, encode_texts
 from tuppence.model.loaded import ModelInfo
 from tuppence.storage import stage
-from tuppence.tasks.rows import say_skipped, say_unused
+from tuppence.tasks.rows import say_left_out
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class LabelledFiles:
         )
         if self.text_column is None or self.label_column is None:
             note(f"{path}: the text is column '{found.text_column}', the label column '{found.label_column}'")
-        say_unused(Path(path), found.unused)
-        say_skipped(Path(path), found.skipped_rows)
+        say_left_out(Path(path), found.skipped_rows, found.unused)
         return found
 
     def split(

@@ -22,7 +22,7 @@ from tuppence.data.records.encoding import EncodedPreference, encode_preference,
 from tuppence.data.records.leaks import content_of
 from tuppence.data.records.preferences import Preference, read_preferences
 from tuppence.model.branches import PADDING
-from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
+from tuppence.tasks.rows import RowFiles, say_left_out
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.objective import Batch
 
@@ -101,8 +101,7 @@ def read_pairs(
 
     def read(path: Path) -> list[Preference]:
         found = read_preferences(str(path), skip_bad_rows=files.skip_bad_rows)
-        say_skipped(path, found.skipped_rows)
-        say_unused(path, found.unused)
+        say_left_out(path, found.skipped_rows, found.unused)
         if found.equal_pairs:
             note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
         if found.cut_pairs:

@@ -91,13 +91,9 @@ class RowFiles:
         return rows, held_out
 
 
-def say_skipped(path: Path, skipped_rows: int) -> None:
-    """Prints the number of rows that `--skip-bad-rows` left out."""
+def say_left_out(path: Path, skipped_rows: int, unused: Unused) -> None:
+    """Prints the number of rows that `--skip-bad-rows` left out, and the columns of a file that are not used."""
     if skipped_rows:
         warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
-
-
-def say_unused(path: Path, unused: Unused) -> None:
-    """Prints the columns of a file that training does not use."""
     if unused.rows:
         note(f"not used of {path}: {unused}")

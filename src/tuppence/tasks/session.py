@@ -35,12 +35,11 @@ from tuppence.tasks.run_file import (
     new_run_file,
     now,
     result_of,
-    same_limits,
     say_what_differs,
     settings_of,
 )
 from tuppence.tasks.run_options import RunOptions
-from tuppence.tasks.start import Start, announce, find_start, limits_of
+from tuppence.tasks.start import Start, announce, find_start, limits_of, same_limits
 from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.deadline import Deadline
 from tuppence.training.determinism import compute_deterministically

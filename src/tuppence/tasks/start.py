@@ -1,24 +1,44 @@
-"""The start of an attempt: what is in the run folder, the limits, and the line that announces the run."""
+"""The start of an attempt: whether it may continue the run in its folder, its limits, and its announcement."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from torch import nn
 
-from tuppence.core.console import note
+from tuppence.core.config import Section
+from tuppence.core.console import note, warn
+from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
 from tuppence.storage import absolute_location, stage_checkpoint
 from tuppence.tasks.job import Job
-from tuppence.tasks.run_file import check_continues, check_origin, model_sizes
+from tuppence.tasks.run_file import model_sizes
 from tuppence.tasks.run_options import RunOptions
 from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
 from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution
+
+FREE_TO_CHANGE = frozenset(
+    {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
+    | {"deterministic", "activation_checkpointing"}
+    | {"sample_every", "sample_prompts", "sample_tokens"}
+    | {"checkpoint_every", "checkpoint_minutes", "keep_checkpoints"}
+)
+"""Keys of `train` that may differ when a run is continued: they do not change updates (except for rounding), or extend
+the run."""
+
+SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
+"""Keys that may differ if their product is the same: the same sequences in batches that fit the memory."""
+
+_LIMIT_KEY = "epochs"
+"""A limit in the section of the task; it may differ too."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,86 @@ def _resume_from(run: Run, options: RunOptions) -> Path | None:
         return asked
     note(f"{run.path} has already continued from {asked}, and goes on; to start there again, give another --out")
     return None
+
+
+def check_continues(run: Run, job: Job[Any], options: RunOptions) -> dict[str, Any]:
+    """The run file of the run in this folder, or {}.
+
+    Raises:
+        InputError: the run has another verb, other inputs or other settings; or there is one and --resume is never.
+    """
+    if not run.exists():
+        return {}
+    if options.resume == "never":
+        raise InputError(f"{run.path} holds a run already, and --resume is never", "choose another --out, or remove it")
+    content = run.read()
+    elsewhere = "choose another --out, or give the settings that the run was started with"
+    if content.get("verb") != job.verb:
+        raise InputError(f"{run.path} was not made by {job.verb}", "choose another --out")
+    for name, value in job.inputs.items():
+        if (content.get(name) or {}).get("fingerprint") != value["fingerprint"]:
+            given = f" than {value['path']}" if "path" in value else ""
+            raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
+    config = content.get("config") or {}
+    for name, section in {**job.settings, "train": job.train}.items():
+        before = _settings_before(section, config.get(name) or {})
+        now = section.model_dump(mode="json")
+        same_step = name == "train" and _sequences(before) == _sequences(now)
+        for key, value in now.items():
+            free = key == _LIMIT_KEY if name != "train" else key in FREE_TO_CHANGE
+            free = free or (same_step and key in SPLIT_OF_A_STEP)
+            if before.get(key) != value and not free:
+                raise InputError(
+                    f"{run.path} was started with {name}.{key}={before.get(key)}, and now it is {value}", elsewhere
+                )
+    return content
+
+
+def _settings_before(section: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of an earlier attempt, with the present names of its keys. Missing keys, which earlier versions did not
+    have, get their defaults."""
+    known = section.from_earlier(written) if isinstance(section, Section) else dict(written)
+    fields = type(section).model_fields.items()
+    defaults = {name: field.get_default() for name, field in fields if not field.is_required()}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    return {**plain, **known}
+
+
+def _sequences(train: dict[str, Any]) -> int | None:
+    """Sequences of a step on one rank; None if the recipe does not say."""
+    sizes = [size for size in map(train.get, SPLIT_OF_A_STEP) if isinstance(size, int)]
+    return math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
+
+
+def check_origin(checkpoint: Path, job: Job[Any]) -> Run:
+    """The run of the checkpoint of `--resume`. Prints a warning if it was trained on other data.
+
+    Raises:
+        InputError: it was trained from another base, with another tokenizer, or with another reward model.
+    """
+    run = Run.of_checkpoint(checkpoint)
+    content = run.read() if run.exists() else {}
+    for name, value in job.inputs.items():
+        before = content.get(name)
+        if isinstance(before, dict) and before.get("fingerprint") != value["fingerprint"]:
+            if name != "data":
+                where = f", {before['path']}" if "path" in before else ""
+                raise InputError(
+                    f"{checkpoint} is of a run with another {name}{where}",
+                    f"continue it with that {name}, or start without --resume",
+                )
+            warn(f"{checkpoint} is of a run on other data: it continues here on {value.get('path', 'ours')}")
+    return run
+
+
+def same_limits(run_file: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether the last attempt had these limits. Run files of earlier versions do not have all of them."""
+    before = dict(run_file.get("limits") or {})
+    if "patience" not in before:
+        before["patience"] = ((run_file.get("config") or {}).get("train") or {}).get("patience", 0)
+        if before.get("max_steps") is None and asked["max_steps"] is not None:  # the number of steps came from the data
+            before["max_steps"] = (run_file.get("result") or {}).get("steps")
+    return before == asked
 
 
 def limits_of(train: TrainConfig, options: RunOptions, default_steps: int) -> Limits:

@@ -12,7 +12,8 @@ from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import normalise, prompt_of
 from tuppence.data.records.preferences import Preference, holds_preferences, read_preferences
 from tuppence.data.records.tables import read_table
-from tuppence.tasks.rows import RowFiles, say_skipped, say_unused
+from tuppence.tasks.answers import prompt_messages
+from tuppence.tasks.rows import RowFiles, say_left_out
 from tuppence.tokenizer import Tokenizer
 
 Row = Preference | Conversation
@@ -69,8 +70,7 @@ def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
     preferences = holds_preferences(read_table(str(path), skip_bad_rows=skip_bad_rows))
     reader = read_preferences if preferences else read_conversations
     found = reader(str(path), skip_bad_rows=skip_bad_rows)
-    say_skipped(path, found.skipped_rows)
-    say_unused(path, found.unused)
+    say_left_out(path, found.skipped_rows, found.unused)
     first: dict[str, Row] = {}
     for row in found.rows:
         first.setdefault(normalise(prompt_of(row)), row)
@@ -78,8 +78,7 @@ def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
 
 
 def _encode(rows: Sequence[Row], tokenizer: Tokenizer, most_tokens: int, name: str) -> list[list[int]]:
-    messages = [row.prompt if isinstance(row, Preference) else row.messages[:-1] for row in rows]
-    prompts = [encode_prompt(tokenizer, turns) for turns in messages]
+    prompts = [encode_prompt(tokenizer, prompt_messages(row)) for row in rows]
     cut = sum(len(prompt) > most_tokens for prompt in prompts)
     if cut:
         warn(f"{counted(cut, f'{name} prompt')} cut at the left to {most_tokens:,} tokens, to leave room for an answer")
