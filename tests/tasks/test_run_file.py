@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
@@ -12,7 +13,7 @@ from tuppence.tasks.run_file import describe_result, model_sizes, say_what_diffe
 
 def test_the_end_of_a_run_is_described_with_its_receipt() -> None:
     result = {"steps": 5, "tokens": 500, "best_val_loss": 1.5, "best_step": 4, "seconds": 90, "attempts": 2}
-    summary = {
+    summary: dict[str, Any] = {
         "status": "done",
         "ended_because": "reached",
         "result": {**result, "dollars": 0.25, "tokens_per_second": 1234.0},
@@ -20,6 +21,8 @@ def test_the_end_of_a_run_is_described_with_its_receipt() -> None:
     text = describe_result(Path("runs/x"), summary, "tuppence generate runs/x")
     for part in ("1.5000", "$0.2500", "1 min 30 s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
         assert part in text
+    skipped = describe_result(Path("runs/x"), {**summary, "result": {**summary["result"], "skipped_steps": 2}}, "")
+    assert "after 5 steps, 2 of them skipped because fp16 overflowed (500 tokens)" in skipped
 
 
 def test_another_number_of_threads_or_version_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:

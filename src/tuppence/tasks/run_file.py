@@ -154,7 +154,7 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     result = summary["result"]
     steps = counted(result["steps"], "step")
     if result.get("skipped_steps"):
-        steps += f", {result['skipped_steps']:,} of them skipped because fp16 overflowed,"
+        steps += f", {result['skipped_steps']:,} of them skipped because fp16 overflowed"
     lines = [f"{one_line(str(out))}: {summary['ended_because']} after {steps} ({result['tokens']:,} tokens)"]
     if result["best_val_loss"] is not None:
         lines.append(f"best validation loss {result['best_val_loss']:.4f} at step {result['best_step']:,}")
