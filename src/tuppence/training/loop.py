@@ -25,7 +25,7 @@ from tuppence.training.selection import Selection
 from tuppence.training.signals import DeadlinePassed, StopSignals, signal_name
 from tuppence.training.state import State
 from tuppence.training.step import Step
-from tuppence.training.validation import validate
+from tuppence.training.validation import generate_samples, validate
 
 
 class Loop:
@@ -36,11 +36,11 @@ class Loop:
         deadline: the limits, and the clock and ledger that they are measured by.
         checkpoints, logger: where the run is saved and logged.
         write_result: called at the end, with the weights of the result in the model.
-        signals: what asks the run to stop; the caller may have entered it already.
+        signals: signals that stop the run; the caller may have entered this context already.
 
     Attributes:
         state: counts and scores.
-        selected: which weights `write_result` was given; None before, and where there was nothing to write.
+        selected: the weights that `write_result` was called with; None before it is called.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Loop:
     # ---- the run ---------------------------------------------------------------------------------------------
 
     def run(self) -> str:
-        """Trains until something ends the run; returns what that was.
+        """Trains until a limit, patience or a signal ends the run; returns the reason.
 
         Raises:
             Interrupted: by a signal; the state is saved.
@@ -83,7 +83,7 @@ class Loop:
                 ending, progress = self.decide()
                 if ending is None and self.evaluation_due():
                     self.evaluate()
-                    ending = self.decide()[0]  # a signal may have cut it short
+                    ending = self.decide()[0]  # a signal may have ended it early
                 ending = ending or self.out_of_patience()
                 if ending is not None:
                     break
@@ -106,7 +106,7 @@ class Loop:
         step, started = self.state.step, time.monotonic()
         factor = learning_rate_factor(self.config, step, progress)
         rate = self.step.optimizers.set_rate(factor)
-        alone = self.world.size == 1  # a rank that leaves alone would keep the others waiting
+        alone = self.world.size == 1  # if one rank stopped here, the others would wait for it
         seconds = self.deadline.seconds_left(score=True) if alone else math.inf
         with self.signals.abandoning(on_signal=alone, seconds=seconds):
             gradients = self.step.accumulate(step)
@@ -122,16 +122,16 @@ class Loop:
         """Counts the steps whose losses have arrived from the device.
 
         Args:
-            wait: for the device, so that every step is counted.
+            wait: whether to wait for the device, so that every step is counted.
 
         Raises:
-            NonFiniteError: a step was not finite; no such step has changed a weight.
+            NonFiniteError: a step was not finite, and the weights were not updated.
         """
         for outcome in self.step.outcomes(all_of_them=wait):
             try:
                 self.step.require_finite(outcome)
             except NonFiniteError:
-                self.state.step = outcome.step  # the steps before it were trained, and no later one counts
+                self.state.step = outcome.step  # neither this step nor those started after it count as trained
                 raise
             self.state.count_outcome(outcome.tokens if outcome.updated else 0, outcome.targets, outcome.sums)
             self.latest["grad_norm"] = outcome.norm
@@ -139,12 +139,12 @@ class Loop:
                 self.latest |= {"loss_scale": outcome.loss_scale, "skipped_steps": self.step.scaler.skipped}
 
     def finish(self, ending: str) -> str:
-        """Saves, scores the last weights unless interrupted, and writes the result from the best."""
+        """Scores the last weights unless a signal ended the run, saves, and writes the result from the best ones."""
         self.step.optimizers.zero_grad()
-        self.decide()  # every rank knows of a signal, or none does
+        self.decide()  # shares a signal with all ranks
         if self.signals.requested is None and self.state.step > 0 and self.state.evaluated_step != self.state.step:
             self.evaluate()
-            self.decide()  # a signal may have cut it short, on any rank: then the run is not done
+            self.decide()  # a signal on any rank may have ended it early: then the run is not done
         if self.checkpoints.saved_step != self.state.step:
             self.save()
         if self.world.is_main:
@@ -161,7 +161,7 @@ class Loop:
     # ---- decisions: rank 0's clock decides for all -----------------------------------------------------------
 
     def decide(self) -> tuple[str | None, float]:
-        """Why the run ends here, or None; and how much of it is done, 0 to 1."""
+        """The reason why the run ends now, or None; and the share of the run that is done, 0 to 1."""
         ending, progress = self.deadline.reached(self.state.step)
         if self.signals.requested is not None:
             ending = f"stopped by {signal_name(self.signals.requested)}"
@@ -198,10 +198,10 @@ class Loop:
     # ---- evaluation, saving, restoring -----------------------------------------------------------------------
 
     def score_start(self) -> None:
-        """Scores the weights that training starts from, where they may be better than the trained ones.
+        """Scores the weights that training starts from, if they may be better than the trained ones.
 
-        Also where the run continues another run's checkpoint, whose scores are of other data. It may take a tenth of
-        the time that is left.
+        Also if the run continues a checkpoint of another run, whose scores are of other data. It may take a tenth of
+        the remaining time.
         """
         fresh = self.state.step == 0 and self.objective.scores_start
         if (fresh or self.checkpoints.from_elsewhere) and self.state.evaluated_step is None:
@@ -233,27 +233,16 @@ class Loop:
         self.logger.evaluation(self.state, samples)
 
     def samples(self) -> list[Sample]:
-        """Texts that the model writes now; none where none are due, or a signal or the clock cuts them short."""
+        """Texts that the model generates now, on rank 0; empty if none are due."""
         every = self.config.sample_every
         if not self.world.is_main or (every and self.state.step % every):
             return []
-        self.model.eval()
-        try:
-            alone = self.world.size == 1
-            seconds = self.deadline.seconds_left(save=False) if alone else math.inf
-            with self.signals.abandoning(on_signal=alone, seconds=seconds):
-                return self.objective.samples(self.model)
-        except DeadlinePassed:
-            return []
-        except Interrupted as interruption:
-            if interruption.at_once:
-                raise
-            return []
-        finally:
-            self.model.train()
+        alone = self.world.size == 1
+        seconds = self.deadline.seconds_left(save=False) if alone else math.inf
+        return generate_samples(self.objective, self.model, self.signals, on_signal=alone, seconds=seconds)
 
     def save(self) -> None:
-        """Saves the present state; weights that are not finite never replace good ones."""
+        """Saves the present state. Weights that are not finite are never saved."""
         self.ledger.doing = "saving"
         waited = time.monotonic()
         self.read_outcomes(wait=True)
@@ -267,7 +256,7 @@ class Loop:
         self.deadline.save_seconds = self.state.clock.checkpoint - before
 
     def restore(self) -> None:
-        """Continues from the newest good checkpoint, or from the one asked for; else starts at step 0."""
+        """Continues from the newest good checkpoint or that of `--resume`; without one, starts at step 0."""
         marks: dict[str, int] = {}
         found = self.checkpoints.restore()
         if found is not None:
@@ -281,7 +270,7 @@ class Loop:
     # ---- small parts -----------------------------------------------------------------------------------------
 
     def explain_schedule(self, progress: float) -> None:
-        """Prints where the learning rate is not what a person expects of the recipe."""
+        """Prints where the learning rate differs from what a user expects from the recipe."""
         said = schedule_surprises(
             self.config,
             max_steps=self.deadline.limits.max_steps,
@@ -293,11 +282,11 @@ class Loop:
             self.logger.say(sentence)
 
     def _is_near_the_end(self) -> bool:
-        """Whether time or money are short: then the loop waits for the device in every step."""
+        """Whether little time or money is left; the loop then waits for the device in every step."""
         return self.deadline.seconds_left() < 5 * (self.deadline.meter.step_seconds or 0.0)
 
     def _may_go_on(self) -> bool:
-        """Called between the batches of a validation: no signal has arrived, and time and money are left."""
+        """Whether a validation may continue: no signal has arrived, and time and money are left."""
         return self.signals.requested is None and self.deadline.seconds_left(save=False) > 0
 
     def _record_time(self, seconds: float, tokens: int) -> None:

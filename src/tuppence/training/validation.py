@@ -1,4 +1,4 @@
-"""Scores a model on the held-out batches. Each rank computes a part of them."""
+"""Scores a model on the held-out batches, of which each rank computes a part, and generates samples."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from tuppence.core.errors import Interrupted
 from tuppence.model.precision import autocast
 from tuppence.training.execution import Execution
-from tuppence.training.objective import Objective, Sums, count_targets
+from tuppence.training.objective import Objective, Sample, Sums, count_targets
+from tuppence.training.signals import DeadlinePassed, StopSignals
 
 
 @torch.no_grad()
@@ -38,3 +40,28 @@ def validate(
     if any_cut or not all_targets:
         return None
     return {name: total / all_targets for name, total in zip(sums.names, totals, strict=True)}
+
+
+def generate_samples(
+    objective: Objective[Any], model: nn.Module, signals: StopSignals, *, on_signal: bool, seconds: float
+) -> list[Sample]:
+    """The objective's samples; empty if a signal or the clock ends them early.
+
+    Args:
+        on_signal, seconds: as in `StopSignals.abandoning`.
+
+    Raises:
+        Interrupted: a second signal demands to end at once.
+    """
+    model.eval()
+    try:
+        with signals.abandoning(on_signal=on_signal, seconds=seconds):
+            return objective.samples(model)
+    except DeadlinePassed:
+        return []
+    except Interrupted as interruption:
+        if interruption.at_once:
+            raise
+        return []
+    finally:
+        model.train()
