@@ -1,4 +1,4 @@
-"""Pairs of random ids, ours and in the form in which trl's trainers take them."""
+"""Random pairs, in our form and in that of trl's trainers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuppence.tasks.pairs import EncodedPair, Pairs
 
 SIZES = ModelConfig(n_layers=2, n_heads=2, d_model=16, context_length=32, vocab_size=61)
 END = 60
-"""An id that stands in no text: the end of text and the padding of their tokenizers."""
+"""An id that no text has: the end of text and the padding of their tokenizers."""
 
 Ids = tuple[list[int], list[int], list[int]]
 

@@ -1,4 +1,4 @@
-"""The answers that training shows: the same ones every time, to prompts that leave room for them."""
+"""Answers to held-out prompts during training are greedy, and fit into the context."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_conversation_and_a_preference_ask_the_same(tokenizer: Tokenizer) -> N
     assert found[0][0].text == "Name"
 
 
-def test_prompts_without_room_for_an_answer_are_passed_over(tokenizer: Tokenizer) -> None:
+def test_prompts_without_room_for_an_answer_are_left_out(tokenizer: Tokenizer) -> None:
     rows = [preference("Name " * 100), *(preference(f"Name {number}") for number in range(9))]
     shown = shown_prompts(rows, tokenizer, context_length=CONTEXT)
     assert [prompt.row for prompt in shown] == list(range(1, 1 + SHOWN_PROMPTS))
     assert all(4 * len(prompt.ids) <= 3 * CONTEXT for prompt in shown)
 
 
-def test_answers_are_the_likeliest_tokens_as_far_as_the_context_reaches(model: GPT, tokenizer: Tokenizer) -> None:
+def test_answers_are_the_most_likely_tokens_up_to_the_context_length(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = shown_prompts([preference("Name a fruit."), preference("Name")], tokenizer, context_length=CONTEXT)
     state = torch.get_rng_state()
     answers = greedy_answers(model, prompts, tokenizer, max_tokens=10**6)

@@ -1,4 +1,4 @@
-"""How often a training verb reads the weights of its base: once, however large it is."""
+"""Each training verb reads the weights of its base once."""
 
 from __future__ import annotations
 

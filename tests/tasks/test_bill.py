@@ -1,4 +1,4 @@
-"""The bill of an attempt: opened before the work, guarded, and refused where the money is gone."""
+"""The ledger of an attempt: opened before the work, guarded, and refused if the budget is spent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summa
 RATE = Rate(3600.0, "a dollar a second")
 
 
-def test_folder_made_for_a_bill_is_removed_where_no_run_began(tmp_path: Path) -> None:
+def test_folder_made_for_a_ledger_is_removed_if_no_run_started(tmp_path: Path) -> None:
     run = Run(tmp_path / "deep" / "run")
     with pytest.raises(InputError, match="bad data"), open_bill(run, RATE, None):
         assert run.ledger_file.exists()
@@ -25,7 +25,7 @@ def test_folder_made_for_a_bill_is_removed_where_no_run_began(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failed_attempt_of_a_run_is_on_its_bill(tmp_path: Path) -> None:
+def test_failed_attempt_of_a_run_is_in_its_ledger(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     with open_bill(run, RATE, 5.0):
         run.update(status="running")
@@ -37,7 +37,7 @@ def test_failed_attempt_of_a_run_is_on_its_bill(tmp_path: Path) -> None:
     ]
 
 
-def test_error_inside_a_bill_leaves_no_lock_behind(tmp_path: Path) -> None:
+def test_lock_is_released_after_an_error(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), open_bill(run, RATE, None):
@@ -73,7 +73,7 @@ def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path:
     assert money_is_gone(run, RATE, None) is None
 
 
-def test_record_of_a_killed_attempt_is_settled(tmp_path: Path) -> None:
+def test_run_file_of_a_killed_attempt_becomes_stopped(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert settle_run_file(run) == {}
     run.update(status="running", ended_because=None)
@@ -82,7 +82,7 @@ def test_record_of_a_killed_attempt_is_settled(tmp_path: Path) -> None:
     assert summary_of(run.read()) == {"status": "stopped", "ended_because": "was killed", "result": None}
 
 
-def test_guard_ends_the_process_at_the_cap_whatever_it_is_busy_with(tmp_path: Path) -> None:
+def test_guard_ends_a_busy_process_at_the_budget(tmp_path: Path) -> None:
     program = f"""
 import time
 from pathlib import Path

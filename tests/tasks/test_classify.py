@@ -61,7 +61,7 @@ def test_the_loss_is_the_cross_entropy_summed_over_texts(objective: Classes, mod
 
 
 @pytest.mark.parametrize("left_out", [{"word_dropout": 0.5}, {"crop": 1.0}])
-def test_what_is_left_out_is_drawn_for_the_text_and_the_step_and_nothing_where_it_is_validated(
+def test_deletions_depend_on_text_and_step_only_and_held_out_texts_are_whole(
     left_out: dict[str, float],
 ) -> None:
     rows = [EncodedLabelled(np.arange(20) + 20 * number, number) for number in range(8)]
@@ -91,7 +91,7 @@ def test_a_text_is_one_target_and_its_padding_is_no_token(objective: Classes) ->
     assert objective.tokens(batch) == sum(len(row.ids) for row in objective._train)
 
 
-def test_a_rank_without_rows_adds_nothing(objective: Classes, model: SequenceScorer) -> None:
+def test_a_rank_without_rows_adds_no_loss_and_no_gradient(objective: Classes, model: SequenceScorer) -> None:
     batches = [batch for step in range(3) for rank in range(2) for batch in objective.batches(step, rank, 2)]
     empty = [batch for batch in batches if (batch[-1] == IGNORED_TARGET).all()]
     assert empty
@@ -128,7 +128,7 @@ def test_the_rows_are_validated_twice_an_epoch_unless_the_recipe_says_otherwise(
     assert _with_evaluations(config("train.eval_every=0").train, rows=1000).eval_every == 0
 
 
-def test_the_embeddings_learn_at_a_multiple_of_the_rate_unless_they_have_their_own() -> None:
+def test_the_learning_rate_of_the_embeddings_is_a_multiple_unless_the_recipe_gives_it() -> None:
     plain, slow, own = (
         _with_embedding_rate(config(*overrides).train)
         for overrides in ((), ("train.lr=1e-7",), ("train.lr=1e-7", "train.embedding_learning_rate=1e-5"))

@@ -101,7 +101,7 @@ def test_loss_gradients_and_metrics_are_those_of_trl(policy: Any, reference: Any
         assert metrics[name].item() / 5 == pytest.approx(logged[name][0], abs=1e-4)
 
 
-def test_label_smoothing_mixes_trls_losses_of_the_pair_and_of_the_pair_turned_around(
+def test_label_smoothing_mixes_trls_losses_of_the_pair_and_of_the_swapped_pair(
     policy: Any, reference: Any, tmp_path: Path
 ) -> None:
     ids = random_ids()
@@ -163,7 +163,7 @@ def test_a_precomputed_reference_gives_the_loss_of_one_computed_online(policy: A
         torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
 
 
-def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp_path: Path) -> None:
+def test_a_precomputed_reference_is_restored_and_refused_for_other_pairs(policy: Any, tmp_path: Path) -> None:
     model = load(tmp_path / "policy")
     before = objective(random_ids(9), precompute=True, full=True)
     before.prepare(0, model)
@@ -182,7 +182,7 @@ def test_the_reference_outlives_a_kill_and_belongs_to_its_pairs(policy: Any, tmp
         resumed.load_state({})
 
 
-def test_of_other_pairs_an_adapter_makes_the_reference_again(policy: Any, tmp_path: Path) -> None:
+def test_with_an_adapter_the_reference_of_other_pairs_is_computed_again(policy: Any, tmp_path: Path) -> None:
     model = adapted(tmp_path / "policy")  # as after some steps: the reference is the model without the adapter
     base = load(tmp_path / "policy")
     before = objective(random_ids(9), reference=base, precompute=True)
@@ -207,7 +207,7 @@ def test_eight_batches_of_one_have_the_gradient_of_one_batch_of_eight(policy: An
             torch.testing.assert_close(first.grad, second.grad, atol=1e-5, rtol=1e-5, msg=name)
 
 
-def test_a_row_that_fills_up_a_rank_adds_nothing(policy: Any, tmp_path: Path) -> None:
+def test_a_row_without_target_adds_no_loss_and_no_gradient(policy: Any, tmp_path: Path) -> None:
     model = adapted(tmp_path / "policy")
     ours = objective(random_ids(3), reference=load(tmp_path / "policy"))
     tokens, branches, numbers = one_batch(ours)
@@ -224,7 +224,7 @@ def test_the_loss_is_the_papers_equation() -> None:
     assert dpo_losses(policy, reference, beta=0.5).tolist() == pytest.approx(expected)
 
 
-def test_training_leaves_no_trace_on_the_base(policy: Any, tmp_path: Path) -> None:
+def test_training_an_adapter_does_not_change_the_base(policy: Any, tmp_path: Path) -> None:
     model = load(tmp_path / "policy")
     base = frozen_copy(model, shared=True)
     stirred(model)

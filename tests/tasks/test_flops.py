@@ -1,4 +1,4 @@
-"""What finetuning costs, against the count that pretraining uses and against torch's own."""
+"""The operations of finetuning, compared with the count of pretraining and with torch's own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tuppence.tasks.flops import finetuning_flops, forward_flops
 SIZES = ModelConfig(n_layers=3, n_heads=4, d_model=64, context_length=32, vocab_size=101)
 
 
-def test_whole_rows_of_the_whole_context_cost_what_pretraining_does() -> None:
+def test_rows_as_long_as_the_context_cost_as_much_as_pretraining() -> None:
     assert finetuning_flops(SIZES, [32], logits_share=1.0) == pytest.approx(SIZES.flops_per_token())
     assert forward_flops(SIZES, [32], logits_share=1.0) == pytest.approx(SIZES.flops_per_token() / 3)
 
 
 @pytest.mark.parametrize("adapter", [False, True])
-def test_the_count_is_torch_s_but_for_what_is_only_looked_up(adapter: bool) -> None:
+def test_the_count_agrees_with_torch_s_without_embedding_lookups(adapter: bool) -> None:
     torch.manual_seed(0)
     model, length = GPT(SIZES), 24
     if adapter:
@@ -34,7 +34,7 @@ def test_the_count_is_torch_s_but_for_what_is_only_looked_up(adapter: bool) -> N
     assert said == pytest.approx(counted, rel=0.05)
 
 
-def test_a_head_alone_needs_no_way_back_and_one_block_a_part_of_it() -> None:
+def test_a_head_alone_has_no_backward_pass_and_one_block_a_part_of_it() -> None:
     forward = forward_flops(SIZES, [10], logits_share=0.0)
     assert finetuning_flops(SIZES, [10], logits_share=0.0, depth=0.0) == forward
     assert finetuning_flops(SIZES, [10], logits_share=0.0, depth=1 / 3) == pytest.approx(forward * (1 + 2 / 3))

@@ -1,4 +1,4 @@
-"""The loss of responses against transformers', and what a short run says and leaves behind. More: tests/integration."""
+"""The loss of responses against transformers', and what a short run prints and writes. More: tests/integration."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_batch_without_any_target_adds_nothing() -> None:
     assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.parameters())
 
 
-def test_rows_are_padded_behind_their_end_and_count_up_to_their_last_target(tokenizer: Tokenizer) -> None:
+def test_rows_are_padded_at_the_end_and_tokens_count_up_to_the_last_target(tokenizer: Tokenizer) -> None:
     batch = objective(tokenizer, ROWS).collate(ROWS)
     for tensor, name, padding in zip(batch, ("ids", "targets"), (0, -100), strict=True):
         for row, content in zip(tensor, ROWS, strict=True):
@@ -98,9 +98,7 @@ def tasks(count: int) -> list[dict[str, str]]:
     return [{"instruction": f"Name {number} fruits.", "output": "plum " * number} for number in range(1, count + 1)]
 
 
-def test_an_adapter_is_merged_into_the_model_and_kept_beside_it_unless_all_was_trained(
-    tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_an_adapter_is_merged_into_the_model_and_written_beside_it(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tokens_BT = torch.tensor([[5, 6, 7, 8]])
     for name, full in (("lora", False), ("full", True)):
         run(tmp_path / name, tokenizer, tasks(8), full=full)
@@ -111,7 +109,7 @@ def test_an_adapter_is_merged_into_the_model_and_kept_beside_it_unless_all_was_t
     torch.testing.assert_close(merged(tokens_BT), beside(tokens_BT))
 
 
-def test_on_an_adapter_s_folder_no_adapter_is_written_that_would_name_the_wrong_base(
+def test_no_adapter_is_written_if_the_base_is_an_adapter(
     tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(tmp_path, tokenizer, tasks(8))
@@ -126,9 +124,7 @@ def test_on_an_adapter_s_folder_no_adapter_is_written_that_would_name_the_wrong_
     assert fingerprint(tmp_path / "base") not in record
 
 
-def test_what_was_held_out_can_be_read_again_and_is_a_part_of_what_was_given(
-    tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_held_out_rows_can_be_read_again_and_are_some_of_the_given_rows(tokenizer: Tokenizer, tmp_path: Path) -> None:
     run(tmp_path, tokenizer, tasks(8))
     given = read_conversations(tmp_path / "tasks.json").rows
     held_out = read_conversations(tmp_path / "run" / "held-out.jsonl").rows
@@ -136,7 +132,7 @@ def test_what_was_held_out_can_be_read_again_and_is_a_part_of_what_was_given(
     assert all(row in given for row in held_out)
 
 
-def test_what_was_cut_and_what_was_left_out_is_said(
+def test_cut_and_left_out_conversations_are_printed(
     tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
@@ -152,7 +148,7 @@ def test_what_was_cut_and_what_was_left_out_is_said(
     assert "the prompt alone fills the context" in said
 
 
-def test_a_file_of_prompts_that_fill_the_context_is_refused_before_there_is_a_run(
+def test_prompts_that_all_fill_the_context_are_refused_before_a_run_starts(
     tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="prompts are longer than the context of 96 tokens"):

@@ -39,7 +39,7 @@ def test_balanced_labels_are_equally_frequent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("balance", [False, True])
 @pytest.mark.parametrize("given", [("val",), ("test",), ("val", "test")])
-def test_files_that_are_given_are_those_parts_and_the_rest_is_split(
+def test_given_files_are_their_parts_and_the_rest_is_split(
     tmp_path: Path, given: tuple[str, ...], balance: bool
 ) -> None:
     paths = {name: write(tmp_path / f"{name}.tsv", 3, 3, prefix=name) for name in given}
@@ -59,7 +59,7 @@ def test_a_label_only_the_validation_rows_have_is_refused(tmp_path: Path) -> Non
         split(files)
 
 
-def test_columns_that_were_found_or_left_over_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_found_and_unused_columns_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "tickets.csv"
     path.write_text("subject,body,category\nhelp,it is broken,a\nhi,it works,A\n")
     found = LabelledFiles(path).read(path)
@@ -72,7 +72,7 @@ def test_columns_that_were_found_or_left_over_are_said(tmp_path: Path, capsys: p
     assert "the text is column" not in capsys.readouterr().err
 
 
-def test_labels_that_differ_in_case_alone_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_that_differ_only_in_case_cause_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     row = LabelledText("x", "ham")
     describe_splits(Splits([row], [row], [row], ("Ham", "ham", "spam"), 0, 0, 0))
     assert "Ham and ham are 2 labels" in capsys.readouterr().err

@@ -49,7 +49,7 @@ def test_a_pair_is_its_prompt_its_chosen_and_its_rejected_answer(tokenizer: Toke
     )
 
 
-def test_batches_name_their_pairs_and_count_their_tokens(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_batches_have_the_numbers_of_their_pairs_and_count_their_tokens(tokenizer: Tokenizer, tmp_path: Path) -> None:
     pairs = read(tokenizer, tmp_path, ROWS)
     objective = Comparisons(pairs.train, pairs.val, TrainConfig(batch_size=3))
     tokens, branches, numbers = objective.collate(pairs.train[:3])
@@ -60,7 +60,7 @@ def test_batches_name_their_pairs_and_count_their_tokens(tokenizer: Tokenizer, t
     assert objective.tokens((tokens, branches, numbers)) == sum(len(row.ids) for row in pairs.train[:3])
 
 
-def test_answers_that_differ_behind_the_context_are_left_out_and_counted(
+def test_answers_that_differ_only_after_the_context_are_left_out_and_counted(
     tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alike = {"prompt": "Name fruits.", "chosen": "plum " * 200 + "plum", "rejected": "plum " * 200 + "No."}
@@ -71,7 +71,7 @@ def test_answers_that_differ_behind_the_context_are_left_out_and_counted(
     assert "cut to the context of 128 tokens: 0 prompts at the left, the answers of 1 pair at the right" in said
 
 
-def test_nothing_that_differs_is_an_error(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_a_file_without_differing_answers_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
     alike = [
         {"prompt": f"Name {n} fruits.", "chosen": "plum " * 200 + "plum", "rejected": "plum " * 200} for n in range(9)
     ]

@@ -1,4 +1,4 @@
-"""What pretraining decides before the first step. The runs themselves are in tests/integration."""
+"""The recipe of pretraining and its samples. Whole runs: tests/integration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_preset_takes_the_vocabulary_of_the_data() -> None:
     assert config == PRESETS["tiny"].model_copy(update={"vocab_size": 1000})
 
 
-def test_single_sizes_go_over_the_preset_s() -> None:
+def test_single_sizes_override_the_preset() -> None:
     config = PresetConfig(preset="tiny", n_layers=2, dropout=0.1, vocab_size=1024).resolve(vocab_size=1000)
     assert (config.n_layers, config.dropout, config.vocab_size) == (2, 0.1, 1024)
 
@@ -42,13 +42,13 @@ def test_sizes_that_do_not_fit_are_refused(choice: PresetConfig, word: str) -> N
     assert word in caught.value.message + caught.value.hint
 
 
-def test_what_does_not_fit_is_said_in_one_plain_line() -> None:
+def test_an_error_in_the_sizes_is_one_plain_line() -> None:
     with pytest.raises(InputError) as caught:
         PresetConfig(d_model=33, n_heads=2).resolve(vocab_size=1000)
     assert caught.value.message == "model: d_model 33 is not a multiple of n_heads 2"
 
 
-def test_samples_of_a_vocabulary_rounded_up_skip_the_ids_that_are_no_token() -> None:
+def test_samples_leave_out_ids_without_a_token() -> None:
     tokenizer = train_tokenizer(["once upon a time"] * 3, vocab_size=260)
     sizes = ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=32, vocab_size=4096, dropout=0.0)
     objective = object.__new__(NextToken)

@@ -1,4 +1,4 @@
-"""What every finetune repeats, on DPO: a base and a file of pairs are opened, and the run is described."""
+"""The part of a job that all finetunes share, tested with DPO."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_adapter_is_trained_unless_all_of_the_model_is(base: Path, data: Path
     assert opened(base, data, full=True).lora is None
 
 
-def test_the_run_remembers_base_tokenizer_and_the_contents_of_the_files(base: Path, data: Path, tmp_path: Path) -> None:
+def test_inputs_have_base_tokenizer_and_hashes_of_the_files(base: Path, data: Path, tmp_path: Path) -> None:
     val = tmp_path / "val.json"
     val.write_text(json.dumps([{"prompt": "Name a bird.", "chosen": "wren", "rejected": "No."}]))
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (data, val)]
@@ -84,14 +84,14 @@ def test_the_run_remembers_base_tokenizer_and_the_contents_of_the_files(base: Pa
 
 
 @pytest.mark.parametrize(("epochs", "ranks", "steps"), [(2.0, 1, 5), (2.0, 2, 3), (0.5, 1, 1), (0.01, 4, 1)])
-def test_without_a_limit_the_run_sees_its_pairs_for_so_many_epochs(
+def test_without_a_limit_the_run_has_the_steps_of_its_epochs(
     base: Path, data: Path, epochs: float, ranks: int, steps: int
 ) -> None:
     # 16 pairs, 6 a step and rank; a run has one step at least
     assert opened(base, data, epochs=epochs).default_steps(ranks) == steps
 
 
-def test_a_step_s_tokens_are_those_of_its_rows_on_average(base: Path, data: Path) -> None:
+def test_tokens_per_step_are_the_average_of_the_rows(base: Path, data: Path) -> None:
     found = opened(base, data)
     lengths = [len(pair.ids) for pair in found.pairs.train]
     assert found.tokens_per_step == round(6 * sum(lengths) / len(lengths))
@@ -106,7 +106,7 @@ def test_the_settings_of_a_run_are_the_recipe_s_sections(base: Path, data: Path)
     ("reference", "steps", "precompute"),
     [("auto", 1, False), ("auto", 99, True), ("online", 99, False), ("precomputed", 1, True)],
 )
-def test_the_reference_is_precomputed_where_that_is_less_work(
+def test_the_reference_is_precomputed_if_that_is_less_work(
     base: Path, data: Path, reference: Any, steps: int, precompute: bool
 ) -> None:
     recipe = config()
@@ -117,7 +117,7 @@ def test_the_reference_is_precomputed_where_that_is_less_work(
     assert found.precompute is precompute
 
 
-def test_without_a_model_or_a_pair_nothing_is_opened(base: Path, data: Path, tmp_path: Path) -> None:
+def test_a_missing_base_or_a_file_without_pairs_is_refused(base: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         opened(tmp_path / "nowhere", data)
     data.write_text(json.dumps([{**row, "chosen": row["rejected"]} for row in ROWS]))

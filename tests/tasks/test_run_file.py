@@ -38,7 +38,7 @@ def test_another_number_of_threads_or_version_is_a_warning(capsys: pytest.Captur
     assert capsys.readouterr().err == ""
 
 
-def test_trained_parameters_are_counted_where_not_all_are_trained() -> None:
+def test_trained_parameters_are_counted_if_not_all_are_trained() -> None:
     model = nn.Linear(3, 4)
     assert model_sizes(model) == {"parameters": 16}
     model.weight.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""What every training verb does around the loop, on the toy problem. Whole runs: tests/integration."""
+"""What training verbs do around the loop, with a toy problem. Whole runs: tests/integration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 
 
-def test_the_measurement_of_the_result_is_on_the_receipt(tmp_path: Path) -> None:
+def test_the_cost_of_measuring_the_result_is_counted(tmp_path: Path) -> None:
     def measure() -> dict[str, Any]:
         time.sleep(0.5)
         return {"evaluation": {"accuracy": 1.0}}
@@ -46,7 +46,7 @@ def test_a_measurement_never_passes_the_run_s_limits(tmp_path: Path) -> None:
     assert summary["result"]["seconds"] < 9.0  # a busy machine
 
 
-def test_a_signal_during_the_measurement_is_kept_and_the_same_job_measures(tmp_path: Path) -> None:
+def test_after_a_signal_during_the_measurement_the_same_job_measures_again(tmp_path: Path) -> None:
     def stopped() -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGTERM)
         return {"evaluation": {}}
@@ -59,7 +59,7 @@ def test_a_signal_during_the_measurement_is_kept_and_the_same_job_measures(tmp_p
 
 
 @pytest.mark.parametrize("of", ["this run", "another run"])
-def test_the_same_command_goes_on_from_what_it_made_of_the_checkpoint_asked_for(
+def test_the_same_command_with_resume_continues_its_own_checkpoints(
     of: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def go(out: Path, steps: int, resume: str = "auto") -> str:
@@ -113,7 +113,7 @@ def test_a_signal_before_the_first_step_says_that_nothing_was_trained(
     assert not Run(tmp_path).has_model()
 
 
-def test_a_step_that_is_not_finite_is_no_step_of_the_result(tmp_path: Path) -> None:
+def test_steps_and_tokens_of_the_result_exclude_a_step_that_is_not_finite(tmp_path: Path) -> None:
     def broken() -> Toy:
         toy = Toy()
         toy.scale = lambda step: float("nan") if step == 3 else 1.0
@@ -143,7 +143,7 @@ class Hungry(Toy):
         return super().loss(model, *batch)
 
 
-def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Path) -> None:
+def test_out_of_memory_names_settings_with_which_the_run_continues(tmp_path: Path) -> None:
     settings = {"max_steps": 5, "checkpoint_every": 2, "batch_size": 8}
     hungry = dataclasses.replace(toy_job(tmp_path, **settings), objective=Hungry)
     with pytest.raises(OutOfMemoryError, match=r"2\.00 GiB") as caught:
@@ -156,7 +156,7 @@ def test_out_of_memory_says_what_to_lower_and_that_command_goes_on(tmp_path: Pat
     assert (summary["status"], summary["result"]["steps"], summary["result"]["attempts"]) == ("done", 5, 2)
 
 
-def test_a_run_of_fp16_says_how_it_goes_on_where_there_is_none(tmp_path: Path) -> None:
+def test_a_run_in_fp16_says_how_to_continue_on_a_device_without_it(tmp_path: Path) -> None:
     job = toy_job(tmp_path / "run")
     train(job, RunOptions())
     Run(tmp_path / "run").update(machine={"precision": "fp16", "compile": False, "ranks": 1}, status="stopped")

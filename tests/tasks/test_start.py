@@ -66,7 +66,7 @@ def test_a_new_folder_has_no_run_file(tmp_path: Path) -> None:
     assert check_continues(Run(tmp_path / "new"), job(tmp_path / "new"), RunOptions(resume="never")) == {}
 
 
-def test_the_same_job_is_continued_also_to_another_limit(run: Run) -> None:
+def test_the_same_job_is_continued_with_another_limit_too(run: Run) -> None:
     for again in (job(run.path), job(run.path, max_steps=9, eval_every=3, patience=1)):
         assert check_continues(run, again, RunOptions())["verb"] == "toy"
 
@@ -91,7 +91,7 @@ def test_a_run_of_another_verb_is_refused(run: Run) -> None:
         check_continues(run, job(run.path), RunOptions())
 
 
-def test_resume_never_continues_no_checkpoint(run: Run) -> None:
+def test_resume_never_refuses_a_folder_with_a_run(run: Run) -> None:
     with pytest.raises(InputError, match="holds a run already"):
         check_continues(run, job(run.path), RunOptions(resume="never"))
 
@@ -151,7 +151,7 @@ def started(run: Run, of: ToyJob, leave_out: str = "") -> None:
     run.update(verb="toy", data={"fingerprint": "rows"}, config={"train": train, "finetune": {"epochs": 1.0}})
 
 
-def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: Path) -> None:
+def test_batch_size_may_change_if_the_sequences_of_a_step_do_not(tmp_path: Path) -> None:
     run = Run(tmp_path)
     started(run, job(tmp_path, batch_size=8, accumulation_steps=2))
     smaller = job(tmp_path, batch_size=4, accumulation_steps=4, activation_checkpointing=True)
@@ -160,7 +160,7 @@ def test_a_step_may_be_cut_into_other_pieces_but_not_be_another_step(tmp_path: P
         check_continues(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
 
 
-def test_a_key_that_an_older_version_did_not_know_had_its_default(tmp_path: Path) -> None:
+def test_a_key_that_an_older_version_did_not_have_gets_its_default(tmp_path: Path) -> None:
     run = Run(tmp_path)
     started(run, job(tmp_path), leave_out="beta2")
     check_continues(run, job(tmp_path), RunOptions())
@@ -191,7 +191,7 @@ def test_other_ranks_get_the_start_as_json() -> None:
     assert Start(**json.loads(json.dumps(dataclasses.asdict(start)))) == start
 
 
-def test_a_checkpoint_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+def test_the_checkpoint_of_resume_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no checkpoint"):
         find_start(Run(tmp_path), toy_job(tmp_path), RunOptions(resume=str(tmp_path / "step-00000001")))
 

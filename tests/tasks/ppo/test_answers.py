@@ -79,7 +79,7 @@ def test_a_text_longer_than_the_reward_model_s_context_loses_its_beginning() -> 
     assert score_answers(CountingReward(), [answer], batch_size=1).tolist() == [0.5]
 
 
-def test_a_reward_that_is_not_a_number_is_named() -> None:
+def test_a_score_that_is_nan_or_infinite_is_an_error_with_its_value() -> None:
     scorer = SequenceScorer(GPT(SIZES), 1).eval()
     with torch.no_grad():
         scorer.score.weight.fill_(torch.nan)

@@ -7,7 +7,7 @@ from tuppence.core.errors import InputError
 from tuppence.tasks.ppo.config import PPORecipe
 
 
-def test_one_key_changes_and_all_the_others_stay_as_they_were_found() -> None:
+def test_setting_one_key_keeps_the_other_defaults() -> None:
     before = PPORecipe().model_dump()
     found = load_config(PPORecipe, overrides=["align.target_kl=null", "train.batch_size=4"]).model_dump()
     assert (found["align"]["target_kl"], found["train"]["batch_size"]) == (None, 4)  # None: β stays
@@ -30,6 +30,6 @@ def test_one_key_changes_and_all_the_others_stay_as_they_were_found() -> None:
         "kl_coeficient=0.1",
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_by_its_name(setting: str) -> None:
+def test_an_invalid_setting_is_refused_with_its_name(setting: str) -> None:
     with pytest.raises(InputError, match=rf"align\.{setting.partition('=')[0]}"):
         load_config(PPORecipe, overrides=[f"align.{setting}"])

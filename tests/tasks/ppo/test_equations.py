@@ -53,7 +53,7 @@ def test_with_lambda_1_advantage_plus_value_is_the_sum_of_the_remaining_rewards(
     assert torch.allclose((found + values)[mask], rest[mask])
 
 
-def test_an_answer_earns_its_score_less_beta_times_its_log_ratios() -> None:
+def test_rewards_of_an_answer_sum_to_its_score_minus_beta_times_its_log_ratios() -> None:
     _, log_ratios, mask = answers(4)
     scores = torch.arange(5, dtype=torch.float64)
     rewards = token_rewards(scores, log_ratios, mask, kl_coefficient=0.3)
@@ -61,7 +61,7 @@ def test_an_answer_earns_its_score_less_beta_times_its_log_ratios() -> None:
     last = [int(row.nonzero()[-1]) for row in mask]
     others = rewards.clone()
     others[range(5), last] -= scores
-    assert torch.allclose(others, -0.3 * log_ratios * mask)  # the score stands at the last token, and nowhere else
+    assert torch.allclose(others, -0.3 * log_ratios * mask)  # the score is added at the last token only
 
 
 def test_whitened_values_have_mean_zero_and_variance_one_under_the_mask_alone() -> None:
@@ -113,7 +113,7 @@ def test_the_value_loss_takes_the_worse_of_the_value_and_the_clipped_value() -> 
     assert torch.allclose(found, torch.tensor([0.5 * 0.9**2, 0.5 * 0.8**2, 0.5 * 1.5**2]))
 
 
-def test_beta_follows_the_kl_and_no_rollout_moves_it_by_more_than_a_fifth_of_the_gain() -> None:
+def test_beta_follows_the_kl_by_at_most_a_fifth_of_the_gain_per_rollout() -> None:
     assert next_kl_coefficient(0.1, kl=6.0, target=6.0, gain=0.5) == pytest.approx(0.1)
     assert next_kl_coefficient(0.1, kl=6.6, target=6.0, gain=0.5) == pytest.approx(0.105)
     assert next_kl_coefficient(0.1, kl=600.0, target=6.0, gain=0.5) == pytest.approx(0.11)

@@ -1,4 +1,4 @@
-"""Before and after, against transformers' model, scipy's standard error, and a count of liked letters."""
+"""The comparison of base and policy, against transformers' model, scipy's standard error, and a count of letters."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_gain_is_the_mean_of_paired_differences_with_scipys_standard_error(o
     assert Run(out).read()["held_out"] == means
 
 
-def test_a_policy_that_learned_nothing_answers_as_its_base_does(out: Path, tokenizer: Tokenizer) -> None:
+def test_an_unchanged_policy_has_the_answers_of_its_base(out: Path, tokenizer: Tokenizer) -> None:
     save_model(load_model(out.parent / "base"), out / "model")
     means, rows = compared(out, tokenizer)
     assert means["before"] == means["after"]

@@ -1,4 +1,4 @@
-"""PPO through the one loop, on a reward whose optimum is known."""
+"""PPO in the training loop, with a reward whose optimum is known."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_eight_accumulation_steps_of_one_equal_one_of_eight(
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_ranks_share_out_exactly_the_minibatch_of_one(tokenizer: Tokenizer, policy: Policy, ranks: int) -> None:
+def test_several_ranks_divide_the_minibatch_of_one_rank(tokenizer: Tokenizer, policy: Policy, ranks: int) -> None:
     model = policy()
     one, several = objective(tokenizer, batch=(6, 1)), objective(tokenizer, ranks=ranks, batch=(6 // ranks, 1))
     for ppo in (one, several):
@@ -168,7 +168,7 @@ def test_ranks_share_out_exactly_the_minibatch_of_one(tokenizer: Tokenizer, poli
         assert sums(shares) == pytest.approx(sums(one.batches(step, 0, 1)), abs=1e-6)
 
 
-def test_every_answer_is_learned_from_once_an_epoch(tokenizer: Tokenizer, policy: Policy) -> None:
+def test_every_answer_is_trained_on_once_an_epoch(tokenizer: Tokenizer, policy: Policy) -> None:
     ppo = objective(tokenizer, batch=(5, 1))  # 16 answers in minibatches of at most 5
     ppo.prepare(0, policy())
     rollout = ppo.state()["rollout.advantages"]
@@ -199,7 +199,7 @@ def test_a_state_of_another_objective_or_another_rollout_size_is_refused(tokeniz
         ppo.load_state(larger.state())
 
 
-def test_a_reward_that_becomes_nan_stops_the_run_and_spares_the_checkpoints(
+def test_a_reward_that_becomes_nan_stops_the_run_and_keeps_the_checkpoints(
     tokenizer: Tokenizer, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, plain = [0], CountingReward.forward

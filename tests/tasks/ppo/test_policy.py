@@ -25,7 +25,7 @@ def test_log_probabilities_and_entropies_are_trl_s(policy: Policy) -> None:
     assert torch.allclose(found.entropies, utils.entropy_from_logits(logits).flatten(), atol=1e-5)
 
 
-def test_a_fresh_policy_expects_nothing_and_its_value_learns_through_the_body(policy: Policy) -> None:
+def test_the_value_starts_at_zero_and_its_gradient_reaches_the_transformer(policy: Policy) -> None:
     model = policy(full=True)
     _, values = model(TOKENS, TARGETS)
     assert values.shape == (12,)
@@ -35,7 +35,7 @@ def test_a_fresh_policy_expects_nothing_and_its_value_learns_through_the_body(po
     assert model.gpt.blocks[0].mlp.expand.weight.grad is not None
 
 
-def test_merging_for_a_while_leaves_every_bit_as_it_was_also_after_an_interruption(policy: Policy) -> None:
+def test_merged_restores_every_bit_after_an_interruption_too(policy: Policy) -> None:
     model = policy()
     stir(model)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -38,7 +38,7 @@ def test_prompts_come_from_preferences_and_from_instructions_alike(tmp_path: Pat
     assert sorted(found.train + found.val) == sorted(expected)
 
 
-def test_each_prompt_is_asked_once_and_none_on_both_sides(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_each_prompt_is_used_once_and_in_one_part_only(tmp_path: Path, tokenizer: Tokenizer) -> None:
     found = read(written(tmp_path / "pairs.jsonl", preferences(10) * 3), tokenizer)
     assert len(found.train) + len(found.val) == 10
     assert not {tuple(prompt) for prompt in found.train} & {tuple(prompt) for prompt in found.val}
@@ -67,6 +67,6 @@ def test_a_long_prompt_loses_its_beginning_and_is_counted(
     assert "1 training prompt cut" in capsys.readouterr().err or "1 held-out prompt cut" in capsys.readouterr().err
 
 
-def test_an_evaluation_asks_no_more_prompts_than_wanted(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_an_evaluation_has_at_most_eval_prompts_prompts(tmp_path: Path, tokenizer: Tokenizer) -> None:
     found = read(written(tmp_path / "pairs.jsonl", preferences(100)), tokenizer, eval_prompts=5)
     assert (len(found.train), len(found.val)) == (80, 5)

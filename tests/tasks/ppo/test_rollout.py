@@ -25,7 +25,7 @@ def test_a_fresh_policy_is_its_own_reference_to_the_bit(policy: Policy) -> None:
     assert (judged.log_probabilities[judged.mask] < 0).all()
 
 
-def test_what_is_judged_together_is_what_is_judged_alone(policy: Policy) -> None:
+def test_answers_are_judged_the_same_in_a_batch_and_alone(policy: Policy) -> None:
     model = policy()
     stir(model)
     together = judge(model, base(), CountingReward(), ANSWERS, batch_size=2)
@@ -45,7 +45,7 @@ def test_what_is_judged_together_is_what_is_judged_alone(policy: Policy) -> None
             assert not found[row, ~mask].any()
 
 
-def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Policy) -> None:
+def test_returns_sum_the_rewards_of_an_answer_and_are_kept_in_a_checkpoint(policy: Policy) -> None:
     model = policy()
     stir(model, std=0.02)
     judged = judge(model, base(), CountingReward(), ANSWERS, batch_size=3)
@@ -69,7 +69,7 @@ def test_returns_sum_up_what_an_answer_earns_and_survive_a_checkpoint(policy: Po
     assert gauges["objective/finished"] == pytest.approx(1 / 3)
 
 
-def test_some_rows_come_without_the_columns_that_none_of_them_needs(policy: Policy) -> None:
+def test_a_batch_of_a_rollout_has_no_columns_without_use(policy: Policy) -> None:
     judged = judge(policy(), base(), CountingReward(), ANSWERS, batch_size=3)
     rollout = make_rollout(judged, torch.zeros(3), 0.1, PPOConfig())
     assert rollout.tokens.shape == (3, 5)

@@ -1,4 +1,4 @@
-"""What `run_ppo` refuses before anything is trained, and what it leaves behind."""
+"""What `run_ppo` refuses before training, and what it writes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_numbers_before_and_after_are_those_of_base_and_result(places: Place
         ({"lora": {"dropout": 0.1}}, "lora.dropout is above 0"),
     ],
 )
-def test_a_recipe_that_cannot_work_is_refused(places: Places, config: dict[str, Any], said: str) -> None:
+def test_an_impossible_recipe_is_refused(places: Places, config: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         run_ppo(
             places.base,
