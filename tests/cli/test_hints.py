@@ -42,7 +42,7 @@ VERBS = {
     "tasks/classify.py": ("finetune classify",),
     "tasks/labelled.py": ("finetune classify",),
     "tasks/instruct.py": ("finetune instruct",),
-    "tasks/row_job.py": ROWS,
+    "tasks/finetuning.py": ROWS,
     "tasks/rows.py": ROWS,
     "tasks/adapter.py": ROWS,
     "tasks/pairs.py": ALIGN[:2],

@@ -1,4 +1,4 @@
-"""The `lora` section of a recipe, and the models and adapters that finetunes write."""
+"""The `lora` section of a recipe, and RUN/adapter."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from tuppence.model.adapters import is_adapter, save_adapter
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo
 from tuppence.model.lora import TARGETS, LoRA
-from tuppence.model.weights import model_folder, save_model
-from tuppence.tokenizer import Tokenizer
+from tuppence.model.weights import model_folder
 
 
 class LoRAConfig(Section):
@@ -35,22 +34,18 @@ class LoRAConfig(Section):
         return LoRA(self.rank, self.alpha or 2.0 * self.rank, self.dropout, tuple(self.targets))
 
 
-def write_language_model(model: GPT, run: Run, base: ModelInfo, tokenizer: Tokenizer, lora: LoRA | None) -> None:
-    """Writes RUN/model with the adapter merged in, and RUN/adapter if an adapter was trained."""
-    save_model(model, run.model, tokenizer=tokenizer)
-    if lora is not None:
-        write_adapter(model, run, base, lora)
-
-
-def write_adapter(gpt: GPT, run: Run, base: ModelInfo, lora: LoRA, score: nn.Linear | None = None) -> None:
-    """Writes RUN/adapter in PEFT's layout.
+def write_adapter(gpt: GPT, run: Run, base: ModelInfo, lora: LoRA | None, score: nn.Linear | None = None) -> None:
+    """Writes RUN/adapter in PEFT's layout, if an adapter was trained.
 
     Writes none if the base is an adapter itself: adapter_config.json names the folder of a whole model, and there is
     no folder with the merged base.
 
     Args:
+        lora: the shape of the adapter; None if no adapter was trained.
         score: the head of a classifier or a reward model.
     """
+    if lora is None:
+        return
     if is_adapter(base.folder):
         shutil.rmtree(run.adapter, ignore_errors=True)
         note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")

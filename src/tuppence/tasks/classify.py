@@ -32,7 +32,7 @@ from tuppence.model.weights import save_scorer
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out
-from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, finetuning_flops
 from tuppence.tasks.labelled import (
     EncodedLabelled,
     LabelledFiles,
@@ -40,8 +40,6 @@ from tuppence.tasks.labelled import (
     encode_labelled,
     facts_of_splits,
 )
-from tuppence.tasks.row_job import RowJob, RowRecipe
-from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.training.config import TrainConfig
@@ -193,8 +191,7 @@ class ClassifyJob(RowJob[SequenceScorer]):
         run = Run(self.out)
         write_splits(self._splits, run)
         save_scorer(model, run.model, labels=self._splits.labels, tokenizer=self.base.tokenizer)
-        if self.lora is not None:
-            write_adapter(model.gpt, run, self.base, self.lora, model.score)
+        write_adapter(model.gpt, run, self.base, self.lora, model.score)
 
     def measure(self) -> dict[str, Any]:
         return {"evaluation": measure(self.out, self.train.device)}

@@ -6,7 +6,8 @@ Rafailov et al. 2023 (arXiv:2305.18290), equation 7. π_ref is the model before 
 over the tokens of an answer. Label smoothing assumes that a share ε of the labels is wrong (conservative DPO). The
 first loss is ln 2, because policy and reference are equal.
 
-`tuppence align dpo` calls `run_dpo`. Read on in `pairs` (rows), `reference` (π_ref) and `session` (the run).
+`tuppence align dpo` calls `run_dpo`. Read on in `pairs` (the rows), `reference` (π_ref), `finetuning` (shared by all
+finetunes) and `session` (the run).
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, frozen_copy
+from tuppence.model.weights import save_model
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_language_model
+from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
-from tuppence.tasks.flops import finetuning_flops, forward_flops
+from tuppence.tasks.finetuning import (
+    RowJob,
+    RowObjective,
+    RowRecipe,
+    conversation_tokenizer,
+    finetuning_flops,
+    forward_flops,
+)
 from tuppence.tasks.pairs import EncodedPair, Pairs, PairsConfig, collate_pairs, count_pair_tokens, read_pairs
 from tuppence.tasks.reference import Reference
-from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
-from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -202,12 +209,15 @@ class DPOJob(RowJob[GPT]):
             before = frozen_copy(model, shared=self.lora is not None)
         if self.lora is not None:
             add_lora(model, self.lora)
-        reference = Reference(self.pairs, before, precompute=self.precompute)
+        reference = Reference(
+            self.pairs, before, precompute=self.precompute, reload=lambda: self.load_base(device).requires_grad_(False)
+        )
         return Preferences(self.pairs, reference, self._recipe, prompts=self._prompts, tokenizer=self.tokenizer), model
 
     def write_result(self, model: GPT) -> None:
         run = Run(self.out)
-        write_language_model(model, run, self.base, self.tokenizer, self.lora)
+        save_model(model, run.model, tokenizer=self.tokenizer)
+        write_adapter(model, run, self.base, self.lora)
         answers = self._before_and_after(model)
         write_held_out(run, [preference_row(pair, answers.get(row)) for row, pair in enumerate(self.pairs.held_out)])
 

@@ -27,12 +27,11 @@ from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
+from tuppence.model.weights import save_model
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_language_model
+from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
-from tuppence.tasks.flops import finetuning_flops
-from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
-from tuppence.tasks.row_objective import RowObjective
+from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.rows import RowFiles, say_left_out
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -152,7 +151,8 @@ class InstructJob(RowJob[GPT]):
 
     def write_result(self, model: GPT) -> None:
         run = Run(self.out)
-        write_language_model(model, run, self.base, self.tokenizer, self.lora)
+        save_model(model, run.model, tokenizer=self.tokenizer)
+        write_adapter(model, run, self.base, self.lora)
         write_held_out(run, map(conversation_row, self._held_out))
 
 

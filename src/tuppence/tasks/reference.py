@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from tuppence.core.console import counted, note
 from tuppence.data.buckets import batches_by_length
 from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
+from tuppence.tasks.finetuning import lengths_of
 from tuppence.tasks.pairs import Pairs, collate_pairs
 
 SAY_EVERY_SECONDS = 10.0
@@ -27,10 +29,13 @@ class Reference:
     Args:
         model: the reference model; None if it is not kept: the policy before its first step then precomputes all pairs.
         precompute: whether all pairs are computed before the first step. Must be true if there is no model.
+        reload: reads the reference model again, if a run that is continued needs it after all.
     """
 
-    def __init__(self, pairs: Pairs, model: GPT | None, *, precompute: bool) -> None:
-        self._pairs, self._model, self._precompute = pairs, model, precompute
+    def __init__(
+        self, pairs: Pairs, model: GPT | None, *, precompute: bool, reload: Callable[[], GPT] | None = None
+    ) -> None:
+        self._pairs, self._model, self._precompute, self._reload = pairs, model, precompute, reload
         self._table_N2: Tensor | None = None
 
     def prepare(self, policy: GPT, batch_size: int) -> None:
@@ -59,7 +64,7 @@ class Reference:
         table_N2 = torch.zeros(len(rows), 2)
         note(f"reference log-probabilities of {counted(len(rows), 'pair')}")
         done, said = 0, time.monotonic()
-        for numbers in batches_by_length(torch.tensor([len(row.ids) for row in rows]).numpy(), batch_size):
+        for numbers in batches_by_length(lengths_of(rows), batch_size):
             tokens_BT, branches_BT, _ = (
                 part.to(device) for part in collate_pairs([rows[number] for number in numbers])
             )
@@ -87,6 +92,8 @@ class Reference:
         if keys not in ({"precompute"}, {"precompute", "reference", "pairs"}):
             raise ValueError("it has no reference log-probabilities")
         self._precompute, self._table_N2 = bool(tensors["precompute"]), None
+        if not self._precompute and self._model is None and self._reload is not None:
+            self._model = self._reload()  # other limits made this attempt expect a precomputed reference
         if "reference" not in keys:
             return
         if torch.equal(tensors["pairs"], self._pairs_digest()):

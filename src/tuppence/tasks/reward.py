@@ -28,10 +28,8 @@ from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.weights import save_scorer
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
-from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.pairs import EncodedPair, PairsConfig, collate_pairs, count_pair_tokens, read_pairs
-from tuppence.tasks.row_job import RowJob, RowRecipe, conversation_tokenizer
-from tuppence.tasks.row_objective import RowObjective
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -121,8 +119,7 @@ class RewardJob(RowJob[SequenceScorer]):
     def write_result(self, model: SequenceScorer) -> None:
         run = Run(self.out)
         save_scorer(model, run.model, labels=[LABEL], tokenizer=self.tokenizer)
-        if self.lora is not None:
-            write_adapter(model.gpt, run, self.base, self.lora, model.score)
+        write_adapter(model.gpt, run, self.base, self.lora, model.score)
         write_held_out(run, map(preference_row, self.pairs.held_out))
 
 

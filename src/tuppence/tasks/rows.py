@@ -1,27 +1,20 @@
-"""The files of rows of a finetune: their split into training and held-out rows, and their entry in run.yaml."""
+"""The files of rows of a finetune, and their split into training and held-out rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
-from tuppence.core.files import sha256_file
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
 from tuppence.data.records.unused import Unused
-from tuppence.storage import location_of, stage
+from tuppence.storage import stage
 
 Row = TypeVar("Row")
-
-
-def rows_input(files: Sequence[Path | str], rows: int) -> dict[str, Any]:
-    """The entry of the rows in run.yaml. The fingerprint depends on the content of the files, not on their names."""
-    digests = [sha256_file(Path(file)) for file in files]
-    return {"path": ", ".join(map(location_of, files)), "fingerprint": "+".join(digests), "rows": rows}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tuppence.core.config import Section
-from tuppence.tasks.row_job import RowRecipe
+from tuppence.tasks.finetuning import RowRecipe
 from tuppence.training.config import TrainConfig
 
 

@@ -13,16 +13,16 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora, frozen_copy
+from tuppence.model.weights import save_model
 from tuppence.storage import location_of, output_path
-from tuppence.tasks.adapter import write_language_model
-from tuppence.tasks.flops import finetuning_flops
+from tuppence.tasks.adapter import write_adapter
+from tuppence.tasks.finetuning import RowJob, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPORecipe
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import PPO
 from tuppence.tasks.ppo.policy import PolicyWithValue
 from tuppence.tasks.ppo.prompts import read_prompts
-from tuppence.tasks.row_job import RowJob, conversation_tokenizer
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
@@ -93,7 +93,9 @@ class PPOJob(RowJob[PolicyWithValue]):
         return objective, PolicyWithValue(gpt)
 
     def write_result(self, model: PolicyWithValue) -> None:
-        write_language_model(model.gpt, Run(self.out), self.base, self.tokenizer, self.lora)
+        run = Run(self.out)
+        save_model(model.gpt, run.model, tokenizer=self.tokenizer)
+        write_adapter(model.gpt, run, self.base, self.lora)
 
     def measure(self) -> dict[str, Any]:
         judges = Judges(
