@@ -81,6 +81,14 @@ def test_what_a_killed_process_left_unfinished_is_removed_too(memory: Memory) ->
     assert not [path for path in places().iterdir() if copy.parent.name in path.name]
 
 
+@pytest.mark.usefixtures("limit")
+def test_copies_of_an_earlier_version_have_no_lock_file_and_are_removed_too(memory: Memory) -> None:
+    copy = use(put(memory, "a"), at=0.0)
+    copy.parent.with_name(f"{copy.parent.name}.lock").unlink()
+    stage(put(memory, "large", 10_000))
+    assert not copy.exists()
+
+
 def test_copies_make_room_on_a_full_disk(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     old = use(put(memory, "a"), at=0.0)
     monkeypatch.setattr("tuppence.storage.copies.free_disk_bytes", lambda folder: 500 if old.exists() else 1500)

@@ -180,7 +180,8 @@ def _limit_bytes() -> float:
 
 def _copies_in(root: Path) -> list[Path]:
     """Returns the folders of all copies, also of those that a killed process did not finish."""
-    return [lock.with_suffix("") for lock in root.glob("*.lock")]
+    made = {path.parent for path in root.glob(f"*/{_LOCATION}")}
+    return [*made, *({lock.with_suffix("") for lock in root.glob("*.lock")} - made)]
 
 
 def _last_use(folder: Path) -> float:
@@ -215,7 +216,7 @@ def _remove_copy(folder: Path) -> bool:
 @contextlib.contextmanager
 def _try_lock(path: Path) -> Iterator[bool]:
     """Locks a file for the block if no other process holds its lock. Yields whether it is locked."""
-    descriptor = lock_file(path)
+    descriptor = lock_file(path, create=True)
     try:
         yield descriptor is not None
     finally:
