@@ -1,4 +1,4 @@
-"""Command lines in this process: what they print, and what they ask of the tasks."""
+"""Runs command lines in this process; shows what they print and how they call the tasks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUMMARY = {
         "tokens_per_second": None,
     },
 }
-"""What a task says of a finished run."""
+"""The summary that a task returns for a finished run."""
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def intercept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Intercept:
-    """`intercept("tuppence.tasks.dpo", "run_dpo")` keeps what the verb asks of a task, by name, and answers for it."""
+    """`intercept("tuppence.tasks.dpo", "run_dpo")` replaces a task by one that keeps its arguments, by name."""
 
     monkeypatch.chdir(tmp_path)  # a budget opens the run's ledger
 
@@ -72,7 +72,7 @@ def intercept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Intercept:
 
 
 def assert_refused(answer: Called, message: str) -> None:
-    """One line says what is wrong, one line what to do, nothing else is printed, and the exit code is 2."""
+    """Checks that an error of one line and a hint of one line are printed, nothing else, and the exit code is 2."""
     code, out, errors = answer
     assert (code, out) == (2, ""), errors
     first, second = errors.splitlines()
@@ -90,7 +90,7 @@ RUN_FLAGS = [
 
 
 def assert_run_flags_arrived(asked: dict[str, Any], out: Path) -> None:
-    """What a task was asked has everything that `RUN_FLAGS` say."""
+    """Checks that a task got the values of all `RUN_FLAGS`."""
     options = asked["options"]
     assert (options.max_minutes, options.budget_usd, options.rate.rate_usd_per_hour) == (2.5, 3, 0.7364)
     assert (options.resume, options.track) == ("never", "tensorboard")

@@ -1,4 +1,4 @@
-"""What the flags of `align` ask of its tasks. Whole runs: tests/integration/test_align.py and test_ppo.py."""
+"""How the flags of `align` arrive in its tasks. Whole runs: tests/integration/test_align.py and test_ppo.py."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_flag_of_one_verb_is_its_key_in_the_recipe_and_the_rest_are_defaults(
         (line("dpo", "--epochs", 0), "align.epochs"),
     ],
 )
-def test_wrong_flags_are_told_in_two_lines(words: list[object], message: str, call: Call) -> None:
+def test_wrong_flags_give_an_error_of_two_lines(words: list[object], message: str, call: Call) -> None:
     assert_refused(call(*words), message)
 
 

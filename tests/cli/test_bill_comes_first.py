@@ -1,4 +1,4 @@
-"""Under a budget, the bill is opened before anything heavy is imported: those seconds are paid for, too."""
+"""With a budget, the ledger is opened before torch is imported, because that time costs money too."""
 
 from __future__ import annotations
 

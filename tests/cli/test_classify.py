@@ -1,4 +1,4 @@
-"""What the flags of `finetune classify` ask, and what `classify` prints. With models: tests/integration."""
+"""How the flags of `finetune classify` arrive, and what `classify` prints. With models: tests/integration."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) ->
     assert asked["config"] == load_config(ClassifyRecipe, overrides=[*keys, *shared])
 
 
-def test_the_test_split_is_told_beside_its_baselines_and_json_says_it_once(call: Call, intercept: Intercept) -> None:
+def test_the_test_split_is_printed_with_its_baselines_and_once_in_json(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.classify", "run_classify", {**SUMMARY, "evaluation": EVALUATION})
     _, out, errors = call(*LINE)
     assert out == ""
@@ -69,7 +69,7 @@ def test_the_test_split_is_told_beside_its_baselines_and_json_says_it_once(call:
 
 
 class Shouting:
-    """A classifier for which a text in capitals is spam; keeps what it was asked."""
+    """A classifier for which a text in capitals is spam; keeps its arguments."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -95,7 +95,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch, content: bytes, tty: bool = False) ->
     monkeypatch.setattr(sys, "stdin", stream)
 
 
-def test_a_text_is_one_line_for_people_and_whole_for_programs(call: Call, classifier: Shouting) -> None:
+def test_a_text_is_one_line_in_the_table_and_complete_in_json(call: Call, classifier: Shouting) -> None:
     texts = ["WIN\tA\nPRIZE", "see  you"]
     assert call("classify", "run", *texts) == (0, "spam\t1.0000\tWIN A PRIZE\nham\t1.0000\tsee you\n", "")
     code, out, errors = call("classify", "run", *texts, "--json")
@@ -106,7 +106,7 @@ def test_a_text_is_one_line_for_people_and_whole_for_programs(call: Call, classi
     ]
 
 
-def test_a_label_with_tabs_and_lines_in_it_keeps_one_row_a_line(
+def test_a_label_with_tabs_and_newlines_stays_on_one_line(
     call: Call, intercept: Intercept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def classify(loaded: object, texts: Iterable[str]) -> Iterator[Classified]:
@@ -132,7 +132,7 @@ def test_texts_come_from_lines_on_stdin_or_from_a_column(
     assert classifier.asked == ["see you", "WIN"]
 
 
-def test_no_text_at_all_is_an_empty_list_from_a_pipe_and_an_error_at_a_terminal(
+def test_no_text_gives_an_empty_list_from_a_pipe_and_an_error_at_a_terminal(
     call: Call, classifier: Shouting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stdin(monkeypatch, b"")
@@ -150,11 +150,11 @@ def test_no_text_at_all_is_an_empty_list_from_a_pipe_and_an_error_at_a_terminal(
         ([*LINE, "--max-steps", "x"], "--max-steps"),
     ],
 )
-def test_wrong_flags_are_told_in_two_lines(words: list[object], message: str, call: Call) -> None:
+def test_wrong_flags_give_an_error_of_two_lines(words: list[object], message: str, call: Call) -> None:
     assert_refused(call(*words), message)
 
 
-def test_a_test_split_that_proves_nothing_is_warned_of(call: Call, intercept: Intercept) -> None:
+def test_a_test_split_that_is_too_small_gives_a_warning(call: Call, intercept: Intercept) -> None:
     numbers = EVALUATION["classification"]
     unknown = {"f1": None, "intervals": {"accuracy": None, "f1": None}, "rows": 1, "verdict": None}
     intercept(

@@ -14,7 +14,7 @@ from tuppence.core import checkup
 Tuppence = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def test_doctor_answers_for_a_person_and_for_a_program(tuppence: Tuppence) -> None:
+def test_doctor_prints_text_or_json(tuppence: Tuppence) -> None:
     shown = tuppence("doctor")
     assert shown.returncode == 0
     assert all(line.startswith(("ok ", "warn", "fail", "     ")) for line in shown.stdout.splitlines())

@@ -1,4 +1,4 @@
-"""What an exception says to a person."""
+"""Exceptions are translated to errors for the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def system_error(number: int, name: str | bytes | None = None) -> OSError:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP])
 @pytest.mark.parametrize("name", ["some/file", b"some/file"])
-def test_an_error_of_a_file_is_a_person_s_situation(number: int, name: str | bytes) -> None:
+def test_a_file_error_is_translated_for_the_user(number: int, name: str | bytes) -> None:
     told = endings.explain(system_error(number, name), [Path("some/other")])
     assert isinstance(told, InputError)
     assert told.message == f"cannot read some/file: {os.strerror(number)}"
@@ -41,7 +41,7 @@ def test_a_full_disk_and_a_broken_one_need_no_name() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError("no number"), system_error(errno.EINVAL)])
-def test_everything_else_stays_a_defect_of_ours(error: Exception) -> None:
+def test_other_exceptions_are_not_translated(error: Exception) -> None:
     assert endings.explain(error, []) is None
 
 
@@ -53,7 +53,7 @@ def test_an_error_holds_no_control_character_and_no_forged_line(capsys: pytest.C
 GLOO = "[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:61"
 
 
-def test_a_rank_that_lost_another_is_told_from_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_of_another_rank_is_told_from_an_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert endings.lost_rank(RuntimeError(GLOO)) is None
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -42,7 +42,7 @@ def test_json_has_the_numbers_other_programs_read(folder: Path, capsys: pytest.C
     assert (numbers["context_length"], numbers["stride"]) == (16, 4)
 
 
-def test_a_person_reads_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_text_output_is_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, folder / "model", "--data", folder / "val.txt", "--max-tokens", 30)
     assert code == 0
     assert out.startswith("perplexity\n  loss")

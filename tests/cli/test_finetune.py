@@ -1,4 +1,4 @@
-"""What the flags of `finetune instruct` ask of the task. Whole runs: tests/integration/test_instruct.py."""
+"""How the flags of `finetune instruct` arrive in the task. Whole runs: tests/integration/test_instruct.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_flag_arrives(call: Call, intercept: Intercept) -> None:
     assert asked["config"] == load_config(InstructRecipe, overrides=keys)
 
 
-def test_all_is_trained_where_that_is_asked_for_and_the_rest_are_defaults(call: Call, intercept: Intercept) -> None:
+def test_full_trains_all_weights_with_defaults_for_the_rest(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.instruct", "run_instruct")
     code, out, _ = call(*LINE, "--full", "--json")
     assert (code, json.loads(out)) == (0, SUMMARY)
@@ -51,7 +51,7 @@ def test_all_is_trained_where_that_is_asked_for_and_the_rest_are_defaults(call: 
         ([*LINE, "--set", "lora.rnak=4"], "lora.rnak"),
     ],
 )
-def test_wrong_flags_are_told_in_two_lines(words: list[object], message: str, call: Call) -> None:
+def test_wrong_flags_give_an_error_of_two_lines(words: list[object], message: str, call: Call) -> None:
     assert_refused(call(*words), message)
 
 

@@ -24,7 +24,7 @@ from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a small random model that says many different things."""
+    """A run with a small random model that generates many different tokens."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     tokenizer = train_tokenizer(["the cat sat on the mat, and the dog sat on the cat. été à Zürich"], vocab_size=290)
     torch.manual_seed(0)
@@ -56,7 +56,7 @@ def test_several_prompts_and_samples_as_json(run_folder: Path, call: Call) -> No
     assert set(results[0]) == {"prompt", "text", "finish_reason", "prompt_tokens", "completion_tokens"}
 
 
-def test_a_stop_that_holds_a_backslash_is_said(run_folder: Path, call: Call) -> None:
+def test_a_stop_text_with_a_backslash_gives_a_warning(run_folder: Path, call: Call) -> None:
     _, _, err = call("generate", run_folder, "--prompt", "the", "--max-tokens", 1, "--stop", "\\n\\n")
     assert r"for a line break or tab write --stop $'\n\n'" in err
     assert call("generate", run_folder, "--prompt", "the", "--max-tokens", 1, "--stop", "\n\n")[2] == ""
@@ -71,7 +71,7 @@ def test_a_tokenizer_of_another_model_is_refused_before_the_prompt_is_shown(tmp_
     assert "has 262 ids, the model only 100" in err
 
 
-def test_what_a_model_says_and_is_not_used_is_said_once(run_folder: Path, tmp_path: Path, call: Call) -> None:
+def test_ignored_generation_settings_are_named_once(run_folder: Path, tmp_path: Path, call: Call) -> None:
     shutil.copytree(run_folder / "model", tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").write_text("{{ messages }}")
     settings = {"eos_token_id": [0], "repetition_penalty": 1.2}
@@ -122,7 +122,7 @@ def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Call)
     assert "context 48" in err
 
 
-def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(run_folder: Path) -> None:
     words = f"{sys.executable} -m tuppence generate {run_folder} --prompt the --max-tokens 2000"
     command = f"set -o pipefail; {words} | head -c 5"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120)
@@ -141,7 +141,7 @@ def test_a_reader_that_leaves_early_is_no_error(run_folder: Path) -> None:
         ((), "--prompt"),
     ],
 )
-def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
+def test_wrong_input_is_one_line_and_a_hint_and_exit_code_2(
     arguments: tuple[str, ...], message: str, run_folder: Path, call: Call
 ) -> None:
     code, out, err = call("generate", run_folder, *arguments)
@@ -152,13 +152,13 @@ def test_wrong_input_is_one_line_what_and_one_line_what_to_do(
     assert hint.startswith("  hint: ")
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path: Path, call: Call) -> None:
+def test_a_missing_run_is_named(tmp_path: Path, call: Call) -> None:
     code, _out, err = call("generate", tmp_path / "gone", "--prompt", "x")
     assert code == 2
     assert "gone does not exist" in err
 
 
-def test_chat_answers_piped_lines_and_leaves_at_their_end(run_folder: Path, call: Call) -> None:
+def test_chat_answers_piped_lines_and_ends_after_the_last(run_folder: Path, call: Call) -> None:
     lines = "the cat\n\n/reset\nthe cat\n/exit\nnever read\n"
     code, out, err = call("chat", run_folder, "--max-tokens", 8, "--temperature", 0, stdin=lines)
     assert code == 0
@@ -179,12 +179,12 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(run_folder: Path) -> None:
     assert process.stderr is not None
     try:
         os.write(ours, b"the cat\n")
-        assert process.stdout.read(20)  # it is writing
+        assert process.stdout.read(20)  # it is generating
         process.send_signal(signal.SIGINT)
         while b"stopped" not in process.stderr.readline():
             assert process.poll() is None
         assert process.stderr.read(2) == b"> "
-        process.send_signal(signal.SIGINT)  # at the prompt: no end either
+        process.send_signal(signal.SIGINT)  # at the prompt: does not end the program either
         while b"stopped" not in process.stderr.readline():
             assert process.poll() is None
         os.write(ours, b"/exit\n")

@@ -1,4 +1,4 @@
-"""The front door: exit codes, one-line errors, and a `--help` that answers at once."""
+"""The entry point: exit codes, errors of one line, and a fast `--help`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_wrong_input_is_one_line_and_a_hint_on_stderr(
     assert printed.err == "error: row 3 has no text\n  hint: name the key\n"
 
 
-def test_a_defect_of_ours_says_so_and_debug_shows_the_traceback(
+def test_a_bug_is_named_as_ours_and_debug_shows_the_traceback(
     one_verb: Callable[[Callable[[], None]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     one_verb(raising(ZeroDivisionError("division by zero")))
@@ -90,7 +90,7 @@ def test_a_defect_of_ours_says_so_and_debug_shows_the_traceback(
         cli.main(["verb", "--debug"])
 
 
-def test_a_reader_that_left_is_no_error(
+def test_a_broken_pipe_is_no_error(
     one_verb: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())  # main closes it

@@ -1,4 +1,4 @@
-"""What the flags of `pretrain` ask of the task. What the task refuses: tests/integration/test_bad_input.py."""
+"""How the flags of `pretrain` arrive in the task. What the task refuses: tests/integration/test_bad_input.py."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def test_without_flags_the_recipe_is_the_default_and_json_is_all_that_is_printed
         ([*LINE[:3], "--out", "s3://bucket/run"], "s3://bucket/run"),
     ],
 )
-def test_wrong_flags_are_told_in_two_lines(words: list[object], message: str, call: Call) -> None:
+def test_wrong_flags_give_an_error_of_two_lines(words: list[object], message: str, call: Call) -> None:
     assert_refused(call(*words), message)

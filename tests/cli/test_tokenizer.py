@@ -49,7 +49,7 @@ def test_training_reports_in_json_and_says_when_the_text_was_too_short(
     assert f"has only {report['vocab_size']} tokens" in done.stderr
 
 
-def test_training_leaves_another_tokenizer_alone_unless_told_to_overwrite(
+def test_training_does_not_replace_another_tokenizer_without_overwrite(
     corpus: Path, tok: Path, tmp_path: Path, tuppence: Run
 ) -> None:
     again = ("tokenizer", "train", corpus, "--special-token", "<|user|>", "--out", tok, "--vocab-size")
@@ -70,7 +70,7 @@ def test_training_leaves_another_tokenizer_alone_unless_told_to_overwrite(
     assert Tokenizer.load(copy).vocab_size == 262
 
 
-def test_training_reads_rows_by_the_key_and_past_the_bad_ones(tmp_path: Path, tuppence: Run) -> None:
+def test_training_reads_rows_by_their_key_and_skips_bad_ones(tmp_path: Path, tuppence: Run) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"body": "the cat the cat the cat"}\n{"nothing": 1}\n', encoding="utf-8")
     train = ("tokenizer", "train", rows, "--vocab-size", 260, "--out", tmp_path / "tok")
@@ -89,14 +89,14 @@ def test_show_gives_the_statistics(tok: Path, tuppence: Run) -> None:
     assert "<|endoftext|> = 268" in done.stdout
 
 
-def test_show_cuts_a_text_with_bars_where_there_is_no_terminal(tok: Path, tuppence: Run) -> None:
+def test_show_separates_tokens_with_bars_outside_a_terminal(tok: Path, tuppence: Run) -> None:
     done = tuppence("tokenizer", "show", tok, "the é!")
     assert done.stdout.splitlines()[0] == "t|he| |<0xC3>|<0xA9>|!"
     assert "6 tokens, 6 characters, 7 bytes: 1.17 bytes per token" in done.stdout
     assert "\x1b" not in done.stdout
 
 
-def test_show_cuts_a_text_in_colours_on_a_terminal(tok: Path) -> None:
+def test_show_separates_tokens_with_colours_on_a_terminal(tok: Path) -> None:
     pty = pytest.importorskip("pty")
     outer, inner = pty.openpty()
     command = [sys.executable, "-m", "tuppence", "tokenizer", "show", str(tok), "the hat"]
@@ -120,7 +120,7 @@ def test_import_reads_what_training_wrote(tok: Path, tmp_path: Path, tuppence: R
     assert Tokenizer.load(tmp_path / "copy").fingerprint == Tokenizer.load(tok).fingerprint
 
 
-def test_import_leaves_another_tokenizer_alone_unless_told_to_overwrite(
+def test_import_does_not_replace_another_tokenizer_without_overwrite(
     tok: Path, corpus: Path, tmp_path: Path, tuppence: Run
 ) -> None:
     model = tmp_path / "model"
@@ -144,7 +144,7 @@ def test_import_leaves_another_tokenizer_alone_unless_told_to_overwrite(
     assert not (model / "chat_template.jinja").exists()
 
 
-def test_training_leaves_a_tokenizer_in_an_older_layout_alone(corpus: Path, tmp_path: Path, tuppence: Run) -> None:
+def test_training_does_not_replace_a_tokenizer_in_an_older_layout(corpus: Path, tmp_path: Path, tuppence: Run) -> None:
     model = tokenizer_document(train_tokenizer(["abc"], 257).vocabulary)["model"]
     (tmp_path / "vocab.json").write_text(json.dumps(model["vocab"]))
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")

@@ -1,4 +1,4 @@
-"""The flags that all training verbs share: what they ask of a task, and how the end of a run is told."""
+"""The flags of all training verbs: how they arrive in a task, and the output at the end of a run."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_a_flag_of_zero_or_false_is_given() -> None:
     assert flags(set_=["align.full=true"]).recipe(DPORecipe, align__full=False).align.full is False
 
 
-def test_the_rate_is_the_person_s_or_unknown() -> None:
+def test_the_rate_is_that_of_the_flag_or_empty() -> None:
     given = flags(max_minutes=2.0, budget=1.0, rate=0.7364, resume="never").options()
     assert given == RunOptions(2.0, 1.0, Rate(0.7364, "given by --rate"), "never", "none")
     assert flags().options() == RunOptions()
 
 
-def test_a_run_s_time_counts_from_the_beginning_of_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_a_run_counts_from_the_start_of_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(time, "monotonic", lambda: 7.0)
         command = Command.now(is_the_program=False)
@@ -85,12 +85,12 @@ def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_ranks_other_than_0_say_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ranks_other_than_0_print_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
     flags(json=as_json).carry_out(dict, "tuppence chat runs/x")
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_program_learns_of_a_run_that_a_signal_ended(
+def test_an_interrupted_run_prints_json_if_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The doctor answers on odd machines too: no torch, a broken torch, a full disk, missing extras."""
+"""The checks of the doctor on unusual machines: no torch, a broken torch, a full disk, missing extras."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_this_machine_can_run_the_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "error", [ModuleNotFoundError("No module named 'torch'"), OSError("libcudart.so.13: cannot open")]
 )
-def test_a_missing_or_broken_torch_is_one_failed_line_and_the_rest_still_answers(
+def test_a_missing_or_broken_torch_fails_one_check_and_the_others_run(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
@@ -62,7 +62,7 @@ def test_torch_older_than_2_6_fails(version: str, status: str, tmp_path: Path, m
 
 
 @pytest.mark.parametrize(("free", "status"), [(100 * 2**20, "fail"), (2 * 2**30, "warn"), (50 * 2**30, "ok")])
-def test_a_filling_disk_warns_and_a_full_one_fails(
+def test_little_disk_space_is_a_warning_and_almost_none_a_failure(
     free: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "free_disk_bytes", lambda folder: free)

@@ -1,4 +1,4 @@
-"""Recipes are read strictly, and a mistake is answered with what was probably meant."""
+"""Recipes are read strictly, and an error has a hint with the probable key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Listed(Section):
     targets: tuple[str, ...] = ()
 
 
-def test_one_value_where_a_list_is_wanted_is_answered_with_the_list_to_write() -> None:
+def test_one_value_instead_of_a_list_gives_a_hint_with_the_list() -> None:
     with pytest.raises(InputError, match="targets: a list is wanted") as caught:
         load_config(Listed, overrides=["targets=a.b"])
     assert caught.value.hint == "write targets=[a.b]"
@@ -61,7 +61,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key: str) -> None:
     ("key", "hint"),
     [("trian.qqq", "did you mean train?"), ("train.qqq", "known keys: train.learning_rate, train.seed")],
 )
-def test_of_an_unknown_section_or_key_only_what_may_be_meant_is_named(key: str, hint: str) -> None:
+def test_the_hint_for_an_unknown_key_lists_the_keys_of_its_section(key: str, hint: str) -> None:
     with pytest.raises(InputError, match=f"unknown key {key}") as caught:
         load_config(Recipe, overrides=[f"{key}=1"])
     assert caught.value.hint == hint
@@ -84,7 +84,7 @@ def test_an_unknown_key_that_resembles_nothing_lists_the_known_ones() -> None:
         ("train.seed=[1", "not valid YAML"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named(override: str, complaint: str) -> None:
+def test_an_invalid_value_is_named(override: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         load_config(Recipe, overrides=[override])
 
@@ -126,7 +126,7 @@ def test_a_short_name_is_accepted_for_its_key_and_the_last_value_counts(tmp_path
         load_config(Recipe, file)
 
 
-def test_a_section_with_nothing_in_it_is_its_defaults_and_can_be_set(tmp_path: Path) -> None:
+def test_an_empty_section_has_the_defaults_and_can_be_set(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("train:\nname: story\n")
     assert load_config(Recipe, file) == Recipe(name="story")

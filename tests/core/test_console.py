@@ -1,4 +1,4 @@
-"""What goes to stdout and what to stderr; lines that a person types."""
+"""What is printed on stdout and on stderr, and lines read from stdin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tuppence.core import console
 
 
-def test_json_goes_to_stdout_alone_and_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_json_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     console.emit_json({"loss": float("nan"), "best": [float("inf"), -1.5, (float("-inf"),)], "text": "naïve"})
     printed = capsys.readouterr()
 

@@ -1,4 +1,4 @@
-"""Device, precision and place, on machines we do not have: the hardware's answers are stood in for."""
+"""Device, precision and platform on other machines: the answers of the hardware are replaced."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch, mps: bool = False) -> None:
         ({}, "local"),
     ],
 )
-def test_environment_variables_tell_the_place(variables: dict[str, str], place: str, tmp_path: Path) -> None:
+def test_environment_variables_determine_the_platform(variables: dict[str, str], place: str, tmp_path: Path) -> None:
     assert where(variables, root=tmp_path) == place
 
 
@@ -54,7 +54,7 @@ def test_environment_variables_tell_the_place(variables: dict[str, str], place: 
         ("opt/ml/metadata/resource-metadata.json", "sagemaker-studio"),
     ],
 )
-def test_sagemaker_files_tell_the_place_without_any_variable(file: str, place: str, tmp_path: Path) -> None:
+def test_sagemaker_files_determine_the_platform_without_variables(file: str, place: str, tmp_path: Path) -> None:
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text("{}")
     assert where({}, root=tmp_path) == place
@@ -77,7 +77,7 @@ def test_an_unknown_device_is_refused(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
-def test_a_device_the_machine_lacks_is_refused_with_a_way_out(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_is_refused_with_a_hint(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     no_gpu(monkeypatch)
     with pytest.raises(InputError, match="not available") as refusal:
         choose_device(device)
@@ -129,7 +129,7 @@ def test_a_mac_computes_in_float32() -> None:
     assert choose_precision("mps").name == "float32"
 
 
-def test_a_precision_asked_for_is_taken_where_the_device_can_train_in_it() -> None:
+def test_a_requested_precision_is_used_if_the_device_can_train_in_it() -> None:
     assert choose_precision("cpu", "bf16").name == "bf16"
     assert choose_precision("cuda", "fp16").name == "fp16"
     with pytest.raises(InputError, match="fp16 needs an NVIDIA GPU"):
@@ -138,7 +138,7 @@ def test_a_precision_asked_for_is_taken_where_the_device_can_train_in_it() -> No
         choose_precision("cpu", "half")
 
 
-def test_a_gpu_that_does_not_multiply_bf16_is_not_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu(monkeypatch, "Tesla T4", (7, 5))
     with pytest.raises(InputError, match=r"Tesla T4 has 7\.5"):
         choose_precision("cuda:0", "bf16")
@@ -162,7 +162,7 @@ def test_a_container_limit_below_the_machine_counts(tmp_path: Path) -> None:
     assert environment.memory_bytes(tmp_path) == 2**30
 
 
-def test_no_container_limit_leaves_the_machines_own(tmp_path: Path) -> None:
+def test_without_a_container_limit_the_machine_limits_apply(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
     if hasattr(os, "sched_getaffinity"):
@@ -182,7 +182,7 @@ def test_a_version_1_container_limit_counts_too(tmp_path: Path) -> None:
     assert environment.cpu_count(tmp_path) == 1
 
 
-def test_free_space_of_a_folder_that_is_yet_to_be_made_is_its_parents(tmp_path: Path) -> None:
+def test_free_space_of_a_missing_folder_is_that_of_its_parent(tmp_path: Path) -> None:
     free = environment.free_disk_bytes(tmp_path / "not" / "yet")
     assert free is not None
     assert free == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize, rel=0.1)

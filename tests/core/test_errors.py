@@ -27,7 +27,7 @@ from tuppence.core.errors import (
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_of_a_worker_process_arrives_whole(error: TuppenceError) -> None:
+def test_an_error_keeps_message_and_hint_when_it_is_pickled(error: TuppenceError) -> None:
     arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - what multiprocessing does
     assert type(arrived) is type(error)
     assert (arrived.message, arrived.hint, arrived.exit_code) == (error.message, error.hint, 2)

@@ -1,4 +1,4 @@
-"""Complete or absent: under an error, a full disk, and a real SIGKILL."""
+"""Files are complete or absent after an error, on a full disk, and after a real SIGKILL."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ for round in itertools.count():
 """
 
 
-def test_killed_at_any_moment_a_writer_leaves_a_whole_file(tmp_path: Path) -> None:
+def test_a_writer_killed_at_any_moment_leaves_a_complete_file(tmp_path: Path) -> None:
     target = tmp_path / "weights.bin"
     for delay in (0.0, 0.003, 0.007, 0.011, 0.02):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
-        writer.stdout.readline()  # the first file stands; from here on every moment is one of a rewrite
+        writer.stdout.readline()  # the first file is written; from now on the process is always rewriting it
         time.sleep(delay)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
@@ -120,7 +120,7 @@ def test_killed_at_any_moment_a_writer_leaves_a_whole_file(tmp_path: Path) -> No
         assert len(set(content)) == 1
 
 
-def test_json_comes_back_as_it_went(tmp_path: Path) -> None:
+def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     value = {"loss": 5.07, "text": "naïve 😀", "list": [1, None, True]}
     files.write_json(tmp_path / "a.json", value)
     assert files.read_json(tmp_path / "a.json") == value
@@ -151,13 +151,13 @@ def test_a_missing_or_enormous_json_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**20, 2**20 + 1])
-def test_the_checksum_is_sha256_whatever_the_size(size: int, tmp_path: Path) -> None:
+def test_the_checksum_is_sha256_for_every_size(size: int, tmp_path: Path) -> None:
     content = os.urandom(size)
     (tmp_path / "f").write_bytes(content)
     assert files.sha256_file(tmp_path / "f") == hashlib.sha256(content).hexdigest()
 
 
-def test_an_output_that_is_a_link_is_written_through_only_where_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_link_is_followed_only_with_follow_link(tmp_path: Path) -> None:
     (tmp_path / "target.txt").write_text("old")
     link = tmp_path / "link.txt"
     link.symlink_to("target.txt")
@@ -171,7 +171,7 @@ def test_an_output_that_is_a_link_is_written_through_only_where_that_was_asked_f
     assert names(tmp_path) == {"link.txt", "target.txt"}
 
 
-def test_a_dead_link_is_written_through_and_a_circle_of_links_refused(tmp_path: Path) -> None:
+def test_a_broken_link_is_followed_and_a_circle_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dead").symlink_to(tmp_path / "absent")
     with files.atomic_file(tmp_path / "dead", follow_link=True) as out:
         out.write(b"x")
@@ -185,7 +185,7 @@ def test_a_dead_link_is_written_through_and_a_circle_of_links_refused(tmp_path: 
         out.write(b"x")
 
 
-def test_a_link_laid_at_the_hidden_name_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_with_the_hidden_name_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     (tmp_path / f".out.txt.{os.getpid()}.tmp").symlink_to("victim")
     files.write_text(tmp_path / "out.txt", "ours")
@@ -207,7 +207,7 @@ def failing(number: int) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS])
-def test_a_disk_without_fsync_is_written_all_the_same(
+def test_files_are_written_on_a_disk_without_fsync(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", failing(number))
@@ -216,18 +216,14 @@ def test_a_disk_without_fsync_is_written_all_the_same(
     assert (tmp_path / "a.txt").read_text() == "x"
 
 
-def test_a_disk_that_fails_while_it_flushes_is_an_error_and_no_defect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_flush_is_an_error_for_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     with pytest.raises(InputError, match=r"cannot write .*a\.txt: Input/output error"):
         files.write_text(tmp_path / "a.txt", "x")
     assert names(tmp_path) == set()
 
 
-def test_a_folder_that_may_be_written_and_not_listed_takes_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_written_to_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opening = os.open
 
     def refuse(path: Path, flags: int, *more: object, **named: object) -> int:
@@ -252,7 +248,7 @@ def test_an_input_that_cannot_be_read_is_not_blamed_on_the_output(tmp_path: Path
     ("number", "words"),
     [(errno.EACCES, "permissions"), (errno.ENOENT, "path"), (errno.ENAMETOOLONG, "shorter"), (errno.EIO, "disk")],
 )
-def test_an_error_of_the_system_is_told_with_its_words_and_a_hint(number: int, words: str) -> None:
+def test_a_system_error_is_translated_with_its_own_words_and_a_hint(number: int, words: str) -> None:
     told = files.explain_os_error(OSError(number, os.strerror(number), "some/file"))
     assert told.message == f"cannot read some/file: {os.strerror(number)}"
     assert words in told.hint

@@ -39,7 +39,7 @@ def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("_both_ways")
-def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_a_finished_folder_replaces_the_old_one(tmp_path: Path) -> None:
     (folder_of(tmp_path / "model", "old") / "only-in-old.txt").write_text("x")
     write(tmp_path / "model", "new")
     assert names(tmp_path) == {"model"}
@@ -56,7 +56,7 @@ def test_linux_exchanges_two_folders_in_one_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_both_ways")
-def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
+def test_a_link_is_replaced_and_its_target_unchanged(tmp_path: Path) -> None:
     folder_of(tmp_path / "elsewhere", "precious")
     (tmp_path / "model").symlink_to("elsewhere")
     write(tmp_path / "model", "new")
@@ -122,7 +122,7 @@ def test_killed_between_two_renames_the_old_folder_is_found_and_put_back(tmp_pat
     assert (standing(tmp_path / "model") / "a.txt").read_text() == "old"
 
 
-def test_a_folder_that_is_nowhere_stands_where_it_was_asked_for(tmp_path: Path) -> None:
+def test_standing_returns_the_given_path_if_nothing_exists(tmp_path: Path) -> None:
     assert standing(tmp_path / "model") == tmp_path / "model"
     assert standing(tmp_path / "none" / "model") == tmp_path / "none" / "model"
 
@@ -138,7 +138,7 @@ def test_a_finished_folder_s_files_have_the_permissions_of_the_umask(tmp_path: P
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
-def test_a_disk_without_permissions_takes_folders_all_the_same(
+def test_folders_are_written_on_a_disk_without_permissions(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

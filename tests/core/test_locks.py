@@ -1,4 +1,4 @@
-"""One process at a time, on any disk; where the disk has no locks, a warning says so."""
+"""Only one process has a lock, on any disk; a disk without locks gives a warning."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_killed_holder_s_lock_is_free(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_locked_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_locked_file_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # flock(2): over NFS an exclusive lock needs a descriptor open for writing, else EBADF
     lock = fcntl.flock
 
@@ -70,7 +70,7 @@ def test_a_lock_that_is_held_over_fcntl_is_held(tmp_path: Path, monkeypatch: pyt
         lock_folder(tmp_path, "training")
 
 
-def test_a_link_laid_at_the_lock_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     (tmp_path / ".lock").symlink_to("victim")
     with pytest.raises(InputError, match="cannot write"):
@@ -78,9 +78,7 @@ def test_a_link_laid_at_the_lock_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-def test_a_drive_that_numbers_its_files_anew_each_time_can_be_locked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drive_with_changing_inode_numbers_can_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "samestat", lambda *_: False)
     lock_folder(tmp_path, "writing")()
 

@@ -1,4 +1,4 @@
-"""Memory that ran out is said as such; the allocator settings take hold: freed blocks stay with the process."""
+"""Exhausted memory has an error of its own; with the allocator settings, freed blocks stay in the process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CPU = (
         (OSError(12, "Cannot allocate memory"), "this machine has not enough memory"),
     ],
 )
-def test_memory_that_ran_out_is_told_in_one_line(error: Exception, message: str) -> None:
+def test_exhausted_memory_gives_an_error_of_one_line(error: Exception, message: str) -> None:
     with pytest.raises(OutOfMemoryError) as caught, explaining_memory("use less"):
         raise error
     assert (caught.value.message, caught.value.hint, caught.value.exit_code) == (message, "use less", 2)
@@ -43,7 +43,7 @@ def test_torch_s_own_error_is_recognised() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("out of memory is a film"), RuntimeError("shapes do not fit")])
-def test_other_errors_stay_what_they_are(error: Exception) -> None:
+def test_other_errors_are_not_translated(error: Exception) -> None:
     assert out_of_memory(error, "") is None
     with pytest.raises(type(error), match=str(error)), explaining_memory(""):
         raise error

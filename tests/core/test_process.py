@@ -1,4 +1,4 @@
-"""A bill counts from the start of the process, and from no process before it."""
+"""The cost of a run counts from the start of its process."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ON_LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="need
 
 
 @ON_LINUX
-def test_time_before_our_first_line_counts() -> None:
+def test_time_before_the_first_import_counts() -> None:
     began = time.monotonic()
     told = subprocess.run([sys.executable, "-c", AGE], capture_output=True, text=True, check=True, timeout=60)
     assert 1.0 <= float(told.stdout) <= time.monotonic() - began + 0.02  # a clock tick
 
 
 @ON_LINUX
-def test_a_process_that_was_something_else_before_counts_from_our_import(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ran_another_program_before_counts_from_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_LONGEST_START_SECONDS", 0.0)
     assert process.process_began() == process._imported
 

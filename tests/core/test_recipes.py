@@ -1,4 +1,4 @@
-"""A recipe is named, or is a file."""
+"""A recipe is found by its name or its path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run folder's logs can be cut back to a checkpoint, and a torn line harms nobody."""
+"""A run folder: its logs are truncated to a checkpoint, its run file is read, and it is locked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_evaluation_of_the_marked_step_survives_a_rewind(tmp_path: Path) -> None
     append_json(run.metrics_file, {"step": 4, "val_loss": 1.5})
     append_json(run.samples_file, {"step": 4, "text": "a"})
     append_json(run.metrics_file, {"step": 5, "loss": 1.9})
-    append_json(run.metrics_file, {"step": 4, "val_loss": 9.0})  # behind another step: of a future that was given up
+    append_json(
+        run.metrics_file, {"step": 4, "val_loss": 9.0}
+    )  # after another step: of later steps that were discarded
     assert run.evaluation_after(marks, 4) == {"step": 4, "val_loss": 1.5}
     assert run.evaluation_after(marks, 3) is None
     run.rewind(marks, 4)
@@ -48,7 +50,7 @@ def test_evaluation_of_the_marked_step_survives_a_rewind(tmp_path: Path) -> None
     assert list(read_json_lines(run.samples_file)) == [{"step": 4, "text": "a"}]
 
 
-def test_the_record_keeps_what_an_update_does_not_name(tmp_path: Path) -> None:
+def test_an_update_keeps_the_other_keys_of_the_run_file(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     run.create()
     assert not run.exists()
@@ -57,7 +59,7 @@ def test_the_record_keeps_what_an_update_does_not_name(tmp_path: Path) -> None:
     assert run.read() == {"status": "done", "seed": 3}
 
 
-def test_a_folder_with_other_things_in_it_is_not_taken_for_a_run(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_used_as_a_run(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
     with pytest.raises(InputError, match="not empty"):
         Run(tmp_path).create()
@@ -81,7 +83,7 @@ def test_a_second_process_is_refused_until_the_first_releases_the_lock_or_is_kil
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
+def test_an_empty_run_file_is_an_error(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.update(verb="pretrain")
     run.run_file.write_text("")
@@ -90,7 +92,7 @@ def test_an_empty_record_is_a_lost_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="numbers of processes cannot be asked there")
-def test_claiming_a_run_removes_what_a_killed_process_left(tmp_path: Path) -> None:
+def test_claiming_a_run_removes_incomplete_files_of_a_killed_process(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.update(verb="pretrain")
     (tmp_path / ".model.1.old").mkdir()  # number 1 is alive in any case, and does not hold the lock
@@ -102,7 +104,7 @@ def test_claiming_a_run_removes_what_a_killed_process_left(tmp_path: Path) -> No
     assert (run.model / "config.json").exists()
 
 
-def test_a_run_that_was_killed_before_its_record_can_be_started_again(tmp_path: Path) -> None:
+def test_a_run_killed_before_it_wrote_run_yaml_can_be_started_again(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / ".run.yaml.1.tmp").touch()
     Run(tmp_path).create()
@@ -110,7 +112,7 @@ def test_a_run_that_was_killed_before_its_record_can_be_started_again(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_record_names_in_a_closed_folder_is_gone(tmp_path: Path) -> None:
+def test_an_input_in_an_unreadable_folder_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "closed" / "base").mkdir(parents=True)
     run = Run(tmp_path / "run")
     assert run.find(str(tmp_path / "closed" / "base")) is not None
@@ -122,8 +124,8 @@ def test_what_a_record_names_in_a_closed_folder_is_gone(tmp_path: Path) -> None:
         (tmp_path / "closed").chmod(0o700)
 
 
-def test_a_run_is_meant_by_its_own_folder_and_by_its_model_folder(tmp_path: Path) -> None:
-    run = Run(tmp_path / "model")  # a run may be called so, too
+def test_a_run_is_found_by_its_folder_and_by_its_model_folder(tmp_path: Path) -> None:
+    run = Run(tmp_path / "model")  # a run can have this name too
     run.update(verb="pretrain")
     run.model.mkdir()
     assert Run.of(run.path) == run
@@ -150,7 +152,7 @@ def test_a_run_that_names_itself_as_its_base_has_a_finite_lineage(tmp_path: Path
 
 
 @pytest.mark.parametrize(("content", "problem"), [("a: [", "could not be read"), ("- 1", "holds no settings")])
-def test_a_damaged_run_file_is_an_error_or_a_problem_to_tell(content: str, problem: str, tmp_path: Path) -> None:
+def test_a_damaged_run_file_is_an_error_or_a_recorded_problem(content: str, problem: str, tmp_path: Path) -> None:
     run = Run(tmp_path)
     problems: list[str] = []
     assert run.read_tolerantly(problems) == {}

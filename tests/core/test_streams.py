@@ -36,14 +36,14 @@ def test_a_wrong_input_exits_2_with_closed_streams(closed: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["tuppence data list", "tuppence --help", "tuppence data list --json"])
-def test_a_reader_that_leaves_is_no_error(line: str) -> None:
+def test_a_closed_pipe_is_no_error(line: str) -> None:
     done = shell(f"{line} | head -c 1")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's always-full device")
 @pytest.mark.parametrize("line", ["tuppence data list", "tuppence --help", "tuppence data list --json"])
-def test_a_full_stdout_is_told_in_one_line(line: str) -> None:
+def test_a_full_stdout_gives_an_error_of_one_line(line: str) -> None:
     done = shell(f"{line} > /dev/full")
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
@@ -107,13 +107,13 @@ with open(sys.argv[1], "wb") as out:
 """
 
 
-def test_no_file_of_ours_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+def test_no_file_gets_the_descriptor_number_of_a_closed_stream(tmp_path: Path) -> None:
     line = f"'{sys.executable}' -c '{OPENS_A_FILE}' '{tmp_path / 'weights'}' <&- >&- 2>&-"
     assert subprocess.run(["bash", "-c", line]).returncode == 0
     assert (tmp_path / "weights").read_bytes() == b""
 
 
-def test_messages_are_lost_once_stderr_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_discarded_after_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w", buffering=1) as broken:

@@ -1,4 +1,4 @@
-"""What killed writers leave goes at the next attempt; what living ones write stays."""
+"""Files of killed writers are removed at the next attempt; those of running ones are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuppence.core.temporary import remove_litter, temporary_sibling
 
 @pytest.fixture
 def dead() -> int:
-    """The number of a process that has ended."""
+    """Returns the id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -25,7 +25,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(tmp_path: Path, dead: int) -> None:
+def test_files_of_dead_processes_are_removed_and_those_of_running_ones_kept(tmp_path: Path, dead: int) -> None:
     (tmp_path / f".model.{dead}.tmp").mkdir()
     (tmp_path / f".model.{dead}.tmp" / "weights").write_text("half")
     (tmp_path / f".report.html.{dead}.tmp").write_text("half")
@@ -42,14 +42,14 @@ def test_files_of_dead_processes_are_removed_and_those_of_living_ones_kept(tmp_p
     assert names(tmp_path) == others
 
 
-def test_a_file_written_again_takes_its_own_litter_away_and_no_other(tmp_path: Path, dead: int) -> None:
+def test_writing_a_file_again_removes_its_own_litter_only(tmp_path: Path, dead: int) -> None:
     for name in (f".a.txt.{dead}.tmp", f".b.txt.{dead}.tmp", f".a.txt.{os.getpid()}.tmp"):
         (tmp_path / name).touch()
     write_text(tmp_path / "a.txt", "whole")
     assert names(tmp_path) == {"a.txt", f".b.txt.{dead}.tmp"}
 
 
-def test_what_this_process_is_writing_is_no_litter(tmp_path: Path) -> None:
+def test_files_that_this_process_is_writing_are_kept(tmp_path: Path) -> None:
     with temporary_sibling(tmp_path / "model") as temporary:
         temporary.mkdir()
         remove_litter(tmp_path, locked=True)
@@ -57,7 +57,7 @@ def test_what_this_process_is_writing_is_no_litter(tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
-def test_of_several_folders_moved_aside_the_newest_is_put_back(tmp_path: Path, dead: int) -> None:
+def test_the_newest_of_several_renamed_folders_is_restored(tmp_path: Path, dead: int) -> None:
     for age, pid in ((100, dead), (0, 2**22 + 7), (50, 2**22 + 9)):  # the kernel's largest number is 2^22
         folder = tmp_path / f".model.{pid}.old"
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Waiting threads sleep early while other programs use the cores, unless the person has said how they wait."""
+"""Waiting threads sleep early while other programs use the cores, unless the user has set how they wait."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ sharing.stop()
 """
 
 
-def test_a_further_team_of_threads_comes_and_goes_with_the_load_and_changes_no_bit() -> None:
+def test_additional_threads_follow_the_load_and_results_keep_their_bits() -> None:
     """Whether libgomp then waits briefly is what benchmarks/busy.py measures."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one core has no thread that waits for another")
@@ -52,7 +52,7 @@ def test_a_further_team_of_threads_comes_and_goes_with_the_load_and_changes_no_b
     assert quiet_again == quiet
 
 
-def test_waits_become_brief_at_the_first_busy_look_and_long_after_several_quiet_ones(
+def test_waits_are_brief_after_one_busy_measurement_and_long_after_several_quiet_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     changes: list[tuple[str, int]] = []
@@ -102,7 +102,7 @@ def test_the_load_of_others_is_what_all_processes_use_without_this_one(tmp_path:
 
 
 @pytest.mark.parametrize("given", [{"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}])
-def test_what_the_person_has_set_is_kept(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_user_are_kept(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_sharing", None)
     share_cores(given)
     assert threads._sharing is None

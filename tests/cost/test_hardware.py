@@ -29,5 +29,5 @@ def test_a_gpu_is_known_by_its_name(name: str, precision: str, teraflops: float)
 
 
 @pytest.mark.parametrize(("name", "precision"), [("Tesla T4", "bf16"), ("Radeon", "bf16"), ("NVIDIA L40", "bf16")])
-def test_what_we_have_no_figure_for_is_none(name: str, precision: str) -> None:
+def test_an_unknown_peak_is_none(name: str, precision: str) -> None:
     assert known_peak(name, precision) is None

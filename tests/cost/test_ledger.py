@@ -1,4 +1,4 @@
-"""The ledger adds up over attempts, and a kill is never free."""
+"""The ledger sums the cost of all attempts, also of killed ones."""
 
 from __future__ import annotations
 
@@ -60,14 +60,17 @@ def test_an_attempt_on_a_machine_that_was_lost_is_charged_for_lines_that_may_be_
     second = Ledger(path, Rate(3600.0, "test"), clock=clock)
     second.end("done")
     monkeypatch.setattr(ledgers, "boot_id", lambda: "third")
-    assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS + SYNC_SECONDS, 0.0]  # that ended
+    assert [attempt.seconds for attempt in read_attempts(path)] == [
+        KILLED_SECONDS + SYNC_SECONDS,
+        0.0,
+    ]  # the second one has ended
 
 
-def test_what_came_before_the_ledger_is_on_the_bill(tmp_path: Path) -> None:
+def test_time_before_the_ledger_is_charged(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), clock=lambda: 110.0, began=104.0)
     assert (ledger.seconds(), ledger.dollars()) == (6.0, 6.0)
     (row,) = read_json_lines(tmp_path / "ledger.jsonl")
-    assert row["seconds"] == 6.0  # a kill right behind the first line is no gift
+    assert row["seconds"] == 6.0  # a kill right after the first line is charged too
 
 
 def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: 
     assert all((row["rate_source"], row["cap_usd"]) == ("given by --rate", 9.0) for row in rows)
 
 
-def test_it_ticks_by_itself_while_something_long_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_writes_ticks_during_long_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.05)
     path = tmp_path / "ledger.jsonl"
     ledger = Ledger(path, Rate(3.6, "test"))
@@ -92,9 +95,7 @@ def test_it_ticks_by_itself_while_something_long_goes_on(tmp_path: Path, monkeyp
     assert events[-1] == "end"
 
 
-def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_does_not_end_the_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.01)
     ledger, asked = Ledger(tmp_path / "ledger.jsonl", Rate(3.6, "test")), threading.Event()
 
@@ -107,7 +108,7 @@ def test_a_disk_that_is_full_does_not_end_the_work_from_the_side(
         assert asked.wait(30)
 
 
-def test_killed_attempt_is_never_charged_beyond_the_cap_it_ran_under(tmp_path: Path) -> None:
+def test_a_guarded_killed_attempt_is_never_charged_beyond_its_cap(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
     ledger = Ledger(path, Rate(3600.0, "test"), budget_usd=10.0, clock=clock, guarded=True)
     clock.now = 9.0
@@ -118,7 +119,7 @@ def test_killed_attempt_is_never_charged_beyond_the_cap_it_ran_under(tmp_path: P
     assert again.spent_before == pytest.approx(10.0)
 
 
-def test_slow_disk_raises_the_charge_of_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_raises_the_charge_of_a_killed_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
     append = ledgers.append_json
 
@@ -132,7 +133,7 @@ def test_slow_disk_raises_the_charge_of_a_kill(tmp_path: Path, monkeypatch: pyte
     assert last["if_killed_seconds"] == pytest.approx(KILLED_SECONDS + 2 * 4.0)
 
 
-def test_torn_last_line_does_not_swallow_the_next(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_does_not_damage_the_next(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
     Ledger(path, Rate(3600.0, "test"), clock=clock)
     with path.open("ab") as log:
@@ -141,7 +142,7 @@ def test_torn_last_line_does_not_swallow_the_next(tmp_path: Path) -> None:
     assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS, KILLED_SECONDS]
 
 
-def test_exit_of_a_whole_process_is_charged_but_never_beyond_the_cap(tmp_path: Path) -> None:
+def test_the_exit_of_a_process_is_charged_but_never_beyond_the_cap(tmp_path: Path) -> None:
     clock = Clock()
     ledger = Ledger(tmp_path / "a.jsonl", Rate(3600.0, "test"), clock=clock, exit_seconds=1.0)
     clock.now = 5.0

@@ -23,7 +23,9 @@ def test_each_limit_says_why_it_ended_the_run() -> None:
 
 
 @given(cap=st.floats(0.01, 100), rate=st.floats(0.01, 100), reserve=st.floats(0, 600), step=st.floats(0.01, 60))
-def test_a_run_that_stops_in_time_keeps_its_budget(cap: float, rate: float, reserve: float, step: float) -> None:
+def test_a_run_that_stops_at_its_limit_has_not_passed_its_budget(
+    cap: float, rate: float, reserve: float, step: float
+) -> None:
     limits = Limits(budget_usd=cap, rate_usd_per_hour=rate)
     affordable = cap / rate * 3600
     seconds = 0.0
@@ -67,7 +69,7 @@ def test_seconds_left_is_what_the_tighter_of_time_and_dollars_allows() -> None:
         {"rate_usd_per_hour": float("nan")},
     ],
 )
-def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+def test_invalid_limits_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
         Limits(**wrong)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Small random models, ours and transformers', for the tests of this room."""
+"""Small random models, ours and transformers', for the tests of this package."""
 
 from __future__ import annotations
 

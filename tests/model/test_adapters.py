@@ -1,4 +1,4 @@
-"""Adapters on disk, both ways with PEFT, and what is refused."""
+"""Adapters on disk: exchange with PEFT in both directions, and what is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def test_peft_opens_what_we_write(base: Path, tmp_path: Path, targets: tuple[str
     other = peft.PeftModel.from_pretrained(theirs(base), tmp_path / "adapter").eval()
     with torch.no_grad():
         assert (other(TOKENS).logits - model.eval()(TOKENS)).abs().max() < 1e-5
-    auto = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter").eval()  # by the base's noted place
+    auto = peft.AutoPeftModelForCausalLM.from_pretrained(
+        tmp_path / "adapter"
+    ).eval()  # finds the base by its recorded path
     with torch.no_grad():
         assert (auto(TOKENS).logits - model(TOKENS)).abs().max() < 1e-5
 
@@ -110,7 +112,7 @@ def test_we_open_what_peft_writes(base: Path, tmp_path: Path, placed: dict[str, 
         assert (model(TOKENS) - before).abs().max() > 1e-3
 
 
-def test_an_adapter_that_lacks_a_block_of_those_it_promises_is_refused(base: Path, tmp_path: Path) -> None:
+def test_an_adapter_without_a_block_that_its_config_names_is_refused(base: Path, tmp_path: Path) -> None:
     saved(base, tmp_path / "adapter", LoRA(rank=2))
     tensors = load_file(tmp_path / "adapter" / WEIGHTS)
     save_file({name: tensor for name, tensor in tensors.items() if ".h.1." not in name}, tmp_path / "adapter" / WEIGHTS)
@@ -128,7 +130,7 @@ def test_an_adapter_s_folder_loads_as_its_base_with_the_adapter_merged(base: Pat
         assert (merged(TOKENS) - model.eval()(TOKENS)).abs().max() < 1e-5
 
 
-def test_what_is_saved_comes_back_to_the_bit(base: Path, tmp_path: Path) -> None:
+def test_a_saved_adapter_is_read_back_bit_for_bit(base: Path, tmp_path: Path) -> None:
     model = saved(base, tmp_path / "adapter", LoRA(rank=2))
     again = load_model(base)
     load_adapter(again, tmp_path / "adapter", base_sha256=fingerprint(base))
@@ -161,7 +163,7 @@ def test_the_fingerprint_of_an_adapter_s_folder_is_its_base_s_and_its_own(base: 
     assert fingerprint(tmp_path / "adapter") != first
 
 
-def test_a_base_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
+def test_a_missing_base_is_named(base: Path, tmp_path: Path) -> None:
     saved(base, tmp_path / "adapter", LoRA(rank=2))
     base.rename(tmp_path / "moved")
     with pytest.raises(InputError, match=r"adapter of .*base.* not here"):
@@ -192,7 +194,9 @@ def edited(folder: Path, **changes: Any) -> None:
         {"r": 10**9},
     ],
 )
-def test_what_we_do_not_compute_is_refused_by_its_name(base: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+def test_an_option_that_is_not_implemented_is_refused_by_name(
+    base: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
     saved(base, tmp_path / "adapter", LoRA(rank=2))
     edited(tmp_path / "adapter", **change)
     with pytest.raises(InputError):
@@ -200,13 +204,13 @@ def test_what_we_do_not_compute_is_refused_by_its_name(base: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("change", [{"an_option_of_tomorrow": None}, {"use_dora": False}, {"qalora_group_size": 16}])
-def test_an_option_that_is_off_is_passed_over(base: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+def test_an_option_that_is_off_is_ignored(base: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     saved(base, tmp_path / "adapter", LoRA(rank=2))
     edited(tmp_path / "adapter", **change)
     assert load_adapter(load_model(base), tmp_path / "adapter").rank == 2
 
 
-def test_torn_poisoned_and_foreign_files_are_refused(base: Path, tmp_path: Path) -> None:
+def test_incomplete_broken_and_foreign_files_are_refused(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     saved(base, folder, LoRA(rank=2))
     whole = (folder / WEIGHTS).read_bytes()
@@ -247,7 +251,7 @@ def adapter_config(base: Path, tmp_path: Path) -> dict[str, Any]:
     return config
 
 
-def test_any_value_of_any_type_under_any_key_is_refused_or_read(
+def test_a_value_of_any_type_under_any_key_is_refused_or_read(
     base: Path, tmp_path: Path, adapter_config: dict[str, Any]
 ) -> None:
     keys = {*adapter_config, *adapters._READ, "layers_to_transform", "exclude_modules", "layers_pattern", "unknown"}
@@ -268,7 +272,7 @@ def test_any_value_of_any_type_under_any_key_is_refused_or_read(
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"x"', "{", ""])
 @pytest.mark.parametrize("name", [CONFIG, adapters.BASE])
-def test_a_config_that_is_no_object_is_refused_or_passed_over(
+def test_a_config_that_is_no_object_is_refused_or_ignored(
     base: Path, tmp_path: Path, adapter_config: dict[str, Any], name: str, content: str
 ) -> None:
     (tmp_path / "adapter" / name).write_text(content)

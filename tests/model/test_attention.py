@@ -71,7 +71,7 @@ def test_what_is_computed_does_not_depend_on_whether_a_gradient_is_wanted() -> N
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "explicit"])
-def test_a_token_sees_nothing_of_what_comes_after_it(implementation: str) -> None:
+def test_a_token_does_not_depend_on_later_tokens(implementation: str) -> None:
     torch.manual_seed(0)
     attention = CausalSelfAttention(config(2, 8), implementation)  # type: ignore[arg-type]
     x_BTD = torch.randn(1, 6, 8)

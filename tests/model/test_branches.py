@@ -1,4 +1,4 @@
-"""Rows of branches against the same texts in rows of their own."""
+"""Rows of branches compared with the same texts in separate rows."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def session(lively: Callable[..., GPT]) -> ChatSession:
     return ChatSession(lively(config), tokenizer, Sampling(max_tokens=10, seed=1))
 
 
-def test_every_answer_continues_all_that_was_said(session: ChatSession) -> None:
+def test_every_answer_continues_the_whole_transcript(session: ChatSession) -> None:
     answers: list[str] = []
     prompt = ""
     for turn, line in enumerate(["the cat", "the dog"]):
@@ -37,7 +37,7 @@ def test_every_answer_continues_all_that_was_said(session: ChatSession) -> None:
         prompt += answers[-1] + "\n"
 
 
-def test_the_oldest_turns_go_when_the_context_is_full(session: ChatSession) -> None:
+def test_the_oldest_turns_are_dropped_when_the_context_is_full(session: ChatSession) -> None:
     for _ in range(12):
         session.reply("the cat sat on the mat", lambda piece: None)
     tokens = len(session.tokenizer.encode("\n".join(map("".join, session.turns))))
@@ -45,7 +45,7 @@ def test_the_oldest_turns_go_when_the_context_is_full(session: ChatSession) -> N
     assert len(session.turns) < 12
 
 
-def test_an_interrupted_answer_stays_as_far_as_it_came(session: ChatSession) -> None:
+def test_the_generated_part_of_an_interrupted_answer_is_kept(session: ChatSession) -> None:
     pieces: list[str] = []
 
     def on_text(piece: str) -> None:
@@ -58,7 +58,9 @@ def test_an_interrupted_answer_stays_as_far_as_it_came(session: ChatSession) -> 
     assert session.turns == [("the cat", "".join(pieces))]
 
 
-def test_an_instruction_model_is_asked_in_its_template(session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prompt_of_an_instruction_model_uses_its_template(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     transformers = pytest.importorskip("transformers")
     seen: list[list[int]] = []
 
@@ -83,13 +85,13 @@ def test_an_instruction_model_is_asked_in_its_template(session: ChatSession, mon
     assert seen[1] == list(expected)
 
 
-def test_reset_forgets(session: ChatSession) -> None:
+def test_reset_empties_the_transcript(session: ChatSession) -> None:
     session.reply("the cat", lambda piece: None)
     session.reset()
     assert session.turns == []
 
 
-def test_a_model_with_the_template_of_another_tool_is_asked_in_it_and_stops_at_its_end(
+def test_a_template_of_another_tool_is_used_with_its_end_token(
     session: ChatSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -1,4 +1,4 @@
-"""The step of fixed shapes writes what the ordinary path writes. Its capture needs a GPU: see `make gpu-check`."""
+"""The step of fixed shapes generates the same tokens as the ordinary path. Capture needs a GPU: `make gpu-check`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def model() -> GPT:
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Generation goes through the step, uncaptured, from now on; the tokens that do."""
+    """Makes generation use the step without capture; returns the tokens of its calls."""
     seen: list[list[int]] = []
 
     def quick(model: GPT, cache: KVCache, tokens: int) -> object:
@@ -91,5 +91,5 @@ def test_unfilled_memory_is_never_read(model: GPT) -> None:
         assert bool(step([2]).isfinite().all())
 
 
-def test_on_a_cpu_there_is_no_graph(model: GPT) -> None:
+def test_on_a_cpu_no_graph_is_captured(model: GPT) -> None:
     assert graph_step(model, KVCache(CONFIG, [1], 20, torch.float32, torch.device("cpu")), 100) is None

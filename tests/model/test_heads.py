@@ -1,4 +1,4 @@
-"""The head on the last real token, against transformers' GPT2ForSequenceClassification."""
+"""The head on the last real token, compared with transformers' GPT2ForSequenceClassification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def padded(value: int) -> torch.Tensor:
     return torch.tensor([row + [value] * (5 - len(row)) for row in ROWS])
 
 
-def test_the_score_is_read_off_the_last_real_token_whatever_the_padding(
+def test_the_score_is_that_of_the_last_token_before_the_padding(
     lively: Callable[..., GPT], small_config: ModelConfig
 ) -> None:
     model = SequenceScorer(lively(small_config), 3).eval()
@@ -76,7 +76,9 @@ def test_we_open_transformers_classifier(tmp_path: Path, small_config: ModelConf
         ("all", {"score.weight", "gpt.token_embedding.weight"}),
     ],
 )
-def test_what_is_trained(small_config: ModelConfig, what: Trained, wanted: set[str]) -> None:
+def test_the_choice_determines_the_trained_parameters(
+    small_config: ModelConfig, what: Trained, wanted: set[str]
+) -> None:
     model = SequenceScorer(GPT(small_config), 2)
     train_only(model, what, LoRA(rank=2))
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}

@@ -1,4 +1,4 @@
-"""Opening models: what `inspect` reads and refuses, and what `load` gives."""
+"""Opening models: what `inspect` reads and refuses, and what `load` returns."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_model_is_loaded_as_it_was_inspected(folder: Path, monkeypatch: pytest
     assert not loaded.model.training
 
 
-def test_the_kind_is_told_by_the_number_of_scores(scorer: Callable[[list[str]], Path]) -> None:
+def test_the_number_of_scores_determines_the_kind(scorer: Callable[[list[str]], Path]) -> None:
     assert inspect(scorer(["ham", "spam"])).kind == "classifier"
     loaded = load(scorer(["reward"]), "cpu")
     assert (loaded.kind, loaded.labels) == ("reward model", ("reward",))

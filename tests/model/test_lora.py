@@ -1,4 +1,4 @@
-"""LoRA by its equation; against PEFT in test_adapters."""
+"""LoRA compared with its equation; test_adapters compares it with PEFT."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_merging_keeps_the_logits_and_unmerging_restores_the_bits(
     assert torch.equal(model(TOKENS), logits)
 
 
-def test_the_merged_state_is_a_plain_model_and_leaves_the_adapter_alone(
+def test_the_merged_state_is_a_plain_model_and_the_adapter_is_unchanged(
     lively: Callable[..., GPT], small_config: ModelConfig
 ) -> None:
     model = adapted(lively(small_config), LoRA(rank=4, targets=("attention.qkv", "mlp.contract")))
@@ -105,7 +105,7 @@ def test_a_frozen_copy_stays_the_model_without_the_adapter_that_is_trained(
     assert all((parameter.data_ptr() in own) == shared for parameter in copy.parameters())
 
 
-def test_dropout_falls_on_the_correction_alone() -> None:
+def test_dropout_applies_to_the_correction_only() -> None:
     torch.manual_seed(0)
     layer = LoRALinear(torch.nn.Linear(64, 8), LoRA(rank=2, dropout=0.5))
     x = torch.randn(3, 64)
@@ -121,7 +121,7 @@ def test_dropout_falls_on_the_correction_alone() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"rank": 0}, {"alpha": 0.0}, {"dropout": 1.0}, {"targets": ("mlp",)}, {"targets": ()}]
 )
-def test_a_shape_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_shape_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         LoRA(**wrong)  # type: ignore[arg-type]
 

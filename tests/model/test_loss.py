@@ -143,7 +143,7 @@ def test_log_probabilities_under_bfloat16_autocast_are_float32_and_close() -> No
 
 
 @pytest.mark.parametrize("score", [summed_cross_entropy, token_log_probabilities])
-def test_a_frozen_head_gets_no_gradient_worked_out(
+def test_no_gradient_is_computed_for_a_frozen_head(
     score: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden_ND, head_VD, _ = example()
@@ -186,7 +186,7 @@ def test_under_bfloat16_autocast_the_sum_stays_float32_and_close() -> None:
         assert (ours - theirs).norm() / theirs.norm() < 1e-2
 
 
-def test_no_more_logits_than_allowed_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_logits_than_allowed_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", 29 * 8)
     largest = 0
     linear = F.linear
@@ -264,7 +264,7 @@ def test_a_padded_head_compiles_to_the_same_loss_and_gradients(padded: list[int]
     )
 
 
-def test_the_logits_of_a_large_card_are_made_in_few_equal_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_computes_its_logits_in_few_equal_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cuda", 2**28)
     cuda = SimpleNamespace(device=SimpleNamespace(type="cuda"), shape=(16 * 1024, 768))
     head = SimpleNamespace(shape=(50257, 768))

@@ -1,4 +1,4 @@
-"""What stands in a Hugging Face folder: files that transformers and safetensors wrote, whole and spoilt."""
+"""The weight files of a Hugging Face folder, as transformers and safetensors write them, complete and damaged."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def test_shards_that_do_not_hold_what_the_index_says_are_refused(small_config: M
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -1])
-def test_torn_weights_are_refused(cut: int, small_config: ModelConfig, saved: Saved) -> None:
+def test_incomplete_weights_are_refused(cut: int, small_config: ModelConfig, saved: Saved) -> None:
     file = saved(small_config)[1] / "model.safetensors"
     file.write_bytes(file.read_bytes()[:cut])
     with pytest.raises(CorruptFileError, match=r"model\.safetensors is not a whole safetensors file"):
         tensor_files(file.parent)
 
 
-def test_a_header_that_lies_about_sizes_is_refused(small_config: ModelConfig, saved: Saved) -> None:
+def test_a_header_with_wrong_sizes_is_refused(small_config: ModelConfig, saved: Saved) -> None:
     file = saved(small_config)[1] / "model.safetensors"
     file.write_bytes((2**62).to_bytes(8, "little") + file.read_bytes()[8:])
     with pytest.raises(CorruptFileError, match=r"model\.safetensors is not a whole safetensors file"):

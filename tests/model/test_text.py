@@ -57,12 +57,12 @@ def test_stop_strings_cut_the_same_however_the_bytes_are_cut_into_tokens(
     assert stopped == any(candidate in text for candidate in stop)
 
 
-def test_half_a_character_is_held_back_until_it_is_whole() -> None:
+def test_an_incomplete_character_is_held_back_until_it_is_complete() -> None:
     shown, _ = run([b"caf", b"\xc3", b"\xa9", b"\xe2\x82", b"\xac!"], [])
     assert shown == ["caf", "", "é", "", "€!", ""]
 
 
-def test_half_a_character_at_the_end_becomes_a_replacement_character() -> None:
+def test_an_incomplete_character_at_the_end_becomes_a_replacement_character() -> None:
     assert run([b"a", b"\xe2\x82"], []) == (["a", "", "\ufffd"], False)
 
 
@@ -72,7 +72,7 @@ def test_only_what_may_begin_a_stop_string_is_held_back() -> None:
     assert stopped
 
 
-def test_what_is_streamed_is_what_is_returned(model: GPT, tokenizer: Tokenizer) -> None:
+def test_the_streamed_pieces_join_to_the_returned_text(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = ["the cat", "on the", ""]
     streamed = [""] * 3
 
@@ -85,7 +85,7 @@ def test_what_is_streamed_is_what_is_returned(model: GPT, tokenizer: Tokenizer) 
     )
     assert streamed == [completion.text for completion in completions]
     assert [completion.prompt for completion in completions] == prompts
-    assert completions[2].prompt_tokens == 1  # the end of text stands before a text that begins with nothing
+    assert completions[2].prompt_tokens == 1  # an empty prompt becomes the end-of-text token
 
 
 def test_what_was_held_back_is_shown_when_its_own_text_ends(model: GPT, tokenizer: Tokenizer) -> None:
@@ -98,7 +98,7 @@ def test_what_was_held_back_is_shown_when_its_own_text_ends(model: GPT, tokenize
     assert pieces[-1][0] == 0  # the long text was still written
 
 
-def test_a_cancelled_text_gets_no_more(model: GPT, tokenizer: Tokenizer) -> None:
+def test_a_cancelled_text_gets_no_more_tokens(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = [tokenizer.encode(text) for text in ("the cat", "on the")]
     decoder = TextDecoder(model, tokenizer, prompts, Sampling(max_tokens=20, seed=1))
     decoder.step()
@@ -110,7 +110,7 @@ def test_a_cancelled_text_gets_no_more(model: GPT, tokenizer: Tokenizer) -> None
     assert [len(one.ids) for one in decoder.generations()] == [1, 20]
 
 
-def test_a_stop_string_ends_its_sequence_and_leaves_the_others(model: GPT, tokenizer: Tokenizer) -> None:
+def test_a_stop_string_ends_only_its_own_sequence(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = ["the cat", "on the"]
     whole = generate_text(model, tokenizer, prompts, Sampling(max_tokens=40, seed=3))
     stop = whole[0].text[11:13]
@@ -124,7 +124,7 @@ def test_a_stop_string_ends_its_sequence_and_leaves_the_others(model: GPT, token
 
 
 def test_the_end_of_text_ends_the_text_and_is_not_shown(model: GPT, tokenizer: Tokenizer) -> None:
-    with torch.no_grad():  # a model that can say nothing else
+    with torch.no_grad():  # a model that can generate nothing else
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.end_of_text] * 100)
     completion = generate_text(model, tokenizer, ["the cat"], Sampling(max_tokens=9, temperature=0))[0]

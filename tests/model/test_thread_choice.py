@@ -8,7 +8,7 @@ from tuppence.model.thread_choice import FIRST_REST, LONGEST_REST, ThreadChoice
 
 
 def tokens(choice: ThreadChoice, count: int, seconds: Callable[[int], float]) -> list[int]:
-    """Writes tokens that take `seconds(threads)`, and returns the number of threads of each."""
+    """Simulates tokens that take `seconds(threads)`, and returns the number of threads of each."""
     used = []
     for _ in range(count):
         used.append(choice.threads)
@@ -37,7 +37,7 @@ def test_one_slow_token_starts_no_trial() -> None:
     assert tokens(choice, 20, quiet) == [4] * 20
 
 
-def test_beside_other_programs_nearly_all_tokens_are_written_by_one_thread() -> None:
+def test_beside_other_programs_nearly_all_tokens_use_one_thread() -> None:
     used = tokens(ThreadChoice(2), 3000, busy)
     assert used[2:4] == [1, 1]
     assert used.count(2) <= 2 + 2 * 10
@@ -56,7 +56,7 @@ def test_all_threads_return_when_the_machine_is_quiet_again() -> None:
     assert tokens(choice, LONGEST_REST, quiet)[-100:].count(2) >= 98
 
 
-def test_a_processor_that_is_slower_from_now_on_keeps_all_threads() -> None:
+def test_a_processor_that_becomes_slower_keeps_all_threads() -> None:
     choice = ThreadChoice(2)
     tokens(choice, 100, quiet)
     assert tokens(choice, 1000, lambda threads: 20.0 / threads).count(1) < 30

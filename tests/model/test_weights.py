@@ -101,7 +101,7 @@ def test_saving_replaces_the_folder_as_a_whole(lively: Callable[..., GPT], tmp_p
     assert not (place / "stale.txt").exists()
 
 
-def test_a_save_that_fails_leaves_the_old_model_and_no_rubbish(
+def test_a_failed_save_leaves_the_old_model_and_no_temporary_files(
     lively: Callable[..., GPT], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(lively(SIZES[0]), tmp_path / "model")
@@ -170,7 +170,7 @@ def test_variants_that_transformers_reads_are_read_alike(
     assert_same_logits(load_model(folder), theirs)
 
 
-def test_a_head_alone_is_no_embedding_where_the_config_does_not_tie_them(
+def test_a_head_is_not_used_as_embedding_if_the_config_does_not_tie_them(
     saved: Callable[..., tuple[Any, Path]],
 ) -> None:
     _, folder = saved(SIZES[1])
@@ -180,7 +180,7 @@ def test_a_head_alone_is_no_embedding_where_the_config_does_not_tie_them(
         load_model(folder)
 
 
-def test_a_git_lfs_pointer_in_the_place_of_weights_is_named(lively: Callable[..., GPT], tmp_path: Path) -> None:
+def test_a_git_lfs_pointer_instead_of_weights_is_named(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[1]), tmp_path / "model")
     for name in ("model.safetensors", "config.json"):
         (tmp_path / "model" / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
@@ -189,7 +189,7 @@ def test_a_git_lfs_pointer_in_the_place_of_weights_is_named(lively: Callable[...
         assert "git lfs pull" in caught.value.hint
 
 
-def test_what_a_folder_says_about_drawing_and_is_not_used_is_known(lively: Callable[..., GPT], tmp_path: Path) -> None:
+def test_ignored_keys_of_generation_config_are_listed(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[1]), tmp_path / "model")
     assert unused_generation_settings(tmp_path / "model") == []
     values = {"eos_token_id": 1, "temperature": 0.7, "top_k": None, "repetition_penalty": 1.2, "use_cache": True}
@@ -287,7 +287,7 @@ def test_absurd_sizes_are_refused_before_anything_is_allocated(lively: Callable[
         load_model(tmp_path / "model")
 
 
-def test_the_config_is_named_with_its_place(lively: Callable[..., GPT], tmp_path: Path) -> None:
+def test_an_error_of_the_config_names_its_path(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[1]), tmp_path / "model")
     reconfigure(tmp_path / "model", activation_function="relu")
     with pytest.raises(InputError, match="activation_function is 'relu'") as caught:
@@ -325,7 +325,7 @@ def test_gpt2_itself_has_the_published_number_of_parameters_on_disk(tmp_path: Pa
     assert state["transformer.h.0.attn.c_attn.weight"].shape == (768, 2304)
 
 
-def test_reading_a_model_does_not_wake_torchs_compiler(lively: Callable[..., GPT], tmp_path: Path) -> None:
+def test_reading_a_model_does_not_import_torchs_compiler(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[0]), tmp_path / "model")
     code = "import sys; from tuppence.model.weights import load_model; load_model(sys.argv[1]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")], capture_output=True, text=True)

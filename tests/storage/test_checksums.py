@@ -48,7 +48,7 @@ def test_files_that_are_absent_or_outside_the_folder_are_not_compared(tmp_path: 
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"shards": 3, "splits": [1]}', '{"a": "b"}'])
-def test_a_list_of_another_form_lists_nothing(tmp_path: Path, content: str) -> None:
+def test_a_list_with_another_format_verifies_nothing(tmp_path: Path, content: str) -> None:
     for name in ("MANIFEST.json", "index.json"):
         (tmp_path / name).write_text(content)
     assert verify_checksums(tmp_path) == 0

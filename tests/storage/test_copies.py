@@ -74,7 +74,7 @@ def test_a_copy_that_another_process_uses_is_not_removed(memory: Memory) -> None
 
 
 @pytest.mark.usefixtures("limit")
-def test_what_a_killed_process_left_unfinished_is_removed_too(memory: Memory) -> None:
+def test_an_unfinished_copy_of_a_killed_process_is_removed_too(memory: Memory) -> None:
     copy = use(put(memory, "a"), at=0.0)
     copy.parent.rename(copy.parent.with_name(f".{copy.parent.name}.999999.tmp"))
     stage(put(memory, "large", 10_000))

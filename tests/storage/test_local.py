@@ -37,7 +37,7 @@ def test_linked_folders_are_listed_and_links_in_a_circle_end(store_folder: Path)
     assert [entry.name for entry in store.list()] == ["c.txt", "er/d.txt", "linked/d.txt"]
 
 
-def test_a_link_to_nothing_and_a_pipe_are_named_for_what_they_are(store_folder: Path) -> None:
+def test_broken_links_and_pipes_have_errors_of_their_own(store_folder: Path) -> None:
     (store_folder / "lost.txt").symlink_to("/gone/blob")
     os.mkfifo(store_folder / "pipe.txt")
     store = open_store(str(store_folder))

@@ -30,7 +30,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_local_place_is_itself(tmp_path: Path) -> None:
+def test_a_local_path_is_returned_unchanged(tmp_path: Path) -> None:
     assert stage(tmp_path) == tmp_path
     assert stage(str(tmp_path / "absent")) == tmp_path / "absent"
     assert stage_run(f"file://{tmp_path}") == stage_checkpoint(tmp_path) == tmp_path
@@ -72,13 +72,13 @@ def test_the_model_folder_of_a_run_comes_with_the_run(memory: Memory) -> None:
     assert files(stage_run("mem://b/hf/model").parent) == ["location", "model/config.json"]
 
 
-def test_a_checkpoint_comes_with_what_its_run_says(memory: Memory) -> None:
+def test_a_checkpoint_is_staged_with_the_files_directly_in_its_run(memory: Memory) -> None:
     step = stage_checkpoint(run_in(memory) + "/checkpoints/step-00000002")
     assert (step.name, step.parent.name) == ("step-00000002", "checkpoints")
     assert files(step.parent.parent) == ["checkpoints/step-00000002/state.json", "metrics.jsonl", "run.yaml"]
 
 
-def test_a_copy_that_is_not_what_the_folder_lists_is_refused_and_not_kept(memory: Memory) -> None:
+def test_a_copy_with_a_wrong_checksum_is_an_error_and_is_not_kept(memory: Memory) -> None:
     manifest = {"model.bin": {"bytes": 3, "sha256": hashlib.sha256(b"old").hexdigest()}}
     memory.objects |= {"mem://b/c/model.bin": b"new", "mem://b/c/MANIFEST.json": json.dumps(manifest).encode()}
     with pytest.raises(CorruptFileError, match=r"mem://b/c/model\.bin is damaged"):
@@ -86,7 +86,7 @@ def test_a_copy_that_is_not_what_the_folder_lists_is_refused_and_not_kept(memory
     assert list(places().glob("*/")) == []
 
 
-def test_a_copy_that_lost_a_file_is_made_again(memory: Memory) -> None:
+def test_a_copy_with_a_missing_file_is_made_again(memory: Memory) -> None:
     memory.objects["mem://b/tok/a.txt"] = b"a"
     copy = stage("mem://b/tok")
     (copy / "a.txt").unlink()
@@ -94,13 +94,13 @@ def test_a_copy_that_lost_a_file_is_made_again(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../escape.txt", "a//b.txt", "deep/../a.txt", "a\\b.txt", "c:evil.txt"])
-def test_a_key_that_leads_out_of_the_copy_is_refused(memory: Memory, name: str) -> None:
+def test_a_key_outside_the_copy_is_refused(memory: Memory, name: str) -> None:
     memory.objects[f"mem://b/tok/{name}"] = b"x"
     with pytest.raises(InputError, match="unusable name"):
         stage("mem://b/tok")
 
 
-def test_what_is_absent_too_large_or_changing_is_refused(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_too_large_and_changing_locations_are_refused(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     memory.objects["mem://b/large.txt"] = b"0123456789"
     with pytest.raises(InputError, match="mem://b/none does not exist"):
         stage("mem://b/none")

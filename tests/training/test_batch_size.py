@@ -1,4 +1,4 @@
-"""A step cut by the memory of the device is the same step. What fits on a GPU: see `make gpu-check`."""
+"""A step in other batches is the same step. What fits on a GPU: see `make gpu-check`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_auto_takes_the_sequences_of_a_step_from_accumulation_steps() -> None:
         TrainConfig(batch_size="auto")  # type: ignore[arg-type]
 
 
-def test_what_fits_divides_the_batches_of_a_step() -> None:
+def test_the_number_of_joined_batches_divides_that_of_a_step() -> None:
     assert fitting(one=10, two=16, room=60, steps=64) == 8
     assert fitting(one=10, two=16, room=1000, steps=12) == 12
-    assert fitting(one=10, two=16, room=5, steps=64) == 1  # and the run says that memory is short
+    assert fitting(one=10, two=16, room=5, steps=64) == 1  # then the run has an error of exhausted memory
     assert fitting(one=10, two=10, room=100, steps=4) == 4
 
 

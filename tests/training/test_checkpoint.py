@@ -1,4 +1,4 @@
-"""A checkpoint is complete or absent, and a damaged one is never believed."""
+"""A checkpoint is complete or absent, and a damaged one is never loaded."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_future_that_was_given_up_is_set_aside(tmp_path: Path) -> None:
+def test_checkpoints_of_later_steps_are_renamed(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         save_checkpoint(tmp_path, checkpoint(step))
     set_aside_after(tmp_path, 1)
@@ -124,7 +124,7 @@ for step in range(1, 10_000):
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.013, 0.031, 0.057])
-def test_a_killed_writer_leaves_only_whole_checkpoints(tmp_path: Path, delay: float) -> None:
+def test_a_killed_writer_leaves_only_complete_checkpoints(tmp_path: Path, delay: float) -> None:
     writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     writer.stdout.readline()
@@ -141,7 +141,7 @@ def test_a_killed_writer_leaves_only_whole_checkpoints(tmp_path: Path, delay: fl
     assert not list(tmp_path.glob(".*"))
 
 
-def test_that_no_checkpoint_is_sound_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_says_that_no_checkpoint_is_undamaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for step in (3, 4):
         path = save_checkpoint(tmp_path, checkpoint(step))
         (path / "state.json").write_text("{")

@@ -1,4 +1,4 @@
-"""What one attempt saved, the next one finds: all of it, and only where it fits."""
+"""A checkpoint restores the complete state of a run, and is refused for another model or recipe."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_weights_optimizer_and_state_come_back(tmp_path: Path) -> None:
     assert other.checkpoints.saved_step == 12
 
 
-def test_a_checkpoint_of_another_run_brings_no_logs_and_is_not_ours(tmp_path: Path) -> None:
+def test_the_checkpoint_of_another_run_truncates_no_logs(tmp_path: Path) -> None:
     toy_loop(tmp_path / "a").run()
     other = toy_loop(tmp_path / "b", resume=checkpoint_path(tmp_path / "a" / "checkpoints", 12))
     found = other.checkpoints.restore()
@@ -59,7 +59,7 @@ def test_checkpoints_are_due_by_step_and_by_clock(tmp_path: Path) -> None:
     assert toy_loop(tmp_path / "b", checkpoint_minutes=1e-9).checkpoints.due_by_clock()
 
 
-def test_without_a_better_one_the_last_weights_stay(tmp_path: Path) -> None:
+def test_without_a_better_evaluation_the_last_weights_are_the_result(tmp_path: Path) -> None:
     loop = toy_loop(tmp_path, limits=Limits(max_steps=2))
     loop.run()
     before = weights(loop).clone()

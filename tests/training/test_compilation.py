@@ -1,4 +1,4 @@
-"""Compilation is chosen where a run is long enough to pay for it."""
+"""Compilation is chosen if a run is long enough to gain from it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def test_long_runs_compile_and_short_ones_do_not(monkeypatch: pytest.MonkeyPatch
     assert not worth_compiling("auto", Limits(max_steps=10), 1e11, PEAK, "cpu")
 
 
-def test_a_plain_answer_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_true_and_false_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
     assert worth_compiling(True, Limits(max_steps=1), 1.0, None, "cpu")
     assert not worth_compiling(False, Limits(max_seconds=1e9), 1.0, PEAK, "cpu")
 
 
-def test_without_a_compiler_auto_goes_without_and_true_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_auto_does_not_compile_and_true_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: "C++ compiler")
     assert not worth_compiling("auto", Limits(max_seconds=1e9), 1.0, PEAK, "cpu")
     with pytest.raises(InputError, match="C\\+\\+ compiler"):

@@ -1,4 +1,4 @@
-"""The train section refuses what makes no sense."""
+"""The train section refuses invalid values."""
 
 from __future__ import annotations
 

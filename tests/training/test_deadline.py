@@ -13,7 +13,7 @@ from tuppence.training.throughput import Meter
 
 
 class Time:
-    """A clock that tests move."""
+    """A clock that tests set."""
 
     now = 0.0
 
@@ -41,7 +41,7 @@ def test_steps_alone_make_progress_a_function_of_the_step() -> None:
     assert one.reached(8) == ("reached its limit of 8 steps", 1.0)
 
 
-def test_a_step_an_evaluation_and_a_save_are_held_back() -> None:
+def test_time_for_a_step_an_evaluation_and_a_save_is_reserved() -> None:
     clock = Time()
     one = deadline(Limits(max_seconds=100.0), clock, step_seconds=4.0)
     one.evaluation_seconds, one.save_seconds = 10.0, 2.0
@@ -68,7 +68,7 @@ def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> Non
     assert one.reached(1)[0] == "reached its budget of $10.00"
 
 
-def test_time_for_the_measurement_of_the_result_is_held_back_too() -> None:
+def test_time_for_measuring_the_result_is_reserved_too() -> None:
     clock = Time()
     limits = Limits(max_seconds=100.0)
     one = Deadline(limits, Ledger(None, Rate(), clock=clock), Meter(1.0, None, 1), closing=2.0)
@@ -85,7 +85,7 @@ def test_before_the_first_evaluation_its_time_is_guessed_from_the_speed_of_train
     one = Deadline(limits, Ledger(None, Rate(), clock=clock), meter, evaluation_tokens=1000)
     clock.now = 100.0 - 1.5 - 1.25 * 10.0 - MARGIN_SECONDS + 0.01
     assert one.reached(0)[0] is not None
-    one.evaluation_seconds = 5.0  # measured: the guess is forgotten
+    one.evaluation_seconds = 5.0  # measured: the estimate is no longer used
     assert one.reached(0)[0] is None
 
 
@@ -100,7 +100,7 @@ def test_saving_and_the_result_are_estimated_from_bytes_before_they_were_measure
     assert one.ending_seconds() == pytest.approx(2 * 80.3 + 0.5 + 1.5 * 10 * 4)
 
 
-def test_money_for_another_start_is_held_back_where_it_is_a_small_share_of_the_cap() -> None:
+def test_money_for_another_start_is_reserved_if_it_is_a_small_share_of_the_cap() -> None:
     def seconds_of_training(cap: float) -> float:
         clock = Time()
         limits = Limits(budget_usd=cap, rate_usd_per_hour=3600.0)
@@ -115,7 +115,7 @@ def test_money_for_another_start_is_held_back_where_it_is_a_small_share_of_the_c
     assert seconds_of_training(100.0) == pytest.approx(100 - MARGIN_SECONDS, abs=0.25)
 
 
-def test_time_to_go_is_that_of_the_nearest_limit() -> None:
+def test_the_remaining_time_is_that_of_the_first_limit() -> None:
     clock = Time()
     assert deadline(Limits(max_steps=10), clock, step_seconds=2.0).seconds_to_go(4) == pytest.approx(12)
     both = deadline(Limits(max_steps=10, max_seconds=5), clock, step_seconds=2.0)

@@ -68,7 +68,7 @@ print(len(outcomes))
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks fresh processes")
 def test_a_process_s_first_exponential_is_like_every_other() -> None:
-    """Unsettled, oneMKL gives one of about 25 processes half of its sums with errors of 1e-5."""
+    """Without `_settle_vector_mathematics`, in one of about 25 processes half of the sums have errors of 1e-5."""
     done = subprocess.run([sys.executable, "-c", FIRST_STEPS], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
 
@@ -82,7 +82,7 @@ def test_step_seeds_are_distinct_and_fit_torch() -> None:
 
 
 def test_seeds_of_usual_size_are_those_of_earlier_versions() -> None:
-    # runs that were begun before must go on in the same bits
+    # runs of earlier versions must continue to the same bits
     assert [step_seed(1, 0, 0), step_seed(2**23 - 1, 2**32 - 1, 255), step_seed(42, 1000, 3)] == [
         1843376036126940498,
         3811431516645549711,

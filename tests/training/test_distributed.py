@@ -28,7 +28,7 @@ def test_without_torchrun_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("name", "value"), [("RANK", "2"), ("RANK", "one"), ("MASTER_PORT", "http"), ("MASTER_PORT", "0")]
 )
-def test_numbers_of_torchrun_that_cannot_be_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_variables_of_torchrun_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     for key, number in {**whole, name: value}.items():
         monkeypatch.setenv(key, number)
@@ -66,7 +66,7 @@ assert not threads(), threads()
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed on Linux only")
 def test_no_thread_of_the_process_group_outlives_it() -> None:
-    # one that does meets an interpreter that is going down, and a rank may never end
+    # such a thread runs while the interpreter exits, and a rank may never end
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Numbers that are none are refused, with the step and a way out."""
+"""Numbers that are not finite give an error with the step and a hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuppence.training.finite import require_finite_step, require_finite_validat
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
-def test_a_loss_a_norm_or_a_validation_loss_that_is_none_is_refused(wrong: float) -> None:
+def test_a_loss_norm_or_validation_loss_that_is_not_finite_is_an_error(wrong: float) -> None:
     require_finite_step(1.0, 2.0, step=0, scaled=False)
     require_finite_validation(1.0, step=0)
     with pytest.raises(NonFiniteError, match=r"the loss is .* at step 7") as caught:
@@ -24,11 +24,11 @@ def test_a_loss_a_norm_or_a_validation_loss_that_is_none_is_refused(wrong: float
         require_finite_validation(wrong, step=7)
 
 
-def test_an_infinite_gradient_is_the_loss_scaler_s_business() -> None:
+def test_an_infinite_gradient_is_no_error_with_a_loss_scale() -> None:
     require_finite_step(1.0, math.inf, step=7, scaled=True)
 
 
-def test_one_wrong_weight_among_many_is_seen() -> None:
+def test_one_weight_that_is_not_finite_is_found() -> None:
     weights = [torch.ones(3, 3), torch.zeros(5)]
     require_finite_weights(weights, step=1)
     weights[1][4] = math.nan

@@ -48,7 +48,7 @@ except OutOfSpaceError as error:
 
 
 def write_twice(kind: str, folder: Path, *, limited: bool) -> subprocess.CompletedProcess[str]:
-    """A small one, which is written, and a large one, for which there is no space."""
+    """A small checkpoint, which is written, and a large one, for which there is no space."""
     where = "limited" if limited else "unlimited"
     return subprocess.run([sys.executable, "-c", WRITE_TWICE, kind, folder, where], capture_output=True, text=True)
 
@@ -59,7 +59,7 @@ def contents(folder: Path) -> dict[str, int]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 200 kB; the test is skipped where we may not mount one."""
+    """A file system of 200 kB; the test is skipped if we cannot mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     try:

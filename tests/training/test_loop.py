@@ -1,4 +1,4 @@
-"""The loop's promises: equivalences, exact resume, signals, limits, and nothing good ever lost."""
+"""The training loop: equivalences, exact resume, signals, limits, and no loss of good checkpoints."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_signal_during_evaluation_leaves_a_checkpoint_of_that_step(tmp_path: P
     ]
 
 
-def test_a_signal_during_the_last_evaluation_is_no_end(tmp_path: Path) -> None:
+def test_a_run_is_not_done_after_a_signal_in_the_last_evaluation(tmp_path: Path) -> None:
     objective = Toy()
     objective.on_evaluation = lambda: os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(Interrupted):
@@ -173,7 +173,7 @@ def test_a_weight_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
     assert list_checkpoints(tmp_path / "checkpoints") == []
 
 
-def test_a_step_that_outlasts_the_limit_is_given_up(tmp_path: Path) -> None:
+def test_a_step_that_would_pass_the_limit_is_discarded(tmp_path: Path) -> None:
     def slow(step: int) -> None:
         if step == 1:
             time.sleep(60)
@@ -223,7 +223,7 @@ def test_fp16_scaling_state_survives_a_checkpoint(tmp_path: Path) -> None:
 
 
 class Measured(Toy):
-    """Counts right guesses, and keeps a running total of its own that every step depends on."""
+    """Counts correct predictions, and keeps a running total that every step depends on."""
 
     metrics = ("accuracy",)
 
@@ -296,7 +296,7 @@ def test_an_objective_s_own_state_survives_a_stop_with_its_gauges(tmp_path: Path
     with pytest.raises(Interrupted):
         toy_loop(tmp_path / "cut", Measured(on_loss=stop)).run()
     kept = load_checkpoint(list_checkpoints(tmp_path / "cut" / "checkpoints")[-1]).objective["kept"]
-    assert kept[0] == 5  # prepared, and then the step was given up
+    assert kept[0] == 5  # prepared, and then the step was discarded
     continued = Measured()
     toy_loop(tmp_path / "cut", continued).run()
     assert continued.prepared[0] == 4
@@ -430,7 +430,7 @@ def test_signal_while_the_result_is_written_is_not_swallowed(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX")
-def test_hang_up_saves_and_leaves(tmp_path: Path) -> None:
+def test_sighup_saves_and_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:
         toy_loop(tmp_path, Toy(on_loss=lambda step: os.kill(os.getpid(), signal.SIGHUP) if step == 3 else None)).run()
     assert caught.value.exit_code == 129
@@ -444,7 +444,7 @@ def test_run_ends_without_a_result_where_nothing_was_trained(tmp_path: Path) -> 
     assert not (tmp_path / "written.txt").exists()
 
 
-def test_metric_that_is_infinite_ends_neither_log_nor_checkpoint(tmp_path: Path) -> None:
+def test_an_infinite_metric_can_be_logged_and_saved(tmp_path: Path) -> None:
     class Infinite(Measured):
         def loss(self, model: torch.nn.Module, *batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
             loss, metrics = super().loss(model, *batch)
@@ -455,7 +455,7 @@ def test_metric_that_is_infinite_ends_neither_log_nor_checkpoint(tmp_path: Path)
     assert [row["accuracy"] for row in rows(tmp_path) if "accuracy" in row] == [None, None]
 
 
-def test_rate_that_rises_again_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rate_that_rises_again_gives_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings: dict[str, Any] = {"schedule": "wsd", "decay_fraction": 0.7, "min_lr_factor": 0.0}
     toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
     toy_loop(tmp_path, limits=Limits(max_steps=20), **settings).run()
@@ -464,14 +464,14 @@ def test_rate_that_rises_again_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     assert "the learning rate rises again, from 0.0036 to 0.036" in " ".join(capsys.readouterr().err.split())
 
 
-def test_setting_without_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_without_effect_gives_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toy_loop(tmp_path, limits=Limits(max_steps=20), warmup_steps=10, patience=3).run()
     told = " ".join(capsys.readouterr().err.split())
     assert "warm-up takes 2 of the recipe's 10 steps" in told
     assert "train.patience has no effect" in told
 
 
-def test_start_with_a_new_head_is_scored_but_is_no_result(tmp_path: Path) -> None:
+def test_weights_with_a_new_head_are_scored_but_cannot_be_the_result(tmp_path: Path) -> None:
     objective = Toy()
     objective.scores_start, objective.start_is_a_model = True, False
     objective.scale = lambda step: -1.0

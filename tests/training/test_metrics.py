@@ -55,7 +55,7 @@ def test_other_ranks_write_and_print_nothing(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err == ""
 
 
-def test_opening_cuts_the_logs_back_to_a_checkpoint(tmp_path: Path) -> None:
+def test_opening_truncates_the_logs_to_a_checkpoint(tmp_path: Path) -> None:
     log = logger(tmp_path)
     state = State(step=2, window_loss=1.0, window_targets=1)
     log.step(state)

@@ -1,4 +1,4 @@
-"""Our Muon is torch's, with matrices of one shape taken together."""
+"""Our Muon equals torch's, but computes matrices of the same shape together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_singular_values_come_close_to_one() -> None:
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((6, 0), torch.float32)])
-def test_gpus_without_bf16_iterate_in_what_they_have(
+def test_gpus_without_bf16_iterate_in_float16_or_float32(
     capability: tuple[int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)

@@ -1,4 +1,4 @@
-"""Which parameter is updated how, and that the state can be put back."""
+"""Which optimizer updates which parameter, and how its state is restored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def step(model: nn.Module, optimizers: Optimizers) -> None:
     optimizers.zero_grad()
 
 
-def test_weight_decay_pulls_on_matrices_only() -> None:
+def test_weight_decay_applies_to_matrices_only() -> None:
     model = Bigram()
     optimizers = build(model, weight_decay=0.5, learning_rate=0.1)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}

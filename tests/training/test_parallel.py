@@ -1,4 +1,4 @@
-"""One process needs no exchange; a compiled loss is the same loss. Several ranks: integration/test_equivalence."""
+"""The loss of one process, and of a compiled one, is the objective's. Several ranks: integration/test_equivalence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Autocast and loss scaling are on where they belong."""
+"""Autocast and loss scaling for each precision."""
 
 from __future__ import annotations
 

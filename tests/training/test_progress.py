@@ -1,4 +1,4 @@
-"""The line a person watches."""
+"""The live line of a run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_the_line_shows_all_that_is_known() -> None:
         assert part in line
 
 
-def test_without_a_terminal_lines_come_seldom(capsys: pytest.CaptureFixture[str]) -> None:
+def test_outside_a_terminal_a_line_is_printed_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressLine() as line:
         for step in range(50):
             line.show({"step": step})
     assert capsys.readouterr().err.count("step") == 1
 
 
-def test_a_silent_line_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_silent_line_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressLine(silent=True) as line:
         line.show({"step": 1})
         line.say("hello")

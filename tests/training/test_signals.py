@@ -1,4 +1,4 @@
-"""Signals set a flag, or cut short what can be thrown away; deadlines do too."""
+"""Signals set a flag, or interrupt work that can be discarded; so do deadlines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def test_a_signal_is_remembered_and_the_handlers_are_put_back() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_impatience_does_not_cut_an_update_in_half() -> None:
+def test_a_second_signal_does_not_interrupt_an_update() -> None:
     with StopSignals() as signals:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGINT)
         assert signals.requested == signal.SIGINT
 
 
-def test_work_that_can_be_thrown_away_is_cut_by_a_signal() -> None:
+def test_a_signal_interrupts_work_that_can_be_discarded() -> None:
     with StopSignals() as signals, pytest.raises(Interrupted) as caught, signals.abandoning(on_signal=True):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)
@@ -41,7 +41,7 @@ def test_a_signal_that_came_before_prevents_the_work() -> None:
             pytest.fail("must not run")
 
 
-def test_a_deadline_cuts_work_short_and_leaves_no_timer_behind() -> None:
+def test_a_deadline_interrupts_work_and_its_timer_is_stopped() -> None:
     with StopSignals() as signals:
         started = time.monotonic()
         with pytest.raises(DeadlinePassed), signals.abandoning(on_signal=False, seconds=0.2):
@@ -53,6 +53,6 @@ def test_a_deadline_cuts_work_short_and_leaves_no_timer_behind() -> None:
         assert signals.requested is None
 
 
-def test_neither_can_be_swallowed_by_a_handler_of_exceptions() -> None:
+def test_no_except_exception_catches_a_signal_or_a_deadline() -> None:
     assert not issubclass(DeadlinePassed, Exception)
     assert not issubclass(Interrupted, Exception)

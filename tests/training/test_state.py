@@ -1,4 +1,4 @@
-"""The loop's memory survives JSON."""
+"""The state of a run is restored from JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_state_survives_json() -> None:
     assert State.from_dict(json.loads(json.dumps(state.as_dict()))) == state
 
 
-def test_keys_of_a_newer_version_are_passed_over() -> None:
+def test_keys_of_a_newer_version_are_ignored() -> None:
     assert State.from_dict({**State(step=1).as_dict(), "news": 1}).step == 1
 
 

@@ -1,4 +1,4 @@
-"""A step that is not finite changes nothing, whenever the host hears of it; fp16 scales its loss, or stops."""
+"""A step that is not finite changes no weight, also if the host learns of it later; fp16 scales its loss."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FP16 = Execution("cpu", "fp16", compile=False)
 
 
 class Late:
-    """A device's event; the values it stands for are there, but only after `synchronize`."""
+    """An event of a device whose values can be read only after `synchronize`."""
 
     def __init__(self) -> None:
         self.waited_for = False
@@ -37,7 +37,7 @@ class Late:
 
 
 class AsynchronousExecution(Execution):
-    """A CPU whose results are told as late as a GPU's."""
+    """A CPU whose results arrive as late as those of a GPU."""
 
     events: list[Late] = []  # noqa: RUF012
 
@@ -118,7 +118,7 @@ def test_a_few_skipped_steps_do_not_stop_fp16(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_a_run_in_another_precision_goes_on_in_fp16_with_a_fresh_scale(tmp_path: Path, precision: str) -> None:
+def test_a_run_of_another_precision_continues_in_fp16_with_the_initial_scale(tmp_path: Path, precision: str) -> None:
     before = toy_loop(tmp_path / "a", execution=Execution("cpu", precision, compile=False), checkpoint_every=4)
     before.run()
     origin = tmp_path / "a" / "checkpoints" / "step-00000012"
@@ -209,11 +209,11 @@ def test_late_outcomes_give_the_same_rows_and_weights(tmp_path: Path) -> None:
     assert rows[0] == rows[1]
 
 
-def test_a_step_waits_for_no_device_before_the_next_is_under_way(tmp_path: Path) -> None:
+def test_the_host_does_not_wait_for_a_step_before_it_starts_the_next(tmp_path: Path) -> None:
     execution = AsynchronousExecution("cpu", "float32", compile=False)
     execution.events.clear()
     loop = toy_loop(tmp_path, execution=execution, log_every=100)
-    loop.training_step(0.0)  # the first is waited for: it is timed apart
+    loop.training_step(0.0)  # the loop waits for the first one, because it is timed separately
     for step in range(1, 4):
         loop.training_step(0.0)
         assert [event.waited_for for event in execution.events] == [True] * step + [False]
@@ -234,7 +234,7 @@ def test_near_its_limit_a_run_waits_for_every_step(tmp_path: Path) -> None:
 
 
 class Watched(Toy):
-    """Notes in which mode torch computes what."""
+    """Records the mode in which torch computes each part."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ def test_kernels_are_ordered_strictly_in_forward_and_backward_and_nowhere_else(t
 
 
 @pytest.mark.parametrize("clip", [1e-3, 0.3, 1e3])
-def test_leaving_out_a_multiplication_by_one_changes_no_bit(
+def test_skipping_a_clipping_factor_of_one_changes_no_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: float
 ) -> None:
     def trained(out: Path) -> Tensor:

@@ -1,4 +1,4 @@
-"""Metrics reach their places."""
+"""Metrics are written to metrics.jsonl and to TensorBoard."""
 
 from __future__ import annotations
 

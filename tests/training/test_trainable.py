@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model, and what it refuses."""
+"""Trainable parameters are read from a model and restored to it by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def half_frozen() -> nn.Sequential:
     return model
 
 
-def test_frozen_parameters_are_left_out_and_left_alone() -> None:
+def test_frozen_parameters_are_neither_returned_nor_changed() -> None:
     model = half_frozen()
     assert set(trainable_parameters(model)) == {"1.weight", "1.bias"}
     before = model[0].weight.clone()
@@ -35,7 +35,7 @@ def test_frozen_parameters_are_left_out_and_left_alone() -> None:
         ({"1.weight": torch.zeros(3, 1), "1.bias": torch.zeros(1)}, r"1.weight has shape \(3, 1\), not \(1, 3\)"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(
+def test_tensors_that_do_not_fit_are_refused_by_name_and_nothing_changes(
     tensors: dict[str, torch.Tensor], complaint: str
 ) -> None:
     model = half_frozen()

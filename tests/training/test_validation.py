@@ -1,4 +1,4 @@
-"""Held-out scores are means over all targets, in evaluation mode, or none at all."""
+"""Held-out scores are means over all targets, computed in evaluation mode."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_loss_is_the_mean_over_the_targets_of_all_batches() -> None:
     assert scores == {"loss": pytest.approx(expected.item(), rel=1e-6)}
 
 
-def test_cut_short_it_gives_no_score() -> None:
+def test_a_stopped_validation_gives_no_score() -> None:
     asked: list[bool] = []
 
     def once() -> bool:
@@ -38,7 +38,7 @@ def test_cut_short_it_gives_no_score() -> None:
     assert model.training
 
 
-def test_where_nothing_is_held_out_there_is_no_score() -> None:
+def test_without_held_out_batches_there_is_no_score() -> None:
     class Nothing(Toy):
         def evaluation(self) -> Iterator[Batch]:
             return iter(())

@@ -1,4 +1,4 @@
-"""A problem small enough to train in milliseconds: a bigram model on made-up tokens, through the real loop."""
+"""A problem that trains in milliseconds: a bigram model on random tokens, with the real loop."""
 
 from __future__ import annotations
 

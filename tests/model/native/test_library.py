@@ -13,7 +13,7 @@ from tuppence.model.native import library as native
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of its own for each test, and nothing remembered."""
+    """A cache folder for each test, and no library in memory."""
     if os.name != "posix":
         pytest.skip("POSIX only")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fake_compiler(home: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A compiler that notes each call and then runs `script`; returns the notes."""
+    """Installs a compiler that records each call and then runs `script`; returns the file of the records."""
     path, notes = home / "g++", home / "notes"
     path.write_text(f"#!/bin/sh\necho called >> {notes}\n{script}\n")
     path.chmod(0o755)
@@ -56,7 +56,7 @@ def test_another_source_is_another_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
     native._fingerprint.cache_clear()
 
 
-def test_a_compiler_that_fails_is_asked_once_and_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_compiler_is_called_once_and_leaves_no_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = fake_compiler(home, "exit 1", monkeypatch)
     assert native.library(build=True) is None
     assert native.library(build=True) is None
@@ -101,7 +101,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(home: Path, monkeypatch: pyt
     assert native.library(build=True) is None
 
 
-def test_a_person_can_turn_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUPPENCE_NATIVE", "0")
     monkeypatch.setattr(native, "_load", lambda path: pytest.fail("loaded"))
     assert native.library(build=True) is None
