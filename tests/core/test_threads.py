@@ -101,6 +101,30 @@ def test_the_load_of_others_is_what_all_processes_use_without_this_one(tmp_path:
     assert load() == 0.0
 
 
+def test_a_load_measured_while_the_process_was_stopped_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "LONGEST_LOOK_SECONDS", 0.1)
+    load = OthersLoad()
+    time.sleep(0.3)
+    assert load() is None
+    assert load() is not None
+
+
+def test_a_dropped_measurement_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "LOOK_SECONDS", 0.001)
+    asked = [0]
+
+    def unknown_after_one_busy_look() -> float | None:
+        asked[0] += 1
+        return 1.0 if asked[0] == 1 else None
+
+    sharing = CoreSharing(unknown_after_one_busy_look)
+    while asked[0] < 4 * QUIET_LOOKS:
+        time.sleep(0.01)
+    was_brief = sharing.is_brief
+    sharing.stop()
+    assert was_brief
+
+
 @pytest.mark.parametrize("given", [{"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}])
 def test_settings_of_the_user_are_kept(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_sharing", None)

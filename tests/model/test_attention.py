@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tuppence.model.attention import CausalSelfAttention, causal_mask, explicit_attention, fused_attention
+from tuppence.model.attention import (
+    CausalSelfAttention,
+    blockwise_causal_attention,
+    causal_mask,
+    explicit_attention,
+    fused_attention,
+)
 from tuppence.model.config import ModelConfig
 
 
@@ -29,6 +35,23 @@ def test_explicit_and_fused_attention_agree_forward_and_backward(n_heads: int, d
 
     torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("length", "block"), [(1, 4), (4, 4), (11, 4), (12, 4)])
+def test_attention_in_blocks_of_queries_equals_torchs_forward_and_backward(length: int, block: int) -> None:
+    torch.manual_seed(0)
+    in_blocks = [torch.randn(2, 3, length, 8, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    torchs = [tensor.detach().clone().requires_grad_() for tensor in in_blocks]
+
+    out = blockwise_causal_attention(*in_blocks, block=block)  # type: ignore[arg-type]
+    expected = F.scaled_dot_product_attention(*torchs, is_causal=True)
+    upstream = torch.randn_like(out)
+    out.backward(upstream)
+    expected.backward(upstream)
+
+    torch.testing.assert_close(out, expected)
+    for ours, theirs in zip(in_blocks, torchs, strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_explicit_attention_equals_torchs_under_any_mask() -> None:

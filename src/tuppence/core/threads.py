@@ -27,6 +27,9 @@ LOOK_SECONDS = 0.4
 """Time between two measurements of the load."""
 OTHERS_CORES = 0.2
 """The cores count as shared if other programs use more than this number of cores."""
+LONGEST_LOOK_SECONDS = 2.0
+"""A longer measurement is dropped: the process was stopped meanwhile (Ctrl-Z, a suspended laptop), and the load of that
+time says nothing about the next steps."""
 QUIET_LOOKS = 5
 """Number of quiet measurements in a row before threads wait long again."""
 
@@ -61,10 +64,13 @@ class OthersLoad:
         self._proc_stat = proc_stat
         self._before = self._read()
 
-    def __call__(self) -> float:
+    def __call__(self) -> float | None:
+        """Returns the number of cores; None if the measurement took longer than `LONGEST_LOOK_SECONDS`."""
         now = self._read()
         elapsed, busy, own = (after - before for after, before in zip(now, self._before, strict=True))
         self._before = now
+        if elapsed > LONGEST_LOOK_SECONDS:
+            return None
         return max(0.0, busy - own) / elapsed if elapsed > 0 else 0.0
 
     def _read(self) -> tuple[float, float, float]:
@@ -86,14 +92,14 @@ class CoreSharing:
     """Watches the load, and keeps additional teams of threads while other programs use the cores.
 
     Args:
-        others_cores: returns how many cores other programs have used since the last call.
+        others_cores: returns how many cores other programs have used since the last call; None if it is not known.
 
     Attributes:
         process: id of the process that created this object.
         is_brief: whether threads wait briefly now.
     """
 
-    def __init__(self, others_cores: Callable[[], float]) -> None:
+    def __init__(self, others_cores: Callable[[], float | None]) -> None:
         self.process, self.is_brief = os.getpid(), False
         self._others_cores, self._quiet_looks = others_cores, 0
         self._stop, self._release = threading.Event(), threading.Event()
@@ -110,9 +116,12 @@ class CoreSharing:
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             try:
-                busy = self._others_cores() > OTHERS_CORES
+                cores = self._others_cores()
             except (OSError, ValueError, IndexError):  # /proc/stat is missing or has another format
                 break
+            if cores is None:
+                continue
+            busy = cores > OTHERS_CORES
             self._quiet_looks = 0 if busy else self._quiet_looks + 1
             if busy and not self.is_brief:
                 self._wait_briefly()

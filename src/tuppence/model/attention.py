@@ -60,6 +60,32 @@ def explicit_attention(
     return F.dropout(weights_BHTS, dropout) @ v_BHSK, weights_BHTS
 
 
+def blockwise_causal_attention(
+    q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float = 0.0, block: int = 128
+) -> Tensor:
+    """The output of the heads, (B, H, T, K), of `explicit_attention` under the causal mask, for blocks of queries.
+
+    A block is compared only with the keys up to its own end. So of the products with keys that the mask hides, most are
+    not computed: a quarter of all products at 256 tokens in blocks of 128, almost half at 1,024.
+
+    Args:
+        block: number of queries in a block.
+
+    Example:
+        >>> q, k, v = torch.randn(3, 1, 1, 5, 2)
+        >>> whole, _ = explicit_attention(q, k, v, causal_mask(5, 5))
+        >>> torch.allclose(blockwise_causal_attention(q, k, v, block=2), whole, atol=1e-6)
+        True
+    """
+    blocks = []
+    for start in range(0, q_BHTK.shape[2], block):
+        q_BHtK = q_BHTK[:, :, start : start + block]
+        end = start + q_BHtK.shape[2]
+        mask = causal_mask(end - start, end, q_BHTK.device)
+        blocks.append(explicit_attention(q_BHtK, k_BHTK[:, :, :end], v_BHTK[:, :, :end], mask, dropout)[0])
+    return torch.cat(blocks, dim=2)
+
+
 def fused_attention(
     q_BHTK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask: Tensor | None, dropout: float = 0.0, is_causal: bool = False
 ) -> Tensor:
@@ -154,7 +180,9 @@ class CausalSelfAttention(nn.Module):
             mask, is_causal = cache.mask, cache.is_causal
 
         dropout = self.dropout if self.training else 0.0
-        if self.implementation == "explicit" or (cache is None and compiled_on_cpu(x_BTD)):
+        if self.implementation == "sdpa" and cache is None and compiled_on_cpu(x_BTD):
+            x_BHTK = blockwise_causal_attention(q_BHTK, k_BHSK, v_BHSK, dropout)
+        elif self.implementation == "explicit":
             if mask is None:
                 mask = causal_mask(q_BHTK.shape[2], k_BHSK.shape[2], x_BTD.device)
             x_BHTK, _ = explicit_attention(q_BHTK, k_BHSK, v_BHSK, mask, dropout)
