@@ -249,15 +249,17 @@ class Bench:
         if importlib.util.find_spec("pytest") is None:
             raise LeftOut("pytest is not installed")
         tests = HERE.parent / "tests"
-        parts = ["tasks/test_session.py", "tasks/test_record.py", "training/test_muon.py"]
-        if not self.quick:
-            parts += ["tasks", "training/test_optim.py", "training/test_parallel.py", "model/test_loss.py"]
+        parts = QUICK_TESTS if self.quick else QUICK_TESTS + FURTHER_TESTS
         workers = ["-n", "4"] if importlib.util.find_spec("xdist") and not self.quick else []
         words = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *workers, *(tests / part for part in parts)]
         return self.run(words, seconds).strip().splitlines()[-1]
 
 
 BARE = "tuppence"
+
+QUICK_TESTS = ("tasks/test_session.py", "tasks/test_run_file.py", "training/test_muon.py")
+FURTHER_TESTS = ("tasks", "training/test_optim.py", "training/test_parallel.py", "model/test_loss.py")
+"""The part of the suite that runs on any device, under tests/."""
 
 GRAPH = """
 import os, torch
