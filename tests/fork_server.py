@@ -32,8 +32,9 @@ LIBRARIES = (
     *("matplotlib.figure", "matplotlib.backends.backend_svg"),
     *("sklearn.metrics", "sklearn.linear_model", "sklearn.feature_extraction.text", "sklearn.dummy"),
 )
-READ_AT_START = ("PYTHON", "OMP_", "GOMP_", "MKL_", "OPENBLAS_", "LD_", "KMP_")
-"""How the names of the variables begin that take effect only in a new process."""
+READ_AT_START = ("PYTHON", "OMP_", "GOMP_", "MKL_", "OPENBLAS_", "LD_")
+"""How the names of the variables begin that take effect only in a new process. (KMP_ is not here: scikit-learn sets
+such variables when it is imported, for an OpenMP that torch does not use on Linux.)"""
 THREADS = "OMP_NUM_THREADS"
 
 
