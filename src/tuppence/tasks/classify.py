@@ -57,15 +57,13 @@ class ClassifyConfig(Section):
     """The `finetune` section of a classification recipe."""
 
     train: Trained = Field("all", description="all, last-block, head or lora; the head is always trained")
-    epochs: float = Field(4.0, gt=0, le=1000, description="where no other limit ends the run")
-    dropout: float = Field(0.1, ge=0, lt=1, description="of the model while it is trained")
-    word_dropout: float = Field(
-        0.2, ge=0, lt=1, description="the share of a text's tokens left out while it is trained"
-    )
-    crop: float = Field(0.5, ge=0, le=1, description="the share of texts of which a part alone is trained on")
+    epochs: float = Field(4.0, gt=0, le=1000, description="passes over the rows, if no other limit ends the run")
+    dropout: float = Field(0.1, ge=0, lt=1, description="of the model in training")
+    word_dropout: float = Field(0.2, ge=0, lt=1, description="share of the tokens of a text left out in training")
+    crop: float = Field(0.5, ge=0, le=1, description="share of texts that are cropped in training")
     balance: bool = Field(False, description="leave out rows until all labels are as rare as the rarest")
     fractions: tuple[float, float, float] = Field((0.7, 0.1, 0.2), description="training, validation, test")
-    split_seed: int | None = Field(None, ge=0, description="who goes into which part; None: train.seed")
+    split_seed: int | None = Field(None, ge=0, description="seed of the split; None: train.seed")
 
 
 class ClassifyRecipe(RowRecipe):
@@ -218,7 +216,7 @@ def run_classify(
 
 def measure(out: Path, device: str) -> dict[str, Metrics]:
     """Measures a run on its test split; returns the metrics by task and writes RUN/evaluation.json."""
-    note("measuring on the test split, beside the baselines")
+    note("measuring on the test split, with baselines")
     return evaluate(out, None, EvalConfig(), device=device)
 
 

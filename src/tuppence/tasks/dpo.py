@@ -54,9 +54,9 @@ class DPOConfig(PairsConfig):
     """The `align` section of a DPO recipe."""
 
     beta: float = Field(0.1, gt=0, le=100, description="strength of the KL constraint to the reference")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="the share of labels taken to be wrong")
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="share of labels assumed to be wrong")
     reference: Literal["auto", "precomputed", "online"] = Field(
-        "auto", description="when its log-probabilities are computed: of all pairs before training, or batch by batch"
+        "auto", description="when its log-probabilities are computed: for all pairs before training, or for each batch"
     )
 
     @field_validator("reference", mode="before")

@@ -44,9 +44,9 @@ class InstructConfig(Section):
     """The `finetune` section of an instruction recipe."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
-    epochs: float = Field(3.0, gt=0, le=1000, description="where no other limit ends the run")
-    val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of the model while it is trained")
+    epochs: float = Field(3.0, gt=0, le=1000, description="passes over the rows, if no other limit ends the run")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="held-out share, if no file is given")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the model in training")
 
 
 class InstructRecipe(RowRecipe):

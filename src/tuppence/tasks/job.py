@@ -45,19 +45,19 @@ class Job(ABC, Generic[Model]):
 
     @abstractmethod
     def default_steps(self, ranks: int) -> int:
-        """The steps of a run that neither steps, minutes nor dollars limit."""
+        """The number of steps of a run without a limit on steps, minutes or dollars."""
 
     @abstractmethod
     def build(self, device: str) -> tuple[Objective[Model], Model]:
-        """Makes the objective and the model on a device; torch's generator was seeded before."""
+        """Makes the objective and the model on a device. The caller has seeded torch's generator."""
 
     @abstractmethod
     def write_result(self, model: Model) -> None:
-        """Writes RUN/model and what belongs beside it, from the trained model."""
+        """Writes RUN/model and the other files of the result."""
 
     def measure(self) -> dict[str, Any]:
-        """Measures the result, by name, read from RUN as anybody would.
+        """Measures RUN/model; returns the measurements by name.
 
-        It is on the run's clock, and given up where the run's limits leave no time for it.
+        The limits of the run include this time. If they leave too little, the measurement is abandoned.
         """
         return {}

@@ -31,8 +31,8 @@ class PairsConfig(Section):
     """The `align` section of a recipe that learns from preferences."""
 
     full: bool = Field(False, description="train every weight instead of an adapter")
-    epochs: float = Field(1.0, gt=0, le=1000, description="where no other limit ends the run")
-    val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
+    epochs: float = Field(1.0, gt=0, le=1000, description="passes over the rows, if no other limit ends the run")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="held-out share, if no file is given")
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class RowFiles:
             kept, held_out = hold_out(rows, fraction, seed=seed, key=opening_of, finer_key=prompt_of)
             if not 0.5 <= len(held_out) / max(1, round(fraction * len(rows))) <= 2:
                 warn(
-                    f"{len(held_out):,} of {counted(len(rows), noun)} held out, where {fraction:.0%} was asked for:"
+                    f"{len(held_out):,} of {counted(len(rows), noun)} held out instead of {fraction:.0%}:"
                     " too many of them begin alike"
                 )
             return kept, held_out

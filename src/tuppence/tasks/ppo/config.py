@@ -27,7 +27,7 @@ class PPOConfig(Section):
     full: bool = Field(False, description="train every weight instead of an adapter")
     rollout_prompts: int = Field(128, ge=1, le=65_536, description="prompts of a rollout, over all ranks")
     num_ppo_epochs: int = Field(2, ge=1, le=64, description="passes over a rollout")
-    epochs: float = Field(1.0, gt=0, le=1000, description="answers to each prompt, where no other limit ends the run")
+    epochs: float = Field(1.0, gt=0, le=1000, description="answers to each prompt, if no other limit ends the run")
     max_new_tokens: int = Field(48, ge=1, le=65_536, description="of an answer, its end of text included")
     temperature: float = Field(1.0, gt=0, le=10, description="1 is the policy itself; others make the ratios biased")
     kl_coefficient: float = Field(0.1, ge=0, description="initial β, the strength of the KL penalty")
@@ -42,7 +42,7 @@ class PPOConfig(Section):
     vf_coef: float = Field(0.1, ge=0, description="weight of the value loss")
     gamma: float = Field(1.0, gt=0, le=1, description="γ")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage estimation")
-    val_fraction: float = Field(0.1, gt=0, lt=1, description="held out by a hash of the prompt, where no file is given")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="held-out share, if no file is given")
     eval_prompts: int = Field(128, ge=1, le=65_536, description="largest number of held-out prompts in an evaluation")
 
 
