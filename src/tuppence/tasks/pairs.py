@@ -5,6 +5,7 @@ Used by `reward` and `dpo`, which define the loss. The forward pass on this layo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,36 +99,20 @@ def read_pairs(
     Raises:
         InputError: a file cannot be read, or nothing is left to train on.
     """
-
-    def read(path: Path) -> list[Preference]:
-        found = read_preferences(str(path), skip_bad_rows=files.skip_bad_rows)
-        say_left_out(path, found.skipped_rows, found.unused)
-        if found.equal_pairs:
-            note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
-        if found.cut_pairs:
-            note(f"cut {counted(found.cut_pairs, 'pair')} of {path} after the first answer in which the two differ")
-        return found.rows
-
-    rows, held_out = files.split(read, fraction=val_fraction, seed=seed, key=content_of, noun="pair")
-    encoded: list[list[EncodedPair]] = []
-    kept_rows: list[list[Preference]] = []
-    cut_prompts = cut_answers = equal = 0
-    for part in (rows, held_out):
-        pairs: list[EncodedPair] = []
-        kept: list[Preference] = []
-        for row in part:
-            one = encode_preference(tokenizer, row, context_length=context_length)
-            cut_prompts += one.cut_prompt
-            cut_answers += one.cut_answers
-            if one.is_equal:
-                equal += 1
-                continue
-            pairs.append(
-                _lay_out(one, sum(map(len, encoded)) + len(pairs), None if with_end else tokenizer.end_of_text)
-            )
-            kept.append(row)
-        encoded.append(pairs)
-        kept_rows.append(kept)
+    rows, held_out = files.split(
+        lambda path: _read(path, skip_bad_rows=files.skip_bad_rows),
+        fraction=val_fraction,
+        seed=seed,
+        key=content_of,
+        noun="pair",
+    )
+    encoded = [
+        [(row, encode_preference(tokenizer, row, context_length=context_length)) for row in part]
+        for part in (rows, held_out)
+    ]
+    found = [one for part in encoded for _, one in part]
+    cut_prompts, cut_answers = sum(one.cut_prompt for one in found), sum(one.cut_answers for one in found)
+    equal = sum(one.is_equal for one in found)
     if cut_prompts or cut_answers:
         note(
             f"cut to the context of {context_length:,} tokens: {counted(cut_prompts, 'prompt')} at the left,"
@@ -135,11 +120,14 @@ def read_pairs(
         )
     if equal:
         warn(f"left out {counted(equal, 'pair')} whose answers begin alike for as long as the context reaches")
-    if not encoded[0] or not encoded[1]:
+    kept = [[(row, one) for row, one in part if not one.is_equal] for part in encoded]
+    if not all(kept):
         raise InputError(
             f"{files.data}: no pair is left that differs within the context", "use a model with a longer context"
         )
-    return Pairs(encoded[0], encoded[1], kept_rows[0], kept_rows[1])
+    numbers, removed = itertools.count(), None if with_end else tokenizer.end_of_text
+    train, val = ([_lay_out(one, next(numbers), removed) for _, one in part] for part in kept)
+    return Pairs(train, val, [row for row, _ in kept[0]], [row for row, _ in kept[1]])
 
 
 def collate_pairs(rows: Sequence[EncodedPair]) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,6 +141,17 @@ def count_pair_tokens(batch: Batch) -> int:
     """The number of tokens of a batch, without padding and without pairs that are not trained on."""
     _, branches_BT, numbers_B = batch
     return int((branches_BT[numbers_B != IGNORED_TARGET] != PADDING).sum())
+
+
+def _read(path: Path, *, skip_bad_rows: bool) -> list[Preference]:
+    """The preferences of a file. Prints what was left out or cut."""
+    found = read_preferences(str(path), skip_bad_rows=skip_bad_rows)
+    say_left_out(path, found.skipped_rows, found.unused)
+    if found.equal_pairs:
+        note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
+    if found.cut_pairs:
+        note(f"cut {counted(found.cut_pairs, 'pair')} of {path} after the first answer in which the two differ")
+    return found.rows
 
 
 def _lay_out(encoded: EncodedPreference, number: int, without: int | None) -> EncodedPair:
