@@ -22,6 +22,10 @@ def test_the_end_of_a_run_is_described_with_its_receipt() -> None:
     for part in ("1.5000", "$0.2500", "1 min 30 s", "2 attempts", "1,234 tokens", "tuppence generate runs/x"):
         assert part in text
     skipped = describe_result(Path("runs/x"), {**summary, "result": {**summary["result"], "skipped_steps": 2}}, "")
+    untrained = describe_result(
+        Path("runs/x"), {**summary, "result": {**summary["result"], "steps": 0}}, "tuppence chat x"
+    )
+    assert "next:" not in untrained
     assert "after 5 steps, 2 of them skipped because fp16 overflowed (500 tokens)" in skipped
 
 

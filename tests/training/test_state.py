@@ -42,6 +42,7 @@ def test_speed_is_timed_tokens_over_timed_seconds() -> None:
         == 200
     )
     assert State().tokens_per_second is None
+    assert State(clock=Clock(train=1e-6)).tokens_per_second is None
 
 
 def test_steps_add_up_until_the_window_is_read() -> None:

@@ -169,7 +169,7 @@ def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:
     lines.append(f"receipt: ${result['dollars']:.4f} for {duration(result['seconds'])} in {attempts}")
     if result["tokens_per_second"] is not None:
         lines.append(f"speed: {result['tokens_per_second']:,.0f} tokens a second, evaluation and saving not counted")
-    if example:
+    if example and result["steps"]:
         lines.append(f"next: {example}")
     return "\n".join(lines)
 

@@ -61,7 +61,7 @@ class State:
     @property
     def tokens_per_second(self) -> float | None:
         """Mean training speed of the whole run, without evaluation, checkpoints and start-up."""
-        return self.timed_tokens / self.clock.train if self.clock.train else None
+        return self.timed_tokens / self.clock.train if self.timed_tokens and self.clock.train else None
 
     def count_outcome(self, tokens: int, targets: int, sums: dict[str, float]) -> None:
         """Adds the outcome of one step; it may arrive after later steps were started.
