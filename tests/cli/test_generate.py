@@ -112,7 +112,7 @@ def test_an_adapter_s_folder_is_its_base_with_the_adapter(run_folder: Path, tmp_
     (tmp_path / "adapter" / WEIGHTS).write_bytes(b"torn")
     code, _out, err = call("generate", tmp_path / "adapter", *asked)
     assert code == 2
-    assert "not a whole safetensors file" in err
+    assert "not a complete safetensors file" in err
 
 
 def test_a_long_prompt_is_continued_with_a_warning(run_folder: Path, call: Call) -> None:

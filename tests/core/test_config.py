@@ -38,7 +38,7 @@ class Listed(Section):
 
 
 def test_one_value_instead_of_a_list_gives_a_hint_with_the_list() -> None:
-    with pytest.raises(InputError, match="targets: a list is wanted") as caught:
+    with pytest.raises(InputError, match="targets: a list is expected") as caught:
         load_config(Listed, overrides=["targets=a.b"])
     assert caught.value.hint == "write targets=[a.b]"
     assert load_config(Listed, overrides=[caught.value.hint.removeprefix("write ")]).targets == ("a.b",)

@@ -251,7 +251,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, torch.Tensor]], dict[str, torch.Tens
     ),
     "transposed": (
         lambda state: {**state, QKV: state[QKV].t().contiguous()},
-        r"c_attn.weight has shape \(48, 16\), and config.json wants \(16, 48\)",
+        r"c_attn.weight has shape \(48, 16\), and config.json requires \(16, 48\)",
     ),
     "integers": (lambda state: {**state, QKV: state[QKV].to(torch.int8)}, f"tensor {QKV} is stored as I8"),
     "not finite": (

@@ -205,7 +205,7 @@ def _explain(schema: type[BaseModel], error: ValidationError, path: Path | None)
     message = message[:1].lower() + message[1:]
     given = "" if isinstance(first["input"], dict | BaseModel) else f" (it is {first['input']!r:.80})"
     if first["type"] in ("tuple_type", "list_type"):
-        return InputError(f"{key}{where}: a list is wanted{given}", f"write {key}=[{first['input']}]")
+        return InputError(f"{key}{where}: a list is expected{given}", f"write {key}=[{first['input']}]")
     return InputError(f"{key or 'configuration'}{where}: {message}{given}", "change the value")
 
 

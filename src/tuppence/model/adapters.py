@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from tuppence.core import files
@@ -23,7 +23,7 @@ from tuppence.core.folders import atomic_folder
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
-from tuppence.model.tensor_files import save_tensors
+from tuppence.model.tensor_files import save_tensors, tensor_names
 from tuppence.storage import absolute_location, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -47,19 +47,15 @@ _READ: dict[str, tuple[Any, ...]] = {
 """Options of PEFT that change the result of an adapter, with the values that we implement."""
 
 _NOT_DECIDING = frozenset(
-    [
-        *(
-            "r",
-            "lora_alpha",
-            "target_modules",
-            "exclude_modules",
-            "layers_to_transform",
-            "layers_pattern",
-        ),  # read below
+    (
+        # read below
+        *("r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
         *("base_model_name_or_path", "revision", "peft_version", "task_type", "auto_mapping", "inference_mode"),
-        *("lora_dropout", "eva_config", "corda_config", "loftq_config", "lora_ga_config"),  # for training alone
-        *("megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config"),  # parts of other options
-    ]
+        # only for training
+        *("lora_dropout", "eva_config", "corda_config", "loftq_config", "lora_ga_config"),
+        # parts of other options
+        *("megatron_core", "qalora_group_size", "ensure_weight_tying", "runtime_config"),
+    )
 )
 """Options that do not change the result of a trained adapter. Any other option raises an error unless it is empty."""
 
@@ -198,7 +194,7 @@ def _put(folder: Path, layer: LoRALinear, name: str, part: str, tensor: Tensor |
         raise InputError(f"{folder} has no {part} for {name}", "restore the file")
     if tensor.shape != parameter.shape:
         raise InputError(
-            f"{folder}: {part} of {name} has shape {tuple(tensor.shape)}, and this model wants"
+            f"{folder}: {part} of {name} has shape {tuple(tensor.shape)}, and this model needs"
             f" {tuple(parameter.shape)}",
             "it is an adapter of another base",
         )
@@ -248,14 +244,9 @@ def _noted_base(folder: Path) -> str | None:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     if path.with_name("adapter_model.bin").is_file() and not path.is_file():
         raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
-    if not path.is_file():
-        raise InputError(f"{path} is missing", "give a complete adapter folder")
-    files.refuse_git_lfs_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
-    try:
-        with safe_open(path, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  not a dict
-    except (SafetensorError, OSError) as error:
-        raise CorruptFileError(f"{path} is not a whole safetensors file: {error}", "restore the file") from error
+    names = tensor_names(path, hint="give a complete adapter folder")
+    with safe_open(path, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in names}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or not tensor.isfinite().all():
             raise InputError(f"{path}: tensor {name} holds NaN, infinity or whole numbers", "the adapter is broken")

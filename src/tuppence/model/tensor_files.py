@@ -59,7 +59,7 @@ def tensor_files(place: Path) -> dict[str, Path]:
     """
     whole, index = place / WEIGHTS, place / _INDEX
     if whole.is_file():
-        return dict.fromkeys(_header(whole), whole)
+        return dict.fromkeys(tensor_names(whole), whole)
     if index.is_file():
         return _read_index(index)
     pickled = next((name for name in _PICKLED if (place / name).is_file()), None)
@@ -80,26 +80,34 @@ def _read_index(index: Path) -> dict[str, Path]:
         # only a file name without a folder: anything else could point out of the folder
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors") or "\\" in name:
             raise InputError(
-                f"{index}: tensor {tensor} is said to be in {name!r}, which is not the name of a shard beside it",
+                f"{index}: tensor {tensor} is in {name!r}, which is not the name of a shard in the same folder",
                 "do not use this model unless you know where it comes from",
             )
-    held = {name: _header(index.parent / name) for name in sorted(set(names.values()))}
+    held = {name: tensor_names(index.parent / name) for name in sorted(set(names.values()))}
     for tensor, name in names.items():
         if tensor not in held[name]:
             raise CorruptFileError(f"{index.parent / name}: tensor {tensor} is missing", "restore the shards")
     return {tensor: index.parent / name for tensor, name in names.items()}
 
 
-def _header(path: Path) -> list[str]:
-    """Names of a file's tensors. safetensors checks the header: sizes, overlaps, and the length of the file."""
+def tensor_names(path: Path, hint: str = "give a complete Hugging Face GPT-2 folder") -> list[str]:
+    """Returns the names of a file's tensors. safetensors checks the header: sizes, overlaps, and the file's length.
+
+    Args:
+        hint: what to do if there is no such file.
+
+    Raises:
+        InputError: there is no such file, or it is a Git LFS pointer.
+        CorruptFileError: the file is incomplete.
+    """
     if not path.is_file():
-        raise InputError(f"{path} is missing", "give a complete Hugging Face GPT-2 folder")
+        raise InputError(f"{path} is missing", hint)
     files.refuse_git_lfs_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
     try:
         with safe_open(path, framework="pt") as opened:
             return list(opened.keys())
     except (SafetensorError, OSError) as error:
-        raise CorruptFileError(f"{path} is not a whole safetensors file: {error}", "restore the file") from error
+        raise CorruptFileError(f"{path} is not a complete safetensors file: {error}", "restore the file") from error
 
 
 def shapes(model: GPT) -> dict[str, tuple[int, ...]]:
@@ -155,7 +163,7 @@ def check_shapes(stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...
 def _check_header(header: Any, name: str, wanted: tuple[int, ...], path: Path) -> None:
     if tuple(header.get_shape()) != wanted:
         raise InputError(
-            f"{path}: tensor {name} has shape {tuple(header.get_shape())}, and config.json wants {wanted}",
+            f"{path}: tensor {name} has shape {tuple(header.get_shape())}, and config.json requires {wanted}",
             "the weights and the config do not belong together",
         )
     if header.get_dtype() not in _FLOATS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Protocol
 
 from tuppence.core.errors import InputError, MissingExtraError
@@ -27,7 +26,7 @@ class MetricsFile:
         self._path = run.metrics_file
 
     def log(self, row: dict[str, Any]) -> None:
-        append_json(self._path, {key: _plain(value) for key, value in row.items() if value is not None})
+        append_json(self._path, {key: value for key, value in row.items() if value is not None})
 
     def close(self) -> None: ...
 
@@ -77,7 +76,3 @@ def open_trackers(run: Run, track: str, step: int) -> list[Tracker]:
     if track == "tensorboard":
         trackers.append(TensorBoard(run, purge_step=step + 1))
     return trackers
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
