@@ -9,7 +9,7 @@ import torch
 from tuppence import cli
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tokenizer import train_tokenizer
 
 

@@ -17,8 +17,9 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora, lora_layers
 from tuppence.model.sampling import Sampling
+from tuppence.model.saving import save_model
 from tuppence.model.text import generate_text
-from tuppence.model.weights import fingerprint, load_model, save_model
+from tuppence.model.weights import fingerprint, load_model
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 

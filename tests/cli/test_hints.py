@@ -31,6 +31,7 @@ RECIPES: dict[str, type[Section]] = {
     "align ppo": PPORecipe,
 }
 VERBS = {
+    "data/bad_rows.py": (*ROWS, "evaluate"),
     "data/records/tables.py": (*ROWS, "evaluate"),
     "data/records/messages.py": (*ROWS[1:], "evaluate"),
     "data/records/labelled.py": ("finetune classify", "evaluate"),

@@ -17,7 +17,7 @@ import yaml
 from tuppence.data.prepare import prepare
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 DOCUMENTS = [

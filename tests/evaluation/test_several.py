@@ -16,7 +16,8 @@ from tuppence.evaluation.evaluate import evaluate, evaluate_several
 from tuppence.evaluation.scoring import questions
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import load
-from tuppence.model.weights import load_model, save_model, save_scorer
+from tuppence.model.saving import save_model, save_scorer
+from tuppence.model.weights import load_model
 
 EXACT = {"device": "cpu", "precision": "float32"}
 WORDS = ["lamp", "rain", "café", "open", "stayed", "nobody"]

@@ -12,7 +12,7 @@ import torch
 from lm_eval.api.metrics import mean_stderr
 
 from tuppence.core.environment import Precision
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.rows.files import RowFile
 from tuppence.evaluation.task import about_rows, open_log, row_scores, standard_error

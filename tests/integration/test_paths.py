@@ -25,8 +25,9 @@ from tuppence.figures.run_data import read_run
 from tuppence.model.loaded import inspect as inspect_model
 from tuppence.model.loaded import load
 from tuppence.model.sampling import Sampling
+from tuppence.model.saving import save_model
 from tuppence.model.text import generate_text
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.weights import load_model
 from tuppence.synthetic.sets import write_set
 from tuppence.tasks.classify import run_classify
 from tuppence.tasks.dpo import run_dpo

@@ -17,7 +17,8 @@ from tuppence.core.json_lines import read_json_lines
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.weights import load_model, save_scorer
+from tuppence.model.saving import save_scorer
+from tuppence.model.weights import load_model
 from tuppence.tokenizer import Tokenizer
 
 STEPS = 20

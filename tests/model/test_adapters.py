@@ -19,7 +19,8 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.lora import TARGETS, LoRA, add_lora, lora_layers
-from tuppence.model.weights import fingerprint, load_model, save_model
+from tuppence.model.saving import save_model
+from tuppence.model.weights import fingerprint, load_model
 
 TOKENS = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1, 8, 2, 8, 1, 8]])
 

@@ -13,7 +13,8 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.lora import LoRA, lora_layers
-from tuppence.model.weights import load_model, load_scorer, save_scorer
+from tuppence.model.saving import save_scorer
+from tuppence.model.weights import load_model, load_scorer
 from tuppence.tokenizer import train_tokenizer
 
 ROWS = [[5, 6, 7, 8, 9], [10, 11], [12]]
@@ -102,7 +103,7 @@ def test_an_adapter_is_merged_into_what_is_saved(
 
 
 def test_classifiers_and_language_models_are_told_apart(tmp_path: Path, small_config: ModelConfig) -> None:
-    from tuppence.model.weights import save_model
+    from tuppence.model.saving import save_model
 
     save_model(GPT(small_config), tmp_path / "lm")
     save_scorer(SequenceScorer(GPT(small_config), 2), tmp_path / "classifier", labels=["a", "b"])

@@ -15,7 +15,8 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import inspect, load
-from tuppence.model.weights import fingerprint, save_model, save_scorer
+from tuppence.model.saving import save_model, save_scorer
+from tuppence.model.weights import fingerprint
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
-from tuppence.model.weights import load_model, model_folder, save_model, unused_generation_settings
+from tuppence.model.saving import save_model
+from tuppence.model.weights import load_model, model_folder, unused_generation_settings
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 SIZES = [
@@ -56,64 +57,6 @@ def test_logits_equal_transformers_for_a_model_that_transformers_saved(
 ) -> None:
     theirs, folder = saved(config)
     assert_same_logits(load_model(folder), theirs)
-
-
-@pytest.mark.parametrize("config", SIZES)
-def test_logits_equal_transformers_for_a_model_that_we_saved(
-    config: ModelConfig, lively: Callable[..., GPT], tmp_path: Path
-) -> None:
-    transformers = pytest.importorskip("transformers")
-    model = lively(config)
-    save_model(model, tmp_path / "model")
-    theirs, report = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model", output_loading_info=True)
-    assert type(theirs).__name__ == "GPT2LMHeadModel"
-    assert not any(report.values()), report
-    assert_same_logits(model, theirs.eval())
-
-
-def test_the_files_are_those_of_a_hugging_face_folder(lively: Callable[..., GPT], tmp_path: Path) -> None:
-    from safetensors import safe_open
-
-    save_model(lively(SIZES[0]), tmp_path / "model")
-    names = sorted(path.name for path in (tmp_path / "model").iterdir())
-    assert names == ["config.json", "generation_config.json", "model.safetensors"]
-    with safe_open(tmp_path / "model" / "model.safetensors", framework="pt") as opened:
-        assert opened.metadata() == {"format": "pt"}
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_saving_and_loading_is_the_identity_bit_for_bit(lively: Callable[..., GPT], tmp_path: Path) -> None:
-    model = lively(SIZES[2])
-    save_model(model, tmp_path / "model")
-    loaded = load_model(tmp_path / "model")
-    assert loaded.config == model.config
-    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in loaded.state_dict().items())
-    assert not loaded.training
-    assert all(parameter.requires_grad for parameter in loaded.parameters())
-
-
-def test_saving_replaces_the_folder_as_a_whole(lively: Callable[..., GPT], tmp_path: Path) -> None:
-    place = tmp_path / "run" / "model"
-    save_model(lively(SIZES[0]), place)
-    (place / "stale.txt").write_text("of an older model")
-    save_model(lively(SIZES[1]), place)
-    assert load_model(place).config == SIZES[1]
-    assert not (place / "stale.txt").exists()
-
-
-def test_a_failed_save_leaves_the_old_model_and_no_temporary_files(
-    lively: Callable[..., GPT], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save_model(lively(SIZES[0]), tmp_path / "model")
-
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("tuppence.model.weights.save_tensors", full)
-    with pytest.raises(Exception, match="no space left"):
-        save_model(lively(SIZES[1]), tmp_path / "model")
-    assert load_model(tmp_path / "model").config == SIZES[0]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_run_folder_means_its_model(lively: Callable[..., GPT], tmp_path: Path) -> None:
@@ -195,17 +138,6 @@ def test_ignored_keys_of_generation_config_are_listed(lively: Callable[..., GPT]
     values = {"eos_token_id": 1, "temperature": 0.7, "top_k": None, "repetition_penalty": 1.2, "use_cache": True}
     (tmp_path / "model" / "generation_config.json").write_text(json.dumps(values))
     assert unused_generation_settings(tmp_path / "model") == ["temperature", "repetition_penalty"]
-
-
-def test_all_stop_ids_are_written_and_read_back(lively: Callable[..., GPT], tmp_path: Path) -> None:
-    tokenizer = train_tokenizer(["abc"], 258, special_tokens=("<|endoftext|>", "<|im_end|>"))
-    several = Tokenizer(tokenizer.vocabulary, stop_ids=[256, 257])
-    config = SIZES[1].model_copy(update={"vocab_size": 258})
-    save_model(lively(config), tmp_path / "model", tokenizer=several)
-    assert Tokenizer.load(tmp_path / "model").stop_ids == [256, 257]
-    assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == [256, 257]
-    save_model(lively(config), tmp_path / "model", tokenizer=tokenizer)
-    assert GenerationConfig.from_pretrained(tmp_path / "model").eos_token_id == 256
 
 
 @pytest.mark.parametrize("named", [lambda stop: [256, stop], lambda stop: stop])

@@ -17,8 +17,9 @@ from tuppence.data.prepare import prepare
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
+from tuppence.model.saving import save_model
 from tuppence.model.text import generate_text
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.weights import load_model
 from tuppence.quickstart import measure
 from tuppence.quickstart.measure import SHOWN_TASKS, command, evaluate_models
 from tuppence.synthetic.instructions import iter_instructions

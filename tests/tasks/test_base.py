@@ -12,6 +12,7 @@ import torch
 from tuppence.model import weights
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
+from tuppence.model.saving import save_model
 from tuppence.model.tensor_files import read_tensors
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
@@ -30,7 +31,7 @@ TRAIN = TrainConfig(batch_size=4, max_steps=1, precision="float32", warmup_steps
 def base(tmp_path: Path) -> Path:
     tokenizer = train_tokenizer(["### Instruction: Response: Name fruits. plum No."], 280)
     torch.manual_seed(0)
-    weights.save_model(GPT(SIZES), tmp_path / "base", tokenizer=tokenizer)
+    save_model(GPT(SIZES), tmp_path / "base", tokenizer=tokenizer)
     rows = [{"instruction": f"Name {n} fruits.", "output": "plum " * n} for n in range(1, 13)]
     (tmp_path / "tasks.json").write_text(json.dumps(rows))
     pairs = [{"prompt": f"Name {n} fruits.", "chosen": "plum " * n, "rejected": "No."} for n in range(1, 13)]

@@ -17,7 +17,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import inspect
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tasks.classify import (
     Classes,
     ClassifyJob,

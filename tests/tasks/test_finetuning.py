@@ -17,7 +17,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import inspect
 from tuppence.model.lora import LoRA, add_lora
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tasks.adapter import LoRAConfig
 from tuppence.tasks.dpo import DPOConfig, DPOJob, DPORecipe
 from tuppence.tasks.finetuning import finetuning_flops, forward_flops

@@ -16,7 +16,8 @@ from tuppence.data.records.encoding import EncodedConversation
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
-from tuppence.model.weights import fingerprint, load_model, save_model
+from tuppence.model.saving import save_model
+from tuppence.model.weights import fingerprint, load_model
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, Responses, response_loss, run_instruct
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import Tokenizer, train_tokenizer

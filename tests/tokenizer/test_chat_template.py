@@ -1,4 +1,4 @@
-"""transformers renders our template, and must say what `render` says."""
+"""transformers renders our template in Jinja to the same text as `render`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_template_is_kept_by_load_and_save(chat_folder: Path, trained: Token
     again = Tokenizer.load(tmp_path)
     assert loaded.has_chat_template
     assert again.has_chat_template
-    assert pickle.loads(pickle.dumps(loaded)).has_chat_template  # noqa: S301  what a worker process is handed
+    assert pickle.loads(pickle.dumps(loaded)).has_chat_template  # noqa: S301  our own bytes
     assert again.fingerprint == trained.fingerprint
 
 
@@ -96,14 +96,14 @@ def test_a_base_model_has_none(trained: Tokenizer, tmp_path: Path) -> None:
     assert AutoTokenizer.from_pretrained(tmp_path).chat_template is None
 
 
-def test_a_template_that_transformers_saved_again_is_still_ours(peer: Any, tmp_path: Path) -> None:
+def test_a_template_that_transformers_saved_again_is_recognised(peer: Any, tmp_path: Path) -> None:
     peer.save_pretrained(tmp_path)
     assert (tmp_path / "chat_template.jinja").exists()  # newer versions put it into a file of its own
     assert Tokenizer.load(tmp_path).has_chat_template
 
 
 @pytest.mark.parametrize("written", ["{{ boom() }}", [{"name": "default", "template": "{{ boom() }}"}]])
-def test_a_foreign_template_is_text_and_not_used(trained: Tokenizer, tmp_path: Path, written: object) -> None:
+def test_an_unsupported_template_is_kept_and_not_used(trained: Tokenizer, tmp_path: Path, written: object) -> None:
     trained.save(tmp_path)
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": written}))
@@ -132,8 +132,8 @@ def test_a_folder_without_a_config_loads(chat_folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("roles", "message"),
     [
-        ("", "without a user's turn"),
-        ("s", "without a user's turn"),
+        ("", "without a turn of the user"),
+        ("s", "without a turn of the user"),
         ("a", "turn 1 is the assistant's, where the user's should be"),
         ("uu", "turn 2 is the user's, where the assistant's should be"),
         ("suas", "turn 4 is the system's, where the user's should be"),

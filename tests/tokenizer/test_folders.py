@@ -1,4 +1,4 @@
-"""What stands beside a vocabulary is read as transformers reads it; and nothing that changes ids is passed over."""
+"""The files of a tokenizer's folder are read as transformers reads them, and none that changes ids is ignored."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_end_of_text_is_the_token_that_the_files_name(file: str, content: di
             "tokenizer_config": {"tokenizer_class": "GPT2Tokenizer"},
         },
         {
-            "added_tokens": {IM_END: 999},  # not read where the config says what was added
+            "added_tokens": {IM_END: 999},  # not read: the config has added_tokens_decoder
             "special_tokens_map": {"eos_token": END},
             "tokenizer_config": {
                 "tokenizer_class": "GPT2Tokenizer",
@@ -109,12 +109,12 @@ def test_tokens_added_beside_a_tokenizer_json_are_read(plain: Tokenizer, tmp_pat
 
 def test_an_added_token_that_is_ordinary_text_is_refused_by_name(plain: Tokenizer, tmp_path: Path) -> None:
     put(older_layout(tmp_path, plain), added_tokens={"hello": 262})
-    with pytest.raises(InputError, match="the added token 'hello' is no special token"):
+    with pytest.raises(InputError, match="the added token 'hello' is not a special token"):
         Tokenizer.load(tmp_path)
 
 
 @pytest.mark.parametrize("key", ["add_prefix_space", "add_bos_token"])
-def test_what_is_put_before_every_text_is_refused_by_name(plain: Tokenizer, key: str, tmp_path: Path) -> None:
+def test_a_config_that_prepends_something_to_every_text_is_refused(plain: Tokenizer, key: str, tmp_path: Path) -> None:
     put(older_layout(tmp_path, plain), tokenizer_config={"tokenizer_class": "GPT2Tokenizer", key: True})
     assert len(AutoTokenizer.from_pretrained(tmp_path)("hat")["input_ids"]) > len(plain.encode("hat"))
     with pytest.raises(InputError, match=rf"tokenizer_config\.json: {key} puts") as caught:
@@ -122,7 +122,7 @@ def test_what_is_put_before_every_text_is_refused_by_name(plain: Tokenizer, key:
     assert f'"{key}": false' in caught.value.hint
 
 
-def test_an_end_of_text_that_the_vocabulary_lacks_is_said(
+def test_an_end_of_text_that_the_vocabulary_lacks_gives_a_warning(
     plain: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain.save(tmp_path)
@@ -141,7 +141,7 @@ def test_an_end_of_text_that_the_vocabulary_lacks_is_said(
         ({"eos_token_id": True}, {}, [261]),
     ],
 )
-def test_every_id_that_the_models_files_name_ends_a_continuation(
+def test_all_end_ids_of_the_models_files_are_stop_ids(
     plain: Tokenizer, generation: dict[str, Any], model: dict[str, Any], stops: list[int], tmp_path: Path
 ) -> None:
     plain.save(tmp_path)
@@ -150,14 +150,14 @@ def test_every_id_that_the_models_files_name_ends_a_continuation(
     assert (read.end_of_text, read.start_ids) == (261, [261])
 
 
-def test_openais_layout_is_a_folder_like_any_other(plain: Tokenizer, tmp_path: Path) -> None:
+def test_a_folder_in_openais_layout_is_read(plain: Tokenizer, tmp_path: Path) -> None:
     assert not holds_tokenizer(tmp_path)
     older_layout(tmp_path, plain, "encoder.json", "vocab.bpe")
     assert holds_tokenizer(tmp_path)
     assert Tokenizer.load(tmp_path).fingerprint == plain.fingerprint
 
 
-def test_saving_removes_what_another_tokenizer_said(plain: Tokenizer, tmp_path: Path) -> None:
+def test_saving_removes_the_other_files_of_an_older_tokenizer(plain: Tokenizer, tmp_path: Path) -> None:
     put(tmp_path, added_tokens={IM_END: 262}, special_tokens_map={"eos_token": IM_END})
     (tmp_path / "chat_template.jinja").write_text("theirs")
     plain.save(tmp_path)

@@ -26,7 +26,7 @@ from tuppence.tokenizer.patterns import (
 )
 
 BYTES = {bytes([value]): value for value in range(256)}
-# characters that meet at every border of the patterns, more often than hypothesis would find them
+# characters of all classes in the patterns, so that borders between them are frequent
 TRICKY = st.text(alphabet="ab'sſT1² \n\r\t\u00a0\u0085\u3000.!-é\u0301字。\U0001f642", max_size=40)
 ANY_TEXT = st.one_of(TRICKY, st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=40))
 BOTH = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
@@ -36,7 +36,7 @@ BOTH = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
 @settings(max_examples=300)
 @given(text=ANY_TEXT)
 @example("a" + " " * 70 + "b")
-def test_both_spellings_of_a_pattern_cut_alike_and_lose_nothing(pattern: SplitPattern, text: str) -> None:
+def test_both_spellings_of_a_pattern_give_the_same_words(pattern: SplitPattern, text: str) -> None:
     words = pattern.split(text)
     assert "".join(words) == text
     assert words == regex.findall(pattern.published, text)
@@ -76,7 +76,7 @@ def test_pieces_are_bounded_and_join_to_the_text(pattern: SplitPattern, text: st
 
 
 @given(st.lists(TRICKY, max_size=8), st.integers(2, 20))
-def test_pieces_do_not_depend_on_how_the_text_arrives(blocks: list[str], size: int) -> None:
+def test_pieces_do_not_depend_on_the_blocks_of_the_text(blocks: list[str], size: int) -> None:
     assert list(stream_safely(blocks, size)) == list(split_safely("".join(blocks), size))
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_pattern_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("category", [r"\p{L}", r"\p{N}", r"\s"])
 def test_python_and_tiktoken_agree_on_every_character_of_pythons_own_unicode(category: str) -> None:
-    # of a word that the category does not match, nothing is encoded
+    # tiktoken encodes only characters that the pattern matches
     characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     python = set(regex.findall(category, "".join(characters)))
     for start in range(0, len(characters), 2**16):
@@ -109,7 +109,7 @@ def test_python_and_tiktoken_agree_on_every_character_of_pythons_own_unicode(cat
 
 
 @BOTH
-def test_387_languages_are_cut_alike_by_both_spellings(pattern: SplitPattern, shared_data: Path) -> None:
+def test_both_spellings_give_the_same_words_in_387_languages(pattern: SplitPattern, shared_data: Path) -> None:
     with gzip.open(shared_data / "tokenizer" / "udhr-multilingual.jsonl.gz", "rt", encoding="utf-8") as rows:
         texts = [json.loads(row)["text"] for row in rows]
     assert len(texts) == 387
@@ -119,7 +119,7 @@ def test_387_languages_are_cut_alike_by_both_spellings(pattern: SplitPattern, sh
 
 
 @given(st.text(alphabet=st.characters(), max_size=10))
-def test_text_without_surrogates_is_left_alone(text: str) -> None:
+def test_text_without_surrogates_is_unchanged(text: str) -> None:
     assert without_surrogates(text) == text
 
 
@@ -130,12 +130,12 @@ def test_lone_surrogates_become_the_replacement_character_as_in_tiktoken() -> No
     assert bytes(engine.encode_ordinary(broken)).decode() == without_surrogates(broken)
 
 
-def test_the_patterns_differ_where_openai_says_so() -> None:
+def test_gpt2_and_gpt4_differ_in_numbers_contractions_and_line_ends() -> None:
     assert GPT2.split("12345 I'LL!\n") == ["12345", " I", "'", "LL", "!", "\n"]
     assert GPT4.split("12345 I'LL!\n") == ["123", "45", " I", "'LL", "!\n"]
 
 
-def test_gpt4_of_today_and_of_2023_differ_only_in_the_white_space_a_text_ends_in() -> None:
+def test_gpt4_and_gpt4_2023_differ_in_white_space_at_the_end_of_a_text() -> None:
     assert GPT4.split("end\n  ") == ["end", "\n  "]
     assert GPT4_2023.split("end\n  ") == ["end", "\n", "  "]
     assert GPT4.split("end\n  x") == GPT4_2023.split("end\n  x") == ["end", "\n", " ", " x"]

@@ -27,7 +27,7 @@ def test_equal_counts_go_to_the_lowest_pair_of_ids() -> None:
 
 
 def test_overlapping_pairs_are_each_counted() -> None:
-    # (x, x) stands twice in "xxx", as often as (y, z): the lower pair of ids wins
+    # (x, x) occurs twice in "xxx", as often as (y, z): the lower pair of ids wins
     assert learn_merges({b"xxx": 1, b"yz": 2}, 1) == [(120, 120)]
 
 

@@ -11,7 +11,7 @@ def tokenizer() -> Tokenizer:
     return train_tokenizer(["the cat, the hat " * 9], 264)
 
 
-def test_the_figures_of_a_vocabulary_add_up(tokenizer: Tokenizer) -> None:
+def test_the_statistics_of_a_vocabulary_add_up(tokenizer: Tokenizer) -> None:
     figures = describe_vocabulary(tokenizer, longest=2)
     assert figures.vocab_size == tokenizer.vocab_size == 256 + figures.merges + 1
     assert sum(figures.tokens_by_bytes.values()) == 256 + figures.merges
@@ -35,7 +35,7 @@ def test_the_empty_text_has_no_bytes_per_token(tokenizer: Tokenizer) -> None:
     assert describe_text(tokenizer, "").bytes_per_token == 0.0
 
 
-def test_every_token_can_be_read_on_one_line() -> None:
+def test_readable_tokens_have_no_control_characters() -> None:
     assert readable(b"\r\n\t\x1b[31m") == r"\r\n\t\x1b[31m"
     assert readable("字\u200b".encode()) == r"字\u200b"
     assert readable(b"\xf0\x9f\x99") == "<0xF0><0x9F><0x99>"

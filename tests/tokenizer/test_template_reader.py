@@ -1,4 +1,4 @@
-"""Templates that are more than plain ones are not read, and nothing of them is run."""
+"""Templates with unsupported parts of Jinja are refused and never executed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tuppence.tokenizer.template_reader import SOURCE_LIMIT_CHARACTERS
         "{{ m.content }}" + " " * SOURCE_LIMIT_CHARACTERS,
     ],
 )
-def test_a_template_that_is_not_plain_is_refused_and_never_run(body: str) -> None:
+def test_an_unsupported_template_is_refused_quickly(body: str) -> None:
     source = "{% for m in messages %}" + body + "<|end|>{% endfor %}"
     began = time.monotonic()
     assert ForeignTemplate.read(source, ["<|endoftext|>", "<|end|>"], "<|endoftext|>") is None

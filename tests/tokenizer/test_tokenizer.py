@@ -15,7 +15,7 @@ from tuppence.tokenizer import Tokenizer, reference, train_tokenizer
 from tuppence.tokenizer import tokenizer as tokenizer_module
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
-# characters that only the newest Unicode has are cut as each engine knows them: reference and fast path may differ
+# without characters that only the newest Unicode has: the engines have different Unicode tables
 OLDER_CHARACTERS = st.characters(exclude_categories=["Cs", "Cn"])
 TEXT = st.one_of(st.text(alphabet="It's 12 \n\r\tx.é字<|endoftext|>", max_size=60), st.text(CHARACTERS, max_size=60))
 
@@ -26,7 +26,7 @@ def encode_plainly(tokenizer: Tokenizer, text: str) -> list[int]:
 
 @settings(max_examples=300, deadline=None)
 @given(text=TEXT)
-def test_every_valid_string_comes_back(trained: Tokenizer, text: str) -> None:
+def test_decoding_gives_every_valid_string_back(trained: Tokenizer, text: str) -> None:
     assert trained.decode(trained.encode(text)) == text
     assert trained.decode(trained.encode(text, allow_special=True)) == text
     assert trained.decode(trained.encode_to_array(text).tolist()) == text
@@ -78,7 +78,7 @@ def test_any_ids_decode_to_text(trained: Tokenizer, ids: list[int]) -> None:
 
 @pytest.mark.parametrize("bad", [-1, 500, 2**40])
 def test_an_unknown_id_is_refused(trained: Tokenizer, bad: int) -> None:
-    with pytest.raises(InputError, match=f"{bad} is no id of this tokenizer, which has 500"):
+    with pytest.raises(InputError, match=f"{bad} is not an id of this tokenizer, which has 500"):
         trained.decode([72, bad])
 
 
@@ -98,7 +98,7 @@ def test_special_tokens_are_plain_text_unless_allowed(trained: Tokenizer) -> Non
     assert trained.decode(plain) == text
 
 
-def test_ids_take_two_bytes_where_they_fit_and_four_where_not() -> None:
+def test_ids_take_two_bytes_if_they_fit_and_four_otherwise() -> None:
     small = train_tokenizer(["abc"], 257)
     assert small.encode_to_array("abc").dtype == np.uint16
     specials = tuple(f"<|{row}|>" for row in range(2**16 - 256))
@@ -116,15 +116,15 @@ def test_the_empty_text_has_no_ids(trained: Tokenizer) -> None:
 
 
 def test_lone_surrogates_become_the_replacement_character_on_every_path(trained: Tokenizer) -> None:
-    broken, mended = "a\ud83d b", "a\ufffd b"
-    ids = trained.encode(mended)
+    broken, replaced = "a\ud83d b", "a\ufffd b"
+    ids = trained.encode(replaced)
     assert trained.encode(broken) == trained.encode(broken, allow_special=True) == ids
     assert trained.encode_to_array(broken).tolist() == ids
     assert trained.encode_batch([broken]) == [ids]
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "\u3000"])
-def test_a_million_white_spaces_do_not_stop_it(space: str) -> None:
+def test_a_million_white_spaces_are_encoded(space: str) -> None:
     tokenizer = train_tokenizer(["a"], 257)
     text = "x<|endoftext|>" + space * 1_100_000 + "a"
     assert tokenizer.decode(tokenizer.encode(text)) == text
@@ -143,7 +143,7 @@ def test_the_slow_path_of_long_white_space_gives_the_ids_of_the_fast_one(
 
 
 @pytest.mark.parametrize("unit", ["a", "1", "!", "\n", "é", "字", "'", "\r\n", " \n"])
-def test_a_million_of_anything_comes_back(unit: str) -> None:
+def test_a_million_repetitions_are_decoded_to_the_same_text(unit: str) -> None:
     tokenizer = train_tokenizer(["a"], 257, pattern="gpt4")
     text = unit * 1_000_001 + "z"
     assert tokenizer.decode(tokenizer.encode_to_array(text).tolist()) == text
@@ -158,14 +158,14 @@ def test_a_saved_tokenizer_is_the_same_when_loaded(trained: Tokenizer, tmp_path:
         assert loaded.vocabulary == trained.vocabulary
 
 
-def test_a_tokenizer_travels_to_another_process(trained: Tokenizer) -> None:
+def test_a_pickled_tokenizer_gives_the_same_ids(trained: Tokenizer) -> None:
     trained.encode("warm")
     copy = pickle.loads(pickle.dumps(trained))  # noqa: S301  our own bytes
     assert copy.encode("all's well") == trained.encode("all's well")
     assert len(pickle.dumps(copy)) < 100_000
 
 
-def test_an_end_of_text_can_be_named_or_added() -> None:
+def test_with_end_of_text_names_a_special_token_or_adds_one() -> None:
     tokenizer = train_tokenizer(["abc"], 258, special_tokens=("<s>", "</s>"))
     named = tokenizer.with_end_of_text("</s>")
     assert (named.end_of_text, named.vocab_size, named.stop_ids) == (257, 258, [257])
@@ -195,5 +195,5 @@ def test_threads_share_a_tokenizer(trained: Tokenizer) -> None:
     assert found == [expected] * 4
 
 
-def test_its_repr_tells_size_and_pattern(trained: Tokenizer) -> None:
+def test_the_repr_has_size_and_pattern(trained: Tokenizer) -> None:
     assert repr(trained).startswith(f"Tokenizer(500 tokens, {trained.pattern.name}, ")

@@ -30,11 +30,11 @@ RUNS = st.dictionaries(
 
 @settings(max_examples=300)
 @given(st.one_of(WORDS, RUNS), st.integers(0, 40))
-def test_merges_are_those_of_counting_everything_anew(words: dict[bytes, int], count: int) -> None:
+def test_merges_equal_those_of_the_reference(words: dict[bytes, int], count: int) -> None:
     assert learn_merges(words, count) == reference.learn_merges(words, count)
 
 
-def test_merges_of_a_novel_are_those_of_counting_everything_anew(shared_data: Path) -> None:
+def test_merges_of_a_novel_equal_those_of_the_reference(shared_data: Path) -> None:
     text = (shared_data / "text" / "the-verdict.txt").read_text(encoding="utf-8")
     words = counting.count_words([text], GPT2)
     assert learn_merges(words, 300) == reference.learn_merges(words, 300)
@@ -51,7 +51,7 @@ def test_rustbpe_learns_the_same_tokens(shared_data: Path, piece: int) -> None:
 
 
 def test_hugging_face_learns_the_same_tokens(shared_data: Path) -> None:
-    # its ids of bytes differ from ours, and with them who wins a tie: the text must decide every merge by count
+    # its ids of bytes differ from ours, so ties have another winner: in this text no merge is a tie
     text = (shared_data / "text" / "english-novels" / "val.txt").read_text(encoding="utf-8")[:400_000]
     peer = HuggingFaceTokenizer(BPE())
     peer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -97,14 +97,14 @@ def test_a_vocabulary_without_room_for_the_bytes_is_refused(vocab_size: int) -> 
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["<|endoftext|>"]])
-def test_no_text_is_refused(texts: list[str]) -> None:
+def test_training_without_text_is_refused(texts: list[str]) -> None:
     with pytest.raises(InputError, match="no text to learn"):
         train_tokenizer(texts, 300)
 
 
 @pytest.mark.parametrize("name", ["e", "/", "the", "été"])
 def test_a_special_token_that_is_ordinary_text_is_refused_before_the_work(name: str) -> None:
-    # of one letter, a tokenizer.json names both it and the byte; a word would cut every text that has it
+    # a tokenizer.json would contain a single letter twice; a word would cut every text that contains it
     with pytest.raises(InputError, match=f"'{name}' is a piece of ordinary text"):
         train_tokenizer(["some text"], 300, special_tokens=("<|endoftext|>", name))
 
@@ -115,7 +115,7 @@ def test_bad_special_tokens_are_refused(specials: tuple[str, ...]) -> None:
         train_tokenizer(["abc"], 300, special_tokens=specials)
 
 
-def test_progress_tells_bytes_then_merges_and_ends_with_what_was_learned() -> None:
+def test_progress_reports_bytes_then_merges() -> None:
     seen: list[tuple[str, int, int | None]] = []
     tokenizer = train_tokenizer(["low lower lowest " * 50], 270, on_progress=lambda *step: seen.append(step))
     assert seen == [("counting", 850, None), ("merging", len(tokenizer.vocabulary.merges), 13)]
@@ -127,9 +127,9 @@ def test_gpt4_pattern_keeps_numbers_in_threes() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=30))
-def test_of_overlapping_pairs_every_second_is_kept(stands: list[bool]) -> None:
-    # a row of x and y; the pair (x, x) stands where two neighbours are x
-    row = ["x" if stand else "y" for stand in stands]
+def test_every_second_of_overlapping_pairs_is_kept(is_x: list[bool]) -> None:
+    # a row of x and y; the pair (x, x) is at each place where two neighbours are x
+    row = ["x" if each else "y" for each in is_x]
     places = [place for place in range(len(row) - 1) if row[place : place + 2] == ["x", "x"]]
     kept = without_overlaps(np.array(places, dtype=np.int32), np.arange(1, len(row) + 1, dtype=np.int32)).tolist()
     merged = reference.merge(row, ("x", "x"), "xx")
@@ -137,11 +137,11 @@ def test_of_overlapping_pairs_every_second_is_kept(stands: list[bool]) -> None:
     assert all(later - earlier >= 2 for earlier, later in pairwise(kept))
 
 
-def test_merges_of_ids_are_spelled_in_bytes() -> None:
+def test_merges_of_ids_become_merges_of_bytes() -> None:
     assert pairs_of_bytes([(97, 98), (256, 99), (257, 256)]) == [(b"a", b"b"), (b"ab", b"c"), (b"abc", b"ab")]
 
 
-def test_this_process_may_use_a_core() -> None:
+def test_at_least_one_core_is_usable() -> None:
     assert usable_cores() >= 1
 
 

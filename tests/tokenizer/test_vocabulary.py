@@ -83,7 +83,7 @@ def test_a_merge_list_is_accepted_exactly_if_ranks_would_give_back_its_merges(se
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_everyone_agrees_on_every_short_text_of_an_accepted_merge_list(seed: int) -> None:
+def test_ranks_and_merges_give_the_same_ids_for_an_accepted_merge_list(seed: int) -> None:
     merges = random_merges(seed)
     try:
         check_merges_are_reached(merges)
@@ -93,7 +93,7 @@ def test_everyone_agrees_on_every_short_text_of_an_accepted_merge_list(seed: int
 
 
 def test_a_merge_list_that_peers_read_differently_is_refused() -> None:
-    # ab, then a + ba can only ever be met where "ab" was not merged: never
+    # ab is merged before ba, so a + ba never occurs
     merges = [(b"a", b"b"), (b"b", b"a"), (b"a", b"ba")]
     assert ids_by_merges(merges, [b"aba"]) != ids_by_ranks(merges, [b"aba"])
     with pytest.raises(InputError, match=r"the merge 'a' \+ 'ba' is never reached: 'ab' is merged first"):

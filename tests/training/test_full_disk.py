@@ -20,7 +20,7 @@ from tuppence.model.adapters import save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.lora import LoRA, add_lora
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.training.checkpoint import Checkpoint, save_checkpoint
 
 def write(size):

@@ -6,18 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import ROW_HINT, SKIP_HINT, BadRowError, checked_text, json_kind
 from tuppence.data.inputs import Source
-from tuppence.data.pieces import (
-    ROW_HINT,
-    SKIP_HINT,
-    Piece,
-    ReadReport,
-    checked_text,
-    cut_document,
-    json_kind,
-    unless_bad,
-)
+from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.text_files import refuse_other_unicode
 from tuppence.data.unpacking import OnBytes, read_chunks
 
@@ -70,28 +61,28 @@ def _one_line(number: int, parts: list[bytes], size: int) -> Iterator[tuple[int,
 def _row_text(source: Source, number: int, line: bytes | None, text_key: str) -> str:
     where = f"{source.path}, row {number:,}"
     if line is None:
-        raise InputError(
+        raise BadRowError(
             f"{where}: longer than {ROW_LIMIT_BYTES // 2**20} MiB",
             f"a .jsonl file has one JSON object a line; put long texts into a .txt file, or {SKIP_HINT}",
         )
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{where}: not UTF-8 (byte {error.start:,} of the row)", ROW_HINT) from error
+        raise BadRowError(f"{where}: not UTF-8 (byte {error.start:,} of the row)") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON ({error})", _syntax_hint(number, line)) from error
+        raise BadRowError(f"{where}: not valid JSON ({error})", _syntax_hint(number, line)) from error
     if not isinstance(row, dict):
         rows = isinstance(row, list) and row and isinstance(row[0], dict)
         hint = _ARRAY_HINT if rows else ROW_HINT
-        raise InputError(f"{where}: not a JSON object but {json_kind(row)}", hint)
+        raise BadRowError(f"{where}: not a JSON object but {json_kind(row)}", hint)
     try:
         text = _value_of(row, text_key)
     except KeyError as error:
         keys = ", ".join(map(str, list(row)[:8])) or "nothing"
-        raise InputError(
+        raise BadRowError(
             f"{where}: no key '{text_key}' (it has {keys})", f"name the key with --text-key; or {ROW_HINT}"
         ) from error
-    return checked_text(where, text, text_key)
+    return checked_text(text, where, f"'{text_key}'")
 
 
 def _syntax_hint(number: int, line: bytes) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
+from tuppence.data.bad_rows import BadRowError, checked_text
 from tuppence.data.inputs import Source
-from tuppence.data.pieces import ROW_HINT, Piece, ReadReport, checked_text, cut_document, unless_bad
+from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.unpacking import OnBytes, refuse_other_content
 
 _TEXT_TYPES = {f"{size}{kind}" for size in ("", "large_") for kind in ("string", "binary")}
@@ -29,8 +30,8 @@ def _parquet_text(where: str, value: Any, text_key: str, inside: Sequence[str]) 
         if isinstance(text, bytes):  # a column without the note that its bytes are UTF-8
             text = text.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{where}: '{text_key}' is not UTF-8 (byte {error.start:,} of the text)", ROW_HINT) from error
-    return checked_text(where, text, text_key)
+        raise BadRowError(f"{where}: '{text_key}' is not UTF-8 (byte {error.start:,} of the text)") from error
+    return checked_text(text, where, f"'{text_key}'")
 
 
 def parquet_pieces(

@@ -1,4 +1,4 @@
-"""Pieces of documents, and what is common to all readers of files: bad rows, their texts, and what was left out.
+"""Pieces of documents, and the report of what was read: common to all readers of files.
 
 A document of any size arrives as pieces of at most `PIECE_CHARACTERS`, cut only where no token can lie across the cut
 (`tokenizer.patterns.safe_cut`). How a document is cut depends on its text alone, not on the file around it.
@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import ROW_HINT
 from tuppence.tokenizer.patterns import safe_cut
 
 PIECE_CHARACTERS = 2**20
-SKIP_HINT = "pass --skip-bad-rows to leave such rows out"
-ROW_HINT = f"fix the row, or {SKIP_HINT}"
 
 
 class Piece(NamedTuple):
@@ -104,20 +103,3 @@ def unless_bad(skip: bool, report: ReadReport, read: Callable[..., str], *row: o
         report.skipped_rows += 1
         report.first_skipped = report.first_skipped or error
         return None
-
-
-def json_kind(value: object) -> str:
-    """The type of a value by JSON's name for it: a person knows the file, not our types."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
-    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
-
-
-def checked_text(where: str, text: object, text_key: str) -> str:
-    if not isinstance(text, str):
-        raise InputError(f"{where}: '{text_key}' is not a string but {json_kind(text)}", ROW_HINT)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:  # "\ud800" in JSON: half of a character
-            raise InputError(f"{where}: '{text_key}' is not valid Unicode ({error.reason})", ROW_HINT) from error
-    return text

@@ -18,7 +18,7 @@ from tuppence.core import console, files
 from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
-from tuppence.data.records.tables import BadRowError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.lm_eval.tasks import PREFIX, lm_eval_tasks
 from tuppence.evaluation.rows.files import bad_row, find_file

@@ -182,25 +182,31 @@ def classifier_config(config: dict[str, Any], labels: Sequence[str]) -> dict[str
     }
 
 
-def labels_from_config(values: Mapping[str, Any]) -> list[str]:
+def labels_from_config(values: Mapping[str, Any], where: str = "config.json") -> list[str]:
     """The names of a classifier's scores, in order.
+
+    Args:
+        where: the file, for messages.
 
     Raises:
         InputError: the labels are not numbered from 0, or there are more than 100,000.
     """
     named = values.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers' default
     if not isinstance(named, dict) or not 1 <= len(named) <= 100_000:
-        raise InputError("config.json: id2label does not map numbers to labels", "restore the file")
+        raise InputError(f"{where}: id2label does not map numbers to labels", "restore the file")
     labels = [named.get(str(index)) for index in range(len(named))]
     if not all(isinstance(label, str) for label in labels):
-        raise InputError("config.json: id2label is not numbered from 0", "restore the file")
+        raise InputError(f"{where}: id2label is not numbered from 0", "restore the file")
     return [str(label) for label in labels]
 
 
-def config_from_hugging_face(values: Any) -> ModelConfig:
+def config_from_hugging_face(values: Any, where: str = "config.json") -> ModelConfig:
     """Reads config.json. An option that changes the logits and is not implemented raises an error.
 
     The residual dropout is used for all three dropouts of GPT-2; they are equal in every known model.
+
+    Args:
+        where: the file, for messages.
 
     Raises:
         InputError: not a GPT-2, a size is missing or out of range, or an option is not implemented.
@@ -208,17 +214,17 @@ def config_from_hugging_face(values: Any) -> ModelConfig:
     hint = "only GPT-2 language models can be loaded"
     if not isinstance(values, dict) or values.get("model_type") != "gpt2":
         found = values.get("model_type") if isinstance(values, dict) else type(values).__name__
-        raise InputError(f"config.json: model_type is {found!r}, not 'gpt2'", hint)
+        raise InputError(f"{where}: model_type is {found!r}, not 'gpt2'", hint)
     for key, names in _FIXED.items():
         if values.get(key, names[0]) not in names:
-            raise InputError(f"config.json: {key} is {values[key]!r}; only {names[0]!r} is implemented", hint)
+            raise InputError(f"{where}: {key} is {values[key]!r}; only {names[0]!r} is implemented", hint)
     if "quantization_config" in values:
-        raise InputError("config.json: quantization_config: quantized weights cannot be read", hint)
+        raise InputError(f"{where}: quantization_config: quantized weights cannot be read", hint)
 
     values = {**{ours: values[theirs] for theirs, ours in _OTHER_NAMES.items() if theirs in values}, **values}
-    sizes = {key: _integer(values, key) for key in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")}
+    sizes = {key: _integer(values, key, where) for key in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")}
     if values.get("n_inner") not in (None, 4 * sizes["n_embd"]):
-        raise InputError(f"config.json: n_inner is {values['n_inner']!r}; only 4 × n_embd is implemented", hint)
+        raise InputError(f"{where}: n_inner is {values['n_inner']!r}; only 4 × n_embd is implemented", hint)
     try:
         return ModelConfig(
             n_layers=sizes["n_layer"],
@@ -231,14 +237,14 @@ def config_from_hugging_face(values: Any) -> ModelConfig:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"config.json: {where + ': ' if where else ''}{first['msg']}", hint) from error
+        named = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{where}: {named}{first['msg']}", hint) from error
 
 
-def _integer(values: Mapping[str, Any], key: str) -> int:
+def _integer(values: Mapping[str, Any], key: str, where: str) -> int:
     if key not in values:
-        raise InputError(f"config.json: {key} is missing", "restore the file from where the model came")
+        raise InputError(f"{where}: {key} is missing", "restore the file from where the model came")
     value = values[key]
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(f"config.json: {key} is {value!r}, not a whole number", "restore the file")
+        raise InputError(f"{where}: {key} is {value!r}, not a whole number", "restore the file")
     return value

@@ -1,23 +1,22 @@
-"""Reads models from Hugging Face GPT-2 folders, and writes our models in the same format.
+"""Reads models from Hugging Face GPT-2 folders.
 
-Folders are checked before weights are read (`tensor_files`); `hugging_face` translates the names of tensors.
+Folders are checked before weights are read (`tensor_files`); `hugging_face` translates the names of tensors. `saving`
+writes such folders.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
 
 from tuppence.core import files
 from tuppence.core.errors import InputError
-from tuppence.core.folders import atomic_folder, standing
+from tuppence.core.folders import standing
 from tuppence.core.run import Run
 from tuppence.model import adapters
 from tuppence.model.config import ModelConfig
@@ -25,47 +24,28 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.hugging_face import (
     TOKEN_EMBEDDING,
-    classifier_config,
     config_from_hugging_face,
-    config_to_hugging_face,
     from_hugging_face,
     labels_from_config,
     our_name,
     their_name,
-    to_hugging_face,
     unexpected_tensor,
 )
 from tuppence.model.lora import merged_state
 from tuppence.model.tensor_files import (
-    WEIGHTS,
     check_names,
     check_shapes,
     read_tensor,
     read_tensors,
-    save_tensors,
     shapes,
     tensor_files,
 )
 from tuppence.storage import stage_run
-from tuppence.tokenizer import Tokenizer
 
-__all__ = [
-    "Headers",
-    "fingerprint",
-    "from_hugging_face",
-    "load_model",
-    "load_scorer",
-    "model_folder",
-    "read_headers",
-    "save_model",
-    "save_scorer",
-    "to_hugging_face",
-    "unused_generation_settings",
-]
+SCORE = "score.weight"
+"""Hugging Face's name for the weight matrix of a classifier's head."""
 
-_SCORE = "score.weight"
-
-_DRAWING = (
+_GENERATION_KEYS = (
     *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "num_beams", "penalty_alpha"),
     *("repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens"),
     *("forced_bos_token_id", "forced_eos_token_id", "sequence_bias", "stop_strings"),
@@ -118,23 +98,24 @@ def read_headers(place: Path) -> Headers:
 
     Raises:
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
-        CorruptFileError: a file is torn or not what it says.
+        CorruptFileError: a file is damaged or has another format than its name says.
     """
-    config, values = _read_config(place)
-    stored = tensor_files(place)
+    path = place / "config.json"
+    values = files.read_json(path)
+    config, stored = config_from_hugging_face(values, str(path)), tensor_files(place)
     if values.get("tie_word_embeddings") is False:
         _check_own_head(place, stored)
     with torch.device("meta"):
         model = GPT(config)
-    names = {name: path for name, path in stored.items() if name != _SCORE}
+    names = {name: path for name, path in stored.items() if name != SCORE}
     check_names(names, model, place)
     check_shapes(names, shapes(model))
     named = values.get("architectures")
-    if _SCORE in stored:
-        labels = tuple(labels_from_config(values))
-        check_shapes({_SCORE: stored[_SCORE]}, {_SCORE: (len(labels), config.d_model)})
+    if SCORE in stored:
+        labels = tuple(labels_from_config(values, str(path)))
+        check_shapes({SCORE: stored[SCORE]}, {SCORE: (len(labels), config.d_model)})
     elif isinstance(named, list) and any("SequenceClassification" in str(one) for one in named):
-        raise InputError(f"{place}: tensor {_SCORE} is missing", "restore the file")
+        raise InputError(f"{place}: tensor {SCORE} is missing", "restore the file")
     else:
         labels = ()
     return Headers(place, config, labels, stored)
@@ -164,13 +145,13 @@ def load_model(
 
     Raises:
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
-        CorruptFileError: a file is torn or not what it says.
+        CorruptFileError: a file is damaged or has another format than its name says.
     """
     folder = standing(stage_run(folder))
     headers = read_headers(model_folder(folder))
     if headers.labels:
-        error = unexpected_tensor(_SCORE)
-        raise InputError(f"{headers.stored[_SCORE]}: {error.message}", error.hint)
+        error = unexpected_tensor(SCORE)
+        raise InputError(f"{headers.stored[SCORE]}: {error.message}", error.hint)
     config = _with_dropout(headers.config, dropout)
     with torch.device("meta"):
         model = GPT(config)
@@ -205,9 +186,9 @@ def load_scorer(
     with torch.device("meta"):
         model = SequenceScorer(GPT(config), len(headers.labels))
     _fill(model.gpt, headers, dtype or torch.float32)
-    path = headers.stored[_SCORE]
+    path = headers.stored[SCORE]
     with safe_open(path, framework="pt") as opened:
-        score = read_tensor(opened, _SCORE, path)
+        score = read_tensor(opened, SCORE, path)
     model.score.weight = torch.nn.Parameter(score.to(dtype or torch.float32))
     return model.to(device or "cpu").eval(), list(headers.labels)
 
@@ -231,17 +212,7 @@ def unused_generation_settings(folder: Path | str) -> list[str]:
     """
     path = model_folder(folder) / "generation_config.json"
     values = files.read_json(path) if path.is_file() else None
-    return [key for key in _DRAWING if values.get(key) is not None] if isinstance(values, dict) else []
-
-
-def _read_config(place: Path) -> tuple[ModelConfig, dict[str, Any]]:
-    """Returns the sizes in a folder's config.json, and its whole content."""
-    path = place / "config.json"
-    values = files.read_json(path)
-    try:
-        return config_from_hugging_face(values), values
-    except InputError as error:
-        raise InputError(error.message.replace("config.json", str(path), 1), error.hint) from error
+    return [key for key in _GENERATION_KEYS if values.get(key) is not None] if isinstance(values, dict) else []
 
 
 def _with_dropout(config: ModelConfig, dropout: float | None) -> ModelConfig:
@@ -251,83 +222,18 @@ def _with_dropout(config: ModelConfig, dropout: float | None) -> ModelConfig:
 def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
     """If the config does not tie head and token embedding, both must exist; `from_hugging_face` compares them."""
     if "lm_head.weight" not in stored:
-        raise InputError(f"{place} has a head of its own, and no lm_head.weight", "give the whole model")
+        raise InputError(
+            f"{place} has no lm_head.weight, and its config does not tie it to the token embedding",
+            "give the complete model",
+        )
     if not any(our_name(name) == TOKEN_EMBEDDING for name in stored):
         raise InputError(f"{place}: tensor {their_name(TOKEN_EMBEDDING)} is missing", "restore the file")
 
 
 def _fill(model: GPT, headers: Headers, dtype: torch.dtype) -> None:
     """Reads the tensors of a GPT into a model on the meta device."""
-    state = read_tensors({name: path for name, path in headers.stored.items() if name != _SCORE}, dtype)
+    state = read_tensors({name: path for name, path in headers.stored.items() if name != SCORE}, dtype)
     try:
         model.load_state_dict(from_hugging_face(state), assign=True)
     except InputError as error:
         raise InputError(f"{headers.place}: {error.message}", error.hint) from error
-
-
-def save_model(
-    model: GPT, folder: Path | str, *, tokenizer: Tokenizer | None = None, dtype: torch.dtype | None = None
-) -> None:
-    """Writes a Hugging Face folder that `AutoModelForCausalLM.from_pretrained` opens; complete or absent.
-
-    Args:
-        model: the bare model (not a DDP or compiled wrapper), on any device; adapters are merged into the weights.
-        folder: replaced as a whole if it exists.
-        tokenizer: written to the same folder; the configs name its end of text.
-        dtype: of the stored weights; the model's own by default.
-
-    Raises:
-        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
-    """
-    dtype = dtype or model.token_embedding.weight.dtype
-    end_of_text = _end_of_text(tokenizer)
-    state = {name: tensor.detach().to("cpu", dtype) for name, tensor in merged_state(model).items()}
-    config = config_to_hugging_face(model.config, dtype=dtype, end_of_text=end_of_text)
-    stops = list(tokenizer.stop_ids) if tokenizer else []
-    ends = {"bos_token_id": end_of_text, "eos_token_id": stops if len(stops) > 1 else next(iter(stops), None)}
-    _write_folder(
-        Path(folder), to_hugging_face(state), {"config.json": config, "generation_config.json": ends}, tokenizer
-    )
-
-
-def save_scorer(
-    model: SequenceScorer, folder: Path | str, *, labels: Sequence[str], tokenizer: Tokenizer | None = None
-) -> None:
-    """Writes a folder that `AutoModelForSequenceClassification.from_pretrained` opens; complete or absent.
-
-    transformers reads the score at the last token that is not padding. The config names the end of text as the padding
-    token, because no text ends with it.
-
-    Args:
-        labels: the names of the scores, in order.
-
-    Raises:
-        OutOfSpaceError: the disk is full; what was at `folder` is untouched.
-    """
-    end_of_text = _end_of_text(tokenizer)
-    state = {name: tensor.detach().to("cpu") for name, tensor in merged_state(model.gpt).items()}
-    tensors = {**to_hugging_face(state), _SCORE: model.score.weight.detach().to("cpu")}
-    dtype = model.score.weight.dtype
-    config = classifier_config(config_to_hugging_face(model.gpt.config, dtype=dtype, end_of_text=end_of_text), labels)
-    _write_folder(Path(folder), tensors, {"config.json": config}, tokenizer, pads=True)
-
-
-def _end_of_text(tokenizer: Tokenizer | None) -> int | None:
-    """The end-of-text id for the configs; None without a tokenizer, or if the tokenizer has no such token."""
-    return next(iter(tokenizer.start_ids), None) if tokenizer else None
-
-
-def _write_folder(
-    folder: Path,
-    tensors: dict[str, Tensor],
-    configs: Mapping[str, dict[str, Any]],
-    tokenizer: Tokenizer | None,
-    *,
-    pads: bool = False,
-) -> None:
-    with atomic_folder(folder) as temporary:
-        save_tensors(tensors, temporary / WEIGHTS)
-        for name, values in configs.items():
-            files.write_json(temporary / name, values)
-        if tokenizer is not None:
-            tokenizer.save(temporary, pads=pads)

@@ -28,7 +28,7 @@ from tuppence.evaluation.task import Metrics
 from tuppence.evaluation.tasks.classification import write_splits
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.loaded import ModelInfo, inspect
-from tuppence.model.weights import save_scorer
+from tuppence.model.saving import save_scorer
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out

@@ -28,7 +28,7 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, frozen_copy
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts

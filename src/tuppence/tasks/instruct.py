@@ -27,7 +27,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts

@@ -24,7 +24,7 @@ from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.storage import location_of, output_path, stage
 from tuppence.tasks.job import Job
 from tuppence.tasks.run_options import RunOptions

@@ -25,7 +25,7 @@ from tuppence.evaluation.tasks.reward import LABEL
 from tuppence.model.branches import Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.loaded import ModelInfo, inspect
-from tuppence.model.weights import save_scorer
+from tuppence.model.saving import save_scorer
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, conversation_tokenizer, finetuning_flops

@@ -1,8 +1,8 @@
 """Byte-level BPE: learned from texts, read from files, and applied.
 
-`trainer` learns (`counting` counts the words for it), `reference` says in plain code what encoding is,
-`vocabulary` keeps what determines ids and makes sure that everyone reads it alike, `tokenizer` encodes at
-tiktoken's speed, `huggingface` and `imports` read and write files.
+`trainer` learns merges from the words that `counting` counts. `reference` defines encoding in plain code. `vocabulary`
+holds everything that determines ids, and checks that all readers of its files give the same ids. `tokenizer` encodes at
+tiktoken's speed. `huggingface`, `huggingface_reader` and `imports` write and read files.
 """
 
 from tuppence.tokenizer.tokenizer import Tokenizer

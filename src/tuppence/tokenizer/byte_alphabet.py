@@ -1,7 +1,8 @@
 """How files write the bytes of a token as printable characters (GPT-2, `encoder.py`).
 
-JSON holds text, and tokens are bytes that need not be text. So each of the 256 bytes has a character that can
-be seen: itself if it is printable in Latin-1, else one from U+0100 on, in order. A space is written Ġ.
+JSON stores text, and the bytes of a token are not always valid text. So each of the 256 bytes is written as a visible
+character: the byte's own character if it is printable in Latin-1, otherwise the next one from U+0100 on. A space is
+written Ġ.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ def _alphabet() -> list[str]:
 
 CHARACTER_OF_BYTE = _alphabet()
 
-# str.translate and Latin-1 do in C what a loop over 300,000 characters of a vocabulary would: the characters of
-# the alphabet go to U+0000..U+00FF, and those below U+0100 that mean no byte out of Latin-1's reach
+# str.translate and Latin-1 replace a Python loop over the 300,000 characters of a vocabulary: the characters of the
+# alphabet become U+0000..U+00FF, and those below U+0100 that represent no byte become one that Latin-1 cannot encode
 _TO_LATIN_1 = dict.fromkeys(range(256), "\uffff") | {
     ord(character): chr(value) for value, character in enumerate(CHARACTER_OF_BYTE)
 }
@@ -35,10 +36,10 @@ def to_characters(token: bytes) -> str:
 
 
 def to_bytes(written: str) -> bytes:
-    """The token that a file writes so.
+    """The bytes of a token in the spelling of files.
 
     Raises:
-        InputError: a character means no byte.
+        InputError: a character represents no byte.
 
     Example:
         >>> to_bytes("ĠcafÃ©")
@@ -48,6 +49,6 @@ def to_bytes(written: str) -> bytes:
         return written.translate(_TO_LATIN_1).encode("latin-1")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"the token {written!r} holds {written[error.start]!r}, which means no byte",
+            f"the token {written!r} holds {written[error.start]!r}, which represents no byte",
             "only byte-level BPE vocabularies (as GPT-2's) can be used",
         ) from error

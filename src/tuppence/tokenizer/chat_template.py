@@ -1,6 +1,6 @@
-"""How a conversation becomes the one text that a model reads: the chat template of our instruction models.
+"""The chat template of our instruction models: turns a conversation into one text.
 
-    You are brief.                                  the system message, where there is one
+    You are brief.                                  the system message, if there is one
 
     ### Instruction:
     Name a fruit.
@@ -8,11 +8,10 @@
     ### Response:
     Plum.<|endoftext|>                              the next turn begins on the next line
 
-Short, because small models have short contexts; the only special token is the one that every vocabulary of ours
-has. `CHAT_TEMPLATE` says the same in Jinja, for other programs; it is written to `tokenizer_config.json`, where
-they look for it. We never run Jinja, neither ours nor that of a foreign folder: `render` is the template in Python, and
-`foreign_template` reads those of others.
-A user can write lines that look like the template's; only the end of a response cannot be forged, as it is a token.
+It is short, because small models have short contexts. Its only special token is the one that all our vocabularies have.
+`CHAT_TEMPLATE` is the same template in Jinja, for other programs; it is written to `tokenizer_config.json`, where they
+look for it. We never run Jinja: `render` is our template in Python, and `foreign_template` reads other templates.
+A user can write lines that look like the template's, but not the end of a response, because it is a token.
 
 Does not encode (`data.records.encoding` does) and does not read files (`data.records.conversations`).
 """
@@ -60,8 +59,8 @@ class Message:
 
     Attributes:
         role: who speaks: "system" (at most once, first), "user" or "assistant".
-        content: what is said; white space at both ends means nothing.
-        trained: whether a model learns to write it, where it is the assistant's; else it is read as context.
+        content: the text; white space at both ends is ignored.
+        trained: for the assistant's messages, whether a model is trained on it; otherwise it is context.
     """
 
     role: Role
@@ -73,8 +72,8 @@ class Segment(NamedTuple):
     """A stretch of the rendered text.
 
     Attributes:
-        text: plain text; what looks like a special token in it is not one.
-        trained: whether it is a response: the model is to learn to write it, and then to end.
+        text: plain text; the name of a special token in it is text, too.
+        trained: whether a model is trained on it: it is a response.
         ends: whether the token `<|endoftext|>` follows the text.
     """
 
@@ -86,9 +85,9 @@ class Segment(NamedTuple):
 def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[Segment]:
     """The text of a conversation, in segments.
 
-    No token lies across the border of two segments, whatever the split pattern: a segment that is trained follows a
-    line break and begins with a character that is none, and `<|endoftext|>` parts all others. So the ids of the
-    segments, one after the other, are the ids of the whole.
+    With every split pattern, no token crosses the border of two segments: a trained segment follows a line break and
+    begins with another character, and `<|endoftext|>` separates all others. So the ids of the segments, concatenated,
+    are the ids of the whole text.
 
     Args:
         messages: user and assistant in turns, after an optional system message (`check_turns`).
@@ -106,26 +105,26 @@ def render(messages: Sequence[Message], *, add_generation_prompt: bool) -> list[
     """
     check_turns(messages)
     segments: list[Segment] = []
-    asked = ""  # the text before the next response
+    prompt = ""  # the text before the next response
     for row, message in enumerate(messages):
         content, is_last = message.content.strip(), row == len(messages) - 1
         if message.role == "system":
-            asked += content + "\n\n" if content else ""
+            prompt += content + "\n\n" if content else ""
         elif message.role == "user":
-            asked += INSTRUCTION + content + "\n\n" + (RESPONSE if add_generation_prompt or not is_last else "")
+            prompt += INSTRUCTION + content + "\n\n" + (RESPONSE if add_generation_prompt or not is_last else "")
         else:
             segments += [
-                Segment(asked, trained=False, ends=False),
+                Segment(prompt, trained=False, ends=False),
                 Segment(content, trained=message.trained, ends=True),
             ]
-            asked = "\n"
+            prompt = "\n"
     if messages[-1].role != "assistant":
-        segments.append(Segment(asked, trained=False, ends=False))
+        segments.append(Segment(prompt, trained=False, ends=False))
     return segments
 
 
 def as_text(segments: Sequence[Segment]) -> str:
-    """The segments as one text, with `<|endoftext|>` written out: what Jinja makes of `CHAT_TEMPLATE`.
+    """The segments as one text, with `<|endoftext|>` written out: equal to what Jinja renders from `CHAT_TEMPLATE`.
 
     Example:
         >>> as_text(render([Message("user", "Hello")], add_generation_prompt=True))
@@ -135,14 +134,14 @@ def as_text(segments: Sequence[Segment]) -> str:
 
 
 def check_turns(messages: Sequence[Message]) -> None:
-    """User and assistant speak in turns, the user first, after at most one system message.
+    """Checks that user and assistant alternate, the user first, after at most one system message.
 
     Raises:
-        InputError: they do not. The message names the turn, counted from 1, and no file: callers put that in front.
+        InputError: they do not. The message names the turn, counted from 1, but not the file: callers prepend it.
     """
     turns = messages[1:] if messages and messages[0].role == "system" else messages
     if not turns:
-        raise InputError("a conversation without a user's turn", "it needs one at least")
+        raise InputError("a conversation without a turn of the user", "it needs at least one")
     first = len(messages) - len(turns) + 1
     for row, message in enumerate(turns):
         expected = "assistant" if row % 2 else "user"

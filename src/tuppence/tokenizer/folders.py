@@ -1,8 +1,8 @@
-"""What a Hugging Face folder says about its tokenizer beside the vocabulary: tokens that were added to it, the end of
-text, the ids that end a continuation, and the chat template.
+"""Reads the tokenizer of a Hugging Face folder: the vocabulary with added tokens, the end of text, the ids that end a
+continuation, and the chat template.
 
-Looks where transformers 5 looks, and gives what it gives. `huggingface_reader` reads the vocabulary itself;
-`Tokenizer.load` and `imports` call `read_folder`.
+Reads the same files as transformers 5, in the same order, with the same result. `huggingface_reader` reads the
+vocabulary itself; `Tokenizer.load` and `imports` call `read_folder`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAP_FILE, ADDED_FILE = "special_tokens_map.json", "added_tokens.json"
 ReadVocabulary = Callable[[Sequence[AddedToken]], Vocabulary]
 
 PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
-"""The older layouts: a vocabulary and its merges, as transformers and as OpenAI name them."""
+"""The older layouts: a vocabulary and its merges, by transformers' names and by OpenAI's."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class FolderContents:
 
     Attributes:
         vocabulary: with the added tokens.
-        chat_template: its source, as text and no more; None where there is none.
-        end_of_text_name: the special token that ends a text; None where there is none.
+        chat_template: its source; None if there is none.
+        end_of_text_name: the special token that ends a text; None if there is none.
         stop_ids: the ids that end a continuation.
-        unknown_end: an end of text that the files name and the vocabulary lacks.
+        unknown_end: an end of text that the files name but the vocabulary lacks.
     """
 
     vocabulary: Vocabulary
@@ -48,12 +48,12 @@ class FolderContents:
 
 
 def holds_tokenizer(folder: Path) -> bool:
-    """Whether a folder has a tokenizer in one of the layouts that we read."""
+    """Whether a folder has a tokenizer in a layout that can be read."""
     return (folder / TOKENIZER_FILE).exists() or _pair_in(folder) is not None
 
 
 def read_folder(path: Path) -> FolderContents:
-    """Reads a folder; or a `tokenizer.json` with the files beside it; or a file of that kind under another name.
+    """Reads a folder; a `tokenizer.json` with the other files of its folder; or such a file with another name, alone.
 
     Raises:
         InputError: there is none, or it cannot be used.
@@ -72,7 +72,7 @@ def read_folder(path: Path) -> FolderContents:
 
 
 def read_pair(vocab: Path, merges: Path) -> FolderContents:
-    """Reads a vocabulary and its merges, with the files beside them where both have their usual names.
+    """Reads a vocabulary and its merges; if both have their usual names, with the other files of their folder.
 
     Raises:
         InputError: a file is missing, malformed, or does not belong to the other.
@@ -95,12 +95,12 @@ def _pair_in(folder: Path) -> tuple[Path, Path] | None:
 def _read(
     folder: Path | None, read: Callable[[Sequence[AddedToken]], Vocabulary], *, alone: bool = False
 ) -> FolderContents:
-    """Puts the vocabulary together with what the folder says.
+    """Combines the vocabulary with the other files of the folder.
 
     Args:
-        folder: None where the file is read alone.
-        read: gives the vocabulary, with the added tokens that it is called with.
-        alone: whether the vocabulary's own files can say nothing else (vocab.json and merges.txt).
+        folder: None if the vocabulary is read without other files.
+        read: returns the vocabulary with the added tokens that it is given.
+        alone: whether the vocabulary's files hold nothing else (vocab.json and merges.txt).
     """
     config = _json(folder, CONFIG_FILE)
     _refuse_changes_of_text(folder, config, alone=alone)
@@ -111,7 +111,7 @@ def _read(
 
 
 def _json(folder: Path | None, name: str) -> dict[str, Any]:
-    """What a file says; nothing where it is absent or holds something else than an object."""
+    """The object in a JSON file; an empty one if the file is absent or holds something else."""
     if folder is None or not (folder / name).exists():
         return {}
     values = files.read_json(folder / name)
@@ -119,7 +119,7 @@ def _json(folder: Path | None, name: str) -> dict[str, Any]:
 
 
 def _refuse_changes_of_text(folder: Path | None, config: Mapping[str, Any], *, alone: bool) -> None:
-    """Refuses what transformers puts before every text because the config says so."""
+    """Refuses a config by which transformers prepends something to every text."""
     is_gpt2 = alone or str(config.get("tokenizer_class", "")).startswith("GPT2")
     for key, applies, what in (
         ("add_prefix_space", is_gpt2, "a space"),
@@ -128,7 +128,7 @@ def _refuse_changes_of_text(folder: Path | None, config: Mapping[str, Any], *, a
         if applies and config.get(key) is True:
             raise InputError(
                 f"{folder}/{CONFIG_FILE}: {key} puts {what} before every text",
-                f'set "{key}": false in a copy of the folder, and put it into the texts where it is wanted',
+                f'set "{key}": false in a copy of the folder, and write it into the texts that need it',
             )
 
 
@@ -161,10 +161,10 @@ def _content(token: Any) -> str | None:
 def _end_of_text(
     folder: Path | None, named: Mapping[str, Any], vocabulary: Vocabulary
 ) -> tuple[str | None, str | None]:
-    """The special token that ends a text; and, where there is none of that name, what the tokenizer's files call so.
+    """Returns the special token that ends a text, and the end of text that the files name if the vocabulary lacks it.
 
-    `eos_token_id` of `generation_config.json` and `config.json` first, as transformers' `generate` does, then
-    `eos_token`, then `<|endoftext|>`. An ordinary token ends no document: a text may hold it.
+    `eos_token_id` of `generation_config.json` and `config.json` comes first, as in transformers' `generate`, then
+    `eos_token`, then `<|endoftext|>`. An ordinary token cannot end a document, because a text can contain it.
     """
     specials = vocabulary.special_tokens
     by_id = {identity: name for name, identity in specials.items()}
@@ -179,7 +179,7 @@ def _end_of_text(
 
 
 def _stop_ids(folder: Path | None, vocabulary: Vocabulary, end: str | None) -> tuple[int, ...]:
-    """All ids of `eos_token_id`, special or not, as transformers' `generate` takes them; else the end of text."""
+    """All ids of `eos_token_id`, special or not, as in transformers' `generate`; otherwise the end of text."""
     for file in (GENERATION_FILE, MODEL_FILE):
         ids = tuple(one for one in _ids(_json(folder, file).get("eos_token_id")) if 0 <= one < vocabulary.size)
         if ids:
@@ -192,7 +192,7 @@ def _ids(named: Any) -> list[int]:
 
 
 def _chat_template(folder: Path | None, config: Mapping[str, Any]) -> str | None:
-    """First `chat_template.jinja`, then the key in `tokenizer_config.json`; of several the one called "default"."""
+    """First `chat_template.jinja`, then the key in `tokenizer_config.json`; of several, the one called "default"."""
     if folder is not None and (folder / TEMPLATE_FILE).exists():
         return "\n".join(huggingface_reader.read_lines(folder / TEMPLATE_FILE))
     template = config.get("chat_template")

@@ -1,10 +1,10 @@
 """Chat templates of other models, read without running them.
 
-A model that was tuned on conversations keeps the form they had as a Jinja template in its tokenizer's files. Jinja is a
-programming language, and such a file is foreign input: nothing of it is executed. `template_reader` parses and walks
-it.
+The tokenizer files of a model that was tuned on conversations contain their format as a Jinja template. Jinja is a
+programming language, and such a file is foreign input: it is never executed. `template_reader` parses it and walks its
+syntax tree.
 
-`ForeignTemplate.read` says whether a template can be used. `data.records.encoding` turns its pieces into ids.
+`ForeignTemplate.read` decides whether a template can be used. `data.records.encoding` turns its pieces into ids.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ForeignTemplate:
     """A template that can be used.
 
     Attributes:
-        end: the special token behind each response.
+        end: the special token after each response.
     """
 
     end: str
@@ -35,14 +35,14 @@ class ForeignTemplate:
 
     @classmethod
     def read(cls, source: str, special_tokens: Sequence[str], eos_token: str | None) -> ForeignTemplate | None:
-        """Reads a template; None where it cannot be used.
+        """Reads a template; returns None if it cannot be used.
 
-        It can where the sample conversations come out whole and in order, the prompt is the beginning of the whole
-        conversation up to the response, and the same special token follows every response.
+        It can be used if it renders the sample conversations completely and in order, if the prompt is the beginning of
+        the whole conversation up to the response, and if the same special token follows every response.
 
         Args:
             special_tokens: of the vocabulary.
-            eos_token: what `eos_token` means in the template.
+            eos_token: the value of `eos_token` in the template.
 
         Example:
             >>> source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
@@ -67,21 +67,21 @@ class ForeignTemplate:
         """The text of a conversation, in pieces.
 
         Raises:
-            InputError: the template refuses such messages, or they lead to a part of it that is not read here.
+            InputError: the template refuses such messages, or needs a part of Jinja that is not supported for them.
         """
         try:
             found = self._reader.render(messages, add_generation_prompt)
         except (UnsupportedTemplateError, RecursionError) as error:
             raise InputError(
                 f"the base's chat template cannot write this conversation ({error})",
-                "leave the row out of the file",
+                "remove the row from the file",
             ) from error
         written = {piece.message for piece in found}
         for number, message in enumerate(messages):
             if message.content.strip() and number not in written:
                 raise InputError(
                     f"the base's chat template leaves out the {message.role}'s message",
-                    "take such messages out of the file, or finetune another base",
+                    "remove such messages from the file, or finetune another base",
                 )
         pieces: list[Piece] = []
         for piece in found:
@@ -93,22 +93,22 @@ class ForeignTemplate:
         return pieces
 
     def _check(self) -> str:
-        """The end of the responses.
+        """Renders sample conversations; returns the special token after the responses.
 
         Raises:
-            UnsupportedTemplateError: sample conversations do not come out as they should.
+            UnsupportedTemplateError: they do not meet the conditions of `read`.
         """
         turns = [Message("user", "ab"), Message("assistant", "cd"), Message("user", "ef"), Message("assistant", "gh")]
         ends: set[str | None] = set()
         for count in (2, 4):
             whole = self.render(turns[:count], add_generation_prompt=False)
             prompt = self.render(turns[: count - 1], add_generation_prompt=True)
-            said = [piece.message for piece in whole if piece.message is not None]
+            order = [piece.message for piece in whole if piece.message is not None]
             texts = [piece.text for piece in whole if piece.message is not None]
-            if said != list(range(count)) or texts != [turn.content for turn in turns[:count]]:
+            if order != list(range(count)) or texts != [turn.content for turn in turns[:count]]:
                 raise UnsupportedTemplateError("a message is left out, repeated or changed")
-            written, asked = ("".join(piece.text for piece in pieces) for pieces in (whole, prompt))
-            if not written.startswith(asked + turns[count - 1].content):
+            written, opening = ("".join(piece.text for piece in pieces) for pieces in (whole, prompt))
+            if not written.startswith(opening + turns[count - 1].content):
                 raise UnsupportedTemplateError("the prompt is not the text before the response")
             for place, piece in enumerate(whole):
                 if piece.message is not None and turns[piece.message].role == "assistant":
@@ -120,7 +120,7 @@ class ForeignTemplate:
 
 
 def trained_pieces(pieces: Sequence[Piece], messages: Sequence[Message]) -> list[bool]:
-    """Which pieces a model learns to write: responses, and the special token behind each."""
+    """For each piece, whether a model is trained on it: a response, or the special token after one."""
     trained: list[bool] = []
     learning = False
     for piece in pieces:
@@ -133,5 +133,5 @@ def trained_pieces(pieces: Sequence[Piece], messages: Sequence[Message]) -> list
 
 
 def _first_special(pieces: Sequence[Piece]) -> str | None:
-    """The special token that a stretch begins with."""
+    """The special token at the beginning of the pieces."""
     return pieces[0].text if pieces and pieces[0].special else None

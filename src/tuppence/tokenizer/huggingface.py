@@ -16,8 +16,8 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 TEMPLATE_FILE = "chat_template.jinja"
-"""Where newer versions of transformers write the chat template; the key in `CONFIG_FILE` all of them read."""
-_OF_THE_TOKENIZER_BEFORE = (TEMPLATE_FILE, "special_tokens_map.json", "added_tokens.json")
+"""Newer versions of transformers write the chat template here; all versions read the key in `CONFIG_FILE`."""
+_OF_AN_OLDER_TOKENIZER = (TEMPLATE_FILE, "special_tokens_map.json", "added_tokens.json")
 
 
 def write(
@@ -30,21 +30,22 @@ def write(
 ) -> None:
     """Writes both files into `folder`, `tokenizer.json` last.
 
-    What the tokenizer that stood there before says in files of its own (template, special and added tokens) is removed:
-    readers would take it for the new one's.
+    Other files of a tokenizer that was in the folder before (template, special and added tokens) are removed, because
+    readers would apply them to the new one.
     """
     template = {} if chat_template is None else {"chat_template": chat_template}
     files.write_json(folder / CONFIG_FILE, config_document(vocabulary, end=end, pads=pads) | template)
-    for name in _OF_THE_TOKENIZER_BEFORE:
+    for name in _OF_AN_OLDER_TOKENIZER:
         (folder / name).unlink(missing_ok=True)
     files.write_json(folder / TOKENIZER_FILE, tokenizer_document(vocabulary))
 
 
 def config_document(vocabulary: Vocabulary, *, end: str | None, pads: bool = False) -> dict[str, Any]:
-    """The content of `tokenizer_config.json`; without `pads` it has no padding token: who pads may choose.
+    """The content of `tokenizer_config.json`.
 
     Args:
         end: the special token that ends a text.
+        pads: name it as the padding token, too; otherwise the config has none.
     """
     roles = ["bos_token", "eos_token", *(["pad_token"] if pads else [])]
     ends = dict.fromkeys(roles, end) if end in vocabulary.special_tokens else {}

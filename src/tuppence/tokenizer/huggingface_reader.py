@@ -1,7 +1,8 @@
 """Reads Hugging Face's `tokenizer.json`, and the older `vocab.json` + `merges.txt`.
 
-Byte-level BPE with a split pattern of ours is read, if nothing changes a text before it is cut; anything else is
-refused by name. No regular expression from a file is ever compiled. `folders` reads the files beside these.
+Accepts byte-level BPE with one of our split patterns that does not change a text before it is cut; the error for
+anything else names the key. No regular expression from a file is ever compiled. `folders` reads the other files of a
+tokenizer's folder.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from tuppence.tokenizer.reference import recover_merges
 from tuppence.tokenizer.vocabulary import Merge, Vocabulary, check_bytes, name_of
 
 AddedToken = Mapping[str, Any]
-"""A token beside the model's own vocabulary, as `tokenizer.json` describes it: `id`, `content`, `special` and flags."""
+"""A token that was added to the vocabulary, as in `tokenizer.json`: `id`, `content`, `special` and flags."""
+
 _OTHER_SPELLINGS = {
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": GPT2,
 }
-"""Ways to write a pattern of ours that are found in files of others."""
+"""Other spellings of our patterns that exist in published files."""
+
 _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 
 
@@ -31,10 +34,10 @@ def read_tokenizer_json(path: Path, added: Sequence[AddedToken] = ()) -> Vocabul
     """The vocabulary of a `tokenizer.json`.
 
     Args:
-        added: tokens that other files add to it; those that it has as well are left out.
+        added: tokens that other files add; those that the file has, too, are ignored.
 
     Raises:
-        InputError: the file is missing, malformed, or not byte-level BPE with a pattern of ours.
+        InputError: the file is missing, malformed, or not byte-level BPE with one of our patterns.
     """
     document = files.read_json(path)
     try:
@@ -46,10 +49,10 @@ def read_tokenizer_json(path: Path, added: Sequence[AddedToken] = ()) -> Vocabul
 def read_vocab_and_merges(vocab_path: Path, merges_path: Path, added: Sequence[AddedToken] = ()) -> Vocabulary:
     """The vocabulary of GPT-2's `encoder.json` + `vocab.bpe`, or of `vocab.json` + `merges.txt`.
 
-    Both name one content. The pattern is GPT-2's: these files have no place for another.
+    The formats are equal. The pattern is GPT-2's, because these files cannot name another.
 
     Args:
-        added: tokens that other files add to it.
+        added: tokens that other files add.
 
     Raises:
         InputError: a file is missing, malformed, or does not belong to the other.
@@ -78,7 +81,7 @@ def read_lines(path: Path) -> list[str]:
         content = path.read_bytes()
         if content.startswith(files.GIT_LFS_POINTER):
             raise files.git_lfs_pointer(path)
-        # not splitlines(): a token may hold U+0085 or U+2028
+        # not splitlines(): a token can contain U+0085 or U+2028
         return content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
@@ -101,7 +104,7 @@ def parse_document(document: Any, added: Sequence[AddedToken] = ()) -> Vocabular
     if not _changes_nothing(document.get("normalizer")):
         raise InputError(
             f"it has a normalizer ({_type_of(document['normalizer'])}), which changes texts before they are cut",
-            "only tokenizers whose text can be had back exactly can be used",
+            "only tokenizers that decode to the exact text can be used",
         )
     _check_post_processor(document.get("post_processor"))
     pattern = _find_pattern(document.get("pre_tokenizer"))
@@ -118,7 +121,7 @@ def _others(own: Sequence[Any], added: Sequence[AddedToken]) -> list[AddedToken]
     """The added tokens that a document lacks.
 
     Raises:
-        InputError: it has one of them under another id.
+        InputError: the document has one of them with another id.
     """
     ids = {str(token.get("content")): token.get("id") for token in own if isinstance(token, dict)}
     for token in added:
@@ -159,7 +162,7 @@ def _type_of(step: Any) -> Any:
 
 
 def _find_pattern(pre_tokenizer: Any) -> SplitPattern:
-    """The pattern of a `pre_tokenizer`: ByteLevel with its own (GPT-2's), or Split by one of ours + ByteLevel."""
+    """The pattern of a `pre_tokenizer`: ByteLevel with its own (GPT-2's), or Split with one of ours, then ByteLevel."""
     steps: list[Any] = [pre_tokenizer]
     if _type_of(pre_tokenizer) == "Sequence":
         steps = _part(pre_tokenizer, "pretokenizers", list, "pre_tokenizer.")
@@ -171,7 +174,7 @@ def _find_pattern(pre_tokenizer: Any) -> SplitPattern:
     if byte_level.get("add_prefix_space"):
         raise InputError(
             "its pre_tokenizer puts a space before every text (add_prefix_space)",
-            "only tokenizers whose text can be had back exactly can be used",
+            "only tokenizers that decode to the exact text can be used",
         )
     uses_own = byte_level.get("use_regex", True)
     if len(steps) == 1 and uses_own:
@@ -184,13 +187,11 @@ def _find_pattern(pre_tokenizer: Any) -> SplitPattern:
         plain = steps[0].get("behavior") == "Isolated" and not steps[0].get("invert")
         if isinstance(expression, str) and plain and expression in known:
             return known[expression]
-    raise InputError(
-        "its pre_tokenizer cuts texts by a pattern that is not ours", f"known patterns: {', '.join(PATTERNS)}"
-    )
+    raise InputError("its pre_tokenizer cuts texts by an unknown pattern", f"known patterns: {', '.join(PATTERNS)}")
 
 
 def _check_post_processor(post_processor: Any) -> None:
-    """Refuses what adds tokens to a text. ByteLevel only moves offsets."""
+    """Refuses steps that add tokens to a text. ByteLevel only changes offsets."""
     steps: list[Any] = [post_processor]
     if _type_of(post_processor) == "Sequence":
         steps = _part(post_processor, "processors", list, "post_processor.")
@@ -201,7 +202,7 @@ def _check_post_processor(post_processor: Any) -> None:
             continue
         raise InputError(
             f"its post_processor ({_type_of(step)}) adds tokens to every text",
-            'set "post_processor": null in a copy of the file, and add them yourself where they are wanted',
+            'set "post_processor": null in a copy of the file, and add them to the texts that need them',
         )
 
 
@@ -217,7 +218,7 @@ def _parse_vocab(vocab: Any, where: str) -> dict[str, int]:
 def _parse_merge(merge: Any, where: str) -> Merge:
     parts = merge.split(" ") if isinstance(merge, str) else merge
     if not (isinstance(parts, list) and list(map(type, parts)) == [str, str] and all(parts)):
-        raise InputError(f"{where}: {merge!r} is no merge of two tokens", "restore the file")
+        raise InputError(f"{where}: {merge!r} is not a merge of two tokens", "restore the file")
     try:
         return byte_alphabet.to_bytes(parts[0]), byte_alphabet.to_bytes(parts[1])
     except InputError as error:
@@ -237,7 +238,7 @@ def _parse_added(added: Any) -> dict[str, int]:
                 )
         if token.get("special") is False and not _LOOKS_SPECIAL.fullmatch(name):
             raise InputError(
-                f"the added token {name_of(name)} is no special token: every text that has it is cut there",
+                f"the added token {name_of(name)} is not a special token: every text that contains it is cut there",
                 "only byte-level BPE without such tokens can be used",
             )
         if name in specials:
@@ -280,9 +281,12 @@ def _build(
 
 
 def _live_merges(ranks: Mapping[bytes, int], merges: Sequence[Merge]) -> list[Merge]:
-    """The one merge of each token that ever happens, of files that list every pair a token could be made of.
+    """The merge that produces each token, from a file that lists every possible pair for a token.
 
-    Files converted from ranks do so; which pair it is, the ranks alone decide.
+    Files that were converted from ranks do so. The ranks determine which of the pairs is merged.
+
+    Raises:
+        InputError: the file does not list that pair.
     """
     check_bytes(ranks)
     listed = set(merges)
@@ -290,7 +294,7 @@ def _live_merges(ranks: Mapping[bytes, int], merges: Sequence[Merge]) -> list[Me
     for left, right in live:
         if (left, right) not in listed:
             raise InputError(
-                f"the merge {name_of(left)} + {name_of(right)} is not listed, but the ids ask for it",
+                f"the merge {name_of(left)} + {name_of(right)} is not listed, but the ids require it",
                 "readers of such a vocabulary disagree on its ids: restore the file",
             )
     return live

@@ -1,10 +1,10 @@
-"""The split patterns of GPT-2 and GPT-4, and where a long text may be cut without changing a token.
+"""The split patterns of GPT-2 and GPT-4, and the safe cuts: where a text can be cut without changing a token.
 
-BPE never merges across *words*: the pieces that one of these regular expressions cuts a text into. Only
-patterns listed here are ever compiled; a `tokenizer.json` from elsewhere can name one, not bring its own.
+One of these regular expressions cuts a text into *words*, and BPE never merges across words. Only the patterns listed
+here are ever compiled: a `tokenizer.json` can name one of them, but not define another.
 
 Called by the trainer (counting words), the encoders (cutting a text) and `tuppence.data` (streaming documents
-that are too large to hold). Nothing here knows about merges.
+that do not fit in memory). Does not know about merges.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class SplitPattern:
     """One split pattern in two spellings that cut every text alike.
 
     Attributes:
-        name: what `--pattern` calls it.
-        expression: what we run. Possessive (`++`) wherever nothing can be won by giving characters back, which
-            is faster and keeps the engines of `regex` and `tiktoken` from stacking up states.
-        published: the spelling without possessives, after OpenAI's first release: the one that goes into files,
-            because Oniguruma (behind Hugging Face's `tokenizers`) reads `{1,3}+` as something else.
+        name: its name for `--pattern`.
+        expression: the spelling that we run. Possessive (`++`) wherever backtracking cannot help, which is faster and
+            saves the states that the engines of `regex` and `tiktoken` would store.
+        published: the spelling without possessives, after OpenAI's first release. Files contain this one, because
+            Oniguruma (in Hugging Face's `tokenizers`) reads `{1,3}+` differently.
     """
 
     name: PatternName
@@ -78,8 +78,8 @@ GPT4_2023 = SplitPattern(
     _GPT4_WORDS + r"|\s*[\r\n]|\s++$|\s+(?!\S)|\s",
     _GPT4_WORDS_PUBLISHED + r"|\s*[\r\n]+|\s+(?!\S)|\s+",
 )
-"""cl100k_base as first published, and as Hugging Face's files still have it. It differs from what tiktoken runs
-today in a text that ends in a line end and spaces: here those are two words, there one."""
+"""cl100k_base as first published, and as Hugging Face's files still have it. tiktoken's current pattern differs at the
+end of a text with a line end and spaces: these are two words here, and one word in tiktoken."""
 
 PATTERNS: dict[str, SplitPattern] = {pattern.name: pattern for pattern in (GPT2, GPT4, GPT4_2023)}
 
@@ -88,16 +88,16 @@ def find_pattern(name: str) -> SplitPattern:
     """The pattern called `name`.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no pattern of that name.
     """
     if name not in PATTERNS:
         raise InputError(f"there is no split pattern {name!r}", f"choose one of {', '.join(get_args(PatternName))}")
     return PATTERNS[name]
 
 
-# A word of either pattern ends where a run of letters or of digits ends, and before every space that follows
-# something else than white space (GPT-4's punctuation swallows the line ends behind it, never a space). Neither
-# pattern looks back, and the only look ahead is from white space; so both halves are cut as the whole was.
+# With every pattern, a word ends where a run of letters or of digits ends, and before every space after a character
+# that is not white space (GPT-4's punctuation includes the line ends after it, but never a space). No pattern has a
+# look-behind, and the only look-ahead follows white space; so both halves are cut as the whole text is.
 _LAST_SAFE_CUT = regex.compile(r"(?r)\p{L}(?=\P{L})|\p{N}(?=\P{N})|\S(?= )")
 
 
@@ -105,12 +105,12 @@ def safe_cut(text: str, start: int = 0, limit: int | None = None) -> int | None:
     """The last position in (start, limit] where `text` can be cut without changing a token, or None.
 
     `encode(text)` equals `encode(text[:cut]) + encode(text[cut:])` for every pattern and any merges: the cut
-    lies behind a run of letters or digits, or before a space that follows a character other than white space.
+    is after a run of letters or digits, or before a space that follows a character other than white space.
 
     Args:
         text: one text, or a part of it that begins at a safe cut.
-        start: the cut is behind this position.
-        limit: the cut is at most here; the end of the text by default, which itself is not an answer.
+        start: the cut is after this position.
+        limit: the last possible cut; by default, the last position before the end of the text.
 
     Example:
         >>> safe_cut("no more tears")
@@ -129,15 +129,15 @@ def safe_cut(text: str, start: int = 0, limit: int | None = None) -> int | None:
 
 
 def _long_known(character: str) -> bool:
-    """Whether Python's own, older Unicode has the character: what only `regex` knows may be news to tiktoken."""
+    """Whether Python's Unicode has the character: it is older than that of `regex`, and tiktoken's can be, too."""
     return unicodedata.category(character) != "Cn"
 
 
 def split_safely(text: str, size: int) -> Iterator[str]:
     """Cuts `text` into pieces of at most `size` characters, at safe cuts.
 
-    The bound is hard: where `size` characters hold no safe cut (one run of letters, or of white space, longer
-    than that) the piece ends after exactly `size` characters, and tokens may differ around that one cut.
+    No piece is longer: if `size` characters contain no safe cut (a longer run of letters or of white space), the piece
+    ends after exactly `size` characters, and tokens around that cut can differ.
 
     Example:
         >>> list(split_safely("one two three", 8))
@@ -149,13 +149,13 @@ def split_safely(text: str, size: int) -> Iterator[str]:
 
 
 def stream_safely(blocks: Iterable[str], size: int) -> Iterator[str]:
-    """Cuts one text that arrives in blocks, wherever those end, into pieces of at most `size` characters.
+    """Cuts one text that arrives in blocks of any size into pieces of at most `size` characters.
 
-    Holds at most `size` characters and one block. The pieces are those of `split_safely` on the whole text.
+    Holds at most `size` characters and one block in memory. The pieces are those of `split_safely` for the whole text.
 
     Args:
         blocks: parts of one text, in order.
-        size: the most characters of a piece, at least 2 (a safe cut lies between two characters).
+        size: largest number of characters of a piece, at least 2 (a safe cut is between two characters).
     """
     if size < 2:
         raise ValueError(f"pieces of {size} characters cannot be cut safely")
@@ -178,10 +178,10 @@ def stream_safely(blocks: Iterable[str], size: int) -> Iterator[str]:
 
 
 def without_surrogates(text: str) -> str:
-    """`text` with U+FFFD in the place of every lone surrogate, which is no character and has no UTF-8.
+    """Replaces every lone surrogate of `text` by U+FFFD: it is not a character and has no UTF-8.
 
-    Python's `json` makes such strings of broken escapes. Two surrogates that form a pair become its character,
-    as in tiktoken.
+    Python's `json` makes such strings from broken escapes. Two surrogates that form a pair become one character, as in
+    tiktoken.
 
     Example:
         >>> without_surrogates("a\\ud83d") == "a\\ufffd"

@@ -1,7 +1,6 @@
-"""Byte pair encoding in its plainest form: what chapter 2 reads, and what tests hold the fast paths against.
+"""Byte pair encoding in its plainest form: chapter 2 explains it, and tests compare the fast code with it.
 
-Nothing here is fast, and nothing else in tuppence encodes or trains with it, except that `recover_merges` works
-out the merges of a file that has none.
+It is slow. tuppence neither encodes nor trains with it; only `recover_merges` is used, for files without merges.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ def merge(tokens: Sequence[T], pair: tuple[T, T], new: T) -> list[T]:
 
 
 def learn_merges(words: Mapping[bytes, int], count: int) -> list[tuple[int, int]]:
-    """The first `count` merges for these words, everything counted anew before each.
+    """The first `count` merges for these words; counts all pairs again before each merge.
 
     The pair with the highest count wins; of equal counts, the one with the lowest pair of ids.
 
     Args:
-        words: how often each word occurs.
-        count: merges wanted; fewer are returned when no pair is left.
+        words: the number of occurrences of each word.
+        count: number of merges; fewer are returned if no pair is left.
 
     Example:
         >>> learn_merges({b"hug": 10, b"pug": 5, b"hugs": 5}, 2)
@@ -71,7 +70,7 @@ def encode_word(word: bytes, ranks: Mapping[bytes, int], below: int | None = Non
     Args:
         word: the bytes of one word of the split pattern.
         ranks: rank of each token.
-        below: use only tokens of a lower rank than this.
+        below: use only tokens with a lower rank than this.
 
     Example:
         >>> ranks = {b"h": 0, b"u": 1, b"g": 2, b"ug": 3, b"hug": 4}
@@ -115,7 +114,7 @@ def recover_merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
         if len(parts) != 2:
             raise InputError(
                 f"the token {token.decode('utf-8', 'backslashreplace')!r} (rank {rank}) cannot be merged from two "
-                f"older ones: its bytes come to {len(parts)} tokens",
+                f"older ones: its bytes give {len(parts)} tokens",
                 "only vocabularies that were trained can be used: restore the file",
             )
         merges.append((parts[0], parts[1]))

@@ -1,4 +1,4 @@
-"""What a vocabulary is made of, and how it cuts a text: the figures behind `tuppence tokenizer show`."""
+"""Statistics of a vocabulary and of a tokenized text, for `tuppence tokenizer show`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tuppence.tokenizer.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class VocabularyStatistics:
-    """Figures of a vocabulary.
+    """Statistics of a vocabulary.
 
     Attributes:
-        vocab_size: all ids.
-        merges: tokens made by a merge.
+        vocab_size: number of ids.
+        merges: number of tokens made by a merge.
         pattern: name of the split pattern.
         special_tokens: id of each.
-        fingerprint: sha256 over what determines ids.
-        tokens_by_bytes: how many tokens have 1, 2, 3 … bytes, special tokens aside.
-        mean_bytes: bytes of a token, on average over the vocabulary (over a text it is less).
-        starting_with_space: tokens that begin with a space.
-        incomplete: tokens that are not valid UTF-8 by themselves: parts of characters.
-        longest: the longest tokens, the longest first, as text.
+        fingerprint: sha256 of everything that determines ids.
+        tokens_by_bytes: number of tokens with 1, 2, 3 … bytes, without special tokens.
+        mean_bytes: mean bytes per token of the vocabulary (the mean over a text is lower).
+        starting_with_space: number of tokens that begin with a space.
+        incomplete: number of tokens that are not valid UTF-8 alone: parts of characters.
+        longest: the longest tokens as text, in descending order of length.
     """
 
     vocab_size: int
@@ -39,13 +39,13 @@ class VocabularyStatistics:
 
 @dataclass(frozen=True)
 class TextStatistics:
-    """How a text is cut.
+    """A tokenized text.
 
     Attributes:
-        characters: of the text.
-        bytes: of the text in UTF-8.
+        characters: number of characters.
+        bytes: number of bytes in UTF-8.
         ids: of its tokens.
-        tokens: the same, readable (`readable`).
+        tokens: the tokens as text (`readable`).
         bytes_per_token: the compression.
     """
 
@@ -57,7 +57,7 @@ class TextStatistics:
 
 
 def readable(token: bytes) -> str:
-    """A token as a person can read it: bytes that form no character are shown as <0x..>, controls escaped.
+    """A token as printable text: bytes that form no character become <0x..>, control characters are escaped.
 
     Example:
         >>> readable(b" caf\\xc3\\n")
@@ -75,11 +75,10 @@ def readable(token: bytes) -> str:
 
 
 def describe_vocabulary(tokenizer: Tokenizer, longest: int = 10) -> VocabularyStatistics:
-    """The figures of a tokenizer's vocabulary.
+    """Statistics of a tokenizer's vocabulary.
 
     Args:
-        tokenizer: any.
-        longest: how many of the longest tokens to list.
+        longest: number of tokens in the list of the longest.
     """
     vocabulary = tokenizer.vocabulary
     tokens = list(vocabulary.ranks)
@@ -99,7 +98,7 @@ def describe_vocabulary(tokenizer: Tokenizer, longest: int = 10) -> VocabularySt
 
 
 def describe_text(tokenizer: Tokenizer, text: str) -> TextStatistics:
-    """How `tokenizer` cuts `text`, special tokens in it being plain text."""
+    """Tokenizes `text`; the names of special tokens in it are plain text."""
     ids = tokenizer.encode(text)
     size = len(tokenizer.decode_bytes(ids))
     return TextStatistics(

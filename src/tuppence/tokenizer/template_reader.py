@@ -1,9 +1,8 @@
-"""Walks the syntax tree of a chat template, for the part of Jinja that plain templates consist of.
+"""Renders a chat template by walking its syntax tree, for the part of Jinja that plain templates use.
 
-One loop over the messages, conditions on roles, concatenation, `trim` and `set` are read; everything else makes a
-template unsupported. Nothing is executed: jinja2's parser alone is used. The walk keeps account of which text comes
-from which message, so that training knows what is a response. Steps, sizes and nesting are limited. `foreign_template`
-calls it.
+Supports loops over the messages, conditions on roles, concatenation, `trim` and `set`; a template with anything else is
+unsupported. Only jinja2's parser is used, so nothing is executed. The walk records which text comes from which message,
+so that training knows the responses. Steps, sizes and nesting are limited. `foreign_template` calls it.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from tuppence.tokenizer.traced_text import Piece, TracedText, literal
 
 SOURCE_LIMIT_CHARACTERS = 32_768
 STEPS_LIMIT = 50_000
-"""Nodes that are looked at for one conversation, and as many again for each of its messages."""
+"""Limit of visited nodes for one conversation; each of its messages adds the same number."""
 
 
 class UnsupportedTemplateError(Exception):
-    """The template uses a part of Jinja that is not read here."""
+    """The template uses a part of Jinja that is not supported."""
 
 
 class _Undefined:
-    """What a name means that nothing was assigned to."""
+    """The value of a name without an assignment."""
 
 
 _UNDEFINED = _Undefined()
@@ -38,7 +37,7 @@ class TemplateReader:
     """A parsed template.
 
     Args:
-        source: in Jinja, with transformers' settings for white space.
+        source: Jinja, parsed with transformers' settings for white space.
         eos_token: the value of that name.
 
     Raises:
@@ -54,10 +53,10 @@ class TemplateReader:
         self._steps = self._room = 0
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> list[Piece]:
-        """The pieces of a conversation, joined where neighbours come from the same message.
+        """The pieces of a conversation; neighbours from the same message are joined.
 
         Raises:
-            UnsupportedTemplateError: a part that is not read here is met, or there is too much.
+            UnsupportedTemplateError: the conversation needs an unsupported part of Jinja, or exceeds a limit.
         """
         contents = [message.content.strip() for message in messages]
         self._steps = STEPS_LIMIT * (1 + len(messages))
@@ -108,7 +107,7 @@ class TemplateReader:
     def _run_for(self, node: nodes.For, scope: _Scope, out: list[Piece]) -> None:
         items = self._value(node.iter, scope)
         if not isinstance(items, list) or not isinstance(node.target, nodes.Name) or node.recursive or node.test:
-            raise UnsupportedTemplateError("a loop over something else than the messages")
+            raise UnsupportedTemplateError("a loop over something other than the messages")
         for number, item in enumerate(items):
             loop = {
                 "first": number == 0,
@@ -128,7 +127,7 @@ class TemplateReader:
         elif isinstance(node.target, nodes.NSRef) and isinstance(scope.get(node.target.name), _Namespace):
             scope[node.target.name][node.target.attr] = value
         else:
-            raise UnsupportedTemplateError("an assignment to something else than a name")
+            raise UnsupportedTemplateError("an assignment to something other than a name")
 
     def _write(self, text: TracedText, out: list[Piece]) -> None:
         self._room -= len(text.plain)
@@ -175,7 +174,7 @@ class TemplateReader:
             return value.get(key, _UNDEFINED)
         if isinstance(value, list) and _is_whole(key):
             return value[key] if -len(value) <= key < len(value) else _UNDEFINED
-        raise UnsupportedTemplateError("a part of something else than a message")
+        raise UnsupportedTemplateError("a part of something other than a message")
 
     def _concatenation(self, node: nodes.Concat, scope: _Scope) -> TracedText:
         return self._joined([self._text(self._value(part, scope)) for part in node.nodes])
@@ -258,7 +257,7 @@ class TemplateReader:
             return _Namespace({pair.key: self._value(pair.value, scope) for pair in node.kwargs})
         if isinstance(node.node, nodes.Name) and node.node.name == "raise_exception":
             said = self._value(node.args[0], scope) if node.args else ""
-            raise UnsupportedTemplateError(f"it says: {said.plain[:100] if isinstance(said, TracedText) else ''}")
+            raise UnsupportedTemplateError(f"its error: {said.plain[:100] if isinstance(said, TracedText) else ''}")
         if isinstance(node.node, nodes.Getattr) and node.node.attr == "strip" and not (node.args or node.kwargs):
             value = self._value(node.node.node, scope)
             if isinstance(value, TracedText):
@@ -284,7 +283,7 @@ class TemplateReader:
             return value
         if isinstance(value, _Undefined):
             return literal("")
-        raise UnsupportedTemplateError("it writes something else than text")
+        raise UnsupportedTemplateError("it writes something other than text")
 
     def _truth(self, value: Any) -> bool:
         return bool(value) and not isinstance(value, _Undefined)

@@ -1,7 +1,7 @@
 """`Tokenizer`: text to ids and back, at the speed of tiktoken.
 
-Used by everything that handles text. The vocabulary comes from `trainer`, or from files by `huggingface` and
-`imports`; `reference` says in plain code what `encode` computes.
+Used by all code that handles text. The vocabulary comes from `trainer`, or from files (`folders`, `imports`).
+`reference` defines in plain code what `encode` computes.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from tuppence.tokenizer.foreign_template import ForeignTemplate
 
 LONG_WHITE_SPACE = 500_000
-"""tiktoken's regular expressions give up, and panic, on a million characters of white space in a row."""
+"""tiktoken's regular expressions panic on a million characters of white space in a row."""
 
 
 class Tokenizer:
     """A byte-level BPE tokenizer: every text has ids, and the ids of a text decode to that text.
 
-    A lone surrogate is no character: it is encoded as U+FFFD. The name of a special token in a text is ordinary
-    text unless `allow_special` says otherwise, so that no user can end a document by writing so.
+    A lone surrogate is not a character: it is encoded as U+FFFD. The name of a special token in a text is ordinary
+    text unless `allow_special` is set, so that no user can end a document by writing its name.
 
     Example:
         >>> from tuppence.tokenizer import train_tokenizer
@@ -46,11 +46,11 @@ class Tokenizer:
         'the bat'
 
     Attributes:
-        vocabulary: what determines the ids.
-        chat_template: the Jinja source in the folder's files, kept as text; None in base models.
-        end_of_text_name: the special token that separates documents and ends an answer: `<|endoftext|>`, or what
-            the folder's files call so; None where there is none.
-        stop_ids: what ends a continuation: the end of text, if there is one, or the ids that a model's files name.
+        vocabulary: everything that determines the ids.
+        chat_template: the Jinja source in the folder's files; None in base models.
+        end_of_text_name: the special token that separates documents and ends an answer: `<|endoftext|>`, or the one
+            that the folder's files name; None if there is none.
+        stop_ids: the ids that end a continuation: those in a model's files, or the end of text if there is one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Tokenizer:
         """Reads a folder that holds `tokenizer.json` (or `vocab.json` and `merges.txt`), or such a file itself.
 
         Raises:
-            InputError: there is none, or it is not a byte-level BPE with a split pattern we know.
+            InputError: there is none, or it is not a byte-level BPE with a known split pattern.
         """
         return cls.of_folder(read_folder(stage(path)))
 
@@ -88,18 +88,18 @@ class Tokenizer:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read too.
 
         Args:
-            pads: note the end of text as the padding token, as a classifier wants it; transformers then fills batches.
+            pads: name the end of text as the padding token, too: transformers needs one for batches of a classifier.
         """
         huggingface.write(self.vocabulary, Path(folder), self.chat_template, end=self.end_of_text_name, pads=pads)
 
     def with_chat_template(self) -> Tokenizer:
-        """The same tokenizer with a chat template, as instruction models have it; it is saved with the files.
+        """The same tokenizer with a chat template, for an instruction model; `save` writes it.
 
-        The template that is there is kept where conversations can be written in it (`has_chat_template`), and what ends
-        its responses becomes the end of text; else it is ours, with the end of text that is there.
+        A chat template that can be used is kept (`has_chat_template`), and the token after its responses becomes the
+        end of text. Otherwise the template is ours, with this tokenizer's end of text.
 
         Raises:
-            InputError: this vocabulary has no end of text, which the template writes.
+            InputError: our template needs an end of text, and this vocabulary has none.
         """
         if self.foreign_template is not None:
             end = self.foreign_template.end
@@ -110,10 +110,10 @@ class Tokenizer:
         return Tokenizer(self.vocabulary, chat_template_with(self.end_of_text_name), self.end_of_text_name)
 
     def with_end_of_text(self, name: str) -> Tokenizer:
-        """The same tokenizer with another end of text; a name that it lacks becomes a new special token, the last id.
+        """The same tokenizer with another end of text; an unknown name becomes a new special token with the last id.
 
         Raises:
-            InputError: the name is empty, or an ordinary token's.
+            InputError: the name is empty, or the name of an ordinary token.
         """
         if not name:
             raise InputError("the end of text has no name", "call it <|something|>")
@@ -124,7 +124,7 @@ class Tokenizer:
 
     @property
     def pattern(self) -> SplitPattern:
-        """How a text is cut into words."""
+        """The pattern that cuts a text into words."""
         return self.vocabulary.pattern
 
     @property
@@ -150,23 +150,23 @@ class Tokenizer:
 
     @property
     def start_ids(self) -> list[int]:
-        """The end of text, if there is one: what a new text starts after."""
+        """The ids before a new text: the end of text, or nothing if there is none."""
         return [] if self.end_of_text_name is None else [self.end_of_text]
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over what determines ids; the same before and after `save` and `load`."""
+        """sha256 of everything that determines ids; `save` and `load` do not change it."""
         return self.vocabulary.fingerprint
 
     @property
     def has_chat_template(self) -> bool:
-        """Whether conversations have a form that can be written: that of our template, or of a foreign one that is
-        plain enough to be read without running it."""
+        """Whether conversations can be rendered: by our template, or by a foreign one that can be read without running
+        it."""
         return self._is_ours or self.foreign_template is not None
 
     @cached_property
     def foreign_template(self) -> ForeignTemplate | None:
-        """The chat template where it is not ours and can be used; a template of more than that is kept as text."""
+        """The chat template if it is not ours and can be used; any other template is only kept as text."""
         if self.chat_template is None or self._is_ours:
             return None
         from tuppence.tokenizer.foreign_template import ForeignTemplate  # imports jinja2, which few tokenizers need
@@ -187,7 +187,7 @@ class Tokenizer:
 
         Args:
             text: any string.
-            allow_special: give the id of a special token where its name is in the text.
+            allow_special: encode the name of a special token in the text as that token.
         """
         if _has_long_white_space(text):
             return self._encode_by_words(text, allow_special)
@@ -196,11 +196,11 @@ class Tokenizer:
         return self._encoding.encode_ordinary(text)
 
     def encode_to_array(self, text: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
-        """The ids of a text, special tokens being plain text: shape (tokens,).
+        """The ids of a text, with special tokens as plain text: shape (tokens,).
 
-        uint16 where the vocabulary has at most 65,536 ids, else uint32.
+        uint16 if the vocabulary has at most 65,536 ids, otherwise uint32.
 
-        The fastest way for long texts: no Python object is made for an id, and other threads run meanwhile.
+        The fastest way for long texts: it makes no Python object per id, and other threads run meanwhile.
         """
         if _has_long_white_space(text):
             ids = np.array(self._encode_by_words(text, allow_special=False), dtype=np.uint32)
@@ -209,13 +209,13 @@ class Tokenizer:
         return ids.astype(np.uint16) if self.vocab_size <= 2**16 else ids.astype(np.uint32)
 
     def encode_batch(self, texts: list[str], threads: int = 2) -> list[list[int]]:
-        """The ids of each text, special tokens being plain text, on `threads` cores."""
+        """The ids of each text, with special tokens as plain text, on `threads` cores."""
         if any(map(_has_long_white_space, texts)):
             return [self.encode(text) for text in texts]
         return self._encoding.encode_ordinary_batch(texts, num_threads=threads)
 
     def _encode_by_words(self, text: str, allow_special: bool) -> list[int]:
-        """The slow path of texts that tiktoken's regular expression cannot cut: Python's cuts them."""
+        """The slow path, for texts that tiktoken's regular expression cannot cut: Python cuts them."""
         ids: list[int] = []
         specials = self.vocabulary.special_tokens if allow_special else {}
         for part in _split_at(text, specials):
@@ -237,7 +237,7 @@ class Tokenizer:
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Sequence[int]) -> bytes:
-        """The exact bytes of any ids. Takes lists, arrays and tensors of one dimension.
+        """The exact bytes of any ids: a list, or an array or tensor with one dimension.
 
         Raises:
             InputError: an id is not in the vocabulary.
@@ -247,11 +247,11 @@ class Tokenizer:
             return b"".join(map(self._bytes_of.__getitem__, plain))
         except KeyError as error:
             raise InputError(
-                f"{error.args[0]!r} is no id of this tokenizer, which has {self.vocab_size:,}",
+                f"{error.args[0]!r} is not an id of this tokenizer, which has {self.vocab_size:,}",
                 "was the text encoded with another tokenizer?",
             ) from error
 
-    # ---- what is built on first use ----------------------------------------------------------------------------
+    # ---- built on first use -------------------------------------------------------------------------------------
 
     @cached_property
     def _encoding(self) -> tiktoken.Encoding:
@@ -268,7 +268,7 @@ class Tokenizer:
         return {identity: token for token, identity in self.vocabulary.ranks.items()} | specials
 
     def __getstate__(self) -> dict[str, Any]:
-        # what is built on first use is built again in the process that unpickles
+        # the process that unpickles builds the rest again
         kept = ("vocabulary", "chat_template", "end_of_text_name", "stop_ids")
         return {name: getattr(self, name) for name in kept}
 
@@ -278,18 +278,18 @@ class Tokenizer:
 
 def _without_end_of_text() -> InputError:
     return InputError(
-        f"the tokenizer has no {END_OF_TEXT} token, nor do its files name another end of text",
+        f"the tokenizer has no {END_OF_TEXT} token, and its files name no other end of text",
         f"give it one: tuppence tokenizer import FOLDER --end-of-text '{END_OF_TEXT}' --out TOK",
     )
 
 
 def _has_long_white_space(text: str) -> bool:
-    """Whether there may be `LONG_WHITE_SPACE` in a row: samples one position per `LONG_WHITE_SPACE` characters."""
+    """Whether `text` can contain `LONG_WHITE_SPACE` in a row: samples one place per `LONG_WHITE_SPACE` characters."""
     return any(text[place : place + 64].isspace() for place in range(LONG_WHITE_SPACE, len(text), LONG_WHITE_SPACE))
 
 
 def _split_at(text: str, names: Collection[str]) -> list[str]:
-    """Cuts `text` before and behind every name; where several begin, as tiktoken does, the first listed wins."""
+    """Cuts `text` before and after every name; if several begin at one place, the first listed wins, as in tiktoken."""
     if not names:
         return [text]
     return re.split("(" + "|".join(map(re.escape, names)) + ")", text)

@@ -9,9 +9,9 @@ class Piece(NamedTuple):
     """A stretch of a rendered conversation.
 
     Attributes:
-        text: what is written.
-        message: the number of the message that it is the content of; None for what the template writes.
-        special: whether it is a special token of the vocabulary, written by the template.
+        text: of the piece.
+        message: the number of the message whose content it is; None for text of the template.
+        special: whether it is a special token in the text of the template.
     """
 
     text: str

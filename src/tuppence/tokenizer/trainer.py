@@ -1,15 +1,15 @@
 """Learns the merges of a byte-level BPE tokenizer from texts.
 
 Byte pair encoding (Gage 1994; Sennrich et al. 2016, arXiv:1508.07909; over bytes: Radford et al. 2019): start
-from the 256 bytes, and again and again make the most frequent pair of neighbouring tokens a token of its own.
+from the 256 bytes, and repeatedly make the most frequent pair of neighbouring tokens a new token.
 
-Which pair, exactly: the one with the highest count, and of equal counts the one with the lowest pair of ids.
-The count of a pair is the number of places where it occurs, weighted by how often the word occurs ("aaa" holds
-the pair (a, a) twice), and a pair is merged from left to right. Ids are the bytes' values, then the merges in the
-order learned, then the special tokens. Neither the number of workers nor the order of the texts matters.
+That is the pair with the highest count, and of equal counts the one with the lowest pair of ids. The count of a pair is
+the number of places where it occurs, weighted by the count of the word ("aaa" contains the pair (a, a) twice). A pair
+is merged from left to right. Ids are the values of the bytes, then the merges in the order learned, then the special
+tokens. The result depends neither on the number of workers nor on the order of the texts.
 
-`reference.learn_merges` does the same in the plainest way and is the test's oracle. This file finds the same
-merges hundreds of times faster; `counting` counts the words.
+`reference.learn_merges` is the plain version of `learn_merges`, and the oracle of its tests. The version here is
+hundreds of times faster. `counting` counts the words.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Pair: TypeAlias = tuple[int, int, int, Places]
 OnProgress: TypeAlias = Callable[[str, int, "int | None"], None]
 
 MOST_SYMBOLS = 2**31 - 1
-"""Positions are 32-bit numbers; the table of words is bounded far below."""
+"""Positions are 32-bit numbers; the limit of the table of words is far below."""
 
 
 def train_tokenizer(
@@ -47,19 +47,19 @@ def train_tokenizer(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Tokenizer:
-    """Learns a tokenizer of at most `vocab_size` tokens; fewer when the texts hold no further pair.
+    """Learns a tokenizer of at most `vocab_size` tokens; fewer if no pair is left in the texts.
 
     Args:
         texts: documents, or parts of documents cut at safe cuts (`patterns.split_safely`); read once.
-        vocab_size: tokens in all: 256 bytes, the merges, and the special tokens.
-        pattern: how texts are cut into words, which no token crosses.
+        vocab_size: number of tokens: 256 bytes, the merges, and the special tokens.
+        pattern: cuts texts into words; no token crosses the border of a word.
         special_tokens: get the last ids; one that occurs in a text ends the document and is not learned from.
-        workers: processes that count words; one per core that we may use by default.
+        workers: processes that count words; by default, one per usable core.
         on_progress: called with ("counting", bytes read, None) and ("merging", merges learned, merges wanted).
 
     Raises:
-        InputError: `vocab_size` leaves no room for the bytes and the special tokens, a special token is empty, a
-            single character or given twice, or the texts are empty.
+        InputError: `vocab_size` is too small for the bytes and the special tokens; a special token is empty, a single
+            character or given twice; or the texts are empty.
 
     Example:
         >>> tokenizer = train_tokenizer(["low lower lowest"] * 2, vocab_size=261)
@@ -78,7 +78,7 @@ def train_tokenizer(
         raise InputError("a special token is empty or given twice", "give each a name of its own")
 
     for name in special_tokens:
-        # a single character would be in a tokenizer.json twice, and a text is cut at every special token
+        # a tokenizer.json would contain a single character twice, and a text is cut at every special token
         if len(name) == 1 or name.isalnum():
             raise InputError(f"the special token '{name}' is a piece of ordinary text", "call it <|something|>")
 
@@ -100,12 +100,12 @@ def train_tokenizer(
 
 
 def usable_cores() -> int:
-    """The cores this process may run on: fewer than the machine has inside a container or under taskset."""
+    """The number of cores that this process may use: in a container or under taskset, fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pairs_of_bytes(merges: Iterable[tuple[int, int]]) -> list[tuple[bytes, bytes]]:
-    """The merges of ids as merges of bytes.
+    """Converts merges of ids to merges of bytes.
 
     Example:
         >>> pairs_of_bytes([(104, 105), (256, 33)])
@@ -122,24 +122,23 @@ def pairs_of_bytes(merges: Iterable[tuple[int, int]]) -> list[tuple[bytes, bytes
 def learn_merges(
     words: Mapping[bytes, int], count: int, on_progress: OnProgress | None = None
 ) -> list[tuple[int, int]]:
-    """The first `count` merges for these words; fewer when every word has become one token.
+    """The first `count` merges for these words; fewer if every word has become one token.
 
-    The work rests on one fact: once both of its tokens exist, a pair only ever loses places, because neighbours
-    of a new token appear at the moment of its merge and never later. So a count that is out of date is an upper
-    bound. The heap holds such bounds, each with the places it was counted at; the pair on top is counted again
-    at those places, and it is merged if the bound was true, else put back with what is left of it. No other
-    count is kept up to date.
+    Once both of its tokens exist, a pair only loses places, because the neighbours of a new token appear at its merge
+    and never later. So an outdated count is an upper bound. The heap holds such bounds, each with the places of the
+    pair when it was counted. The pair at the top is counted again at those places; it is merged if the bound was equal,
+    otherwise put back with the places that are left. No other count is updated.
 
     Args:
         words: how often each word occurs.
-        count: merges wanted.
-        on_progress: called now and then with ("merging", merges learned, merges wanted).
+        count: number of merges.
+        on_progress: called every 64 merges with ("merging", merges learned, merges wanted).
 
     Returns:
         Pairs of ids in the order learned; the merge at index i makes token 256 + i.
     """
     row = SymbolRow(words, vocab_size=256 + count)
-    # heapq's smallest comes first: the highest count, then the lowest pair of ids, of which there is one
+    # the smallest entry is first: the highest count, then the lowest pair of ids; pairs are unique
     heap = row.all_pairs()
     heapq.heapify(heap)
     merges: list[tuple[int, int]] = []
@@ -165,9 +164,9 @@ def learn_merges(
 
 
 class SymbolRow:
-    """All distinct words as one row of tokens, in which pairs are found, weighed and merged.
+    """All distinct words as one row of tokens, in which pairs are found, weighted and merged.
 
-    A merged pair stays where its left token stood; `next` and `previous` skip the place of its right token.
+    A merged pair has the place of its left token; `next` and `previous` skip the place of its right token.
     """
 
     def __init__(self, words: Mapping[bytes, int], vocab_size: int) -> None:
@@ -191,16 +190,16 @@ class SymbolRow:
         return self._group(places[inside])
 
     def still_holding(self, left: int, right: int, places: Places) -> Places:
-        """Those of `places` where the pair has not been merged away."""
+        """Those of `places` that still hold the pair."""
         holding: Places = places[(self.tokens[places] == left) & (self.tokens[self.next[places]] == right)]
         return holding
 
     def weigh(self, places: Places) -> int:
-        """How often the corpus holds the pairs at these places."""
+        """The number of occurrences in the corpus of the pairs at these places."""
         return int(self.weights[places].sum())
 
     def merge(self, left: int, right: int, new: int, places: Places) -> list[Pair]:
-        """Makes the pair at `places` the token `new`, and returns the pairs that `new` is now part of."""
+        """Replaces the pair at `places` by the token `new`, and returns the pairs that contain `new`."""
         if left == right:
             places = without_overlaps(places, self.next)
         rights = self.next[places]
@@ -213,11 +212,11 @@ class SymbolRow:
         before = self.previous[places]
         before = before[self.tokens[before] != self.fence]
         after = self.tokens[behind]
-        # two new tokens side by side are one pair: it is in `before` already
+        # two neighbouring new tokens are one pair, which `before` contains already
         return self._group(np.concatenate((before, places[(after != self.fence) & (after != new)])))
 
     def _group(self, places: Places) -> list[Pair]:
-        """Groups places by the pair there; ascending places stay ascending within a pair."""
+        """Groups places by their pair; the places of a pair stay in ascending order."""
         if len(places) == 0:
             return []
         keys = self.tokens[places].astype(np.int64) << 32 | self.tokens[self.next[places]]
@@ -233,7 +232,7 @@ class SymbolRow:
 
 
 def without_overlaps(places: Places, following: Places) -> Places:
-    """Of pairs (x, x) that share a token keeps every second, from the left: "xxxxx" holds two, at 0 and 2.
+    """Keeps every second of the overlapping pairs (x, x), from the left: "xxxxx" contains two, at 0 and 2.
 
     Args:
         places: ascending places of the pair.
@@ -243,7 +242,7 @@ def without_overlaps(places: Places, following: Places) -> Places:
         >>> without_overlaps(np.array([0, 1, 2, 3, 9]), np.arange(1, 11)).tolist()
         [0, 2, 9]
     """
-    # a run goes on where the token behind one pair's first is the next pair's first
+    # a run continues if the token after the first of one pair is the first of the next
     begins = np.flatnonzero(np.concatenate(([True], following[places[:-1]] != places[1:])))
     index_in_run = np.arange(len(places)) - np.repeat(begins, np.diff(np.append(begins, len(places))))
     every_second: Places = places[index_in_run % 2 == 0]

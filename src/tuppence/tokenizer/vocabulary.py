@@ -1,20 +1,19 @@
-"""What determines a tokenizer's ids: tokens, merges, split pattern and special tokens, checked to be sound.
+"""Everything that determines a tokenizer's ids: tokens, merges, split pattern and special tokens, with checks.
 
 There are two ways to read a BPE vocabulary. Hugging Face's `tokenizers` applies a *list of merges*: the pair
-listed first is merged first. tiktoken knows *ranks of byte strings* only: of all neighbours, those whose joined
-bytes have the lowest rank are merged first. The two differ when one token can be made of two pairs, (a, bc) and
-(ab, c), and the second pair is ever met. A `Vocabulary` is one where this cannot happen, so that both readings,
-and `reference`, give the same ids:
+listed first is merged first. tiktoken only has *ranks of byte strings*: of all neighbours, those whose joined
+bytes have the lowest rank are merged first. They differ if one token can be made from two pairs, (a, bc) and
+(ab, c), and the second pair occurs. A `Vocabulary` excludes this: both ways, and `reference`, give the same ids.
 
-- every token but the 256 bytes has one merge, of two tokens that are older than itself;
-- its merge is what the older merges make of its own bytes (`check_merges_are_reached`).
+- every token except the 256 bytes has one merge, of two tokens that are older than itself;
+- the older merges, applied to the bytes of a token, give the two parts of its merge (`check_merges_are_reached`).
 
-Why that suffices: apply the merges in order, and take a stretch of text whose ends no merge has crossed so far. It
-has the same tokens as its bytes alone. At the turn of token t, every such stretch with t's bytes is t's own pair; no
-other pair with t's bytes is left anywhere. Merges learned from a text always have the property; the check is for the
-files of others.
+Why this suffices: apply the merges in order, and consider a stretch of text whose ends no merge has crossed so far. It
+has the same tokens as its bytes alone. When token t is merged, every such stretch with t's bytes is the pair of t's
+merge, so no other pair has t's bytes. Merges learned from a text always have this property; the check is for files of
+other projects.
 
-Built by the trainer and by the readers of files; the `Tokenizer` wraps one.
+Built by the trainer and by the readers of files; `Tokenizer` wraps one.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ Merge = tuple[bytes, bytes]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A sound byte-level BPE vocabulary; raises `InputError` from its constructor when it is not.
+    """A valid byte-level BPE vocabulary; the constructor raises `InputError` for any other.
 
     Attributes:
-        ranks: id of each token, the special ones aside; ids of merged tokens grow in the order of the merges.
+        ranks: id of each token except the special ones; ids of merged tokens increase in the order of the merges.
         merges: the two parts of each merged token, in order.
-        pattern: how a text is cut into words.
-        special_tokens: id of each special token. All ids together are 0, 1, 2 … without a hole.
+        pattern: cuts a text into words.
+        special_tokens: id of each special token. All ids together are 0, 1, 2 … without gaps.
     """
 
     ranks: Mapping[bytes, int]
@@ -59,7 +58,7 @@ class Vocabulary:
 
     @classmethod
     def from_merges(cls, merges: Sequence[Merge], pattern: SplitPattern, special_tokens: Sequence[str]) -> Vocabulary:
-        """The vocabulary of a training: the bytes, then the merges, then the special tokens."""
+        """The vocabulary that training gives: the bytes, then the merges, then the special tokens."""
         tokens = [bytes([value]) for value in range(256)] + [left + right for left, right in merges]
         specials = {name: len(tokens) + row for row, name in enumerate(special_tokens)}
         return cls({token: row for row, token in enumerate(tokens)}, merges, pattern, specials)
@@ -68,10 +67,10 @@ class Vocabulary:
     def from_ranks(
         cls, ranks: Mapping[bytes, int], pattern: SplitPattern, special_tokens: Mapping[str, int]
     ) -> Vocabulary:
-        """The vocabulary of a file that has ranks alone (`*.tiktoken`): the merges are worked out.
+        """The vocabulary of a file that only has ranks (`*.tiktoken`); recovers the merges.
 
         Raises:
-            InputError: a token cannot be made of two others.
+            InputError: a token cannot be made from two others.
         """
         check_bytes(ranks)
         check_ids(ranks, special_tokens)
@@ -84,7 +83,7 @@ class Vocabulary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 (hex) over all that determines ids; the same wherever and however the vocabulary is stored."""
+        """sha256 (hex) of everything that determines ids; it does not depend on the file or its format."""
         digest = hashlib.sha256(f"tuppence vocabulary 1 {self.pattern.name}".encode())
         specials = ((name.encode(), token) for name, token in self.special_tokens.items())
         for kind, tokens in ((b"token", self.ranks.items()), (b"special", specials)):
@@ -94,13 +93,13 @@ class Vocabulary:
 
 
 def name_of(token: bytes | str) -> str:
-    """A token as an error message shows it."""
+    """A token in the form for error messages."""
     text = token if isinstance(token, str) else token.decode("utf-8", "backslashreplace")
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
 def check_bytes(ranks: Mapping[bytes, int]) -> None:
-    """Every byte needs a token, else some text has none.
+    """Checks that every byte has a token: otherwise some text could not be encoded.
 
     Raises:
         InputError: one is missing.
@@ -114,7 +113,7 @@ def check_bytes(ranks: Mapping[bytes, int]) -> None:
 
 
 def check_ids(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
-    """All ids are 0, 1, 2 …, each once.
+    """Checks that the ids are 0, 1, 2 …, each once.
 
     Raises:
         InputError: an id is negative, given twice, or left out.
@@ -136,12 +135,12 @@ def check_ids(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> 
                 f"no token has the id {min(expected, identity)}, but {name_of(owner[identity])} has {identity}"
                 if identity > expected
                 else f"the token {name_of(owner[identity])} has the id {identity}",
-                "ids must be 0, 1, 2 … without holes",
+                "ids must be 0, 1, 2 … without gaps",
             )
 
 
 def check_names(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
-    """No special token has the name by which a `tokenizer.json` writes another token: " !" is written "Ġ!" there.
+    """Checks that no special token has the name of another token in a `tokenizer.json`: " !" is written "Ġ!" there.
 
     Raises:
         InputError: one has.
@@ -159,7 +158,7 @@ def check_names(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -
 
 
 def check_order(ranks: Mapping[bytes, int], merges: Sequence[Merge]) -> None:
-    """Merge i makes the i-th merged token, of two older ones.
+    """Checks that merge i makes the i-th merged token, from two older ones.
 
     Raises:
         InputError: it does not.
@@ -191,14 +190,14 @@ def check_order(ranks: Mapping[bytes, int], merges: Sequence[Merge]) -> None:
 
 
 def check_merges_are_reached(merges: Sequence[Merge]) -> None:
-    """Every token comes out of its own bytes by its own merge: the property that makes all readings agree.
+    """Checks that the merges, applied to the bytes of each token, end with its own merge (see the module's docstring).
 
-    For the merge of left and right, go back in time from that moment: undo the merges that made the two tokens
-    which face each other across the join, the youngest first. At each moment, had the facing tokens a merge of
-    their own whose turn came then, it would have crossed the join, and this merge never happens.
+    Start at the merge of left and right, and go back in time: undo the merges that made the two tokens on either side
+    of the border between left and right, the youngest first. If at some time these two tokens had a merge of their own
+    that was next, it would have crossed the border, and the merge of left and right would never happen.
 
     Raises:
-        InputError: a merge is never reached, because an older one takes its bytes apart.
+        InputError: a merge is never reached, because an older one uses its bytes.
     """
     age = {left + right: row for row, (left, right) in enumerate(merges)}
     parts = {left + right: (left, right) for left, right in merges}
@@ -218,7 +217,7 @@ def check_merges_are_reached(merges: Sequence[Merge]) -> None:
                 )
             left_age, right_age = age.get(facing[0], -1), age.get(facing[1], -1)
             if left_age > right_age:
-                # of pairs whose turn is the same the left one is merged first: it saves the join
+                # of equal pairs, the left one is merged first, so the border remains
                 before, facing = left_age, (parts[facing[0]][1], facing[1])
             elif right_age >= 0:
                 before, facing = right_age + 1, (facing[0], parts[facing[1]][0])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.conversations import read_conversations
-from tuppence.data.records.tables import BadRowError
 from tuppence.tokenizer.chat_template import Message
 
 Write = Callable[[str, Any], str]
@@ -85,7 +85,7 @@ def test_a_system_message_and_several_turns_are_kept(write: Write) -> None:
         ("alpaca", {"instruction": "a", "output": "b", "history": ["x"]}, "not a pair of question and answer"),
         ("messages", {"messages": TURNS[:2]}, "the last turn is the user's"),
         ("messages", {"messages": TURNS[2:]}, "turn 1 is the assistant's, where the user's should be"),
-        ("messages", {"messages": []}, "without a user's turn"),
+        ("messages", {"messages": []}, "without a turn of the user"),
         ("messages", {"messages": "hello"}, "'messages' is not a list of messages but a string"),
         ("messages", {"messages": ["hello"]}, "'messages' 1: not a message but a string"),
         ("messages", {"messages": [*TURNS, {"role": "tool", "content": "x"}]}, "4: the role 'tool' is not known"),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.preferences import read_preferences
-from tuppence.data.records.tables import BadRowError
 from tuppence.tokenizer.chat_template import Message
 
 Write = Callable[[str, Any], str]
@@ -103,7 +103,7 @@ def test_answers_that_differ_in_white_space_at_the_ends_are_equal(write: Write) 
         ("prompt", {"prompt": [ASK, GOOD], "chosen": "a", "rejected": "b"}, "the prompt's last turn is not the user's"),
         ("prompt", {"prompt": [GOOD], "chosen": "a", "rejected": "b"}, "turn 1 is the assistant's"),
         ("conversation", {"chosen": [ASK], "rejected": [ASK]}, "do not part at an answer of the assistant"),
-        ("conversation", {"chosen": [GOOD], "rejected": [BAD]}, "without a user's turn"),
+        ("conversation", {"chosen": [GOOD], "rejected": [BAD]}, "without a turn of the user"),
         ("transcript", {"chosen": "hello", "rejected": "\n\nHuman: x"}, "should begin with 'Human:'"),
         (
             "transcript",

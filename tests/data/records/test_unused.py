@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tuppence.data.records.tables import Row, Table
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import Table
 from tuppence.data.records.unused import Unused, find_unused
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.rows.choices import Choice, gold_of, labelled_choices, question_prompt, texts_of
 
 

@@ -19,7 +19,8 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.loaded import LoadedModel, inspect, load
 from tuppence.model.lora import LoRA
-from tuppence.model.weights import load_model, save_scorer
+from tuppence.model.saving import save_scorer
+from tuppence.model.weights import load_model
 
 TEXTS = ["It rained.", "The lamp was lit, and the café stayed open.", "雨", "nobody minded <|endoftext|> the rain", "o"]
 

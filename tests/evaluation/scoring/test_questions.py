@@ -13,7 +13,7 @@ from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate, evaluate_several
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 
 EXACT = {"device": "cpu", "precision": "float32"}
 SHORT = [

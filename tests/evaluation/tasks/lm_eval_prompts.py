@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.rows.choices import Choice
 from tuppence.evaluation.rows.files import RowFile
 from tuppence.evaluation.tasks.choices import read_choices

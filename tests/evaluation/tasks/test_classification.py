@@ -24,7 +24,7 @@ from tuppence.evaluation.tasks.classification import positive_class, verdict, wr
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.weights import save_scorer
+from tuppence.model.saving import save_scorer
 
 metrics = pytest.importorskip("sklearn.metrics")
 

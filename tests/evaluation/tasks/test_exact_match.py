@@ -18,7 +18,7 @@ from tuppence.evaluation.scoring import answers
 from tuppence.evaluation.tasks.exact_match import is_exact
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tokenizer.chat_template import Message
 
 EXACT = {"device": "cpu", "precision": "float32"}

@@ -12,14 +12,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.rows.files import RowFile
 from tuppence.evaluation.tasks.lambada import Passage, read_passages
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.tokenizer import train_tokenizer
 
 EXACT = {"device": "cpu", "precision": "float32"}

@@ -19,7 +19,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import load
-from tuppence.model.weights import save_scorer
+from tuppence.model.saving import save_scorer
 from tuppence.tokenizer import train_tokenizer
 
 

@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM
 
 from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.saving import save_model
+from tuppence.model.weights import load_model
 from tuppence.tasks.ppo.answers import Answer, GenerationConfig, seeds_for, write_answers
 from tuppence.tasks.ppo.held_out import Judges, compare
 from tuppence.tasks.ppo.objective import HELD_OUT_SEEDS

@@ -16,7 +16,8 @@ from tuppence.core.run import Run
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.weights import load_model, save_model, save_scorer
+from tuppence.model.saving import save_model, save_scorer
+from tuppence.model.weights import load_model
 from tuppence.tasks.ppo import PPORecipe, run_ppo
 from tuppence.tasks.ppo.config import PPOConfig
 from tuppence.tasks.run_options import RunOptions

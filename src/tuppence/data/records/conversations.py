@@ -19,8 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of, list_of_messages
-from tuppence.data.records.tables import BadRowError, Row, Table, parse_rows, read_table
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 from tuppence.tokenizer.chat_template import Message, check_turns
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuppence.core.errors import InputError
-from tuppence.data.records.tables import BadRowError, Row, Table, checked_text, parse_rows, read_table
+from tuppence.data.bad_rows import BadRowError, checked_text
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 
 TEXT_NAMES = ("text", "message", "sms", "sentence", "content", "review", "comment", "body", "tweet", "v2")

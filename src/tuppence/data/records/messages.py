@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuppence.core.errors import InputError
-from tuppence.data.pieces import json_kind
-from tuppence.data.records.tables import BadRowError, Row, checked_text
+from tuppence.data.bad_rows import BadRowError, checked_text, json_kind
+from tuppence.data.records.rows import Row
 from tuppence.tokenizer.chat_template import Message, Role, as_role
 
 _SPEAKERS: Mapping[str, Role] = {

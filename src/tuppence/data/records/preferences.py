@@ -23,8 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of
-from tuppence.data.records.tables import BadRowError, Row, Table, parse_rows, read_table
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
 from tuppence.tokenizer.chat_template import Message, Role, check_turns
 

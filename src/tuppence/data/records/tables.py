@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.data.bad_rows import BadRowError, json_kind
 from tuppence.data.inputs import COMPRESSIONS, Source
-from tuppence.data.pieces import json_kind
 from tuppence.data.records.columns import read_columns, stem_of
+from tuppence.data.records.rows import Row
 from tuppence.data.text_files import decoded_text
 from tuppence.storage import open_store, split_url
 
@@ -36,41 +37,6 @@ _FASTTEXT = "__label__"
 _KEYS_SAMPLE = 200  # rows whose keys give the columns of a JSON file: later rows rarely add new keys
 
 Parsed = TypeVar("Parsed")
-
-
-class Row(NamedTuple):
-    """One row of a file.
-
-    Attributes:
-        where: "FILE, row 12", for messages; in a JSON list the row number from 1, otherwise the line number.
-        values: its cells by column; strings in files of columns, any JSON value in JSON files.
-    """
-
-    where: str
-    values: Mapping[str, Any]
-
-    def text(self, column: str, *, default: str | None = None) -> str:
-        """The string in a column.
-
-        Args:
-            default: returned if the column is absent or null; without a default, this is an error.
-
-        Raises:
-            InputError: the column is absent, or holds no string.
-        """
-        value = self.values.get(column)
-        if value is None and default is not None:
-            return default
-        if column not in self.values:
-            raise BadRowError(f"{self.where}: no '{column}' (it has {_listed(self.values)})")
-        return checked_text(value, self.where, f"'{column}'")
-
-
-class BadRowError(InputError):
-    """A row of a file cannot be used; `--skip-bad-rows` leaves such rows out."""
-
-    def __init__(self, message: str, hint: str = "fix the row, or pass --skip-bad-rows to leave such rows out") -> None:
-        super().__init__(message, hint)
 
 
 @dataclass(frozen=True)
@@ -154,21 +120,6 @@ def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: b
     if first_error is not None and not parsed:
         raise InputError(f"no row of {table.path} can be used; the first: {first_error.message}", first_error.hint)
     return parsed, skipped + table.skipped_rows
-
-
-def checked_text(value: object, where: str, what: str) -> str:
-    """Returns `value` if it is valid text.
-
-    Raises:
-        InputError: it is not a string, or holds half a character (a lone surrogate).
-    """
-    if not isinstance(value, str):
-        raise BadRowError(f"{where}: {what} is not a string but {json_kind(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise BadRowError(f"{where}: {what} is not valid Unicode ({error.reason})") from error
-    return value
 
 
 # ---- the whole file --------------------------------------------------------------------------------------------
@@ -309,7 +260,3 @@ def _object(where: str, value: object) -> Row | _Bad:
     if isinstance(value, dict):
         return Row(where, value)
     return _Bad(BadRowError(f"{where}: not a JSON object but {json_kind(value)}"), lines=1)
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(map(str, list(values)[:8])) or "nothing"

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.columns import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
-from tuppence.data.records.tables import BadRowError, Row, iter_rows, open_file
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import iter_rows, open_file
 from tuppence.data.unpacking import read_chunks
 
 LINE_LIMIT_BYTES = 16 * 2**20

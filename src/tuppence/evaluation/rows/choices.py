@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.rows.files import bad_row
 
 GOLD_KEYS = ("gold", "label", "answer", "answerKey")

@@ -13,7 +13,8 @@ from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.core.files import sha256_stream
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
-from tuppence.data.records.tables import Row, read_table
+from tuppence.data.records.rows import Row
+from tuppence.data.records.tables import read_table
 from tuppence.data.unpacking import refuse_other_content
 from tuppence.storage import join, open_store, split_url
 

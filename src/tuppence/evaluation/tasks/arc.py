@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.rows.choices import Parts, labelled_choices, question_prompt
 from tuppence.evaluation.rows.files import bad_row
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.contamination import contamination
 from tuppence.evaluation.rows.files import RowFile, bad_row, find_file, read_rows

@@ -6,7 +6,7 @@ original files and of mosaicml/llm-foundry, whose query lacks "Answer:". Scored 
 
 from __future__ import annotations
 
-from tuppence.data.records.tables import Row
+from tuppence.data.records.rows import Row
 from tuppence.evaluation.rows.choices import Parts, gold_of, question_prompt
 
 

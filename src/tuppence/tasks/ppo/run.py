@@ -13,7 +13,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora, frozen_copy
-from tuppence.model.weights import save_model
+from tuppence.model.saving import save_model
 from tuppence.storage import location_of, output_path
 from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.finetuning import RowJob, conversation_tokenizer, finetuning_flops

@@ -1,0 +1,49 @@
+"""The error for a row of a file that cannot be used, and the check of a text in a row.
+
+For all readers of rows: of documents (`jsonl_files`, `parquet_files`) and of `records`.
+"""
+
+from __future__ import annotations
+
+from tuppence.core.errors import InputError
+
+SKIP_HINT = "pass --skip-bad-rows to leave such rows out"
+ROW_HINT = f"fix the row, or {SKIP_HINT}"
+
+
+class BadRowError(InputError):
+    """A row of a file cannot be used; `--skip-bad-rows` leaves such rows out."""
+
+    def __init__(self, message: str, hint: str = ROW_HINT) -> None:
+        super().__init__(message, hint)
+
+
+def checked_text(value: object, where: str, what: str) -> str:
+    """Returns `value` if it is valid text.
+
+    Args:
+        where: file and row, for messages.
+        what: the name of the text, for messages.
+
+    Raises:
+        BadRowError: it is not a string, or contains half a character (a lone surrogate).
+    """
+    if not isinstance(value, str):
+        raise BadRowError(f"{where}: {what} is not a string but {json_kind(value)}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:  # "\ud800" in JSON: half of a character
+            raise BadRowError(f"{where}: {what} is not valid Unicode ({error.reason})") from error
+    return value
+
+
+def json_kind(value: object) -> str:
+    """The type of a value in JSON's words, for messages: a person knows the file, not Python's types.
+
+    Example:
+        >>> json_kind({}), json_kind(1.5), json_kind(None)
+        ('an object', 'a number', 'null')
+    """
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
