@@ -15,7 +15,6 @@ from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import to_hugging_face
 from tuppence.model.lora import LoRA, add_lora, frozen_copy, lora_layers
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, Preferences, dpo_losses
-from tuppence.tasks.pairs import collate_pairs
 from tuppence.tasks.reference import Reference
 from tuppence.training.config import TrainConfig
 
@@ -181,17 +180,6 @@ def test_a_precomputed_reference_is_restored_and_refused_for_other_pairs(policy:
             objective(others, full=True).load_state(before.state())
     with pytest.raises(ValueError, match="no reference"):
         resumed.load_state({})
-
-
-def test_a_run_that_computes_its_reference_online_continues_so_and_reads_it_again(policy: Any, tmp_path: Path) -> None:
-    pairs, base = pairs_of(random_ids(9)), load(tmp_path / "policy")
-    online = Reference(pairs, base, precompute=False)
-    resumed = Reference(pairs, None, precompute=True, reload=lambda: load(tmp_path / "policy"))
-    resumed.load_state(online.state())
-    batch = collate_pairs(pairs.train)
-    resumed.prepare(load(tmp_path / "policy"), 8)
-    assert resumed.state().keys() == {"precompute"}
-    assert torch.equal(resumed.log_probabilities(*batch), online.log_probabilities(*batch))
 
 
 def test_with_an_adapter_the_reference_of_other_pairs_is_computed_again(policy: Any, tmp_path: Path) -> None:
