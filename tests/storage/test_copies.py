@@ -134,6 +134,18 @@ def test_a_disk_without_locks_has_copies_too(memory: Memory, monkeypatch: pytest
     assert second.exists()
 
 
+def test_a_copy_in_a_cache_that_can_only_be_read_is_used(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = use(put(memory, "a"), at=0.0)
+    monkeypatch.setattr("tuppence.storage.copies.lock_file", read_only)
+    assert stage("mem://b/a") == copy
+    with pytest.raises(InputError, match=r"cannot write .*: Read-only file system"):
+        stage(put(memory, "b"))
+
+
+def read_only(path: Path, **_: object) -> int:
+    raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+
 def test_a_limit_that_is_no_number_is_refused(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, "20GB")
     with pytest.raises(InputError, match="TUPPENCE_CACHE_GB is '20GB', not a number"):

@@ -26,7 +26,7 @@ from tuppence.core import console
 from tuppence.core.cache import cache_folder
 from tuppence.core.environment import free_disk_bytes
 from tuppence.core.errors import InputError
-from tuppence.core.files import set_permissions
+from tuppence.core.files import explain_disk_errors, set_permissions
 from tuppence.core.folders import atomic_folder
 from tuppence.core.locks import NoLocksError, is_locked_at, lock_file
 from tuppence.core.temporary import remove_litter, temporary_sibling
@@ -111,9 +111,9 @@ def places() -> Path:
 @contextlib.contextmanager
 def _making(folder: Path, place: str) -> Iterator[None]:
     """Holds the lock on making a copy. Waits while another process makes it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     lock, descriptor = _lock_of(folder), None
-    with contextlib.suppress(NoLocksError):
+    with contextlib.suppress(NoLocksError), explain_disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
         descriptor = lock_file(lock, create=True)
         if descriptor is None:
             console.note(f"waiting for another process that copies {place}")
@@ -138,10 +138,10 @@ def _use(folder: Path) -> bool:
             assert descriptor is not None  # it waits
             _in_use[folder] = descriptor
         return is_locked_at(location, _in_use[folder])
-    except NoLocksError:
-        return True
     except FileNotFoundError:
         return False
+    except (OSError, NoLocksError):  # also a cache that this user can only read
+        return True
 
 
 def _make_room(place: str, size: int) -> None:
