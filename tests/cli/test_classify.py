@@ -40,7 +40,7 @@ EVALUATION = {
 
 def test_every_flag_of_the_finetune_arrives(call: Call, intercept: Intercept) -> None:
     asked = intercept("tuppence.tasks.classify", "run_classify")
-    intercept("tuppence.evaluation.tasks.classification", "first_test_text", "--I'm late,\n sorry")
+    intercept("tuppence.evaluation.rows.labelled", "first_test_text", "--I'm late,\n sorry")
     files = ["--val", "val.tsv", "--test", "test.tsv", "--text-column", "body", "--label-column", 1]
     flags = [*files, "--train", "lora", "--balance", "--epochs", 0.5, "--skip-bad-rows", *RUN_FLAGS]
     code, out, errors = call(*LINE, *flags)

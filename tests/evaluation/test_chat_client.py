@@ -45,7 +45,7 @@ def test_a_busy_endpoint_is_asked_again_after_a_wait_that_doubles(
 
 def test_an_endpoint_that_stays_busy_is_given_up(endpoint: Endpoint) -> None:
     endpoint.replies = [(500, "broken")]
-    with pytest.raises(InputError, match="refuses with 500: broken"):
+    with pytest.raises(InputError, match="refuses the request with 500: broken"):
         client(endpoint).ask("?", max_tokens=5)
     assert len(endpoint.asked) == chat_client.ATTEMPTS
 
@@ -53,7 +53,7 @@ def test_an_endpoint_that_stays_busy_is_given_up(endpoint: Endpoint) -> None:
 def test_a_refusal_is_not_retried_and_no_message_holds_the_key(endpoint: Endpoint) -> None:
     endpoint.replies = [(401, "bad key")]
     asking = client(endpoint, key="sk-secret")
-    with pytest.raises(InputError, match="refuses with 401: bad key") as refusal:
+    with pytest.raises(InputError, match="refuses the request with 401: bad key") as refusal:
         asking.ask("?", max_tokens=5)
     assert len(endpoint.asked) == 1
     assert endpoint.keys == ["Bearer sk-secret"]
@@ -62,7 +62,7 @@ def test_a_refusal_is_not_retried_and_no_message_holds_the_key(endpoint: Endpoin
 
 def test_a_redirect_is_not_followed(endpoint: Endpoint) -> None:
     endpoint.replies = [(302, f"{endpoint.url}/elsewhere"), (200, "7")]
-    with pytest.raises(InputError, match="refuses with 302"):
+    with pytest.raises(InputError, match="refuses the request with 302"):
         client(endpoint, key="sk-secret").ask("?", max_tokens=5)
     assert len(endpoint.asked) == 1
 
@@ -93,7 +93,7 @@ def test_nobody_there_is_one_line() -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "localhost:8000/v1", "http://", ""])
 def test_what_is_no_web_address_is_refused(url: str) -> None:
-    with pytest.raises(InputError, match="is no http or https address") as refusal:
+    with pytest.raises(InputError, match="is not an http or https address") as refusal:
         ChatClient(url, "m")
     assert "http://localhost:8000/v1" in refusal.value.hint
 
@@ -106,7 +106,7 @@ def test_a_key_that_would_cross_the_net_unencrypted_is_warned_of(
 ) -> None:
     ChatClient(url, "m", key="sk-secret")
     said = capsys.readouterr().err
-    assert said == ("warning: the key goes to 10.0.0.7 unencrypted: use https\n" if warned else "")
+    assert said == ("warning: the key is sent to 10.0.0.7 unencrypted: use https\n" if warned else "")
 
 
 def test_the_key_is_what_the_named_variable_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_where_a_base_is_gone_only_what_is_known_is_counted(tmp_path: Path, caps
     gone = run(tmp_path / "run", ROWS[:1], base=tmp_path / "gone")
     assert contamination(gone, "test.tsv", ROWS) == {"rows_trained_on": 1}
     assert contamination(gone, "test.tsv", ROWS[1:]) == {"rows_trained_on": None}
-    assert f"{tmp_path / 'gone'}, which {gone} comes from, is not here" in " ".join(capsys.readouterr().err.split())
+    assert f"the base {tmp_path / 'gone'} of {gone} was not found" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_base_is_found_from_any_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere but on a read-only disk
     assert evaluate(tmp_path / "run", config=EvalConfig(max_tokens=5), **EXACT)["perplexity"]["tokens"] == 5
     assert not (tmp_path / "run" / "evaluation.json").exists()
-    assert "shown and not kept" in " ".join(capsys.readouterr().err.split())
+    assert "printed and not saved" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_data_is_the_text_of_perplexity_or_the_rows_of_the_only_other_task(world
 def test_a_missing_file_is_noticed_before_the_model_is_loaded(world: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        InputError, match=r"lambada needs its rows, and there is no data/lambada_test\.jsonl"
+        InputError, match=r"lambada needs its rows, and data/lambada_test\.jsonl does not exist"
     ) as refusal:
         evaluate(world.model, ["perplexity", "lambada"], EvalConfig(data=str(world.text)), **EXACT)
     assert "tuppence data get lambada --out data/lambada_test.jsonl" in refusal.value.hint

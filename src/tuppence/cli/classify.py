@@ -74,7 +74,7 @@ def _next_command(out: str) -> str:
     """Returns a command that classifies a text that the model was not trained on; empty if there is none."""
     from tuppence.core.console import opening
     from tuppence.core.errors import TuppenceError
-    from tuppence.evaluation.tasks.classification import first_test_text
+    from tuppence.evaluation.rows.labelled import first_test_text
     from tuppence.storage import output_path
 
     try:

@@ -1,7 +1,7 @@
-"""Evaluation: how good a model is, in numbers that can be compared with other people's.
+"""Evaluates models on benchmarks, with metrics that can be compared with published ones.
 
-`evaluate` is the entry point: runs and names of tasks in, metrics by task out. A benchmark is the file of its name in
-`tasks`. `scoring` computes what a model says of texts, `rows` reads files and keeps results row by row, `statistics`
-has intervals and comparisons, `lm_eval` runs the tasks of EleutherAI's harness, and `contamination` tells whether a
-model was trained on what it is asked.
+`evaluate` is the entry point: it takes runs and names of tasks, and returns metrics by task. Each file in `tasks` is a
+benchmark. `scoring` computes likelihoods, perplexity, answers and class probabilities; `rows` reads files and logs the
+result of each row; `statistics` computes metrics, intervals and comparisons; `lm_eval` runs the tasks of EleutherAI's
+harness; `contamination` counts the rows that a model was trained on.
 """

@@ -1,7 +1,7 @@
-"""One question to an OpenAI-compatible chat endpoint, and its answer as text. Standard library only.
+"""Sends one question to an OpenAI-compatible chat endpoint and returns its answer. Uses the standard library only.
 
-Bounded in everything: time, retries, bytes. Redirects are refused, since they would carry the key to another host. The
-key is read from an environment variable, is sent as a header, and appears in no message and no file.
+Time, retries and the size of a reply are limited. Redirects are refused, because they would send the key to another
+host. The key is read from an environment variable and sent as a header; no message and no file contains it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ REPLY_LIMIT_BYTES = 2**20
 TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 4
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_WORTH_ANOTHER_TRY = (408, 409, 425, 429, 500, 502, 503, 504)
+_RETRIED_CODES = (408, 409, 425, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
 class ChatClient:
-    """An endpoint and the model to use there.
+    """A chat endpoint and the name of its model.
 
     Attributes:
-        url: of the API, such as `https://api.example.com/v1`; `/chat/completions` is added where it is missing.
-        model: the model's name there.
-        key: sent as a bearer token; None where the endpoint wants none.
-        wait: seconds before the second attempt; doubled for each further one.
+        url: of the API, such as `https://api.example.com/v1`; `/chat/completions` is added if it is missing.
+        model: the name of the model at the endpoint.
+        key: sent as a bearer token; None if the endpoint needs no key.
+        wait: seconds before the second attempt; doubled for each further attempt.
     """
 
     url: str
@@ -45,15 +45,15 @@ class ChatClient:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{self.url} is no http or https address", "give one such as http://localhost:8000/v1")
+            raise InputError(f"{self.url} is not an http or https address", "example: http://localhost:8000/v1")
         if self.key and parts.scheme == "http" and parts.hostname not in _LOCAL:
-            warn(f"the key goes to {parts.hostname} unencrypted: use https")
+            warn(f"the key is sent to {parts.hostname} unencrypted: use https")
 
     def ask(self, prompt: str, *, max_tokens: int) -> str:
-        """The answer to one user message, at temperature 0.
+        """Returns the answer to one user message, at temperature 0.
 
         Raises:
-            InputError: the endpoint cannot be reached, refuses, or answers in another form than OpenAI's.
+            InputError: the endpoint cannot be reached, refuses the request, or does not answer in OpenAI's format.
         """
         body = {
             "model": self.model,
@@ -67,14 +67,14 @@ class ChatClient:
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self.endpoint} does not answer as an OpenAI chat endpoint: {_start_of(reply)}",
-                "is it the address of the API, continuation in /v1?",
+                "is it the address of the API, ending in /v1?",
             ) from error
-        # JSON may hold half of a surrogate pair, and no file can
+        # JSON can contain half of a surrogate pair, which cannot be written to a file
         return content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""
 
     @property
     def endpoint(self) -> str:
-        """The full address."""
+        """The full URL of the requests."""
         url = self.url.rstrip("/")
         return url if url.endswith("/chat/completions") else f"{url}/chat/completions"
 
@@ -96,24 +96,24 @@ class ChatClient:
             except urllib.error.HTTPError as error:
                 with error:
                     reason = f"{error.code}: {_start_of(error.read(1000))}"
-                if error.code not in _WORTH_ANOTHER_TRY or attempt == ATTEMPTS:
-                    hint = "check key, model name and address; the same command then goes on from here"
-                    raise InputError(f"{self.endpoint} refuses with {reason}", hint) from error
+                if error.code not in _RETRIED_CODES or attempt == ATTEMPTS:
+                    hint = "check key, model name and address; the same command then continues from here"
+                    raise InputError(f"{self.endpoint} refuses the request with {reason}", hint) from error
             except (OSError, http.client.HTTPException) as error:
                 if attempt == ATTEMPTS:
                     raise InputError(
                         f"{self.endpoint} cannot be reached: {error}",
-                        "run the same command again when it can: what has been judged is kept",
+                        "run the same command again later: the scores so far are kept",
                     ) from error
             time.sleep(self.wait * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
 
 
 def key_from(variable: str | None) -> str | None:
-    """The key in an environment variable.
+    """Returns the key in an environment variable; None if no variable was named.
 
     Raises:
-        InputError: a variable was named, and it is not set.
+        InputError: the variable is not set.
     """
     if variable is None:
         return None

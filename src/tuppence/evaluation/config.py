@@ -8,26 +8,27 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """The options of an evaluation; None is the task's default.
+    """The options of an evaluation. None means the default of the task.
 
     Attributes:
-        data: what is scored: for perplexity a DATA folder (its validation split), a text file, a folder or a glob, and
-            the run's own data if absent; for a task of rows its file.
-        task_data: the same for single tasks, by their names; comes before `data`.
-        data_folder: where files of the catalog are looked for.
-        limit: rows of a file to score, from its beginning; a quick look.
+        data: the data to score. For perplexity: a DATA folder (its validation split is scored), a text file, a folder
+            or a glob; by default the data of the run. For other tasks: a file of rows.
+        task_data: task name → its data; takes precedence over `data`.
+        data_folder: the folder of the catalog's files.
+        limit: score only this many rows, from the beginning of the file.
         context_length: the longest window of perplexity, in tokens.
-        stride: tokens from one window's start to the next.
-        batch_size: windows, or prompts that are answered, at once.
+        stride: tokens from the start of one window to the start of the next.
+        batch_size: number of windows, or of prompts, in a batch.
         max_tokens: perplexity stops after this many scored tokens.
         answer_tokens: the longest answer, in tokens.
-        judge_url, judge_model: the OpenAI-compatible endpoint that scores answers, and the model it should use.
-        judge_key_env: the environment variable that holds its key.
-        num_fewshot: examples before each question of an lm-eval task, where the task does not fix them.
-        task_path: a folder of lm-eval task files, beside lm-eval's own.
-        apply_chat_template: lm-eval's prompts become turns of a conversation.
-        text_column, label_column: of a classifier's file; those that it was trained on, or found, if absent.
-        skip_bad_rows: leave out rows that cannot be used, and count them, where a task reads a person's own rows.
+        judge_url, judge_model: the OpenAI-compatible endpoint that scores answers, and the name of its model.
+        judge_key_env: the environment variable that holds the endpoint's key.
+        num_fewshot: number of examples before each question of an lm-eval task, unless the task fixes it.
+        task_path: a folder of lm-eval task files, used in addition to lm-eval's own.
+        apply_chat_template: put lm-eval's prompts into turns of a conversation.
+        text_column, label_column: the columns of a classifier's file; by default those that it was trained on, or else
+            the columns that `read_labelled` finds.
+        skip_bad_rows: leave out rows that cannot be used, and count them.
     """
 
     data: str | None = None
@@ -50,5 +51,5 @@ class EvalConfig:
     skip_bad_rows: bool = False
 
     def data_of(self, task: str) -> str | None:
-        """The data that was named for a task."""
+        """Returns the data that the user named for a task."""
         return self.task_data.get(task, self.data)

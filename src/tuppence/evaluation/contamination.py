@@ -1,8 +1,8 @@
 """Contamination: counts the rows of an evaluation file whose prompts the model was trained on.
 
-A run keeps hashes of the prompts it was trained on (`data.records.trained_rows`), and so does the run it started from.
-Pretraining reads text and keeps none: `tuppence data prepare --evaluation` searches the text. A folder that is not a
-run keeps none either.
+A run has the hashes of its training prompts (`data.records.trained_rows`), and so has its base. A pretraining run has
+none, because it reads plain text: `tuppence data prepare --evaluation` searches that text. Other model folders have no
+hashes either.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from tuppence.storage import find_input
 
 
 def contamination(folder: Path, path: str, rows: Iterable[object]) -> Metrics:
-    """Warns where some of the rows were trained on.
+    """Counts the rows whose prompts the model was trained on, and warns if there are any.
 
     Args:
-        folder: of the model that is asked: a run, or its `model` folder.
-        path: of the rows' file, for the message.
-        rows: anything that `leaks.prompt_of` knows.
+        folder: of the evaluated model: a run, or its `model` folder.
+        path: the file of the rows, for the message.
+        rows: rows of any type that `leaks.prompt_of` supports.
 
     Returns:
-        {"rows_trained_on": how many}; None where no run says what it was trained on, or one of them is gone.
+        `{"rows_trained_on": count}`. The count is None if it is unknown: no run has hashes, or a base is missing.
     """
     known, lost = _trained_on(folder)
     digests = [digest_of(prompt_of(row)) for row in rows]
@@ -35,19 +35,19 @@ def contamination(folder: Path, path: str, rows: Iterable[object]) -> Metrics:
     if count:
         console.warn(
             f"{folder} was trained on {count:,} of the {console.counted(len(digests), 'row')} of {path}:"
-            " what it answers there says little of new ones"
+            " the results on those rows say little about new ones"
         )
     elif known and lost:
-        console.warn(f"{lost}, which {folder} comes from, is not here: whether it was trained on {path} is not known")
+        console.warn(f"the base {lost} of {folder} was not found: whether it was trained on {path} is unknown")
     return {"rows_trained_on": None if not known or (lost and not count) else count}
 
 
 def _trained_on(folder: Path) -> tuple[set[str], str | None]:
-    """The digests of a run and of those that it comes from; and the base that is not to be found, if there is one."""
+    """Returns the hashes of a run and of its bases, and the path of a base that was not found."""
     known: set[str] = set()
     lost: str | None = None
-    for run, record in Run.of(folder).lineage(find_input):
+    for run, content in Run.of(folder).lineage(find_input):
         known |= read_trained_rows(run.path)
-        named = run.named(record, "base")
+        named = run.named(content, "base")
         lost = named if named is not None and find_input(run, named) is None else None
     return known, lost

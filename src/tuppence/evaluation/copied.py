@@ -1,8 +1,7 @@
-"""How much of a text is copied word for word from the text that a model was trained on.
+"""Measures how much of a generated text is copied word for word from the training text.
 
-A small model can write well by copying its training text. `copied` looks for runs of at least `SHORTEST` tokens of a
-text among the tokens of prepared data. Exact: every run that it reports is there. Called with the samples that
-pretraining and the quickstart show.
+A small model can write well by copying its training text. `copied` searches prepared data for sequences of at least
+`SHORTEST` tokens of a text. The search is exact. Called for the samples of pretraining and of the quickstart.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from tuppence.data.shards import TokenShards
 
 SHORTEST = 8
-"""Tokens of the shortest run that counts as copied."""
+"""Tokens of the shortest sequence that counts as copied."""
 
 _CHUNK = 2**22
 _MOST = 2**25
@@ -27,9 +26,9 @@ class Copied:
     """How much of a text is copied.
 
     Attributes:
-        longest: tokens of the longest run found in the data; 0 where none has `SHORTEST`.
-        share: of the text's tokens, those in runs of at least `SHORTEST` found in the data.
-        searched: tokens of the data that were searched, from the first on.
+        longest: number of tokens of the longest copied sequence; 0 if none has `SHORTEST` tokens.
+        share: share of the text's tokens that are in copied sequences.
+        searched: number of tokens of the data that were searched, from the beginning.
     """
 
     longest: int
@@ -38,16 +37,16 @@ class Copied:
 
 
 def copied(ids: Sequence[int], shards: TokenShards, *, most: int = _MOST) -> Copied:
-    """Searches prepared data for runs of a text's tokens.
+    """Searches prepared data for sequences of a text's tokens.
 
     Args:
-        ids: the text's tokens.
-        shards: what the model was trained on.
-        most: tokens of the data to search at most; 30 million take about a second.
+        ids: the tokens of the text.
+        shards: the training data of the model.
+        most: search at most this many tokens of the data; 30 million take about a second.
     """
     text = np.asarray(ids, dtype=np.int64)
     searched = min(len(shards), most)
-    lengths = np.zeros(len(text), dtype=np.int64)  # of the longest run of the data that begins at each token
+    lengths = np.zeros(len(text), dtype=np.int64)  # longest copied sequence from each token on
     if len(text) >= SHORTEST:
         for chunk in _chunks(shards, searched, overlap=len(text)):
             _extend(lengths, text, chunk, shards.vocab_size)
@@ -58,34 +57,34 @@ def copied(ids: Sequence[int], shards: TokenShards, *, most: int = _MOST) -> Cop
 
 
 def describe_copied(found: Copied, unseen: Copied) -> str:
-    """The line shown with a sample.
+    """Returns the line that is printed below a sample.
 
     Args:
-        found: of the sample.
-        unseen: of texts of the same kind that the model has not read: how much alike texts of that kind are.
+        found: the result for the sample.
+        unseen: the result for validation texts of the same kind: it shows how similar such texts are anyway.
 
     Example:
         >>> describe_copied(Copied(23, 0.614, 3_900_000), Copied(40, 0.9, 3_900_000))
-        '61% of it stands word for word in the training text, the longest run has 23 tokens; of unseen texts 90%'
+        '61% of it is copied word for word from the training text, at most 23 tokens in a row (unseen texts: 90%)'
     """
     if not found.longest:
-        return f"no {SHORTEST} tokens of it in a row stand in the training text; of unseen texts {unseen.share:.0%} do"
+        return f"no {SHORTEST} tokens in a row of it are in the training text (unseen texts: {unseen.share:.0%} copied)"
     return (
-        f"{found.share:.0%} of it stands word for word in the training text, the longest run has {found.longest}"
-        f" tokens; of unseen texts {unseen.share:.0%}"
+        f"{found.share:.0%} of it is copied word for word from the training text, at most {found.longest} tokens in a"
+        f" row (unseen texts: {unseen.share:.0%})"
     )
 
 
 def _chunks(shards: TokenShards, tokens: int, overlap: int) -> Iterator[NDArray[np.int64]]:
-    """Stretches of the data, each with the beginning of the next one, so that no run is cut."""
+    """Yields parts of the data that overlap, so that no copied sequence is cut."""
     for start in range(0, tokens, _CHUNK):
         yield shards.window(start, min(_CHUNK + overlap, tokens - start))
 
 
 def _extend(lengths: NDArray[np.int64], text: NDArray[np.int64], data: NDArray[np.int64], vocab_size: int) -> None:
-    """Raises `lengths` to what this stretch of the data holds.
+    """Updates `lengths` in place with the sequences that this part of the data holds.
 
-    Only places where `SHORTEST` - 1 neighbouring pairs in a row are pairs of the text are compared one by one.
+    Only positions where `SHORTEST` - 1 neighbouring pairs in a row are pairs of the text are compared one by one.
     """
     distinct, places = np.unique(text, return_inverse=True)
     numbers = np.full(max(vocab_size, int(distinct[-1]) + 1), len(distinct), dtype=np.int16)

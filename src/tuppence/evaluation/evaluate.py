@@ -1,7 +1,7 @@
-"""The entry point of evaluation: runs and names of tasks in, metrics by task out.
+"""The entry point of evaluation: takes runs and names of tasks, returns metrics by task.
 
-Called by `tuppence evaluate`, by the quickstart and when a classifier is trained. A new benchmark is a file in `tasks`
-and a line in `tasks.TASKS`.
+Called by `tuppence evaluate`, by the quickstart and at the end of a classifier's training. A new benchmark is a file in
+`tasks` and a line in `tasks.TASKS`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 WEIGHTS = "weights"
-"""The key of a task's numbers that holds the fingerprint of the weights it scored (`model.weights.fingerprint`)."""
+"""Key in a task's metrics: the fingerprint of the weights that were scored (`model.weights.fingerprint`)."""
 
 
 def evaluate(
@@ -52,22 +52,23 @@ def evaluate(
     out: str | Path | None = None,
     on_result: Callable[[str, Metrics], None] | None = None,
 ) -> dict[str, Metrics]:
-    """Runs the tasks and, where `folder` is a run or `out` is given, keeps their numbers and rows.
+    """Runs tasks on a model. Writes evaluation.json and the row logs if `folder` is a run or `out` is given.
 
     Args:
         folder: a run, or a Hugging Face GPT-2 folder with its tokenizer.
-        tasks: names from `TASKS`, or of lm-eval's tasks with `lm_eval:` before them; what fits the kind of model by
-            default.
+        tasks: names from `TASKS`, and names of lm-eval's tasks with the prefix `lm_eval:`; by default the tasks of
+            `DEFAULT_TASKS` for the kind of model.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `auto`, `bf16`, `fp16` or `float32`. For tasks of lm-eval `auto` is float32, as in its `hf` backend.
-        out: the folder for evaluation.json and the row logs; the run itself by default, none for other folders.
-        on_result: told the numbers of each task when it is done, before the next one begins.
+        out: the folder of evaluation.json and the row logs; by default the run itself. For a folder that is not a run,
+            nothing is written by default.
+        on_result: called with the name and the metrics of each task before the next task begins.
 
     Returns:
-        Task name → its numbers, plain values ready for JSON.
+        Task name → metrics.
 
     Raises:
-        InputError: an unknown task, no model, no data, or a configuration that does not fit.
+        InputError: a task is unknown, there is no model or no data, or the options do not fit the task.
     """
     place = None if out is None else output_path(out)
     results = _results(stage_run(folder), tasks, config or EvalConfig(), device, precision, place, on_result)
@@ -86,11 +87,10 @@ def evaluate_several(
     """Evaluates several runs on the same tasks, one after the other, and compares each with the first.
 
     Returns:
-        `{"runs": {name: {task: numbers}}, "comparison": …}`, see `compare`. Runs are called by the name of their folder
-        where that tells them apart.
+        `{"runs": {name: {task: metrics}}, "comparison": …}`, see `compare` and `names_of`.
 
     Raises:
-        InputError: as in `evaluate`, or the same run twice.
+        InputError: as in `evaluate`; or a run is given twice, or the models are of different kinds.
     """
     places, out = [stage_run(folder) for folder in folders], None if out is None else output_path(out)
     names = names_of(places)
@@ -114,7 +114,7 @@ def evaluate_several(
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
-    """What several runs are called.
+    """Returns a name for each run: the name of its folder, or its path if two folders have the same name.
 
     Example:
         >>> names_of([Path("runs/a"), Path("runs/b")]), names_of([Path("x/run"), Path("y/run")])
@@ -127,10 +127,10 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 
 
 def check_tasks(tasks: Sequence[str]) -> None:
-    """Refuses an unknown task before anything heavy is loaded.
+    """Checks the names of tasks, before anything heavy is loaded.
 
     Raises:
-        InputError: with the nearest known name.
+        InputError: a task is unknown, or there is none.
     """
     if not tasks:
         raise InputError("no task was named", f"known tasks: {', '.join(TASKS)}")
@@ -159,7 +159,7 @@ def _results(
     chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, config)
     for task, one in chosen.items():
         if one.kind != info.kind:
-            raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave --tasks away")
+            raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave out --tasks")
     _check_row_options(chosen, config)
     config = _with_files(chosen, config)
     loaded = load(info, device, precision)
@@ -168,7 +168,7 @@ def _results(
         if os.access(folder, os.W_OK) and not is_remote(location_of(folder)):
             out = folder
         else:
-            console.warn(f"{folder} cannot be written to: the numbers are shown and not kept")
+            console.warn(f"{folder} cannot be written to: the metrics are printed and not saved")
     results = {}
     for task, one in chosen.items():
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else loaded
@@ -179,7 +179,7 @@ def _results(
                 raise
             raise bad_row(error.message) from error
         results[task] = dataclasses.replace(result, metrics={**result.metrics, WEIGHTS: info.fingerprint})
-        if out is not None:  # task by task: what is done stays done
+        if out is not None:  # after each task, so that a killed evaluation keeps the finished ones
             _keep(Run(out).evaluation_file, {task: results[task].metrics})
         if on_result is not None:
             on_result(task, results[task].metrics)
@@ -187,7 +187,7 @@ def _results(
 
 
 def _tasks_named(names: Sequence[str], config: EvalConfig) -> dict[str, Task]:
-    """Tasks by name, in the order given; a pattern of lm-eval's names becomes every name that it matches."""
+    """Returns the tasks by name, in the given order; a pattern is replaced by all lm-eval tasks that it matches."""
     found: dict[str, Task] = {}
     for name in names:
         found |= lm_eval_tasks([name], config) if name.startswith(PREFIX) else {name: TASKS[name]}
@@ -195,17 +195,17 @@ def _tasks_named(names: Sequence[str], config: EvalConfig) -> dict[str, Task]:
 
 
 def _check_row_options(tasks: Mapping[str, Task], config: EvalConfig) -> None:
-    """Refuses options about rows that a task would not heed."""
+    """Raises InputError for options about rows that one of the tasks would ignore."""
     if (config.text_column or config.label_column) and list(tasks) != ["classification"]:
-        raise InputError("--text-column and --label-column are for a classifier's file", "leave them away")
+        raise InputError("--text-column and --label-column are for a classifier's file", "leave them out")
     other = next((name for name, task in tasks.items() if config.skip_bad_rows and not task.skips_rows), None)
     if other is not None:
         able = ", ".join(name for name, task in TASKS.items() if task.skips_rows)
-        raise InputError(f"{other} reads every row: --skip-bad-rows is for {able}", "leave --skip-bad-rows away")
+        raise InputError(f"{other} reads every row: --skip-bad-rows is for {able}", "leave out --skip-bad-rows")
 
 
 def _with_files(tasks: Mapping[str, Task], config: EvalConfig) -> EvalConfig:
-    """The config with the file of every task that reads rows: a missing one is noticed before hours of work."""
+    """Returns the config with the file of every task that reads rows, so that a missing file is found at once."""
     unknown = [task for task in config.task_data if task not in TASKS]
     if unknown:
         raise InputError(f"--task-data names {unknown[0]!r}, which is no task", f"known tasks: {', '.join(TASKS)}")
@@ -226,8 +226,7 @@ def _with_files(tasks: Mapping[str, Task], config: EvalConfig) -> EvalConfig:
 
 
 def _keep(path: Path, results: dict[str, Metrics]) -> None:
-    """Adds to what earlier evaluations of the same weights found, or of weights that they do not name; a damaged file
-    is replaced."""
+    """Adds results to evaluation.json. Results of other weights are dropped, and a damaged file is replaced."""
     found: Any = {}
     with contextlib.suppress(InputError):
         found = files.read_json(path)
@@ -242,4 +241,4 @@ DEFAULT_TASKS: Mapping[Kind, Sequence[str]] = {
     "classifier": ("classification",),
     "reward model": ("reward",),
 }
-"""What a kind of model is evaluated on where no task is named."""
+"""Kind of model → the tasks that run if the user names none."""

@@ -1,6 +1,7 @@
-"""The interface of an evaluation task: a model and an `EvalConfig` in, a `TaskResult` out.
+"""The interface of an evaluation task, and helpers that the tasks share.
 
-A task is a function of a loaded model, an `EvalConfig` and a folder for its row log; `tasks.TASKS` lists them.
+A task is a function that takes a loaded model, an `EvalConfig` and the folder of its row log, and returns a
+`TaskResult`. `tasks.TASKS` lists all tasks.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from tuppence.evaluation.rows.log import RowLog
 from tuppence.model.loaded import Kind, LoadedModel
 
 Metrics: TypeAlias = dict[str, Any]
-"""Results of a task by name: plain values ready for JSON."""
+"""Metric → value: plain values ready for JSON."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric unit by unit, so that two runs can be compared on the same units: Σ values / Σ weights.
+    """A metric for each row of a file or window of a text, so that two runs can be compared on the same units.
+
+    The metric of the whole is Σ values / Σ weights.
 
     Attributes:
-        values: (N,) a row's 0 or 1; the bits of a window of text.
-        weights: (N,) 1 for a row, 0 for one that was left out; the bytes of a window.
-        unit: what a unit is, in the plural.
-        data: sha256 or another name of what was scored; only scores of the same data are compared.
+        values: (N,) for a row its 0 or 1; for a window of text its bits.
+        weights: (N,) for a row 1, or 0 if it was left out; for a window its bytes.
+        unit: the name of a unit, in the plural.
+        data: sha256 or another identifier of the data; only scores of the same data are compared.
     """
 
     values: NDArray[np.float64]
@@ -39,7 +42,7 @@ class Scores:
 
 
 class Rows(Protocol):
-    """A file of rows, whatever they are."""
+    """A file of rows of any kind."""
 
     @property
     def path(self) -> str: ...
@@ -51,7 +54,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A task's metrics, and row by row the scores of those that can be compared, by the same names."""
+    """The metrics of a task; and for metrics that can be compared between runs, the scores of the rows."""
 
     metrics: Metrics
     scores: Mapping[str, Scores] = field(default_factory=dict)
@@ -62,10 +65,10 @@ class Task:
     """A benchmark.
 
     Attributes:
-        run: does it. Its last argument is the folder for its row log, None where nothing is kept.
-        kind: of the models it is for, see `model.loaded`.
-        reads_rows: it needs a file of rows, which is looked for before anything is loaded.
-        skips_rows: it can leave out bad rows of its file.
+        run: evaluates a model. Its last argument is the folder of the row logs, or None to write none.
+        kind: the kind of model that the task evaluates, see `model.loaded`.
+        reads_rows: the task needs a file of rows, which is looked for before the model is loaded.
+        skips_rows: the task can leave out bad rows of its file.
     """
 
     run: Callable[[LoadedModel[Any], EvalConfig, Path | None], TaskResult]
@@ -75,12 +78,12 @@ class Task:
 
 
 def known(values: Sequence[float | None]) -> list[float]:
-    """The values of the rows that were not left out."""
+    """Returns the values that are not None: those of the rows that were not left out."""
     return [value for value in values if value is not None]
 
 
 def row_scores(values: Sequence[float | None], file: Rows) -> Scores:
-    """Scores of the rows of a file, one each; None for a row that was left out, which then weighs nothing."""
+    """Returns the scores of the rows of a file. A None among `values` is a row that was left out; its weight is 0."""
     weights = np.array([float(value is not None) for value in values])
     return Scores(np.array([value or 0.0 for value in values]), weights, "rows", file.sha256)
 
@@ -88,11 +91,11 @@ def row_scores(values: Sequence[float | None], file: Rows) -> Scores:
 def open_log(
     task: str, loaded: LoadedModel[Any], data: str, folder: Path | None, settings: Mapping[str, Any] | None = None
 ) -> RowLog:
-    """The row log of a task: its results depend on the model, the tokenizer, the precision and the data.
+    """Opens the row log of a task. Its key is what the results depend on.
 
     Args:
-        data: sha256 of the file of rows; empty where each row says for itself what was scored.
-        settings: what else they depend on.
+        data: sha256 of the file of rows; empty if each result identifies what was scored.
+        settings: options that the results depend on.
     """
     key = {
         "task": task,
@@ -106,7 +109,7 @@ def open_log(
 
 
 def standard_error(values: list[float]) -> float | None:
-    """Of the mean: the sample's standard deviation over √N, as lm-eval computes it; None for a single value.
+    """Returns the standard error of the mean: the sample's standard deviation / √N, as in lm-eval; None for one value.
 
     Example:
         >>> round(standard_error([0.0, 1.0, 1.0, 1.0]), 6)
@@ -116,7 +119,7 @@ def standard_error(values: list[float]) -> float | None:
 
 
 def about_rows(file: Rows, config: EvalConfig, loaded: LoadedModel[Any]) -> Metrics:
-    """The entries that the results of every task on rows have."""
+    """Returns the entries that the metrics of every task on rows have."""
     return {
         "rows": len(file.rows),
         "limit": config.limit,

@@ -21,6 +21,7 @@ from tuppence.core.errors import InputError
 from tuppence.model.cache import KVCache
 from tuppence.model.gpt import GPT
 from tuppence.model.graph_step import graph_step
+from tuppence.model.modes import evaluation_mode
 from tuppence.model.native.decode_step import compiled_step
 from tuppence.model.sampling import Sampling, choose
 
@@ -159,10 +160,7 @@ class Decoder:
     @torch.inference_mode()
     def _next_logits(self) -> Tensor:
         """Logits after every row's newest token, (B, V). Reads only that token if the cache has room for it."""
-        training = self.model.training
-        if training:
-            self.model.eval()
-        try:
+        with evaluation_mode(self.model):
             if self._cache is None or self._cache.is_full:
                 tokens_BT = self._open_windows()
             else:
@@ -171,9 +169,6 @@ class Decoder:
                     return self._quick_step(newest)
                 tokens_BT = self._tensor([[token] for token in newest])
             return self.model.head(self.model.hidden(tokens_BT, self._cache)[:, -1])
-        finally:
-            if training:
-                self.model.train()
 
     def _open_windows(self) -> Tensor:
         """Starts a new cache for the unfinished sequences, and returns the tokens to read into it."""

@@ -24,8 +24,8 @@ from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET, pad
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
+from tuppence.evaluation.rows.labelled import write_splits
 from tuppence.evaluation.task import Metrics
-from tuppence.evaluation.tasks.classification import write_splits
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.saving import save_scorer

@@ -11,6 +11,7 @@ from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
+from tuppence.data.records.tables import warn_of_skipped
 from tuppence.data.records.unused import Unused
 from tuppence.storage import stage
 
@@ -86,7 +87,6 @@ class RowFiles:
 
 def say_left_out(path: Path, skipped_rows: int, unused: Unused) -> None:
     """Prints the number of rows that `--skip-bad-rows` left out, and the columns of a file that are not used."""
-    if skipped_rows:
-        warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
+    warn_of_skipped(path, skipped_rows)
     if unused.rows:
         note(f"not used of {path}: {unused}")

@@ -38,7 +38,9 @@ def test_files_of_the_catalog_are_found_packed_or_not(tmp_path: Path) -> None:
 
 
 def test_a_task_whose_file_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^hellaswag needs its rows, and there is no .*hellaswag_val\.jsonl") as known:
+    with pytest.raises(
+        InputError, match=r"^hellaswag needs its rows, and .*hellaswag_val\.jsonl does not exist"
+    ) as known:
         find_file("hellaswag", None, str(tmp_path))
     assert known.value.hint.startswith(f"tuppence data get hellaswag --out {tmp_path / 'hellaswag_val.jsonl'};")
     with pytest.raises(InputError, match=r"^judge needs a file of rows$") as other:
@@ -79,7 +81,7 @@ def test_a_damaged_parquet_file_is_told_from_a_missing_and_an_empty_one(tmp_path
 def test_one_file_of_moderate_size_is_read_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.parquet", "b.parquet"):
         write_parquet(tmp_path / name)
-    with pytest.raises(InputError, match="means 2 files"):
+    with pytest.raises(InputError, match="matches 2 files"):
         read_rows(str(tmp_path / "*.parquet"))
     monkeypatch.setattr(module, "TABLE_LIMIT_BYTES", (tmp_path / "a.parquet").stat().st_size - 1)
     with pytest.raises(InputError, match=r"a\.parquet is larger than"):

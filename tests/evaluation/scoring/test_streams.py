@@ -68,4 +68,4 @@ def test_a_row_that_cannot_be_scored_gets_a_hint_that_an_evaluation_can_follow(
     with pytest.raises(InputError, match="row 2: ") as caught:
         ids(tmp_path / "a.jsonl", world.tokenizer)
     assert "--" not in caught.value.hint
-    assert "repair the file" in caught.value.hint
+    assert "fix the file" in caught.value.hint

@@ -1,4 +1,4 @@
-"""The task `classification`: the run's own splits, the baselines beside it, and what it says of them."""
+"""The task `classification` on a run's splits and on other files, with its baselines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.splits import Splits
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate, evaluate_several
+from tuppence.evaluation.rows.labelled import write_splits
 from tuppence.evaluation.scoring.class_baselines import MAJORITY, TFIDF
-from tuppence.evaluation.tasks.classification import positive_class, verdict, write_splits
+from tuppence.evaluation.tasks.classification import positive_class
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
@@ -85,18 +86,6 @@ def test_the_baselines_are_measured_on_the_same_rows(make_run: Callable[..., Pat
     difference = numbers["differences"][TFIDF]["accuracy"]
     assert difference["difference"] == pytest.approx(numbers["accuracy"] - numbers["baselines"][TFIDF]["accuracy"])
     assert "is worse than TF-IDF + logistic regression" in numbers["verdict"]  # the model is random
-
-
-@pytest.mark.parametrize(
-    ("ours", "interval", "said"),
-    [
-        (0.9, [0.1, 0.2], "beats B"),
-        (0.7, [-0.2, 0.1], "is not shown to beat B"),
-        (0.5, [-0.3, -0.1], "is worse than B"),
-    ],
-)
-def test_the_verdict_is_what_the_interval_allows(ours: float, interval: list[float], said: str) -> None:
-    assert said in verdict("B", ours, 0.75, {"difference": ours - 0.75, "interval": interval})
 
 
 def test_the_surest_mistakes_are_shown(make_run: Callable[..., Path]) -> None:

@@ -14,7 +14,7 @@ from tuppence.core.errors import InputError
 from tuppence.data.records.preferences import read_preferences
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
-from tuppence.evaluation.tasks.reward import LABEL, pair_rewards
+from tuppence.evaluation.tasks.reward import LABEL, encode_pairs, pair_rewards
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
@@ -54,8 +54,8 @@ def theirs(model: Path) -> np.ndarray[Any, Any]:
 
 
 def test_rewards_are_those_of_transformers(model: Path) -> None:
-    rows = read_preferences(str(model.parent / "pairs.json")).rows
-    np.testing.assert_allclose(pair_rewards(load(model, head="scores"), rows), theirs(model), atol=1e-5)
+    loaded, rows = load(model, head="scores"), read_preferences(str(model.parent / "pairs.json")).rows
+    np.testing.assert_allclose(pair_rewards(loaded, encode_pairs(loaded, rows)), theirs(model), atol=1e-5)
 
 
 def test_accuracy_and_margin_are_the_means_with_an_interval_around_them(model: Path) -> None:
@@ -76,10 +76,11 @@ def test_without_held_out_pairs_a_file_must_be_named(model: Path) -> None:
 
 def test_a_reward_that_is_not_finite_is_refused(model: Path) -> None:
     loaded = load(model, head="scores")
+    encoded = encode_pairs(loaded, read_preferences(str(model.parent / "pairs.json")).rows)
     with torch.no_grad():
         loaded.model.score.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="not finite"):
-        pair_rewards(loaded, read_preferences(str(model.parent / "pairs.json")).rows)
+        pair_rewards(loaded, encoded)
 
 
 def test_pairs_that_are_equal_within_the_context_are_left_out_as_in_training(
@@ -90,7 +91,7 @@ def test_pairs_that_are_equal_within_the_context_are_left_out_as_in_training(
     path.write_text(json.dumps([*json.loads(path.read_text()), alike]))
     numbers = evaluate(model, config=EvalConfig(data=str(path)))["reward"]
     assert numbers["pairs"] == 10
-    assert "left out 1 pair whose answers begin alike" in capsys.readouterr().err
+    assert "left out 1 pair whose answers are equal" in capsys.readouterr().err
     path.write_text(json.dumps([alike]))
     with pytest.raises(InputError, match="no pair differs within the context"):
         evaluate(model, config=EvalConfig(data=str(path)))

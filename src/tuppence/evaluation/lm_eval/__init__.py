@@ -1,1 +1,1 @@
-"""Tasks of EleutherAI's lm-evaluation-harness on our models."""
+"""Runs tasks of EleutherAI's lm-evaluation-harness on our models."""

@@ -1,7 +1,7 @@
-"""Our models as an `LM` of lm-eval (EleutherAI's lm-evaluation-harness).
+"""`TuppenceLM`: a loaded model as an `LM` of lm-eval (EleutherAI's lm-evaluation-harness).
 
-`lm_eval_tasks` hands it to `lm_eval.simple_evaluate`. Its numbers are those of lm-eval's `hf` backend on RUN/model in
-the same precision. Continuations of the same context are scored together, so that the context is read once.
+`tasks.run_task` passes it to `lm_eval.simple_evaluate`. The results equal those of lm-eval's `hf` backend on RUN/model
+in the same precision. Continuations of the same context are scored together, so that the context is read once.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
     Args:
         loaded: the model, its tokenizer, the device and the precision of likelihoods.
-        prompts_at_once: prompts that are continued together; `ANSWERS_AT_ONCE` if None.
-        max_gen_toks: the longest continuation, in tokens, where a task names none.
+        prompts_at_once: number of prompts in a batch of `generate_until`; `ANSWERS_AT_ONCE` if None.
+        max_gen_toks: the longest continuation, in tokens, if a task does not set it.
     """
 
     def __init__(self, loaded: LoadedModel[GPT], prompts_at_once: int | None = None, max_gen_toks: int = 256) -> None:
@@ -59,22 +59,22 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return self.loaded.config.context_length
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
-        # transformers' tokenizers see special tokens in a text as such: so must we, to agree with them
+        # as transformers' tokenizers do: text that spells a special token is encoded as this token
         return self.loaded.tokenizer.encode(string, allow_special=True)
 
     @property
     def tokenizer_name(self) -> str:
-        """Names what requests were made with, for lm-eval's caches."""
+        """Part of the keys of lm-eval's caches."""
         return f"tuppence-{self.loaded.tokenizer.fingerprint}"
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
-        """Our template, the only one we render."""
+        """Returns our chat template, the only one that is supported."""
         return CHAT_TEMPLATE if chat_template else ""
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         messages = [Message(turn["role"], turn["content"]) for turn in chat_history]  # type: ignore[arg-type]
         text = as_text(render(messages, add_generation_prompt=add_generation_prompt))
-        # without the prompt for a new turn, lm-eval wants the last one continued: it does not end
+        # without a generation prompt, lm-eval continues the last message, so it must not end
         return text if add_generation_prompt else text.removesuffix(END_OF_TEXT)
 
     # ---- likelihoods -------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return totals
 
     def _score(self, pairs: Sequence[Pair]) -> list[Likelihood]:
-        """Pairs with the same context become one question: the context is read once."""
+        """Scores pairs in their order. Pairs with the same context become one question, so that it is read once."""
         continuations_of: dict[tuple[int, ...], list[int]] = {}
         for index, (context, _) in enumerate(pairs):
             continuations_of.setdefault(tuple(context), []).append(index)
@@ -122,7 +122,7 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     # ---- continuations -----------------------------------------------------------------------------------------
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Continues every prompt until one of its stop strings, the end of text, or `max_gen_toks`."""
+        """Continues every prompt up to one of its stop strings, the end of text, or `max_gen_toks`."""
         wanted = [_Request.of(self, *request.args) for request in requests]
         order = sorted(range(len(wanted)), key=lambda index: (wanted[index].how, -len(wanted[index].prompt)))
         texts: dict[int, str] = {}
@@ -158,10 +158,10 @@ class TuppenceLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
 
 class _Request:
-    """One request to write on: its prompt, and how it is to be continued.
+    """A request of `generate_until`: its prompt and its sampling options.
 
     Raises:
-        InputError: an option that we do not implement.
+        InputError: an option is not implemented.
     """
 
     def __init__(self, prompt: list[int], stops: list[str], max_tokens: int, options: dict[str, Any]) -> None:
@@ -171,7 +171,7 @@ class _Request:
         if options:
             raise InputError(
                 f"generation option {sorted(options)[0]!r} is not implemented",
-                "we know until, max_gen_toks, do_sample, temperature, top_k and top_p",
+                "supported: until, max_gen_toks, do_sample, temperature, top_k and top_p",
             )
         if not sampled:
             chosen = {"temperature": 0.0}
@@ -181,7 +181,7 @@ class _Request:
 
     @classmethod
     def of(cls, lm: TuppenceLM, context: str, options: dict[str, Any]) -> _Request:
-        """As lm-eval's `hf` backend reads a request: the context loses its beginning to make room for the answer."""
+        """Reads a request as lm-eval's `hf` backend does: the prompt is cut at its beginning to fit the answer."""
         normal = dict(normalize_gen_kwargs(options, lm.max_gen_toks))
         stops = handle_stop_sequences(normal.pop("until"), eos=lm.loaded.tokenizer.decode([lm.eot_token_id]))
         max_tokens = int(normal.pop("max_gen_toks"))
@@ -191,5 +191,5 @@ class _Request:
 
     @property
     def how(self) -> str:
-        """Equal for requests that can be continued together."""
+        """A key that is equal for requests that can share a batch."""
         return repr((self.stops, self.sampling))

@@ -1,8 +1,8 @@
 """Tasks of lm-eval (EleutherAI's lm-evaluation-harness): `tuppence evaluate RUN --lm-eval hellaswag,gsm8k`.
 
 lm-eval reads a task, makes its requests and computes its metrics (`lm_eval.simple_evaluate`); `adapter` answers the
-requests with our model. This file turns names of tasks into `Task` objects, and lm-eval's results into a `TaskResult`.
-Called by `evaluate`. lm-eval is imported when one of its tasks is asked for.
+requests with our model. This module converts names of tasks to `Task` objects, and lm-eval's results to a `TaskResult`.
+Called by `evaluate`. lm-eval is imported only if one of its tasks is evaluated.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from tuppence.model.gpt import GPT
 from tuppence.model.loaded import LoadedModel
 
 PREFIX = "lm_eval:"
-"""What the name of a task of lm-eval begins with: `lm_eval:hellaswag` is lm-eval's, `hellaswag` is ours."""
+"""Prefix of the names of lm-eval's tasks: `lm_eval:hellaswag` is lm-eval's, `hellaswag` is ours."""
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def lm_eval_tasks(patterns: Sequence[str], config: EvalConfig) -> dict[str, Task]:
-    """The tasks, groups and tags of lm-eval whose names match, by name with `PREFIX`.
+    """Finds the tasks, groups and tags of lm-eval whose names match.
 
     Args:
         patterns: names, or patterns with `*`, each with or without `PREFIX`.
-        config: its `task_path` is a folder of task files that is searched beside lm-eval's own.
+        config: its `task_path` is a folder of further task files.
 
     Raises:
         MissingExtraError: lm-eval is not installed.
         InputError: no task has this name, or a task file cannot be read.
 
     Returns:
-        Name → task, in the order asked for.
+        Name with `PREFIX` → task, in the order of `patterns`.
     """
     if importlib.util.find_spec("lm_eval") is None:
         raise MissingExtraError("lm-eval", "eval", "--lm-eval")
     if config.task_path is not None and not Path(config.task_path).is_dir():
-        raise InputError(f"--task-path {config.task_path} is no folder", "name the folder that holds the task files")
+        raise InputError(f"--task-path {config.task_path} is not a folder", "name the folder of the task files")
     with _calling_lm_eval("reading its task files"):
         manager = _task_manager(config.task_path)
     found: dict[str, Task] = {}
@@ -75,12 +75,13 @@ def run_task(name: str, loaded: LoadedModel[GPT], config: EvalConfig, folder: Pa
     """Runs a task, group or tag of lm-eval.
 
     Args:
-        name: as lm-eval has it.
-        folder: keeps lm-eval's results in `lm-eval-NAME.json` and the rows in `lm-eval-NAME.jsonl`; None keeps nothing.
+        name: its name in lm-eval.
+        folder: lm-eval's results are written there to `lm-eval-NAME.json`, and the rows to `lm-eval-NAME.jsonl`; None
+            writes nothing.
 
     Raises:
-        InputError: lm-eval cannot load or run the task: no network for its data, a faulty task file, a generation
-            option that we do not implement.
+        InputError: lm-eval cannot load or run the task: there is no network for its data, the task file is faulty, or
+            a generation option is not implemented.
     """
     from lm_eval import simple_evaluate
 
@@ -100,7 +101,7 @@ def run_task(name: str, loaded: LoadedModel[GPT], config: EvalConfig, folder: Pa
         )
     whole = _plain(results)
     rows: Rows = whole.pop("samples", {})
-    for machine in ("pretty_env_info", "git_hash", "upper_git_hash"):  # about this machine, not about the model
+    for machine in ("pretty_env_info", "git_hash", "upper_git_hash"):  # facts about the machine, not about the model
         whole.pop(machine, None)
     if folder is not None:
         stem = "lm-eval-" + (re.sub(r"[^\w.-]+", "-", name).strip(".-") or "task")
@@ -121,9 +122,9 @@ def run_task(name: str, loaded: LoadedModel[GPT], config: EvalConfig, folder: Pa
 
 
 def _numbers(name: str, whole: Mapping[str, Any]) -> Metrics:
-    """lm-eval's metrics by its own names, without the name of the filter that does nothing.
+    """Returns lm-eval's metrics by its own names, without the name of the empty filter (",none").
 
-    A metric of a task in a group has the task's name before it.
+    The metrics of a task in a group have the name of the task as a prefix.
 
     Example:
         >>> _numbers("g", {"results": {"g": {"acc,none": 0.5}, "a": {"acc,none": 0.25, "alias": " - a"}}})
@@ -138,7 +139,7 @@ def _numbers(name: str, whole: Mapping[str, Any]) -> Metrics:
 
 
 def _scores(name: str, whole: Mapping[str, Any], rows: Rows) -> dict[str, Scores]:
-    """Row by row what the mean of a single task's metric is taken of, so that runs can be compared."""
+    """Returns the scores of the rows for each metric that is their mean, so that runs can be compared."""
     found: dict[str, Scores] = {}
     for key, mean in whole["results"].get(name, {}).items():
         metric, _, chosen = key.partition(",")
@@ -152,7 +153,7 @@ def _scores(name: str, whole: Mapping[str, Any], rows: Rows) -> dict[str, Scores
 
 
 def _plain(value: Any) -> Any:
-    """As JSON holds it, with null for NaN; what lm-eval cannot write as JSON it writes as text."""
+    """Converts a value to plain JSON values, NaN to None. Objects that JSON cannot hold become text, as in lm-eval."""
     from lm_eval.utils import handle_non_serializable
 
     return json.loads(
@@ -163,7 +164,7 @@ def _plain(value: Any) -> Any:
 
 @lru_cache(maxsize=2)
 def _task_manager(path: str | None) -> Any:
-    """lm-eval's index of thousands of task files takes seconds to read."""
+    """Returns lm-eval's index of its thousands of task files. Reading it takes seconds."""
     from lm_eval.tasks import TaskManager
 
     return TaskManager(include_path=path)
@@ -171,14 +172,14 @@ def _task_manager(path: str | None) -> Any:
 
 @contextlib.contextmanager
 def _calling_lm_eval(doing: str) -> Iterator[None]:
-    """Turns what lm-eval cannot do into an `InputError`; errors of our own code pass.
+    """Converts errors inside lm-eval to `InputError`; errors of our own code are not changed.
 
-    Data that cannot be downloaded, a template with an unknown column and a metric that needs another package all end in
-    exceptions of lm-eval, datasets or jinja2, of many types.
+    Data that cannot be downloaded, a template with an unknown column and a metric that needs another package raise
+    exceptions of many types, from lm-eval, datasets or jinja2.
     """
     log = logging.getLogger("lm_eval")
     level = log.level
-    log.setLevel(logging.ERROR)  # its warnings speak of its own options
+    log.setLevel(logging.ERROR)  # its warnings are about its own options
     try:
         with contextlib.redirect_stdout(sys.stderr):  # lm-eval prints, and stdout is for results
             yield
@@ -197,7 +198,7 @@ def _calling_lm_eval(doing: str) -> Iterator[None]:
 
 
 def _is_ours(trace: TracebackType | None) -> bool:
-    """Whether an error came up in our answers to lm-eval's requests."""
+    """Whether an error was raised by our code that answers lm-eval's requests."""
     modules = []
     while trace is not None:
         modules.append(str(trace.tb_frame.f_globals.get("__name__")))

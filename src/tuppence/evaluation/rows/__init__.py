@@ -1,1 +1,1 @@
-"""Files of rows, the questions in them, and the log of their results."""
+"""Reads files of rows, and logs the result of each row."""

@@ -1,6 +1,6 @@
-"""Questions with choices: what the row formats of `tasks.hellaswag`, `arc`, `piqa` and `choices` share.
+"""Multiple-choice questions: what the row formats of `tasks.hellaswag`, `arc`, `piqa` and `choices` share.
 
-A reader turns a row into `Parts`: the prompt, its continuations, and which of them is right.
+A reader converts a row to `Parts`: the prompt, its continuations, and the index of the right one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Parts = tuple[str, list[str], int]
 
 @dataclass(frozen=True)
 class Choice:
-    """One question.
+    """A multiple-choice question.
 
     Attributes:
         where: "FILE, row 12", for messages.
         context: the prompt; a space separates it from each continuation.
         continuations: two or more.
-        gold: which of them is right, from 0.
+        gold: the index of the right continuation, from 0.
     """
 
     where: str
@@ -35,20 +35,20 @@ class Choice:
 
     @property
     def question(self) -> str:
-        """The question without the prompt around it, as a set of instructions would have it."""
+        """The question without "Question:" and "Answer:", as a set of instructions has it."""
         return self.context.removeprefix("Question: ").removesuffix("Answer:").strip()
 
 
 def question_prompt(text: str) -> str:
-    """The prompt of ARC and PIQA."""
+    """Returns the prompt of ARC and PIQA."""
     return f"Question: {text}\nAnswer:"
 
 
 def texts_of(row: Row, key: str) -> list[str]:
-    """A list of strings.
+    """Returns the list of strings under a key.
 
     Raises:
-        InputError: it is none.
+        InputError: the value is not a list of strings.
     """
     values = row.values.get(key)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -57,13 +57,15 @@ def texts_of(row: Row, key: str) -> list[str]:
 
 
 def gold_of(row: Row, *keys: str) -> int:
-    """The index of the right answer, from 0: a number, a string of digits (HellaSwag on the hub), or a letter.
+    """Returns the index of the right answer, from 0.
+
+    A row has it as a number, as a string of digits (HellaSwag on the hub), or as a letter.
 
     Args:
-        keys: the first of them that the row has is read.
+        keys: the first of these keys that the row has is read.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such key, or its value is none of these.
     """
     key = next((key for key in keys if key in row.values), None)
     if key is None:
@@ -79,10 +81,10 @@ def gold_of(row: Row, *keys: str) -> int:
 
 
 def labelled_choices(row: Row) -> tuple[list[str], int]:
-    """The continuations of choices that have labels, and which of them answerKey names.
+    """Returns the continuations of a row whose choices have labels, and the index of the one that answerKey names.
 
     Raises:
-        InputError: answerKey is none of the labels.
+        InputError: answerKey is not one of the labels.
     """
     choices = Row(f"{row.where}, choices", row.values["choices"])
     labels, answer = texts_of(choices, "label"), row.text("answerKey")

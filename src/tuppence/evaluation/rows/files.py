@@ -1,7 +1,7 @@
-"""The rows of an evaluation file, and where such a file is found.
+"""Finds and reads the file of rows of an evaluation task.
 
-Files are those of `data.records.tables` (.jsonl, .json, .csv, .tsv, packed or not) and .parquet, which the hub has.
-What the rows mean is decided in `tasks`.
+Reads the formats of `data.records.tables` (.jsonl, .json, .csv, .tsv, packed or not), and .parquet, which the Hugging
+Face hub uses. The tasks interpret the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuppence.data.unpacking import refuse_other_content
 from tuppence.storage import join, open_store, split_url
 
 TABLE_LIMIT_BYTES = 2**28
-"""Evaluation files are small: HellaSwag's has 12 MB. All rows of one are held at once."""
+"""The largest .parquet file that is read: its rows are held in memory. HellaSwag has 12 MB."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class RowFile:
     """The rows of one file.
 
     Attributes:
-        path: as the person named it.
-        sha256: of the file as it lies there.
-        rows: in order; results are kept by their index.
+        path: as the user named it.
+        sha256: of the file.
+        rows: in order; the row log uses their indices.
     """
 
     path: str
@@ -38,14 +38,14 @@ class RowFile:
 
 
 def find_file(task: str, named: str | None, folder: str) -> str:
-    """The file of a task: the one that was named, or the one that `tuppence data get` fetches.
+    """Returns the file of a task: the one that the user named, or the one that `tuppence data get` downloads.
 
     Args:
-        named: what the person gave; None where nothing was.
-        folder: where files of the catalog are looked for, by their names in the catalog.
+        named: the file that the user named, if any.
+        folder: the folder of the catalog's files, which have their names in the catalog.
 
     Raises:
-        InputError: nothing was named, and the catalog's file is not there.
+        InputError: no file was named, and the catalog's file is not in the folder.
     """
     if named is not None:
         return named
@@ -57,16 +57,16 @@ def find_file(task: str, named: str | None, folder: str) -> str:
         if store.describe(public.file + suffix) is not None:
             return place + suffix
     raise InputError(
-        f"{task} needs its rows, and there is no {place}",
+        f"{task} needs its rows, and {place} does not exist",
         f"tuppence data get {public.name} --out {place}; or name a file: --task-data {task}=FILE",
     )
 
 
 def read_rows(path: str, limit: int | None = None) -> RowFile:
-    """Reads the rows of a file; with a limit, the first ones.
+    """Reads the first `limit` rows of a file, or all rows.
 
     Raises:
-        InputError: no such file, or one of another kind; a row that is no object; no row at all.
+        InputError: there is no such file, or its format is another one; a row is not an object; there is no row.
         CorruptFileError: the file is damaged.
     """
     if path.lower().endswith(".parquet"):
@@ -78,13 +78,18 @@ def read_rows(path: str, limit: int | None = None) -> RowFile:
     return RowFile(path, sha256_of(path), rows[:limit])
 
 
+def keys_of(row: Row) -> str:
+    """Lists the first keys of a row, for messages."""
+    return ", ".join(map(str, list(row.values)[:8])) or "nothing"
+
+
 def bad_row(message: str) -> InputError:
-    """The error for a row that cannot be used."""
+    """Returns the error for a row that cannot be used."""
     return InputError(message, "fix the row, or leave it out of the file")
 
 
 def sha256_of(path: str) -> str:
-    """The sha256 of a file in any storage that we know."""
+    """Returns the sha256 of a local or remote file."""
     folder, name = split_url(path)
     with open_store(folder).open(name) as stream:
         return sha256_stream(stream)
@@ -96,7 +101,7 @@ def _parquet_rows(path: str) -> Iterator[Row]:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtraError("pyarrow", "files", f"reading {path}") from error
-    (source,) = _one_source(path)
+    source = _one_source(path)
     with source.store.open(source.entry.name) as stream:
         refuse_other_content(source, stream)
         try:
@@ -109,17 +114,17 @@ def _parquet_rows(path: str) -> Iterator[Row]:
 
 
 def _text_of_bytes(value: object) -> object:
-    """A cell of a column without the note that its bytes are UTF-8 as text; what is none stays as it is."""
+    """Decodes a cell of a column of bytes, which can be text without its mark; other values are unchanged."""
     try:
         return value.decode() if isinstance(value, bytes) else value
     except UnicodeDecodeError:
         return value
 
 
-def _one_source(path: str) -> list[Source]:
+def _one_source(path: str) -> Source:
     sources = find_sources([path])
     if len(sources) != 1:
-        raise InputError(f"{path} means {len(sources)} files", "name one file")
+        raise InputError(f"{path} matches {len(sources)} files", "name one file")
     if sources[0].entry.size > TABLE_LIMIT_BYTES:
         raise InputError(f"{path} is larger than {TABLE_LIMIT_BYTES // 2**20} MiB", "is it the right file?")
-    return sources
+    return sources[0]

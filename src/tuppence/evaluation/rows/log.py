@@ -1,7 +1,8 @@
-"""The results of an evaluation row by row, so that a killed evaluation continues where it stopped.
+"""A log with the result of each row, from which a killed evaluation continues.
 
-RUN/evaluation/TASK.jsonl: its first line says what was evaluated (model, data, settings, by their fingerprints); each
-further line is one row's result. The same evaluation again finds its rows there; any other begins a new file.
+The first line of RUN/evaluation/TASK.jsonl is the key: what was evaluated (fingerprints of model and data, settings).
+Each further line is the result of one row. The same evaluation reads its results from the log; another evaluation
+starts a new log.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ Result = dict[str, Any]
 
 
 class RowLog:
-    """Results by row number: those found in the file, and those added since.
+    """The results by row number: those of the file, and those that were added.
 
     Rows are numbered from 0, in the order of their file.
 
     Args:
-        path: the file; None keeps results in memory only.
-        key: what the results depend on; results of another key are dropped.
+        path: the log; None keeps the results in memory only.
+        key: what the results depend on. Results of a log with another key are dropped.
 
     Example:
         >>> import tempfile
@@ -38,7 +39,7 @@ class RowLog:
 
     def __init__(self, path: Path | None, key: Mapping[str, Any]) -> None:
         self.path = path
-        self.key = json.loads(json.dumps(dict(key)))  # as it will read when it comes back
+        self.key = json.loads(json.dumps(dict(key)))  # in the form in which it is read back
         self.results: dict[int, Result] = {}
         self._out: Any = None
         if path is not None and path.is_file():
@@ -50,14 +51,14 @@ class RowLog:
             if _object(next(lines, b"")).get("key") != self.key:
                 return
             for line in lines:
-                row = _object(line)  # a torn last line is no object, and its row is scored again
+                row = _object(line)  # an incomplete last line is not an object: its row is scored again
                 if isinstance(row.get("row"), int):
                     self.results[row.pop("row")] = row
 
     def __enter__(self) -> RowLog:
         if self.path is not None:
             with explain_disk_errors(self.path):
-                # written anew, complete or absent: no torn line is left in the middle
+                # rewritten atomically, so that no incomplete line is left in the middle
                 lines = [{"key": self.key}, *({"row": number, **row} for number, row in self.results.items())]
                 files.write_text(self.path, "".join(map(_line, lines)))
                 self._out = self.path.open("a", encoding="utf-8")
@@ -68,18 +69,18 @@ class RowLog:
             self._out.close()
 
     def missing(self, count: int) -> list[int]:
-        """Which of the first `count` rows have no result yet; says so where some have one."""
+        """Returns the numbers of the first `count` rows that have no result yet; prints a note if some have one."""
         missing = [number for number in range(count) if number not in self.results]
         if len(missing) < count:
             note(f"{counted(count - len(missing), 'row')} of {count:,} had been scored before: {self.path}")
         return missing
 
     def ordered(self, count: int) -> list[Result]:
-        """The results of the first `count` rows."""
+        """Returns the results of the first `count` rows."""
         return [self.results[number] for number in range(count)]
 
     def add(self, number: int, result: Result) -> None:
-        """Keeps one row's result; what is added survives a kill of the process."""
+        """Adds the result of a row. It is flushed, so that it survives a kill of the process."""
         self.results[number] = result
         if self._out is not None and self.path is not None:
             with explain_disk_errors(self.path):

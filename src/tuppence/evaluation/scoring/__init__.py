@@ -1,1 +1,1 @@
-"""What a model makes of texts: likelihoods, perplexity, answers, class probabilities. No benchmark in here."""
+"""Runs a model on texts: likelihoods, perplexity, answers, class probabilities. Independent of the benchmarks."""

@@ -1,8 +1,8 @@
-"""Answers to instructions, kept in a row log; `tasks.exact_match` and `tasks.judge` score them.
+"""Generates answers to instructions and keeps them in a row log; `tasks.exact_match` and `tasks.judge` score them.
 
-The prompt is a conversation up to its last response; the model answers greedily until its end of text. Files and
-prompts are those of instruction finetuning (`data.records`). Answers are computed in float32, so that they depend as
-little as possible on the device.
+The prompt is a conversation without its last response. The model answers greedily until its end of text. Files and
+prompts have the formats of instruction finetuning (`data.records`). Answers are computed in float32, so that they
+depend as little as possible on the device.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tuppence.core.errors import InputError
 from tuppence.data.records.conversations import read_conversations
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import prompt_of, text_of
+from tuppence.data.records.tables import warn_of_skipped
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.rows.files import find_file, sha256_of
 from tuppence.evaluation.rows.log import RowLog
@@ -29,11 +30,11 @@ ANSWERS_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt and the file's response to it.
+    """A prompt and its reference answer.
 
     Attributes:
-        messages: all messages before the response.
-        reference: the response.
+        messages: all messages before the last response.
+        reference: the last response.
     """
 
     messages: tuple[Message, ...]
@@ -47,11 +48,11 @@ def _(row: Asked) -> str:
 
 @dataclass(frozen=True)
 class AskedFile:
-    """The prompts of one file.
+    """The prompts of a file.
 
     Attributes:
         path, sha256: of the file.
-        rows: its prompts, in order.
+        rows: the prompts, in order.
     """
 
     path: str
@@ -60,14 +61,13 @@ class AskedFile:
 
 
 def read_asked(path: str, limit: int | None = None, *, skip_bad_rows: bool = False) -> AskedFile:
-    """The prompts of a file of instructions; with a limit, the first ones.
+    """Reads the first `limit` prompts of a file of instructions, or all.
 
     Raises:
-        InputError: no such file, or a row that is no instruction with a response.
+        InputError: there is no such file, or a row is not an instruction with a response.
     """
     found = read_conversations(path, skip_bad_rows=skip_bad_rows)
-    if found.skipped_rows:
-        console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
+    warn_of_skipped(path, found.skipped_rows)
     rows = [Asked(tuple(one.messages[:-1]), one.messages[-1].content) for one in found.rows]
     if not rows:
         raise InputError(f"{path} holds no instructions", "name a file that has some")
@@ -75,7 +75,7 @@ def read_asked(path: str, limit: int | None = None, *, skip_bad_rows: bool = Fal
 
 
 def asked_file(task: str, config: EvalConfig) -> AskedFile:
-    """The prompts of a task's file.
+    """Reads the prompts of the file of a task.
 
     Raises:
         InputError: as `find_file` and `read_asked`.
@@ -85,12 +85,12 @@ def asked_file(task: str, config: EvalConfig) -> AskedFile:
 
 
 def how_answered(config: EvalConfig) -> dict[str, int]:
-    """The config that answers depend on."""
+    """Returns the options that the answers depend on."""
     return {"answer_tokens": config.answer_tokens}
 
 
 def answer_rows(loaded: LoadedModel[GPT], rows: Sequence[Asked], config: EvalConfig, log: RowLog) -> None:
-    """Adds to `log` the answer to every prompt that is not in it yet, by its index: prompts of similar length at once.
+    """Adds the answers to `log`, for every prompt that is not in the log yet. Batches have prompts of similar length.
 
     Raises:
         InputError: a prompt cannot be encoded.

@@ -1,7 +1,7 @@
-"""Class probabilities of texts.
+"""Computes the class probabilities of texts.
 
-Batches are made by length and computed in float32 unless another precision is asked for, so that a label does not
-depend on the other texts of its batch. Called by `tasks.classification` and by `tuppence classify`.
+A batch has texts of similar length. Without another --precision it is computed in float32, so that a label does not
+depend on the other texts of the batch. Called by `tasks.classification` and by `tuppence classify`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tuppence.model.heads import SequenceScorer
 from tuppence.model.loaded import LoadedModel
 
 TOKENS_AT_ONCE = {"cpu": 1024}
-"""Tokens of a batch, padding counted, by device. 8,192 are a third slower on a CPU: its caches are small."""
+"""Device → tokens of a batch, including padding. 8,192 are a third slower on a CPU, because its caches are small."""
 
 TEXTS_AT_ONCE = 2048
-"""Texts that are held while a stream is classified: enough to sort by length, little enough for any memory."""
+"""Texts of a stream that are held at a time: enough to sort them by length, and little memory."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Classified:
     """A text and its predicted class.
 
     Attributes:
-        label: the likeliest.
-        probabilities: of every label, by name.
+        label: the most likely one.
+        probabilities: label → probability.
     """
 
     text: str
@@ -46,11 +46,11 @@ def class_probabilities(
     texts: Sequence[str],
     on_batch: Callable[[NDArray[np.int64], NDArray[np.float64]], object] | None = None,
 ) -> NDArray[np.float64]:
-    """Probabilities of the classes for every text, (N, C), in the order of the texts.
+    """Returns the probabilities of the classes for every text, (N, C), in the order of the texts.
 
     Args:
-        texts: cut at the right where they are longer than the context.
-        on_batch: called after every batch with the numbers of its texts and their probabilities.
+        texts: cut at the end if they are longer than the context.
+        on_batch: called after every batch with the indices of its texts and their probabilities.
 
     Raises:
         InputError: a text is empty.
@@ -71,10 +71,10 @@ def class_probabilities(
 
 
 def classify(loaded: LoadedModel[SequenceScorer], texts: Iterable[str]) -> Iterator[Classified]:
-    """Classifies a stream of texts of any length, in order; holds `TEXTS_AT_ONCE` of them at a time.
+    """Classifies a stream of texts of any length, in order. Holds `TEXTS_AT_ONCE` texts at a time.
 
     Raises:
-        InputError: a text is empty, counted from the beginning of the stream; or the model is a reward model.
+        InputError: a text is empty (the message has its number in the stream); or the model is a reward model.
     """
     if loaded.kind == "reward model":
         raise InputError(
@@ -93,7 +93,7 @@ def classify(loaded: LoadedModel[SequenceScorer], texts: Iterable[str]) -> Itera
 
 
 def tokens_at_once(device: str) -> int:
-    """Tokens of a batch on a device.
+    """Returns the number of tokens of a batch on a device.
 
     Example:
         >>> tokens_at_once("cpu"), tokens_at_once("cuda:1")
@@ -103,7 +103,9 @@ def tokens_at_once(device: str) -> int:
 
 
 def batches_of_tokens(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Every text once, the longest first, as many at a time as fill `tokens` with padding counted; at least one.
+    """Yields the indices of the texts in batches, the longest first.
+
+    A batch has at most `tokens` tokens including padding, and at least one text.
 
     Example:
         >>> [batch.tolist() for batch in batches_of_tokens(np.array([3, 9, 4, 2]), tokens=10)]

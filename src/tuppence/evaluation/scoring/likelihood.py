@@ -1,11 +1,11 @@
-"""Log-likelihoods of given continuations of given contexts, as multiple choice, LAMBADA and lm-eval need them.
+"""Computes log-likelihoods of given continuations of contexts, for multiple choice, LAMBADA and lm-eval.
 
-A question is one context and its continuations. Questions are scored in batches of similar length; only the tokens of
-continuations go through the head. The continuations of a question share their context, which is read once, into a KV
-cache. The result equals scoring each context with each continuation alone, up to the rounding of the kernels.
+A question is one context with its continuations. Questions are scored in batches of similar length; only the tokens of
+continuations go through the head. The continuations of a question share their context, which is read once into a KV
+cache. The result equals scoring each continuation with its context alone, up to the rounding of the kernels.
 
-Where a context ends and a continuation begins, and what is cut from a context that is too long, follows lm-eval
-(EleutherAI, lm-evaluation-harness), so that numbers agree. Token ids only below `encode_question`; no files.
+The boundary between context and continuation, and the cut of a context that is too long, follow lm-eval (EleutherAI,
+lm-evaluation-harness), so that the results agree. `encode_question` takes text; everything else works on token ids.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from torch import Tensor
 from tuppence.core.errors import InputError, NonFiniteError
 from tuppence.model.cache import KVCache
 from tuppence.model.loss import token_scores
+from tuppence.model.modes import evaluation_mode
 
 if TYPE_CHECKING:
     from tuppence.model.gpt import GPT
     from tuppence.tokenizer import Tokenizer
 
 TOKENS_PER_BATCH = 4096
-"""Enough to keep the matrix products busy; bounds memory whatever the context length."""
+"""Large enough for efficient matrix products; limits memory for every context length."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Likelihood:
     """The score of one continuation.
 
     Attributes:
-        log_probability: of the whole continuation given the context, in nats: the sum over its tokens.
-        is_greedy: every token of it is the most likely one: greedy generation gives exactly this continuation.
+        log_probability: of the continuation given the context, in nats: the sum over its tokens.
+        is_greedy: greedy generation gives exactly this continuation: each of its tokens is the most likely one.
     """
 
     log_probability: float
@@ -51,14 +52,15 @@ class Likelihood:
 
 
 def encode_question(tokenizer: Tokenizer, context: str, continuations: Sequence[str]) -> Question:
-    """Ids of a context and its continuations, cut where lm-eval cuts.
+    """Encodes a context and its continuations, with the boundary of lm-eval.
 
-    White space at the end of the context moves to the continuation, since tokens begin with their space; then both are
-    encoded together, and the ids after those of the context alone are the continuation. An empty context is
+    White space at the end of the context moves to the continuation, because tokens begin with their space. Both are
+    encoded together, and the ids after those of the context alone are the continuation. An empty context becomes
     `<|endoftext|>`.
 
     Raises:
-        InputError: a continuation has no token of its own, or an empty context has no `<|endoftext|>`.
+        InputError: a continuation has no token of its own; or the context is empty and the tokenizer has no
+            `<|endoftext|>`.
     """
     stripped = context.rstrip()
     space = context[len(stripped) :]
@@ -81,17 +83,18 @@ def encode_question(tokenizer: Tokenizer, context: str, continuations: Sequence[
 def score_questions(
     model: GPT, questions: Sequence[Question], *, tokens_per_batch: int = TOKENS_PER_BATCH, share_contexts: bool = True
 ) -> Iterator[tuple[int, list[Likelihood]]]:
-    """Scores every continuation of every question, longer ones first.
+    """Scores every continuation of every question, longer questions first.
 
-    A context and continuation longer than the model's context lose their oldest tokens.
+    If a context with a continuation is longer than the model's context, the first tokens of the context are cut off.
 
     Args:
-        model: in the device and under the autocast the caller wants; put into evaluation mode and back.
-        tokens_per_batch: tokens read at once, padding included; a single question may be longer.
-        share_contexts: read the context of several continuations once. Without it each is read with its own: slower.
+        model: on the device and under the autocast that the caller chooses; evaluated without dropout.
+        tokens_per_batch: tokens of a batch, including padding; a single question can be longer.
+        share_contexts: read the context of several continuations once. If False, it is read with each of them, which
+            is slower.
 
     Yields:
-        The index of a question and one likelihood for each of its continuations.
+        The index of a question, and one likelihood for each of its continuations.
 
     Raises:
         InputError: a continuation is longer than the model's context, or an id is not in its vocabulary.
@@ -103,23 +106,19 @@ def score_questions(
     for index, question in enumerate(questions):
         _check_question(question, context_length, model.config.vocab_size)
         longest = max(map(len, question.continuations))
-        # where a context must be cut, each continuation has its own: no two of them see the same tokens
+        # a context that must be cut is not shared: it is cut differently for each continuation
         fits = len(question.context) + longest - 1 <= context_length
         (shared if share_contexts and fits and len(question.continuations) > 1 else single).append(index)
 
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         for batch in _batches_of_single(questions, single, context_length, tokens_per_batch):
             yield from _score_single(model, questions, batch)
         for batch in _batches_of_shared(questions, shared, context_length, tokens_per_batch):
             yield from _score_shared(model, questions, batch)
-    finally:
-        model.train(was_training)
 
 
 def check_vocabulary(question: Question, vocab_size: int) -> None:
-    """Refuses ids that the model does not know; callers that know the row say it.
+    """Checks the ids of a question. A caller can call this to name the row in its own message.
 
     Raises:
         InputError: an id is not in the vocabulary.
@@ -145,7 +144,7 @@ def _check_question(question: Question, context_length: int, vocab_size: int) ->
 def _batches_of_single(
     questions: Sequence[Question], indices: list[int], context_length: int, tokens_per_batch: int
 ) -> Iterator[list[int]]:
-    """Questions of similar length, all continuations of a question in one batch."""
+    """Yields batches of questions of similar length. All continuations of a question are in one batch."""
 
     def length(index: int) -> int:
         question = questions[index]
@@ -187,8 +186,11 @@ def _score_single(model: GPT, questions: Sequence[Question], batch: list[int]) -
 def _batches_of_shared(
     questions: Sequence[Question], indices: list[int], context_length: int, tokens_per_batch: int
 ) -> Iterator[list[int]]:
-    """Questions with continuations, then contexts, of similar length: continuations are the larger part
-    of what is read, and of the padding. (By context first, HellaSwag is a quarter more to read.)"""
+    """Yields batches of questions with continuations, then contexts, of similar length.
+
+    Continuations are the larger part of the tokens and of the padding. Sorted by context first, HellaSwag has a quarter
+    more tokens to read.
+    """
 
     def lengths(index: int) -> tuple[int, int]:
         return max(map(len, questions[index].continuations)), len(questions[index].context)
@@ -200,7 +202,7 @@ def _batches_of_shared(
         new_rows = rows + len(questions[index].continuations)
         continuation, context = max(continuation, longest_continuation), max(context, longest_context)
         is_full = new_rows * continuation + (len(batch) + 1) * context > tokens_per_batch
-        # padding must not push a position beyond the last one that the model knows
+        # padding must not move a position beyond the model's last one
         if batch and (is_full or context + continuation - 1 > context_length):
             yield batch
             batch, new_rows = [], len(questions[index].continuations)
@@ -220,7 +222,7 @@ def _score_shared(model: GPT, questions: Sequence[Question], batch: list[int]) -
 
     rows = [(row, continuation) for row, index in enumerate(batch) for continuation in questions[index].continuations]
     question_of_row = torch.tensor([row for row, _ in rows], device=hidden_BTD.device)
-    # the first token of a continuation is predicted by the context's last
+    # the last token of the context predicts the first token of a continuation
     first_BD = hidden_BTD[:, -1][question_of_row]
     fed = [continuation[:-1] for _, continuation in rows]
     scored = [first_BD[row : row + 1] for row in range(len(rows))]
@@ -247,14 +249,14 @@ def _new_cache(model: GPT, lengths: list[int], capacity: int) -> KVCache:
 
 
 def _padded(rows: list[list[int]], model: GPT, *, at_end: bool = False) -> Tensor:
-    """(B, T) token ids: padding follows the tokens, or stands before them (`at_end`), as a KV cache wants it."""
+    """Returns token ids, (B, T), padded on the right; or padded on the left for a KV cache (`at_end`)."""
     longest = max(map(len, rows))
     padded = [[0] * (longest - len(row)) + row if at_end else row + [0] * (longest - len(row)) for row in rows]
     return torch.tensor(padded, device=model.token_embedding.weight.device)
 
 
 def _likelihoods(model: GPT, hidden_ND: Tensor, continuations: list[list[int]]) -> Iterator[Likelihood]:
-    """One likelihood a continuation, from the hidden states that predict their tokens, one after the other."""
+    """Returns one likelihood for each continuation, from the hidden states that predict its tokens, (N, D)."""
     targets_N = torch.tensor(
         [token for continuation in continuations for token in continuation], device=hidden_ND.device
     )

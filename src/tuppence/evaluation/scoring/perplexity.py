@@ -1,20 +1,19 @@
-"""Perplexity and bits per byte of a model on a stream of tokens.
+"""Computes the perplexity and the bits per byte of a model on a stream of tokens.
 
-Loss and perplexity depend on the tokenizer: a larger vocabulary has fewer, harder tokens. Bits per byte does not,
-so it compares models of different tokenizers: the same nats, summed over the whole text, divided
-by its bytes instead of its tokens.
+Loss and perplexity depend on the tokenizer: with a larger vocabulary a text has fewer tokens, and each is harder to
+predict. Bits per byte does not, so it compares models of different tokenizers: it divides the nats of the whole text by
+the number of its bytes instead of the number of its tokens.
 
-Every token of the text is scored once. `<|endoftext|>`, which carries no byte of the text, is not; it precedes each
-document as context, so that a document's first token is scored too. Documents follow each other in one
-stream, as in pretraining, so a window may begin in the document before.
+Every token of the text is scored once. `<|endoftext|>` has no byte of the text and is not scored; it precedes each
+document as context, so that the first token of a document is scored, too. Documents follow each other in one stream, as
+in pretraining, so a window can begin in the previous document.
 
 Method: https://huggingface.co/docs/transformers/perplexity (sliding window); bits per byte as in Gao et al. 2020,
-"The Pile", arXiv:2101.00027, section 3.1. No files and no command line in here: see `evaluate`.
+"The Pile", arXiv:2101.00027, section 3.1. `tasks.perplexity` finds the text.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,12 +28,13 @@ from tuppence.core.errors import InputError, NonFiniteError
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.evaluation.rows.log import RowLog
 from tuppence.evaluation.scoring.windows import Tokens, Window, batches, windows
+from tuppence.model.modes import evaluation_mode
 
 if TYPE_CHECKING:
     from tuppence.model.gpt import GPT
 
 TOKENS_PER_BATCH = 4096
-"""Enough to keep the matrix products busy; bounds memory whatever the context length."""
+"""Large enough for efficient matrix products; limits memory for every context length."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Perplexity:
         perplexity: e to the loss.
         bits_per_byte: nats / (ln 2 × bytes).
         tokens: tokens scored.
-        bytes: UTF-8 bytes of those tokens; all of the text, unless a limit was given.
+        bytes: UTF-8 bytes of those tokens: of the whole text, unless there is a limit.
         context_length: the longest window, in tokens.
-        stride: tokens from one window's start to the next.
+        stride: tokens from the start of one window to the start of the next.
     """
 
     loss: float
@@ -72,21 +72,21 @@ def perplexity(
     on_batch: Callable[[Sequence[float], Sequence[int]], object] | None = None,
     log: RowLog | None = None,
 ) -> Perplexity:
-    """Scores every token of `stream` but the first, each exactly once.
+    """Scores every token of `stream` except the first, each exactly once.
 
     Args:
-        model: in the device and under the autocast the caller wants; put into evaluation mode and back.
+        model: on the device and under the autocast that the caller chooses; evaluated without dropout.
         stream: pieces of one sequence of token ids; the first token is context only (`<|endoftext|>`).
         bytes_of_token: (V,) the number of UTF-8 bytes of each id; 0 for special tokens, which are not scored.
-        context_length: the longest window; the model's by default, and at most that.
-        stride: see `windows`; half the context length by default, rounded up.
-        batch_size: windows at once; 4,096 tokens' worth by default.
+        context_length: the longest window, at most the context of the model, which is the default.
+        stride: see `windows`; by default half the context length, rounded up.
+        batch_size: number of windows in a batch; by default a batch has about 4,096 tokens.
         max_tokens: stop after this many scored tokens.
-        on_batch: called after every batch with the nats of each of its windows, and with the bytes of what was scored.
-        log: an open log that keeps them; a batch whose tokens it already has is not scored again.
+        on_batch: called after every batch with the nats and the scored bytes of each of its windows.
+        log: an open log of the batches. A batch whose tokens are in the log is not scored again.
 
     Raises:
-        InputError: stride or context length out of range, an id beyond the vocabulary, or nothing to score.
+        InputError: stride or context length is out of range, an id is not in the vocabulary, or there is no token.
         NonFiniteError: the model predicts NaN.
     """
     longest = model.config.context_length
@@ -103,7 +103,7 @@ def perplexity(
     log = RowLog(None, {}) if log is None else log
     nats, tokens, text_bytes = 0.0, 0, 0
     cut = _limited(_without_specials(windows(stream, context_length, stride), bytes_of_token), max_tokens)
-    with _evaluating(model):
+    with evaluation_mode(model), torch.inference_mode():
         for number, (inputs_BT, targets_BT) in enumerate(batches(cut, batch_size)):
             scored_BT = targets_BT != IGNORED_TARGET
             nats_B = _once(log, number, model, inputs_BT, targets_BT)
@@ -154,20 +154,8 @@ def _limited(cut: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:
         yield inputs, targets
 
 
-@contextlib.contextmanager
-def _evaluating(model: GPT) -> Iterator[None]:
-    """Dropout off, no gradients; the model is left as it was found."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
-
-
 def _once(log: RowLog, number: int, model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> list[float]:
-    """The nats of a batch's windows: the log's where it has them of the very same tokens, else the model's."""
+    """Returns the nats of each window of a batch: from the log if it has the same tokens, else from the model."""
     digest = hashlib.sha256(inputs_BT.tobytes() + targets_BT.tobytes()).hexdigest()
     known = log.results.get(number, {})
     stored = known.get("nats")
@@ -179,7 +167,7 @@ def _once(log: RowLog, number: int, model: GPT, inputs_BT: Tokens, targets_BT: T
 
 
 def _summed_losses(model: GPT, inputs_BT: Tokens, targets_BT: Tokens) -> list[float]:
-    """The sum of the losses of each window, in nats."""
+    """Returns the summed loss of each window, in nats."""
     device = next(model.parameters()).device
     nats_B = model.row_losses(torch.from_numpy(inputs_BT).to(device), torch.from_numpy(targets_BT).to(device))
     if not nats_B.isfinite().all():

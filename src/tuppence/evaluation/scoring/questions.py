@@ -1,7 +1,7 @@
-"""Scores rows as questions, each once, into a row log: what LAMBADA and multiple choice share.
+"""Scores the rows of LAMBADA and of multiple-choice tasks into a row log.
 
-A row with a continuation that is longer than the model's context is left out and counted. What rows mean, and which
-metrics follow from their likelihoods, is up to the tasks.
+A row with a continuation that is longer than the model's context is left out and counted. The tasks interpret the rows
+and compute metrics from their likelihoods.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEFT_OUT = "left_out"
 
 
 class Posed(NamedTuple):
-    """A row as it is scored: its place in the file, the context, and the continuations with the space before them."""
+    """A row to score: its position for messages, the context, and the continuations with their leading space."""
 
     where: str
     context: str
@@ -42,18 +42,18 @@ def score_rows(
     log: RowLog,
     result: Callable[[list[Likelihood]], Result],
 ) -> list[Result | None]:
-    """Scores the rows that are not in `log` yet, and adds them to it.
+    """Scores the rows that are not in `log` yet, and adds their results to it.
 
     Args:
-        name: what the progress line calls it.
-        file: where the rows come from.
-        result: what is kept of a row's likelihoods, one a continuation.
+        name: shown in the progress line.
+        file: the file of the rows.
+        result: converts the likelihoods of a row, one for each continuation, to the result that the log keeps.
 
     Returns:
-        One result a row; None for those that were left out.
+        One result for each row; None for a row that was left out.
 
     Raises:
-        InputError: a row cannot be asked, or the model's context is too short for every row.
+        InputError: a row cannot be encoded, or the model's context is too short for every row.
     """
     missing = log.missing(len(rows))
     context_length = loaded.config.context_length

@@ -1,7 +1,7 @@
-"""Turns text files and token shards into the one stream of tokens that `perplexity` scores.
+"""Converts text files and token shards to the stream of tokens that `perplexity` scores.
 
-Both give the same stream for the same text: `<|endoftext|>` first, and again between documents. Memory is bounded
-whatever the size of a file or a document. Called by `evaluate`.
+Both give the same stream for the same text: `<|endoftext|>` comes first, and between documents. Memory is limited for
+files and documents of any size. Called by `tasks.perplexity`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
 
 _PIECE = 2**18
-_ROW_HINT = (
-    "an evaluation reads all rows, each with its text under the key 'text': repair the file, or give a .txt file"
-)
+_ROW_HINT = "an evaluation reads all rows, each with its text under the key 'text': fix the file, or give a .txt file"
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class TokenStream:
     """The tokens to score.
 
     Attributes:
-        pieces: one sequence of token ids, in pieces; `<|endoftext|>` first.
-        total_bytes: bytes of the text, for a progress bar; None where it is not known beforehand.
+        pieces: one sequence of token ids, in pieces; it begins with `<|endoftext|>`.
+        total_bytes: bytes of the text, for a progress bar; None if they are not known in advance.
     """
 
     pieces: Iterator[Tokens]
@@ -43,10 +41,10 @@ class TokenStream:
 
 
 def open_stream(data: str, tokenizer: Tokenizer) -> TokenStream:
-    """The stream of a DATA folder's validation split, or of a text file, folder or glob.
+    """Opens the stream of a DATA folder's validation split, or of a text file, folder or glob.
 
     Raises:
-        InputError: there is no such data, it holds no text, or another tokenizer made it.
+        InputError: there is no such data, it has no text, or another tokenizer was used for it.
     """
     if open_store(data).describe(INDEX_NAME) is not None:
         shards = TokenShards.open(data, "val")
@@ -59,10 +57,10 @@ def open_stream(data: str, tokenizer: Tokenizer) -> TokenStream:
 
 
 def text_tokens(data: str, tokenizer: Tokenizer) -> Iterator[Tokens]:
-    """`<|endoftext|>` and the tokens of each document of a text file, folder or glob.
+    """Yields `<|endoftext|>` and the tokens of each document of a text file, folder or glob.
 
     Raises:
-        InputError: a file or row cannot be read: all rows count, and their text is under the key "text".
+        InputError: a file or row cannot be read, or a row has no text under the key "text".
     """
     try:
         for document in iter_documents([data]):
@@ -70,20 +68,20 @@ def text_tokens(data: str, tokenizer: Tokenizer) -> Iterator[Tokens]:
             for block in document.blocks:
                 yield tokenizer.encode_to_array(block).astype(np.int64)
     except InputError as error:
-        options = ("--text-key", "--skip-bad-rows")  # which `data prepare` has, and an evaluation does not
+        options = ("--text-key", "--skip-bad-rows")  # options of `data prepare` that `evaluate` does not have
         hint = _ROW_HINT if any(option in error.hint for option in options) else error.hint
         raise type(error)(error.message, hint) from error
 
 
 def shard_tokens(shards: TokenShards) -> Iterator[Tokens]:
-    """`<|endoftext|>` and the tokens of a split, whose documents each end with `<|endoftext|>`."""
+    """Yields `<|endoftext|>` and the tokens of a split, where each document ends with `<|endoftext|>`."""
     yield np.array([shards.end_of_text], dtype=np.int64)
     for start in range(0, shards.num_tokens, _PIECE):
         yield shards.window(start, min(_PIECE, shards.num_tokens - start))
 
 
 def bytes_of_tokens(tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """(V,) the number of UTF-8 bytes of each id; 0 for special tokens, which are no part of any text."""
+    """Returns the number of UTF-8 bytes of each id, (V,); 0 for special tokens, which are not part of a text."""
     counts = np.array([len(tokenizer.decode_bytes([token])) for token in range(tokenizer.vocab_size)], dtype=np.int64)
     counts[list(tokenizer.special_tokens.values())] = 0
     return counts

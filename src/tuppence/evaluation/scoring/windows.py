@@ -1,11 +1,10 @@
-"""Cuts a stream of tokens of any length into the windows a model is evaluated on.
+"""Cuts a stream of tokens of any length into the windows on which `perplexity` evaluates a model.
 
-Each token is a target exactly once. The first window predicts all of its tokens; each later one moves on by
-`stride` and predicts only the tokens that no window before it did, with `context_length - stride` tokens before
-them as context. A stride equal to the context length is plain chunking (fast, and each chunk starts almost
-blind); a small stride shows every token more context and costs `context_length / stride` times as much.
-
-Knows nothing of models. Called by `perplexity`.
+Each token is a target exactly once. The first window predicts all of its tokens. Each later window begins `stride`
+tokens further on and predicts only the tokens that no earlier window predicted; the `context_length - stride` tokens
+before them are context. A stride equal to the context length is plain chunking: fast, but the first tokens of each
+chunk have almost no context. A smaller stride gives every token more context and costs `context_length / stride` times
+as much.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ Window = tuple[Tokens, Tokens]
 
 
 def windows(stream: Iterable[Tokens], context_length: int, stride: int) -> Iterator[Window]:
-    """(inputs, targets) pairs over the stream, bounded in memory by the longest piece of the stream.
+    """Yields the windows of a stream as pairs (inputs, targets). The longest piece of the stream limits memory.
 
     Args:
-        stream: pieces of one sequence of token ids; its very first token is context only.
+        stream: pieces of one sequence of token ids; its first token is context only.
         context_length: the longest window, in tokens; at least 1.
-        stride: tokens from one window's start to the next; from 1 to `context_length`.
+        stride: tokens from the start of one window to the start of the next; from 1 to `context_length`.
 
     Yields:
-        Two int64 arrays of equal length T <= context_length; targets[i] is the token after inputs[i], or -100
-        where an earlier window has scored it.
+        Two int64 arrays of equal length T <= context_length; targets[i] is the token after inputs[i], or -100 if an
+        earlier window has scored it.
 
     Example:
         >>> for inputs, targets in windows([np.array([7, 1, 2, 3, 4, 5])], context_length=3, stride=2):
@@ -40,7 +39,7 @@ def windows(stream: Iterable[Tokens], context_length: int, stride: int) -> Itera
         [2 3 4] [-100    4    5]
     """
     held = np.empty(0, dtype=np.int64)
-    scored = 0  # targets at the front of `held` that a window has scored already
+    scored = 0  # number of targets at the beginning of `held` that a window has scored already
     for piece in stream:
         held = np.concatenate((held, piece))
         start = 0
@@ -54,9 +53,9 @@ def windows(stream: Iterable[Tokens], context_length: int, stride: int) -> Itera
 
 
 def batches(cut: Iterable[Window], batch_size: int) -> Iterator[Window]:
-    """Stacks windows into (inputs_BT, targets_BT), shorter ones padded on the right.
+    """Stacks windows into (inputs_BT, targets_BT), padded on the right.
 
-    Padding is harmless: attention is causal, so no scored position sees it, and its targets are -100.
+    Padding does not change the result: attention is causal, so no scored position sees it, and its targets are -100.
     """
     rows: list[Window] = []
     for window in cut:

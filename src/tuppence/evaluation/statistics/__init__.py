@@ -1,1 +1,1 @@
-"""Metrics of predictions, their bootstrap intervals, and comparisons of runs. No model in here."""
+"""Metrics of predictions, their bootstrap intervals, and comparisons of runs. They use no model."""

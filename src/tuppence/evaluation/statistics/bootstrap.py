@@ -1,11 +1,11 @@
 """The bootstrap: 95 % intervals from resampled rows, for the metrics of one model and for differences of two.
 
-Rows are drawn with replacement, many times; the middle 95 % of what a metric becomes is its interval (Efron and
-Tibshirani 1993, chapter 13: percentile intervals). Draws are seeded: the same rows give the same interval. Two models
-that are measured on the same draws give a paired interval of their difference.
+Rows are drawn with replacement many times, and a metric is computed for each resample. The middle 95 % of its values
+are the interval (Efron and Tibshirani 1993, chapter 13: percentile intervals). The draws are seeded: the same rows give
+the same interval. If two models are measured on the same draws, the interval of their difference is a paired one.
 
-Percentiles need more resamples the less they cost: `class_metrics` and rewards take `RESAMPLES`, comparisons of single
-scores `COMPARISON_RESAMPLES`.
+More resamples give more exact percentiles. Classification and rewards use `RESAMPLES`; comparisons of single scores,
+which cost less, use `COMPARISON_RESAMPLES`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WEIGHTS_AT_ONCE = 2**21
 
 
 def resamples(rows: int, count: int, seed: int = 0) -> Iterator[Floats]:
-    """How often each row is drawn in each of `count` resamples: (some, N) at a time.
+    """Yields how often each row is drawn in each of `count` resamples, (R, N), with some resamples at a time.
 
     Example:
         >>> parts = list(resamples(rows=4, count=3))
@@ -41,16 +41,16 @@ def resamples(rows: int, count: int, seed: int = 0) -> Iterator[Floats]:
 
 
 def bootstrap(statistic: Callable[[Floats], Floats], rows: int, count: int, seed: int = 0) -> Floats:
-    """A statistic of every resample, (count, …).
+    """Returns the values of a statistic for all resamples, (count, …).
 
     Args:
-        statistic: from weights of the rows, (R, N), to its R values.
+        statistic: returns R values for the weights of the rows, (R, N).
     """
     return np.concatenate([statistic(weights_RN) for weights_RN in resamples(rows, count, seed)])
 
 
 def interval(values: Floats) -> list[float] | None:
-    """The middle 95 % of a statistic's resamples; None where it is undefined in most of them.
+    """Returns the ends of the middle 95 % of a statistic's values; None if most of them are undefined.
 
     Example:
         >>> [round(end, 3) for end in interval(np.linspace(0, 1, 1001))]

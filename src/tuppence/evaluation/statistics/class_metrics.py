@@ -1,9 +1,9 @@
-"""The metrics of a classifier, under any weights of the rows.
+"""The metrics of a classifier, for given weights of the rows.
 
-Every measure is computed for many weightings at once: all ones give the measure itself, and how often each row was
-drawn gives one resample of the bootstrap. So there is one definition of each, and thousands of resamples are a few
-products of matrices. The definitions are scikit-learn's, and tested against it; calibration is Guo et al. 2017
-(arXiv:1706.04599) with ten bins of equal width.
+Every measure is computed for many weightings at once. Weights of 1 give the measure itself; the number of times that
+each row was drawn gives one resample of the bootstrap. So each measure has one definition, and thousands of resamples
+are a few matrix products. The definitions are those of scikit-learn, and tests compare the two. Calibration follows Guo
+et al. 2017 (arXiv:1706.04599), with ten bins of equal width.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from tuppence.evaluation.statistics.bootstrap import RESAMPLES, Floats, resamples
 
 Measures: TypeAlias = dict[str, Floats]
-"""Measure → its values, (R,), one for each weighting; those of single classes (R, C)."""
+"""Measure → its values for R weightings, (R,); for the measures of `OF_CLASSES`, (R, C)."""
 
 BINS = 10
 OF_CLASSES = ("precision", "recall", "class_f1")
-"""The measures that every class has one of."""
+"""The measures that have one value for each class."""
 
-_WORK = 4e9  # rows × classes × resamples; more than that and there are fewer resamples
+_WORK = 4e9  # rows × classes × resamples; the number of resamples is reduced for larger work
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The output of a classifier on rows whose class is known.
+    """The output of a classifier on rows with known classes.
 
     Attributes:
-        gold: (N,) the class of each row, as an id.
+        gold: (N,) the true class of each row, as an id.
         probabilities: (N, C).
-        positive: the class whose F1 is *the* F1 of two classes; None for more, whose F1s are averaged.
+        positive: of two classes the one whose F1 is reported as `f1`; None for more classes, whose F1s are averaged.
     """
 
     gold: NDArray[np.int64]
@@ -43,26 +43,29 @@ class Predictions:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """(N,) the likeliest class of each row."""
+        """(N,) the most likely class of each row."""
         likeliest: NDArray[np.int64] = self.probabilities.argmax(axis=1).astype(np.int64)
         return likeliest
 
     @property
     def right(self) -> Floats:
-        """(N,) 1 where the likeliest class is the row's."""
+        """(N,) 1 where the most likely class is the true one, else 0."""
         hits: Floats = (self.predicted == self.gold).astype(np.float64)
         return hits
 
 
 def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Measures:
-    """All measures under R weightings of the rows; without one, of the rows as they are (R = 1).
+    """Returns all measures for R weightings of the rows. Without weights every row weighs 1 (R = 1).
 
-    accuracy; precision, recall and class_f1 of every class, 0 where nothing was predicted, but recall and class_f1 NaN
-    of a class that no row has at all: they say nothing; macro_f1 over the classes that have rows under the weighting or
-    were predicted there, as in scikit-learn; f1: of the positive class of two, else macro_f1; auc: area under the ROC
-    curve of the positive class, of more than two classes the mean of one against the rest, NaN where a class is
-    missing; brier: mean squared error of the probabilities, summed over classes where there are more than two; ece: the
-    mean gap between confidence and accuracy over ten bins.
+    - accuracy
+    - precision, recall, class_f1: of each class, 0 where nothing was predicted. recall and class_f1 of a class without
+      any row are NaN.
+    - macro_f1: the mean F1 of the classes that have weight or were predicted, as in scikit-learn.
+    - f1: the F1 of the positive class of two; macro_f1 of more classes.
+    - auc: the area under the ROC curve of the positive class; for more than two classes the mean of one against the
+      rest. NaN if a class is missing.
+    - brier: the mean squared error of the probabilities, summed over the classes if there are more than two.
+    - ece: the mean gap between confidence and accuracy over ten bins.
     """
     gold, probabilities = predictions.gold, predictions.probabilities
     rows, classes = probabilities.shape
@@ -93,9 +96,9 @@ def measures(predictions: Predictions, weights_RN: Floats | None = None) -> Meas
 
 
 def bootstrap_measures(models: Sequence[Predictions], seed: int = 0) -> list[Measures]:
-    """The measures of several models on the same resamples of the same rows; fewer resamples for very large work.
+    """Returns the measures of several models on resamples of the same rows; fewer resamples for very large work.
 
-    Resample r is the same for all of them: `first["f1"] - second["f1"]` is a paired difference.
+    Resample r is the same for all models, so `first["f1"] - second["f1"]` is a paired difference.
     """
     rows, classes = models[0].probabilities.shape
     count = int(min(RESAMPLES, max(200, _WORK / (rows * classes))))
@@ -107,7 +110,7 @@ def bootstrap_measures(models: Sequence[Predictions], seed: int = 0) -> list[Mea
 
 
 def reliability(predictions: Predictions) -> list[dict[str, float]]:
-    """How sure the model is against how often it is right, by bins of confidence that have rows."""
+    """Returns the mean confidence and the accuracy of each confidence bin that has rows."""
     confidence, bin_of_row = _confidence(predictions)
     found = []
     for number in np.unique(bin_of_row):
@@ -133,7 +136,7 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 
 
 def _confidence(predictions: Predictions) -> tuple[Floats, NDArray[np.int64]]:
-    """The probability of the predicted class, and its bin; the bins are open at the left, as (0.9, 1.0]."""
+    """Returns the probability of the predicted class, (N,), and its bin. Bins are open on the left, as (0.9, 1.0]."""
     confidence = predictions.probabilities.max(axis=1)
     bins = np.ceil(confidence * BINS).astype(np.int64) - 1
     return confidence, bins.clip(0, BINS - 1)
@@ -160,7 +163,7 @@ def _auc(predictions: Predictions, weights_RN: Floats, present: NDArray[np.int64
 
 
 def _area(scores: Floats, is_positive: Floats, weights_RN: Floats) -> Floats:
-    """The chance that a positive row scores above a negative one, ties counting half (Mann and Whitney)."""
+    """Returns the probability that a positive row scores above a negative one; a tie counts half (Mann and Whitney)."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     positive = np.add.reduceat(weights_RN[:, order] * is_positive[order], starts, axis=1)

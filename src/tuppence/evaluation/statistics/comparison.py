@@ -1,8 +1,8 @@
 """Compares runs on the same rows: the difference of a metric, with a 95 % interval.
 
-Paired bootstrap: each resample takes the difference of two runs on the *same* drawn rows. Pairing removes what makes
-rows easy or hard for both, so the interval is narrower than the two standard errors suggest. Koehn 2004, "Statistical
-Significance Tests for Machine Translation Evaluation".
+Paired bootstrap: each resample takes the difference of two runs on the *same* drawn rows. This removes the variance
+that both runs share because some rows are easy and others hard, so the interval is narrower than the two standard
+errors suggest. Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ METHOD = f"paired bootstrap, {COMPARISON_RESAMPLES:,} resamples, middle 95 %"
 
 @dataclass(frozen=True)
 class Difference:
-    """A run's metric minus the reference's.
+    """The metric of a run minus that of the reference run.
 
     Attributes:
         difference: of the metric.
         low, high: the ends of its 95 % interval; None for a single unit.
-        units, unit: how many rows (or windows of text) were compared.
+        units, unit: the number of units compared, and their name (rows, or windows of text).
     """
 
     difference: float
@@ -37,9 +37,9 @@ class Difference:
 
 
 def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Difference | None:
-    """`other` minus `reference`; None where the two were not scored on the same units.
+    """Returns `other` minus `reference`; None if the two were not scored on the same units.
 
-    Units that one of the two left out count for neither.
+    Units that one of the two left out are not compared.
 
     Example:
         >>> def rows(values):
@@ -67,14 +67,15 @@ def paired_difference(reference: Scores, other: Scores, seed: int = 0) -> Differ
 
 
 def compare(results: Mapping[str, Mapping[str, TaskResult]]) -> dict[str, Any]:
-    """The differences of every run to the first, for every task and metric with scores.
+    """Returns the differences of every run to the first, for every task and metric that has scores.
 
     Args:
         results: run → task → its result.
 
     Returns:
-        `{"reference", "method", "tasks": {task: {metric: {run: {difference, low, high, units, unit}}}}}`. Where two
-        runs cannot be compared (other data, or text cut otherwise by another tokenizer), null.
+        `{"reference", "method", "tasks": {task: {metric: {run: {difference, low, high, units, unit}}}}}`. The
+        difference is None if two runs cannot be compared: their data differs, or their tokenizers cut the text
+        differently.
     """
     reference, *others = results
     tasks: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The benchmarks, one file each; `TASKS` has them by their names on the command line."""
+"""The benchmarks. Each is a file of its name; `arc` is ARC's two sets. `TASKS` lists them."""
 
 from functools import partial
 
@@ -26,4 +26,4 @@ TASKS: dict[str, Task] = {
     "classification": Task(classification.classification, kind="classifier", reads_rows=False, skips_rows=True),
     "reward": Task(reward.reward, kind="reward model", reads_rows=False, skips_rows=True),
 }
-"""Every task by its name on the command line."""
+"""Name on the command line → task."""

@@ -1,7 +1,7 @@
-"""The task `choices`: a file of multiple-choice questions of one's own; and how the rows of every such set are read.
+"""The task `choices`: the user's own multiple-choice questions. Also reads the rows of all multiple-choice tasks.
 
-A row's format is known by its keys, whatever the set is called: those of HellaSwag, ARC and PIQA are in the files of
-these names, OpenBookQA and the plain format {query, choices, gold} are here. Scored by `multiple_choice`.
+The keys of a row determine its format, for every task. `hellaswag`, `arc` and `piqa` define the formats of these sets;
+OpenBookQA and the plain format {query, choices, gold} are defined here. `multiple_choice` scores the questions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuppence.evaluation.rows.choices import (
     question_prompt,
     texts_of,
 )
-from tuppence.evaluation.rows.files import RowFile, bad_row
+from tuppence.evaluation.rows.files import RowFile, bad_row, keys_of
 from tuppence.evaluation.tasks import arc, hellaswag, piqa
 
 CONTEXT_KEYS = ("query", "question", "ctx", "context", "prompt")
@@ -28,19 +28,19 @@ QUESTION_TASKS = ("arc_easy", "arc_challenge", "piqa")
 
 
 def read_choices(file: RowFile, task: str = "choices") -> list[Choice]:
-    """All rows of a file as questions.
+    """Converts the rows of a file to questions.
 
     Args:
-        task: what the file is scored as; a query of ARC or PIQA is completed to the task's prompt.
+        task: for ARC and PIQA, "Answer:" is added to a query that lacks it.
 
     Raises:
-        InputError: a row of no known form, without a right answer, or with fewer than two continuations.
+        InputError: a row has an unknown format, no right answer, or fewer than two continuations.
     """
     return [_choice(row, asks=task in QUESTION_TASKS) for row in file.rows]
 
 
 def _choice(row: Row, *, asks: bool) -> Choice:
-    context, continuations, gold = _form_of(row)(row)
+    context, continuations, gold = _reader_of(row)(row)
     if asks and not context.endswith("Answer:"):
         context = question_prompt(context.removeprefix("Question: ").rstrip())
     if len(continuations) < 2:
@@ -52,7 +52,7 @@ def _choice(row: Row, *, asks: bool) -> Choice:
     return Choice(row.where, context, tuple(continuations), gold)
 
 
-def _form_of(row: Row) -> Callable[[Row], Parts]:
+def _reader_of(row: Row) -> Callable[[Row], Parts]:
     keys = row.values.keys()
     if {"ctx_a", "ctx_b", "activity_label", "endings"} <= keys:
         return hellaswag.read_raw
@@ -77,6 +77,5 @@ def _plain(row: Row) -> Parts:
     context = next((key for key in CONTEXT_KEYS if key in row.values), None)
     continuations = next((key for key in ENDING_KEYS if key in row.values), None)
     if context is None or continuations is None:
-        keys = ", ".join(map(str, list(row.values)[:8])) or "nothing"
-        raise bad_row(f"{row.where}: no question with choices: it has {keys}")
+        raise bad_row(f"{row.where}: no question with choices: it has {keys_of(row)}")
     return row.text(context), texts_of(row, continuations), gold_of(row, *GOLD_KEYS)

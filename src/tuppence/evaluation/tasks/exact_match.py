@@ -1,7 +1,7 @@
-"""The task `exact_match`: the share of instructions whose greedy answer is the reference.
+"""The task `exact_match`: the share of instructions whose greedy answer equals the reference.
 
-`ended`: the share of answers that the model ended itself. `cut_prompts`: how many prompts were longer than its context,
-so that it saw only their end.
+Other metrics: `ended`, the share of answers that ended with the end of text; `cut_prompts`, the number of prompts that
+were longer than the model's context, so that the model saw only their end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tuppence.model.loaded import LoadedModel
 
 
 def exact_match(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> TaskResult:
-    """Answers a file of instructions and counts the answers that are exactly the file's.
+    """Answers the instructions of a file and compares the answers with the references.
 
     Raises:
-        InputError: no file, or a row that cannot be used.
+        InputError: there is no file, or a row cannot be used.
     """
     began = time.perf_counter()
     file = asked_file("exact_match", config)
@@ -51,7 +51,7 @@ def exact_match(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | Non
 
 
 def is_exact(answer: str, reference: str) -> bool:
-    """Whether an answer equals the reference, apart from case, white space at both ends and a final full stop.
+    """Whether an answer equals the reference, ignoring case, white space at both ends and a final full stop.
 
     Example:
         >>> is_exact(" paris.\\n", "Paris"), is_exact("Paris, France", "Paris")

@@ -1,8 +1,8 @@
-"""A judge: another model, behind an OpenAI-compatible address, scores answers from 0 to 100.
+"""The task `judge`: another model, behind an OpenAI-compatible endpoint, scores answers from 0 to 100.
 
-A score depends on the prompt and on the judge: the row log keeps both with every raw reply, and the metrics name them.
-A reply without a score is counted as unparsed and left out of the mean; it never counts as 0. Compare only scores of
-the same judge and prompt. The answers are those of `exact_match`: greedy, one for each row.
+A score depends on the judge and on its prompt: the row log keeps both with every raw reply, and the metrics name them.
+Compare only scores of the same judge and prompt. A reply without a score is counted as unparsed and left out of the
+mean; it does not count as 0. The answers are greedy, one for each row, as in `exact_match`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Answer to score:
 Reply with the score as a whole number from 0 to 100, and nothing else."""
 
 REPLY_TOKENS = 256
-"""Some judges think aloud first."""
+"""Some judges write their reasons before the score."""
 
 JUDGED_AT_ONCE = 4
 
@@ -57,10 +57,10 @@ _NAMED_SCORE = re.compile(r"\bscore(?:[^\w-]|\b(?:of|is)\b){0,12}(-?\d+(?:\.\d+)
 
 
 def judge(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> TaskResult:
-    """Answers a file of instructions and lets the judge score the answers.
+    """Answers the instructions of a file and lets the judge score the answers.
 
     Raises:
-        InputError: no judge was named, it cannot be reached or refuses, no file, or a row that cannot be used.
+        InputError: no judge was named, or it cannot be reached or refuses; there is no file, or a row cannot be used.
     """
     began = time.perf_counter()
     client = client_of(config)
@@ -79,7 +79,7 @@ def judge(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> 
         results = log.ordered(len(file.rows))
     scores = [result["score"] for result in results if result["score"] is not None]
     if unparsed := len(results) - len(scores):
-        console.warn(f"{unparsed:,} of {len(results):,} replies of the judge hold no score: see judge.jsonl")
+        console.warn(f"{unparsed:,} of {len(results):,} replies of the judge contain no score: see judge.jsonl")
     return TaskResult(
         metrics={
             "score": sum(scores) / len(scores) if scores else None,
@@ -100,10 +100,10 @@ def judge(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> 
 
 
 def client_of(config: EvalConfig) -> ChatClient:
-    """The judge that was named.
+    """Returns the client of the judge that the user named.
 
     Raises:
-        InputError: its address or its name is missing, or its key is.
+        InputError: the address, the model's name or the key is missing.
     """
     if config.judge_url is None or config.judge_model is None:
         raise InputError("judge needs a judge", "add --judge-url http://localhost:8000/v1 --judge-model NAME")
@@ -111,7 +111,7 @@ def client_of(config: EvalConfig) -> ChatClient:
 
 
 def judge_rows(client: ChatClient, rows: Sequence[Asked], answered: Sequence[Result], log: RowLog) -> None:
-    """Adds to `log` the judge's raw reply and score for every answer that is not in it yet."""
+    """Adds the judge's raw reply and score to `log`, for every answer that is not in the log yet."""
     missing = log.missing(len(rows))
 
     def one(index: int) -> Result:
@@ -123,7 +123,7 @@ def judge_rows(client: ChatClient, rows: Sequence[Asked], answered: Sequence[Res
 
     with console.progress("answers") as bar, ThreadPoolExecutor(JUDGED_AT_ONCE) as pool:
         progress = bar.add_task("judging", total=len(rows), completed=len(rows) - len(missing))
-        for start in range(0, len(missing), JUDGED_AT_ONCE):  # a failure then costs a handful of replies, not all
+        for start in range(0, len(missing), JUDGED_AT_ONCE):  # a failure then loses only the replies of one batch
             batch = missing[start : start + JUDGED_AT_ONCE]
             for index, result in zip(batch, pool.map(one, batch), strict=True):
                 log.add(index, result)
@@ -131,9 +131,9 @@ def judge_rows(client: ChatClient, rows: Sequence[Asked], answered: Sequence[Res
 
 
 def score_in(reply: str) -> float | None:
-    """The score in a judge's reply: the last number behind "score", else the only number; None where there is none.
+    """Returns the score in a judge's reply: the last number after "score", or else the only number; None if none.
 
-    A number of another scale ("7/10") is none.
+    A number on another scale ("7/10") is not a score.
 
     Example:
         >>> score_in("85"), score_in("It names 2 of 3 causes. Score: 60/100")

@@ -1,8 +1,8 @@
-"""LAMBADA: predict the last word of a passage. People need the whole passage for it, not only its last sentence.
+"""The task `lambada`: predict the last word of a passage, which people can do only from the whole passage.
 
-Paperno et al. 2016, arXiv:1606.06031, in OpenAI's version. `accuracy`: the share of passages whose last word is what
-the model would write itself, token after token. `perplexity`: of the last word, e to the mean of its negative
-log-probability (by word, not by token). Both as in lm-eval's `lambada_openai`.
+Paperno et al. 2016, arXiv:1606.06031, in OpenAI's version. `accuracy` is the share of passages whose last word is the
+model's greedy continuation. `perplexity` is e to the mean negative log-probability of the last word (per word, not per
+token). Both are defined as in lm-eval's `lambada_openai`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from tuppence.data.records.rows import Row
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.contamination import contamination
-from tuppence.evaluation.rows.files import RowFile, bad_row, find_file, read_rows
+from tuppence.evaluation.rows.files import RowFile, bad_row, find_file, keys_of, read_rows
 from tuppence.evaluation.scoring.questions import Posed, score_rows
 from tuppence.evaluation.task import TaskResult, about_rows, known, open_log, row_scores, standard_error
 from tuppence.model.gpt import GPT
@@ -37,7 +37,7 @@ def lambada(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -
     """Scores a file of passages.
 
     Raises:
-        InputError: no file, or a row that cannot be used.
+        InputError: there is no file, or a row cannot be used.
     """
     began = time.perf_counter()
     file = read_rows(find_file("lambada", config.data_of("lambada"), config.data_folder), config.limit)
@@ -51,7 +51,7 @@ def lambada(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -
     }
     right, log_probabilities = (known(column) for column in columns.values())
     mean, error = float(np.mean(log_probabilities)), standard_error(log_probabilities)
-    perplexity = math.exp(min(-mean, 700))  # JSON knows no infinity
+    perplexity = math.exp(min(-mean, 700))  # JSON has no infinity
     accuracy, accuracy_error = sum(right) / len(right), standard_error(right)
     return TaskResult(
         metrics={
@@ -75,10 +75,10 @@ def lambada(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -
 
 
 def read_passages(file: RowFile) -> list[Passage]:
-    """Rows `{context, continuation}`, or `{text}`, whose last word follows its last space.
+    """Reads rows `{context, continuation}` or `{text}`. The last word of a text follows its last space.
 
     Raises:
-        InputError: a row of another form, or of a single word.
+        InputError: a row has another format, or only one word.
     """
     return [_passage(row) for row in file.rows]
 
@@ -89,8 +89,7 @@ def _passage(row: Row) -> Passage:
     elif "text" in row.values:
         context, _, word = row.text("text").rpartition(" ")
     else:
-        keys = ", ".join(map(str, list(row.values)[:8])) or "nothing"
-        raise bad_row(f"{row.where}: neither 'text' nor 'context' and 'continuation': it has {keys}")
+        raise bad_row(f"{row.where}: neither 'text' nor 'context' and 'continuation': it has {keys_of(row)}")
     if not context.strip() or not word.strip():
         raise bad_row(f"{row.where}: a passage and its last word are needed")
     return Passage(row.where, context, f" {word}")

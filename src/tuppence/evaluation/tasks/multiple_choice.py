@@ -1,10 +1,10 @@
-"""Multiple choice: the accuracy of choosing the most likely of several continuations.
+"""Scores multiple-choice tasks: the accuracy if the most likely continuation is chosen.
 
-- `acc`: the continuation with the highest log-probability, summed over its tokens.
-- `acc_norm`: the same per character of the continuation, since a sum favours short ones; as in lm-eval 0.4.
-- `acc_bytes`: per UTF-8 byte; the same as `acc_norm` for plain English.
+- `acc`: chooses by log-probability, summed over the tokens of a continuation.
+- `acc_norm`: chooses by log-probability per character, because the sum favours short continuations; as in lm-eval 0.4.
+- `acc_bytes`: chooses by log-probability per UTF-8 byte; the same as `acc_norm` for plain English.
 
-The model gets no examples (zero-shot). `choices` reads rows, `scoring.questions` scores them.
+The prompt has no examples (zero-shot). `choices` reads the rows, `scoring.questions` scores them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ METRICS: dict[str, Callable[[str], float]] = {
     "acc_norm": lambda continuation: float(len(continuation)),
     "acc_bytes": lambda continuation: float(len(continuation.encode())),
 }
-"""What each metric divides a continuation's log-probability by."""
+"""Metric → the number by which it divides the log-probability of a continuation."""
 
 
 def multiple_choice(task: str, loaded: LoadedModel[GPT], config: EvalConfig, folder: Path | None) -> TaskResult:
-    """Scores a file of questions; `task` names it and finds its file in the catalog.
+    """Scores a file of questions.
+
+    Args:
+        task: its name, by which its file is found in the catalog.
 
     Raises:
-        InputError: no file, or a row that cannot be used.
+        InputError: there is no file, or a row cannot be used.
     """
     began = time.perf_counter()
     file = read_rows(find_file(task, config.data_of(task), config.data_folder), config.limit)
@@ -76,12 +79,12 @@ def _log_probabilities(likelihoods: list[Likelihood]) -> Result:
 
 
 def right_answers(choices: list[Choice], results: Sequence[Result | None], metric: str) -> list[float | None]:
-    """For each question 1 where the right continuation is the most likely one, else 0; of equal ones the first counts.
+    """Returns 1.0 for each question whose right continuation is the most likely one, else 0.0.
 
-    None where there is no result: the question was left out.
+    If several are equally likely, the first is chosen. A question that was left out (its result is None) gets None.
 
     Example:
-        A long right continuation, less likely as a whole and more likely by the character:
+        The right continuation is long; it is less likely as a whole and more likely per character:
 
         >>> choice = Choice("row 1", "Two and two is", ("six", "certainly four"), gold=1)
         >>> result = {"log_probabilities": [-6.0, -7.0]}

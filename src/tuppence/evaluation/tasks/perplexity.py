@@ -1,7 +1,7 @@
-"""The task `perplexity`: a text, or the validation split of a DATA folder, in; loss, perplexity and bits per byte out.
+"""The task `perplexity`: loss, perplexity and bits per byte of a text, or of the validation split of a DATA folder.
 
-The numbers themselves are `perplexity`'s. Kept here: where the text comes from, the progress bar, and the log by which
-a killed evaluation goes on where it stopped.
+`scoring.perplexity` computes the metrics. This file finds the text, shows the progress, and opens the log from which a
+killed evaluation continues.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def text_perplexity(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path |
     """Scores a text.
 
     Raises:
-        InputError: no text was named and the run knows none, or it cannot be scored.
+        InputError: no text was named and the run has none, or the text cannot be scored.
     """
     data = config.data_of("perplexity") or data_of_run(loaded.folder)
     if data is None:
         raise InputError("perplexity needs a text", "add --data DATA (its validation split) or --data FILE")
     stream = open_stream(data, loaded.tokenizer)
     began = time.perf_counter()
-    scored: list[tuple[float, int]] = []  # of each window
+    scored: list[tuple[float, int]] = []  # (nats, bytes) of each window
     cut = {name: getattr(config, name) for name in ("context_length", "stride", "batch_size")}
-    # each block in the log has the sha256 of its tokens: a file that has grown is scored from where it has
+    # the log has the sha256 of each block's tokens: of a file that has grown, only the new blocks are scored
     with open_log("perplexity", loaded, "", folder, cut) as log, console.progress("bytes") as bar:
         if log.results:
             console.note(f"{console.counted(len(log.results), 'block')} had been scored before: {log.path}")
@@ -74,9 +74,9 @@ def text_perplexity(loaded: LoadedModel[GPT], config: EvalConfig, folder: Path |
 
 
 def data_of_run(folder: Path) -> str | None:
-    """The DATA folder that a run, or the pretrained one it comes from, was trained on; None where none is known."""
-    for run, record in Run.of(folder).lineage(find_input):
-        path = run.named(record, "data")
-        if path is not None and "base" not in record:
+    """Returns the DATA folder of the pretraining run that a run is or comes from; None if unknown."""
+    for run, content in Run.of(folder).lineage(find_input):
+        path = run.named(content, "data")
+        if path is not None and "base" not in content:
             return path if is_remote(path) else str(run.find(path) or path)
     return None

@@ -1,13 +1,14 @@
-"""How often a reward model agrees with people: accuracy and margin on pairs that it was not trained on.
+"""The task `reward`: accuracy and margin of a reward model on pairs that it was not trained on.
 
-Each answer is scored in a row of its own, as whoever uses the model would; training lays the two of a pair out as one
-row (`model.branches`). Both intervals come from the same resamples of the pairs. `tuppence evaluate` on a run of
-`align reward` calls this.
+`accuracy` is the share of pairs whose chosen answer has the higher reward, `margin` the mean difference of the two
+rewards. Each answer is scored in a row of its own, as in use; training puts both answers of a pair into one row
+(`model.branches`). Both intervals come from the same resamples of the pairs.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.data.buckets import pad
-from tuppence.data.records.encoding import encode_preference, without_end
+from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
+from tuppence.data.records.tables import warn_of_skipped
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.contamination import contamination
 from tuppence.evaluation.rows.files import sha256_of
@@ -27,7 +29,7 @@ from tuppence.evaluation.scoring.classifier import batches_of_tokens, tokens_at_
 from tuppence.evaluation.statistics.bootstrap import RESAMPLES, Floats, bootstrap, interval
 from tuppence.evaluation.task import Metrics, Scores, TaskResult
 from tuppence.model.heads import SequenceScorer
-from tuppence.model.loaded import LoadedModel
+from tuppence.model.loaded import LoadedModel, ModelInfo
 from tuppence.storage import location_of
 
 LABEL = "reward"
@@ -38,17 +40,19 @@ def reward(loaded: LoadedModel[SequenceScorer], config: EvalConfig, folder: Path
     """Scores a reward model on its held-out pairs, or on another file of preferences.
 
     Raises:
-        InputError: there are no held-out pairs and no file was named, or a reward is not finite.
+        InputError: no file was named and there are no held-out pairs; no pair can be used; or a reward is not finite.
     """
     if len(loaded.labels) != 1:
         raise InputError(f"{loaded.folder} is not a reward model", "give a run of 'tuppence align reward'")
     began = time.perf_counter()
     path = _file(loaded, config)
     found = read_preferences(path, skip_bad_rows=config.skip_bad_rows)
-    if found.skipped_rows:
-        console.warn(f"skipped {console.counted(found.skipped_rows, 'bad row')} of {path}")
-    pairs = _differing(loaded, found.rows[: config.limit])
-    rewards_N2 = pair_rewards(loaded, pairs)
+    warn_of_skipped(path, found.skipped_rows)
+    rows = found.rows[: config.limit]
+    encoded = encode_pairs(loaded, rows)
+    kept = _differing(loaded, encoded)
+    pairs = [rows[number] for number in kept]
+    rewards_N2 = pair_rewards(loaded, [encoded[number] for number in kept])
     margins = rewards_N2[:, 0] - rewards_N2[:, 1]
     right = (margins > 0).astype(np.float64)
 
@@ -75,24 +79,29 @@ def reward(loaded: LoadedModel[SequenceScorer], config: EvalConfig, folder: Path
     return TaskResult(metrics, scores={"accuracy": scores})
 
 
-def pair_rewards(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -> NDArray[np.float64]:
-    """The rewards of chosen and rejected, (N, 2), cut to the context as in training.
+def encode_pairs(info: ModelInfo, pairs: Sequence[Preference]) -> list[EncodedPreference]:
+    """Returns the token ids of the pairs, cut to the model's context as in training."""
+    return [encode_preference(info.tokenizer, pair, context_length=info.config.context_length) for pair in pairs]
+
+
+def pair_rewards(loaded: LoadedModel[SequenceScorer], encoded: Sequence[EncodedPreference]) -> NDArray[np.float64]:
+    """Returns the rewards of the chosen and the rejected answer of each pair, (N, 2).
 
     Raises:
         InputError: a reward is not finite.
     """
-    context, tokenizer = loaded.config.context_length, loaded.tokenizer
-    texts: list[NDArray[np.int64]] = []
-    for pair in pairs:
-        one = encode_preference(tokenizer, pair, context_length=context)
-        for answer in (one.chosen_ids, one.rejected_ids):
-            texts.append(np.concatenate([one.prompt_ids, without_end(answer, tokenizer.end_of_text)]))
+    context_length, end_of_text = loaded.config.context_length, loaded.tokenizer.end_of_text
+    texts = [
+        np.concatenate([pair.prompt_ids, without_end(answer, end_of_text)])
+        for pair in encoded
+        for answer in (pair.chosen_ids, pair.rejected_ids)
+    ]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     rewards = np.empty(len(texts))
     with torch.inference_mode(), loaded.autocast(), console.progress("answers") as bar:
         task = bar.add_task("reward", total=len(texts))
         for numbers in batches_of_tokens(lengths, tokens_at_once(loaded.device)):
-            tokens_BT = torch.from_numpy(pad([texts[number] for number in numbers], 0, limit=context))
+            tokens_BT = torch.from_numpy(pad([texts[number] for number in numbers], 0, limit=context_length))
             lengths_B = torch.from_numpy(lengths[numbers])
             scores_B1 = loaded.model(tokens_BT.to(loaded.device), lengths_B.to(loaded.device))
             rewards[numbers] = scores_B1[:, 0].double().cpu().numpy()
@@ -102,26 +111,26 @@ def pair_rewards(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -
     return rewards.reshape(-1, 2)
 
 
-def _differing(loaded: LoadedModel[SequenceScorer], pairs: list[Preference]) -> list[Preference]:
-    """The pairs whose answers differ within the context: as in training, the others are left out and counted.
+def _differing(info: ModelInfo, encoded: Sequence[EncodedPreference]) -> list[int]:
+    """Returns the indices of the pairs whose answers differ within the context. Training leaves out the others, too.
 
     Raises:
-        InputError: none is left.
+        InputError: no pair is left.
     """
-    context = loaded.config.context_length
-    kept = [pair for pair in pairs if not encode_preference(loaded.tokenizer, pair, context_length=context).is_equal]
+    kept = [number for number, pair in enumerate(encoded) if not pair.is_equal]
     if not kept:
         raise InputError(
-            f"no pair differs within the context of {context:,} tokens", "use a model with a longer context"
+            f"no pair differs within the context of {info.config.context_length:,} tokens",
+            "use a model with a longer context",
         )
-    if len(kept) < len(pairs):
-        left_out = console.counted(len(pairs) - len(kept), "pair")
-        console.warn(f"left out {left_out} whose answers begin alike for as long as the context reaches")
+    if len(kept) < len(encoded):
+        left_out = console.counted(len(encoded) - len(kept), "pair")
+        console.warn(f"left out {left_out} whose answers are equal within the context")
     return kept
 
 
 def _file(loaded: LoadedModel[SequenceScorer], config: EvalConfig) -> str:
-    """What was named, or the run's own held-out pairs."""
+    """Returns the file that `config` names, or else the run's held-out pairs."""
     named = config.data_of("reward")
     if named is not None:
         return named
