@@ -1,14 +1,14 @@
 """Figures and reports of runs.
 
     curves.py, classification.py, answers.py, costs.py   the figures: `plot_…` functions from arrays to a Figure
-    style.py, svg.py, notebook.py, format.py             how figures look, and how pages and notebooks show them
-    run_data.py                                          reads what a run left in its folder
+    style.py, svg.py, notebook.py, format.py             the style of figures, and their display in pages and notebooks
+    run_data.py                                          reads the files of a run folder
     html.py, templates/                                  HTML pages from jinja2 templates, with autoescape
     report/                                              `tuppence report RUN`: one run on one page
     quickstart_report/                                   the page of a whole quickstart
 
-The figures are also names of this package: `from tuppence.figures import plot_loss`. They do not use pyplot and change
-no global state, so that a notebook, a report and a test can call them alike.
+The figures are also names of this package: `from tuppence.figures import plot_loss`. They do not use pyplot and do not
+change global state, so they work in notebooks, reports and tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of answers to tasks: the share that is exactly right, by model and by kind of task.
+"""Figures of the answers to tasks: the share of exactly right answers, by model and by kind of task.
 
 Each function takes arrays and returns a Figure.
 """
@@ -22,7 +22,7 @@ _LONGEST_NAME = 24
 
 
 def plot_exact_match(models: Sequence[str], shares: Array, stderrs: Array, *, size: Size = SMALL) -> Figure:
-    """The share of exactly right answers of each model, with its 95 % interval.
+    """Plots the share of exactly right answers of each model, with its 95 % interval.
 
     Args:
         models: M names, the base first.
@@ -54,11 +54,11 @@ def plot_exact_match(models: Sequence[str], shares: Array, stderrs: Array, *, si
 def plot_exact_match_by_kind(
     kinds: Sequence[str], rows: Sequence[int], shares: Mapping[str, Array], *, width: float = 8.4
 ) -> Figure:
-    """The share of exactly right answers by kind of task: a row for each kind, a point for each model.
+    """Plots the share of exactly right answers by kind of task: a row for each kind, a point for each model.
 
     Args:
-        kinds: K names; drawn in the order of the best model's share.
-        rows: how many tasks of each kind were asked.
+        kinds: K names; sorted by the share of the best model.
+        rows: the number of tasks of each kind.
         shares: model → (K,), between 0 and 1.
         width: in inches; the height grows with K.
     """
@@ -83,5 +83,5 @@ def plot_exact_match_by_kind(
 
 
 def _name(kind: str) -> str:
-    """The name of a kind, short enough for an axis."""
+    """Shortens the name of a kind for an axis."""
     return drawable(shorten(kind, _LONGEST_NAME))

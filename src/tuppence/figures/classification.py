@@ -1,4 +1,4 @@
-"""Figures of a classifier: what it confuses, whether its probabilities are calibrated, and how it compares.
+"""Figures of a classifier: confusion matrix, calibration, ROC curve, and comparison with baselines.
 
 Each function takes arrays and returns a Figure.
 """
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_CELLS = 20
-"""A confusion matrix of more classes than this shows no counts: they would overlap."""
+"""A confusion matrix of more classes has no counts: they would overlap."""
 
 _LONGEST_NAME = 16
 _MEASURE_COLOURS = (BLUE, GREEN, ORANGE, PURPLE)
 
 
 def plot_confusion_matrix(counts: Array, labels: Sequence[object], *, size: Size = SQUARE) -> Figure:
-    """Counts of rows by true and predicted class; the shade is the share of the true class.
+    """Plots the counts of rows by true and predicted class. The shade is the share of the true class.
 
     Args:
         counts: (C, C), true classes in rows, predicted ones in columns.
@@ -55,7 +55,7 @@ def plot_confusion_matrix(counts: Array, labels: Sequence[object], *, size: Size
     with styled():
         figure, axes = new_figure("Confusion matrix", size)
         axes.grid(visible=False)
-        for (row, column), share in np.ndenumerate(shares):  # rectangles: their colours can follow the page's theme
+        for (row, column), share in np.ndenumerate(shares):  # rectangles, whose colours follow the theme of the page
             corner = (column - 0.5, row - 0.5)
             axes.add_patch(_square(corner, BLUE if row == column else ORANGE, 0.9 * share))
             if len(names) <= MOST_CELLS:
@@ -74,13 +74,13 @@ def plot_confusion_matrix(counts: Array, labels: Sequence[object], *, size: Size
 def plot_calibration(
     confidence: Array, accuracy: Array, rows: Array, *, classes: int = 2, size: Size = SQUARE
 ) -> Figure:
-    """A reliability diagram: accuracy against confidence by bin, with the expected calibration error in the title.
+    """Plots a reliability diagram: accuracy against confidence, with the expected calibration error in the title.
 
     Args:
         confidence: mean probability of the predicted class in each bin.
         accuracy: share of right predictions in each bin.
         rows: number of rows in each bin, shown as the area of its point.
-        classes: number of classes; no confidence is below one over it.
+        classes: number of classes; the lowest possible confidence is 1 / classes.
         size: width and height in inches.
     """
     confidence, accuracy, rows = (np.asarray(values, dtype=float) for values in (confidence, accuracy, rows))
@@ -101,7 +101,7 @@ def plot_calibration(
 def plot_roc_curve(
     false_positive_rate: Array, true_positive_rate: Array, *, positive: object, area: float, size: Size = SQUARE
 ) -> Figure:
-    """The true against the false positive rate at every threshold.
+    """Plots the true against the false positive rate for all thresholds.
 
     Args:
         false_positive_rate, true_positive_rate: the points of the curve.
@@ -122,11 +122,12 @@ def plot_roc_curve(
 
 
 def plot_scores(models: Sequence[str], measures: Mapping[str, Array], *, size: Size = SMALL) -> Figure:
-    """Bars that compare models by measures between 0 and 1, with their confidence intervals.
+    """Plots bars that compare models by measures between 0 and 1, with their confidence intervals.
 
     Args:
         models: M names.
-        measures: up to four: name → (M, 3), each row a value and the two ends of its interval; NaN where undefined.
+        measures: name → (M, 3), for at most four measures. A row has a value and the ends of its interval; NaN if
+            undefined.
         size: width and height in inches.
     """
     with styled():
@@ -156,5 +157,5 @@ def _diagonal(axes: Axes) -> None:
 
 
 def _name(label: object) -> str:
-    """A label of a class, short enough for an axis."""
+    """Shortens the name of a class for an axis."""
     return drawable(shorten(" ".join(str(label).split()), _LONGEST_NAME))

@@ -1,4 +1,4 @@
-"""Figures of what training took: dollars over time, and seconds by purpose and by stage.
+"""Figures of the costs of training: dollars over time, and seconds by purpose and by stage.
 
 Each function takes arrays and returns a Figure.
 """
@@ -37,11 +37,11 @@ TIME_COLOURS = {
     "checkpoints": "green",
     "everything else": "muted",
 }
-"""The colour of each purpose of `plot_time_shares`, by its name in the palette."""
+"""Purpose in `plot_time_shares` → the name of its colour in the palette."""
 
 
 def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None, size: Size = SMALL) -> Figure:
-    """Dollars over wall time, with the budget as a line.
+    """Plots dollars over wall time, with the budget as a line.
 
     Args:
         seconds, dollars: the points of the curve, ascending in time.
@@ -71,11 +71,11 @@ def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None,
 
 
 def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size: Size = (8.4, 1.0)) -> Figure:
-    """One bar, divided into the shares of each purpose.
+    """Plots one bar that is divided into the shares of the purposes.
 
     Args:
         seconds: purpose → seconds; the purposes of `TIME_COLOURS` have their own colours.
-        legend: whether the purposes are named below the bar.
+        legend: add a legend below the bar.
         size: width and height in inches.
     """
     total = sum(seconds.values()) or 1.0
@@ -95,7 +95,7 @@ def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size:
 
 
 def plot_stage_seconds(seconds: Mapping[str, float], *, size: Size = (8.4, 2.6)) -> Figure:
-    """The wall time of each stage, as bars one below the other.
+    """Plots the wall time of each stage as a horizontal bar.
 
     Args:
         seconds: stage → seconds.

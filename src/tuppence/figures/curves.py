@@ -1,7 +1,7 @@
 """Curves over training steps: loss, learning rate, gradient norm, throughput, and the rewards of preference pairs.
 
-Each function takes arrays of equal length and returns a Figure; with empty arrays its axes are empty. Points that are
-NaN or infinite are left out. `run_data.series` reads the arrays from the metrics of a run.
+Each function takes arrays of equal length and returns a Figure; for empty arrays its axes are empty. NaN and infinite
+points are left out. `run_data.series` returns the arrays from the metrics of a run.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def plot_loss(
     unit: str = "nats per token",
     size: Size = WIDE,
 ) -> Figure:
-    """Training loss, faint as measured and strong as smoothed, and the validation losses with the best one marked.
+    """Plots the training loss, as measured (faint) and smoothed, and the validation losses with the best one marked.
 
     Args:
         steps, losses: of training.
         val_steps, val_losses: of the evaluations.
-        token_steps, tokens: trained tokens by step, for a second axis at the top: runs of different batch sizes
-            compare by tokens, not by steps. Empty for no such axis.
+        token_steps, tokens: trained tokens by step, for a second axis at the top, because runs with different batch
+            sizes are compared by tokens. Without them there is no such axis.
         unit: of the losses.
         size: width and height in inches.
     """
@@ -79,14 +79,14 @@ def plot_loss(
 
 
 def plot_learning_rate(steps: Array, rates: Array, *, size: Size = SMALL) -> Figure:
-    """The learning rate of each step."""
+    """Plots the learning rate of each step."""
     figure = _plot_curve("Learning rate", steps, rates, PURPLE, size)
     figure.axes[0].yaxis.set_major_formatter(rate_label)
     return figure
 
 
 def plot_gradient_norm(steps: Array, norms: Array, *, size: Size = SMALL) -> Figure:
-    """The norm of the whole gradient before clipping; on a logarithmic axis where all are above zero."""
+    """Plots the norm of the whole gradient before clipping; on a logarithmic axis if all norms are above zero."""
     figure = _plot_curve("Gradient norm", steps, norms, GREEN, size)
     _, known = _finite_points(steps, norms)
     if known.size and known.min() > 0:
@@ -102,20 +102,20 @@ def plot_gradient_norm(steps: Array, norms: Array, *, size: Size = SMALL) -> Fig
 
 
 def plot_throughput(steps: Array, tokens_per_second: Array, *, size: Size = SMALL) -> Figure:
-    """Trained tokens per second, without the time of evaluations and checkpoints."""
+    """Plots trained tokens per second, without the time of evaluations and checkpoints."""
     figure = _plot_curve("Tokens per second", steps, tokens_per_second, BLUE, size)
     figure.axes[0].set_ylim(bottom=0)
     return figure
 
 
 def plot_preference_accuracy(steps: Array, shares: Array, *, size: Size = SMALL) -> Figure:
-    """The share of held-out pairs whose chosen answer has the higher reward, by step; one half at step 0."""
+    """Plots the share of held-out pairs whose chosen answer has the higher reward; it is one half at step 0."""
     percent = 100 * np.asarray(shares, dtype=float)
     return _plot_from_step_0("Held-out pairs in the right order", steps, percent, 50.0, "%", size)
 
 
 def plot_reward_margin(steps: Array, margins: Array, *, size: Size = SMALL) -> Figure:
-    """The mean reward of held-out chosen answers minus that of the rejected ones, by step; zero at step 0."""
+    """Plots the mean reward of held-out chosen minus rejected answers; it is zero at step 0."""
     return _plot_from_step_0("Reward margin, held-out pairs", steps, margins, 0.0, "nats", size)
 
 
@@ -186,7 +186,7 @@ def _mark_best(axes: Axes, steps: Floats, losses: Floats) -> None:
 
 
 def _limit_to_the_later_losses(axes: Axes, losses: Floats) -> None:
-    """Cuts the axis above the first steps: their fall from ln V would leave a sliver to all later losses."""
+    """Cuts the axis below the losses of the first steps, which fall from ln V and would flatten all later losses."""
     low, usual, high = losses.min(), np.quantile(losses, 0.9), losses.max()
     if high - low > 2.5 * (usual - low) > 0:
         high = low + 2.5 * (usual - low)

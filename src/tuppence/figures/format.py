@@ -1,4 +1,4 @@
-"""How numbers, times and foreign text are written on pages and on axes."""
+"""Formats numbers, times and foreign text for pages and axes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 _CONTROLS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
-_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)  # the C1 controls have no symbols of their own
-_CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # half characters, which UTF-8 cannot write
+_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)  # C1 controls, which have no symbols
+_CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # half characters, which UTF-8 cannot encode
 
 
 def printable(text: str) -> str:
-    """The text with a visible symbol in place of every character that HTML, SVG or UTF-8 cannot hold.
+    """Replaces every character that HTML, SVG or UTF-8 cannot hold by a visible symbol.
 
     Example:
         >>> printable("bell\\x07 and half \\ud83d")
@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 
 
 def count_label(value: float, _: object = None) -> str:
-    """A number as an axis shows it: 1,500 → 1.5k.
+    """Formats a number for an axis: 1,500 → 1.5k.
 
     Example:
         >>> [count_label(value) for value in (0, 250, 1_500, 20_000, 3_500_000, 2e9)]
@@ -35,7 +35,7 @@ def count_label(value: float, _: object = None) -> str:
 
 
 def rate_label(value: float, _: object = None) -> str:
-    """A learning rate as it is usually written.
+    """Formats a learning rate.
 
     Example:
         >>> [rate_label(value) for value in (0.0, 1e-3, 0.0025, 1.0)]
@@ -48,7 +48,7 @@ def rate_label(value: float, _: object = None) -> str:
 
 
 def dollars_label(value: float, _: object = None) -> str:
-    """Dollars and cents; below one dollar up to four decimals.
+    """Formats dollars; amounts below one dollar have up to four decimals.
 
     Example:
         >>> [dollars_label(value) for value in (0, 0.0123, 0.1, 2.5, 1234)]
@@ -61,7 +61,7 @@ def dollars_label(value: float, _: object = None) -> str:
 
 
 def number(value: float) -> str:
-    """Large counts in short form, small ones in full.
+    """Formats a number: large ones in short form, small ones in full.
 
     Example:
         >>> [number(value) for value in (1_520_000, 12_345, 158.2)]
@@ -73,7 +73,7 @@ def number(value: float) -> str:
 
 
 def moment(value: Any) -> str:
-    """An ISO time to the minute; anything else unchanged.
+    """Formats an ISO time to the minute; any other value is converted to a string.
 
     Example:
         >>> moment("2026-01-05T10:00:31.5Z")
@@ -84,7 +84,7 @@ def moment(value: Any) -> str:
 
 
 def setting(value: Any) -> str | None:
-    """A value of a config as a person reads it; None for None.
+    """Formats a value of a config; None for None.
 
     Example:
         >>> [setting(value) for value in (True, 20_000, 0.001, [1, {"lr": 2}])]
@@ -104,6 +104,6 @@ def setting(value: Any) -> str | None:
 
 
 def shorten(text: Any, longest: int) -> str:
-    """The text, cut with an ellipsis to at most `longest` characters."""
+    """Cuts a text to at most `longest` characters, with an ellipsis."""
     whole = str(text)
     return whole if len(whole) <= longest else whole[: longest - 1] + "…"

@@ -1,7 +1,7 @@
-"""HTML pages from the templates in this package, with autoescape.
+"""Renders HTML pages from the templates of this package, with autoescape.
 
-Whatever a template prints is escaped, unless it is markup of ours: the output of a macro, or a figure as SVG. A page
-has no scripts and asks no other host for anything: its Content-Security-Policy forbids both. It depends on no run.
+All values are escaped, except our own markup: the output of a macro, or a figure as SVG. A page has no scripts and
+loads nothing from other hosts; its Content-Security-Policy forbids both.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tuppence.figures.format import dollars_label, printable
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of `templates/` makes of `values`.
+    """Renders a template of `templates/`.
 
     Raises:
-        jinja2.TemplateError: the template uses a value that is not there, which is a defect of ours.
+        jinja2.TemplateError: the template uses a value that is missing, which is a defect of ours.
 
     Example:
         >>> "&lt;b&gt;" in render("page.html", title="<b>")
@@ -45,7 +45,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _finalize(value: Any) -> Any:
-    """What a template prints: foreign text without characters that HTML cannot hold."""
+    """Replaces characters that HTML cannot hold in the values that a template prints."""
     if isinstance(value, Markup | jinja2.Undefined):
         return value
     return printable(str(value))

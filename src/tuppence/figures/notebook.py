@@ -1,6 +1,6 @@
-"""A matplotlib Figure that a notebook displays as the last expression of a cell.
+"""A matplotlib Figure that a notebook displays if it is the last expression of a cell.
 
-matplotlib's own figures need pyplot for that, which `style` does not import. Called by `style.new_figure`.
+matplotlib's own Figure needs pyplot for that, which `style` does not import. Called by `style.new_figure`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ PIXELS_PER_INCH = 100
 
 
 class NotebookFigure(Figure):
-    """A figure with IPython's rich display as PNG, on white, for notebooks with a light or a dark theme."""
+    """A figure that IPython displays as PNG, on white, which suits light and dark themes."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        """A PNG in twice the resolution, and the size in pixels at which it is displayed."""
+        """Returns a PNG in twice the resolution, and the size in pixels at which it is displayed."""
         page = io.BytesIO()
         with styled(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -1,8 +1,7 @@
-"""Reads what a run left in its folder.
+"""Reads the files of a run folder, for reports and figures.
 
-A run may still be training, may have been killed in the middle of a line, or may come from an older version: what is
-missing is left out, what is damaged is named in `problems`, and only a folder that is not a run is an error. Writes
-nothing.
+The run can be still training, killed in the middle of a line, or made by an older version. Missing files are left out,
+damaged ones are named in `problems`, and only a folder that is not a run is an error. Writes nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ class RunData:
     Attributes:
         folder: of the run.
         meta: run.yaml.
-        metrics: metrics.jsonl, one row for each step, ascending; where a resumed run logged a step again, the later
-            values.
+        metrics: metrics.jsonl, one row for each step, ascending. If a resumed run logged a step again, it has the
+            later values.
         samples: samples.jsonl, as logged.
         ledger: ledger.jsonl, as logged.
-        evaluation: evaluation.json, without the numbers of other weights than RUN/model has.
+        evaluation: evaluation.json, without results of other weights than those in RUN/model.
         problems: one line for each file that could not be read in full.
     """
 
@@ -46,19 +45,16 @@ class RunData:
     problems: Sequence[str] = ()
 
     def get(self, *keys: str) -> Any:
-        """The value at a path of keys in run.yaml; None where there is none.
+        """Returns the value at a path of keys in run.yaml; None if there is none.
 
         Example:
             >>> RunData(Path("run"), meta={"result": {"steps": 400}}).get("result", "steps")
             400
         """
-        value: Any = self.meta
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return value
+        return value_at(self.meta, *keys)
 
     def number(self, *keys: str) -> float | None:
-        """Like `get`, for a finite number."""
+        """Like `get`; None if the value is not a finite number."""
         return finite(self.get(*keys))
 
 
@@ -86,8 +82,16 @@ def read_run(folder: str | Path) -> RunData:
     )
 
 
+def value_at(values: Mapping[str, Any], *keys: str) -> Any:
+    """Returns the value at a path of keys; None if there is none."""
+    value: Any = values
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
 def by_step(rows: Sequence[Row]) -> list[Row]:
-    """One row for each step, ascending; later values replace earlier ones."""
+    """Returns one row for each step, ascending. Later values of a step replace earlier ones."""
     steps: dict[int, dict[str, Any]] = {}
     for row in rows:
         step = finite(row.get("step"))
@@ -97,7 +101,7 @@ def by_step(rows: Sequence[Row]) -> list[Row]:
 
 
 def series(metrics: Sequence[Row], key: str) -> tuple[list[float], list[float]]:
-    """The steps at which `key` was logged as a finite number, and its values.
+    """Returns the steps at which `key` was logged as a finite number, and its values.
 
     Example:
         >>> series([{"step": 1, "loss": 9.0}, {"step": 2}, {"step": 3, "loss": 8.5}], "loss")
@@ -109,12 +113,12 @@ def series(metrics: Sequence[Row], key: str) -> tuple[list[float], list[float]]:
 
 
 def last(rows: Sequence[Row], key: str) -> float | None:
-    """The newest finite number logged under `key`."""
+    """Returns the newest finite number that was logged under `key`; None if there is none."""
     return next((value for row in reversed(rows) if (value := finite(row.get(key))) is not None), None)
 
 
 def finite(value: Any) -> float | None:
-    """The value as a float where it is a finite number, else None."""
+    """Returns the value as a float if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -133,13 +137,13 @@ def _results(path: Path, problems: list[str]) -> Row:
         problems.append(f"{path.name} could not be read")
         return {}
     if not isinstance(content, Mapping):
-        problems.append(f"{path.name} holds no settings")
+        problems.append(f"{path.name} holds no results")
         return {}
     return content
 
 
 def _of_this_model(run: Run, problems: list[str]) -> Row:
-    """The results in evaluation.json that belong to the weights in RUN/model; others are left out and named."""
+    """Returns the results in evaluation.json of the weights in RUN/model. Others are left out, with a problem."""
     path, model = run.evaluation_file, run.model / "model.safetensors"
     folder, results = run.path, _results(path, problems)
     named = {task: one["weights"] for task, one in results.items() if isinstance(one, Mapping) and "weights" in one}
@@ -156,7 +160,7 @@ def _of_this_model(run: Run, problems: list[str]) -> Row:
 
 
 def _fingerprint(folder: Path) -> str | None:
-    """The fingerprint of a run's weights; None where they cannot be read."""
+    """Returns the fingerprint of a run's weights; None if they cannot be read."""
     from tuppence.model.weights import fingerprint  # imports torch, which most reports do not need
 
     try:

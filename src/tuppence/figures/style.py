@@ -1,8 +1,8 @@
-"""The style of every figure: settings of matplotlib, sizes, and colours that colour-blind people can tell apart.
+"""The style of all figures: settings of matplotlib, sizes, and colours that colour-blind people can distinguish.
 
 The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/). `svg` replaces them by CSS variables of the
-page, so that one figure serves a light and a dark page. Figures are made without pyplot: that needs no display and
-changes no global state.
+page, so that a figure suits light and dark pages. Figures are made without pyplot, so they need no display and change
+no global state.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ YELLOW = "#e69f00"
 
 PALETTE = {"ink": INK, "muted": MUTED, "grid": GRID, "blue": BLUE, "orange": ORANGE, "green": GREEN}
 PALETTE |= {"purple": PURPLE, "yellow": YELLOW}
-"""The colours by the names of the page's CSS variables."""
+"""Name of a CSS variable of the pages → colour."""
 
 DASHED = (0, (4, 3))
-"""The line style of references: budgets, chance, the diagonal."""
+"""The line style of reference lines: budgets, chance, the diagonal."""
 
 Array: TypeAlias = ArrayLike
 Floats: TypeAlias = NDArray[np.float64]
@@ -44,12 +44,12 @@ Size: TypeAlias = tuple[float, float]
 WIDE: Size = (8.4, 3.6)
 SMALL: Size = (4.2, 2.6)
 SQUARE: Size = (4.2, 3.6)
-"""Sizes in inches. Pages scale figures to their width, so a phone gets the small one."""
+"""Sizes in inches. A page scales its figures to its width, so a phone shows the small one."""
 
 MAX_POINTS = 1200
-"""A curve is thinned to this many points: more of them are smaller than a pixel and make pages slow."""
+"""A curve is reduced to this many points. More points are smaller than a pixel and make pages slow."""
 
-_SETTINGS: Any = {  # matplotlib types its keys one by one
+_SETTINGS: Any = {  # matplotlib's type lists all keys
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 10.5,
@@ -83,14 +83,14 @@ _SETTINGS: Any = {  # matplotlib types its keys one by one
     "legend.fontsize": 8.5,
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
-    "svg.fonttype": "none",  # text stays text: small, sharp, searchable, in the page's own font
+    "svg.fonttype": "none",  # text as text, not as paths: small, sharp, searchable, in the font of the page
     "svg.hashsalt": "tuppence",  # the same run gives the same bytes
 }
 
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """A block in which matplotlib has our settings; at the end it has its own again.
+    """Gives matplotlib our settings inside the context.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -104,7 +104,7 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(title: str, size: tuple[float, float] = SMALL) -> tuple[Figure, Axes]:
-    """A figure with one titled pair of axes, which a notebook shows. Call inside `styled()`."""
+    """Returns a figure with titled axes, which a notebook displays. Call it inside `styled()`."""
     from tuppence.figures.notebook import NotebookFigure
 
     figure = NotebookFigure(figsize=size)
@@ -115,7 +115,7 @@ def new_figure(title: str, size: tuple[float, float] = SMALL) -> tuple[Figure, A
 
 
 def drawable(text: str) -> str:
-    """Text that matplotlib draws as it is: printable, and with dollars that begin no formula.
+    """Returns text that matplotlib draws unchanged: printable, and with escaped dollars, which would begin a formula.
 
     Example:
         >>> drawable("$5")
@@ -125,7 +125,7 @@ def drawable(text: str) -> str:
 
 
 def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
-    """Few, round ticks on both axes."""
+    """Sets few, round ticks on both axes."""
     from matplotlib.ticker import MaxNLocator
 
     round_steps = [1, 2, 2.5, 5, 10]
@@ -134,9 +134,9 @@ def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
 
 
 def smooth(values: Array) -> Floats:
-    """Exponential moving average over about an eightieth of the points; up to 80 points stay as they are.
+    """Returns the exponential moving average over about an eightieth of the points; up to 80 points are unchanged.
 
-    The bias of its start is corrected as in Adam (Kingma and Ba 2015, arXiv:1412.6980, section 3).
+    The bias of the first values is corrected as in Adam (Kingma and Ba 2015, arXiv:1412.6980, section 3).
 
     Example:
         >>> smooth([2.0, 2.0, 2.0])
@@ -154,9 +154,9 @@ def smooth(values: Array) -> Floats:
 
 
 def thin(x: Array, y: Array, limit: int = MAX_POINTS) -> tuple[Floats, Floats]:
-    """At most `limit` points of a curve: the lowest and the highest of each bin.
+    """Reduces a curve to at most `limit` points: the lowest and the highest of each bin.
 
-    Averages would hide the spikes, which a person looks for in a loss or a gradient norm.
+    Averages would hide the spikes of a loss or a gradient norm.
     """
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if len(xs) <= limit:

@@ -1,8 +1,8 @@
-"""Puts a figure into a page as inline SVG.
+"""Converts a figure to inline SVG.
 
-The colours of the palette become CSS variables of the page, so that one figure serves the light and the dark theme.
-Text stays text (`svg.fonttype`), and the page's style sheet gives it the page's font. Ids get a prefix, so that they
-are unique in the page. What names another host (namespaces, metadata) is removed.
+The colours of the palette become CSS variables of the page, so that a figure suits the light and the dark theme. Text
+remains text (`svg.fonttype`), in the font of the page's style sheet. Ids get a prefix, so that they are unique in the
+page. Namespaces and metadata, which name other hosts, are removed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def to_svg(figure: Figure, name: str, label: str) -> Markup:
-    """The figure as one `<svg>` element.
+    """Returns the figure as an `<svg>` element.
 
     Args:
-        figure: what to show.
+        figure: the figure to convert.
         name: unique in the page; the prefix of every id.
-        label: what the figure shows, for screen readers.
+        label: a description of the figure, for screen readers.
     """
     buffer = io.StringIO()
     with styled(), warnings.catch_warnings():
@@ -50,7 +50,7 @@ def to_svg(figure: Figure, name: str, label: str) -> Markup:
 
 
 def _local(name: str) -> str:
-    """A tag or key without its namespace, which HTML does not need."""
+    """Removes the namespace of a tag or key, which HTML does not need."""
     return name.rpartition("}")[2]
 
 

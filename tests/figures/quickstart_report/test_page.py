@@ -160,6 +160,6 @@ def test_numbers_of_the_wrong_type_leave_the_rest_of_the_page(value: Any, root: 
 
 
 def test_a_folder_without_a_quickstart_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no quickstart"):
+    with pytest.raises(InputError, match="is not a quickstart with a finished stage"):
         write_quickstart_report(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -61,7 +61,7 @@ def test_the_data_section_has_counts() -> None:
     assert {name: value for name, value in facts.items() if value is not None} == {
         "stories": "20,000",
         "tokens to train on": "5,000,000",
-        "how text is cut": "The |  lamp",
+        "tokens of a sentence": "The |  lamp",
     }
 
 
@@ -163,7 +163,7 @@ def row(prompt: str, **right: bool) -> dict[str, Any]:
 def test_answers_are_below_the_names_of_the_models_and_right_ones_are_marked() -> None:
     long = "x" * (LONGEST_ANSWER - 1) + "…"
     assert answers([row("Name a fruit.", instruct=True, pretrain=False), row("<b>")], "what people liked") == {
-        "columns": ("asked", "base", "instruction model", "brand-new", "what people liked"),
+        "columns": ("prompt", "base", "instruction model", "brand-new", "what people liked"),
         "rows": [("Name a fruit.", "rain rain", "✓ plum", long, "plum"), ("<b>", "rain rain", "plum", long, "plum")],
     }
 

@@ -117,7 +117,7 @@ def test_values_of_the_wrong_type_are_left_out_or_shown_as_text(tmp_path: Path, 
     (tmp_path / "evaluation.json").write_text(json.dumps({"perplexity": 3, "other": {"a": [1, {"b": None}]}}))
     shown = words(outline, render_report(read_run(tmp_path)))
     assert "a 1, b: None" in shown
-    assert "of step unknown" in shown
+    assert "at step unknown" in shown
 
 
 def test_samples_with_control_and_half_characters_are_shown(tmp_path: Path, lines: Any, outline: Any) -> None:

@@ -2,5 +2,5 @@
 
 page.py       the whole page
 sections.py   the values of its sections, one for each stage
-data.py       what the quickstart left below ROOT: the state that it keeps in story.json, and its runs
+data.py       reads the files of a quickstart below ROOT: its state in story.json, and its runs
 """

@@ -1,6 +1,6 @@
-"""What a quickstart left below its ROOT: the state that it keeps in ROOT/story.json, and the runs of its stages.
+"""Reads the files of a quickstart below its ROOT: its state in ROOT/story.json, and the runs of its stages.
 
-Reading leaves out whatever is missing or damaged. Called by `page`, and by the quickstart, which writes the state.
+Missing and damaged parts are left out. Called by `page`, and by the quickstart, which writes the state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from tuppence.core import files
 from tuppence.core.errors import TuppenceError
 from tuppence.core.run import Run
-from tuppence.figures.run_data import RunData, finite, read_run, series
+from tuppence.figures.run_data import RunData, finite, read_run, series, value_at
 
 STATE_NAME = "story.json"
 _VERSION = 1
@@ -27,10 +27,10 @@ class LifeState:
     """The state of a quickstart, kept in ROOT/story.json.
 
     Attributes:
-        stages: stage → {title, command, wish, seconds, dollars, numbers}, of those that are done; files of earlier
-            versions have no `wish`.
-        shares: stage → {amount, minutes, wish}: how large each stage is to be; amount and minutes may be None.
-        left_out: stages that were not done → why.
+        stages: finished stage → {title, command, wish, seconds, dollars, numbers}. `wish` has the user's limits on the
+            stage (`Plan.choices`); files of earlier versions lack it.
+        shares: stage → {amount, minutes, wish}: the size of the stage; amount and minutes can be None.
+        left_out: stage that was not done → reason.
     """
 
     stages: Stages = field(default_factory=dict)
@@ -44,7 +44,7 @@ class LifeState:
 
     @classmethod
     def read(cls, root: str | Path) -> LifeState:
-        """The state in a folder; an empty one where there is none, or a damaged one."""
+        """Reads the state of a folder; empty if the file is missing or damaged."""
         content: Any = {}
         with contextlib.suppress(TuppenceError):
             content = files.read_json(Path(root) / STATE_NAME)
@@ -56,7 +56,7 @@ class LifeState:
         )
 
     def write(self, root: str | Path) -> None:
-        """Writes the state, complete or not at all."""
+        """Writes the state atomically."""
         files.write_json(Path(root) / STATE_NAME, {"version": _VERSION, **asdict(self)})
 
 
@@ -65,9 +65,9 @@ class QuickstartData:
     """The state of a quickstart and its runs.
 
     Attributes:
-        root: the quickstart's folder.
+        root: the folder of the quickstart.
         state: from ROOT/story.json.
-        runs: stage → the run that it made.
+        runs: stage → its run.
     """
 
     root: Path
@@ -76,7 +76,7 @@ class QuickstartData:
 
     @classmethod
     def read(cls, root: Path) -> QuickstartData:
-        """What a quickstart left in a folder."""
+        """Reads the state and the runs of a folder."""
         state = LifeState.read(root)
         return cls(root, state, {name: read_run(root / name) for name in state.stages if Run(root / name).exists()})
 
@@ -86,7 +86,7 @@ class QuickstartData:
         return self.state.stages
 
     def numbers(self, stage: str) -> Mapping[str, Any]:
-        """What a stage returned; empty where it was not done."""
+        """Returns the numbers of a stage; {} if it was not done."""
         return _mapping(self.stages.get(stage, {}).get("numbers"))
 
     @property
@@ -100,7 +100,7 @@ class QuickstartData:
         return _mapping(self.runs["spam"].evaluation.get("classification")) if "spam" in self.runs else {}
 
     def last(self, run: str, key: str) -> float | None:
-        """A metric at the last evaluation of a run."""
+        """Returns a metric at the last evaluation of a run; None if there is none."""
         if run not in self.runs:
             return None
         _, values = series(self.runs[run].metrics, key)
@@ -108,16 +108,13 @@ class QuickstartData:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all stages but the report."""
+        """Wall time of all stages except the report."""
         return sum(float(stage["seconds"]) for name, stage in self.stages.items() if name != "report")
 
 
 def number_at(scores: Mapping[str, Any], *keys: str) -> float | None:
-    """The finite number at a path of keys; None where there is none."""
-    value: Any = scores
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return finite(value)
+    """Returns the finite number at a path of keys; None if there is none."""
+    return finite(value_at(scores, *keys))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

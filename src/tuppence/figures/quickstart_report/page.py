@@ -1,8 +1,8 @@
-"""The life of a small model on one page: ROOT/report.html, from what `tuppence quickstart` left below ROOT.
+"""The page of a whole quickstart: ROOT/report.html, from the files of `tuppence quickstart` below ROOT.
 
-Each stage has the command that does the same, a figure, its numbers before and after, and answers before and after; at
-the end is what everything took. The reports of the runs are linked. Like every report, it asks no other host for
-anything. Called by the quickstart, and by `tuppence report ROOT`.
+Each stage has the command that does the same, a figure, and numbers and answers before and after it. The receipt is at
+the end. The page links to the reports of the runs. Like every report, it loads nothing from other hosts. Called by the
+quickstart, and by `tuppence report ROOT`.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ def write_quickstart_report(root: str | Path, out: str | Path | None = None) -> 
     """Writes ROOT/report.html, or `out`, and returns its path.
 
     Raises:
-        InputError: no quickstart was begun there.
+        InputError: no stage of a quickstart is done there.
         MissingExtraError: matplotlib is not installed.
     """
     life = QuickstartData.read(stage_run(root))
     target = page_file(life.root, out)
     if not life.stages:
-        raise InputError(f"{root} holds no quickstart that has done anything", "name the --out of a quickstart")
+        raise InputError(f"{root} is not a quickstart with a finished stage", "name the --out of a quickstart")
     files.write_text(target, render_quickstart_report(life))
     return target
 
 
 def render_quickstart_report(life: QuickstartData) -> str:
-    """The page as HTML."""
+    """Returns the page as HTML."""
     return render(
         "quickstart.html",
         title="The life of a small model",

@@ -1,6 +1,6 @@
-"""The sections of the page as values of quickstart.html, one function for each; None for a stage that was skipped.
+"""The values of the sections of quickstart.html, a function for each section; None for a stage that was skipped.
 
-Numbers come from files that somebody may have edited: a part that cannot be made of them is left out.
+The numbers come from files that a user can edit. A part whose numbers are wrong is left out.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 
 NAMES = {"pretrain": "base", "instruct": "instruction model", "dpo": "DPO model"}
-"""Run folder of a language model → its name on the page."""
+"""Name of a language model's run folder → its name on the page."""
 
 SHOWN_MISTAKES = 3
 LONGEST_ANSWER = 160
 
 _EDITED = (LookupError, TypeError, ValueError, AttributeError)
-"""What code raises on numbers in a file that somebody edited."""
+"""Errors that wrong values in an edited file cause."""
 
 
 def data(life: QuickstartData) -> Values | None:
-    """The stages `stories`, `tokenizer` and `data`."""
+    """Returns the values of the stages `stories`, `tokenizer` and `data`."""
     stories, tokenizer, tokens = (life.numbers(name) for name in ("stories", "tokenizer", "data"))
     if not stories:
         return None
@@ -48,13 +48,13 @@ def data(life: QuickstartData) -> Values | None:
         "vocabulary": _count(tokenizer.get("vocab_size")),
         "tokens to train on": _count(tokens.get("train")),
         "tokens held out": _count(tokens.get("val")),
-        "how text is cut": " | ".join(map(str, tokenizer.get("pieces") or [])),
+        "tokens of a sentence": " | ".join(map(str, tokenizer.get("pieces") or [])),
     }
     return {**_done(life, "stories", "tokenizer", "data"), "facts": facts, "sample": str(stories.get("sample") or "")}
 
 
 def pretraining(life: QuickstartData) -> Values | None:
-    """The stage `pretrain`."""
+    """Returns the values of the stage `pretrain`."""
     run = life.runs.get("pretrain")
     if run is None or not (numbers := life.numbers("pretrain")):
         return None
@@ -71,7 +71,7 @@ def pretraining(life: QuickstartData) -> Values | None:
 
 
 def spam(life: QuickstartData) -> Values | None:
-    """The stage `spam`."""
+    """Returns the values of the stage `spam`."""
     run, classes = life.runs.get("spam"), life.classes
     if run is None or not classes:
         return None
@@ -95,7 +95,7 @@ def spam(life: QuickstartData) -> Values | None:
 
 
 def instructions(life: QuickstartData) -> Values | None:
-    """The stage `instruct`."""
+    """Returns the values of the stage `instruct`."""
     run, numbers = life.runs.get("instruct"), life.numbers("evaluate")
     if run is None or "instruct" not in life.stages:
         return None
@@ -119,7 +119,7 @@ def instructions(life: QuickstartData) -> Values | None:
 
 
 def preferences(life: QuickstartData) -> Values | None:
-    """The stage `dpo`."""
+    """Returns the values of the stage `dpo`."""
     run = life.runs.get("dpo")
     if run is None or "dpo" not in life.stages:
         return None
@@ -145,7 +145,7 @@ def preferences(life: QuickstartData) -> Values | None:
 
 
 def evaluation(life: QuickstartData) -> Values | None:
-    """The stage `evaluate`."""
+    """Returns the values of the stage `evaluate`."""
     scores = life.scores
     if not scores:
         return None
@@ -168,11 +168,11 @@ def evaluation(life: QuickstartData) -> Values | None:
 
 
 def answers(rows: Any, reference: str = "right") -> Values | None:
-    """A table of prompts and of what each model answered; a right answer is marked.
+    """Returns a table of prompts with the answer of each model. Right answers are marked.
 
     Args:
-        rows: of story.json; those from the first damaged one on are left out.
-        reference: what the column of the right answers is called.
+        rows: from story.json; the first damaged row and those after it are left out.
+        reference: the heading of the reference answers.
     """
     if not isinstance(rows, Sequence) or not rows:
         return None
@@ -184,11 +184,11 @@ def answers(rows: Any, reference: str = "right") -> Values | None:
             right = row.get("right") or {}
             marked = [f"✓ {row['answers'][name]}" if right.get(name) else row["answers"][name] for name in models]
             shown.append((row["prompt"], *(_one_line(answer) for answer in marked), row["reference"]))
-    return {"columns": ("asked", *(NAMES.get(name, name) for name in models), reference), "rows": shown}
+    return {"columns": ("prompt", *(NAMES.get(name, name) for name in models), reference), "rows": shown}
 
 
 def _done(life: QuickstartData, *stages: str) -> Values:
-    """The commands of stages, how long they took, and the link to the report of the last one's run."""
+    """Returns the commands and the time of stages, and the link to the report of the last stage's run."""
     present = [life.stages[name] for name in stages if name in life.stages]
     report = Run(life.root / stages[-1]).report_file
     return {
@@ -199,7 +199,7 @@ def _done(life: QuickstartData, *stages: str) -> Values:
 
 
 def _before_and_after(life: QuickstartData) -> list[tuple[str, str, str]]:
-    """Validation loss and perplexity: of a model to which all tokens are equally likely, and of the trained one."""
+    """Returns validation loss and perplexity, of a model with equal probabilities and of the trained one."""
     run = life.runs["pretrain"]
     vocabulary = run.number("config", "model", "vocab_size") or finite(life.numbers("tokenizer").get("vocab_size"))
     best = run.number("result", "best_val_loss")
@@ -241,7 +241,7 @@ def _kinds_figure(kinds: Mapping[str, Any], width: float) -> Figure | None:
 
 
 def _differences(life: QuickstartData) -> list[tuple[str, ...]]:
-    """How much better than the base each model is, by metric of the task exact_match."""
+    """Returns the difference of each model to the base, for the metrics of the task exact_match."""
     comparison = life.numbers("evaluate").get("comparison")
     rows: list[tuple[str, ...]] = []
     with contextlib.suppress(*_EDITED):
@@ -255,7 +255,7 @@ def _differences(life: QuickstartData) -> list[tuple[str, ...]]:
 
 
 def _svg(draw: Callable[[], Figure | None], name: str, label: str) -> Markup | None:
-    """The figure as SVG; None where there is none, or where its numbers were edited."""
+    """Returns the figure as SVG; None if there is none, or if its numbers are wrong."""
     with contextlib.suppress(*_EDITED):
         figure = draw()
         return None if figure is None else to_svg(figure, name, label)

@@ -2,5 +2,5 @@
 
 page.py             the whole page
 classification.py   a classifier's evaluation
-receipt.py          what the run cost in dollars and in time
+receipt.py          the costs of the run in dollars and in time
 """

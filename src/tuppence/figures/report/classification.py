@@ -1,4 +1,4 @@
-"""The evaluation of a classifier, as values of the template classifier.html."""
+"""Converts the evaluation of a classifier to values of the template classifier.html."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Metrics = Mapping[str, Any]
-"""The results of the task `classification`, as evaluation.json has them."""
+"""The metrics of the task `classification`, as in evaluation.json."""
 
 LONGEST_TEXT = 300
-"""Characters of a misclassified text that are shown."""
+"""A misclassified text is cut to this many characters."""
 
 LONGEST_NAME = 16
-"""Characters of a class in a legend."""
+"""The name of a class in a legend is cut to this many characters."""
 
 _MEASURES = {"accuracy": "accuracy", "f1": "F1", "macro_f1": "macro F1", "auc": "ROC-AUC"}
 _MEASURES |= {"brier": "Brier score (less is better)", "ece": "calibration error (less is better)"}
 
 
 def headline(metrics: Metrics) -> Iterator[tuple[str, str]]:
-    """(label, value) of the numbers at the top of the page."""
+    """Yields (label, value) of the numbers at the top of the page."""
     for key, name in (("accuracy", "test accuracy"), ("f1", f"test F1, {metrics.get('f1_of')}")):
         value = finite(metrics.get(key))
         if value is not None:
@@ -36,7 +36,7 @@ def headline(metrics: Metrics) -> Iterator[tuple[str, str]]:
 
 
 def template_values(metrics: Metrics) -> dict[str, Any]:
-    """The evaluation of a classifier, as classifier.html shows it.
+    """Returns the values of classifier.html.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError: the metrics are not those of the task `classification`.
@@ -57,7 +57,7 @@ def template_values(metrics: Metrics) -> dict[str, Any]:
 
 
 def scores_figure(metrics: Metrics) -> Figure | None:
-    """Accuracy and F1 of the model and of the baselines; None without baselines."""
+    """Returns accuracy and F1 of the model and of the baselines as bars; None without baselines."""
     baselines = metrics.get("baselines")
     if not baselines:
         return None
@@ -70,13 +70,13 @@ def scores_figure(metrics: Metrics) -> Figure | None:
 
 
 def confusion_figure(metrics: Metrics) -> Figure | None:
-    """The confusion matrix; None where none was counted."""
+    """Returns the confusion matrix; None if the metrics have none."""
     counts = metrics.get("confusion")
     return plot_confusion_matrix(counts, metrics["labels"]) if counts else None
 
 
 def calibration_figure(metrics: Metrics) -> Figure | None:
-    """The reliability diagram; None where none was measured."""
+    """Returns the reliability diagram; None if the metrics have none."""
     bins = metrics.get("reliability")
     if not bins:
         return None
@@ -85,7 +85,7 @@ def calibration_figure(metrics: Metrics) -> Figure | None:
 
 
 def roc_figure(metrics: Metrics) -> Figure | None:
-    """The ROC curve; None for more than two classes."""
+    """Returns the ROC curve; None for more than two classes."""
     roc = metrics.get("roc")
     if not roc:
         return None

@@ -1,8 +1,8 @@
-"""`tuppence report`: a run on one page, complete in itself.
+"""The page of `tuppence report`: one run on one self-contained page.
 
-RUN/report.html has the headline numbers, the curves, samples, the evaluation, the receipt, the settings, and what is
-needed to reproduce the run. It asks no other host for anything, so it can be mailed, archived and opened without a
-network. It can be written at any time: of a run that is still training it shows the present state.
+RUN/report.html has the headline numbers, the curves, samples, the evaluation, the receipt, the settings, and the facts
+that are needed to reproduce the run. It loads nothing from other hosts, so it can be mailed, archived and opened
+offline. It can be written at any time; for a run that is still training it shows the present state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tuppence.figures.curves import plot_gradient_norm, plot_learning_rate, plot
 from tuppence.figures.format import dollars_label, moment, number, setting
 from tuppence.figures.html import render
 from tuppence.figures.report import classification
-from tuppence.figures.report.receipt import dollars_by_time, read_receipt, time_spent
+from tuppence.figures.report.receipt import Receipt, dollars_by_time, read_receipt, time_spent
 from tuppence.figures.run_data import Row, RunData, finite, last, read_run, series
 from tuppence.figures.style import SMALL, WIDE, Size
 from tuppence.figures.svg import to_svg
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN_SAMPLES = 24
-"""More samples than these are thinned out evenly; the first and the last always stay."""
+"""At most this many earlier samples are shown: evenly spaced ones, with the first and the last."""
 
 _STATUS_CLASSES = ("done", "running", "stopped", "failed")
 _NARROW = (SMALL[0], 3.2)
 
 
 def write_report(run: str | Path, out: str | Path | None = None) -> Path:
-    """Writes RUN/report.html, or `out`, and returns its path; warns of what could not be read.
+    """Writes RUN/report.html, or `out`, and returns its path. Warns of files that could not be read.
 
     Raises:
         InputError: `run` is not a run folder.
@@ -57,10 +57,10 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
 
 
 def page_file(folder: Path, out: str | Path | None) -> Path:
-    """The page to write for a folder: `out`, or report.html in the folder.
+    """Returns the path of the page of a folder: `out`, or report.html in the folder.
 
     Raises:
-        InputError: `out` is absent or remote, and the folder is a copy of one on another machine.
+        InputError: `out` is remote; or there is no `out`, and the folder is a local copy of a remote one.
     """
     if out is not None:
         return output_path(out)
@@ -70,7 +70,8 @@ def page_file(folder: Path, out: str | Path | None) -> Path:
 
 
 def render_report(run: RunData) -> str:
-    """The page as HTML."""
+    """Returns the page as HTML."""
+    receipt = read_receipt(run)
     status = str(run.get("status") or "unknown")
     return render(
         "run.html",
@@ -79,13 +80,13 @@ def render_report(run: RunData) -> str:
         badge=status if status in _STATUS_CLASSES else "muted",
         summary=_summary(run),
         model=_chosen_model(run),
-        headline=list(_headline(run)),
+        headline=list(_headline(run, receipt)),
         loss=loss_figures(run, "loss", "Training and validation loss by step"),
-        curves=list(_curves(run)),
+        curves=list(_curves(run, receipt)),
         samples=_samples(run),
         evaluation=list(_evaluation(run)),
-        times=_times(run),
-        receipt=_receipt(run),
+        times=_times(run, receipt),
+        receipt=_receipt_values(run, receipt),
         machine=_machine(run),
         settings=_settings(run),
         provenance=_provenance(run),
@@ -95,10 +96,10 @@ def render_report(run: RunData) -> str:
 
 
 def loss_figures(run: RunData, name: str, label: str) -> dict[str, Markup] | None:
-    """The loss curve, wide and narrow; None where no loss was logged.
+    """Returns the loss curve as SVG, wide and narrow; None if no loss was logged.
 
     Args:
-        run: whose.
+        run: the run with the losses.
         name: unique in the page.
         label: for screen readers.
     """
@@ -109,7 +110,7 @@ def loss_figures(run: RunData, name: str, label: str) -> dict[str, Markup] | Non
 
 
 def loss_figure(run: RunData, size: Size) -> Figure | None:
-    """The loss curve; None where no loss was logged."""
+    """Returns the loss curve; None if no loss was logged."""
     steps, losses = series(run.metrics, "loss")
     val_steps, val_losses = series(run.metrics, "val_loss")
     if not losses and not val_losses:
@@ -120,7 +121,7 @@ def loss_figure(run: RunData, size: Size) -> Figure | None:
 
 
 def _summary(run: RunData) -> list[str]:
-    """Verb, size, why it ended, and when."""
+    """Returns the verb, the size, the reason for the end, and the times of start and end."""
     parameters = run.number("parameters")
     size = f"{number(parameters)} parameters" if parameters else ""
     when = " → ".join(moment(time) for time in (run.get("started"), run.get("ended")) if time)
@@ -132,8 +133,8 @@ def _chosen_model(run: RunData) -> str:
     return f"the model has the weights of step {step:,.0f}: {because}" if step is not None and because else ""
 
 
-def _headline(run: RunData) -> Iterator[tuple[str, str]]:
-    """(label, value) of the numbers at the top of the page, as far as they are known."""
+def _headline(run: RunData, receipt: Receipt) -> Iterator[tuple[str, str]]:
+    """Yields (label, value) of the numbers at the top of the page, if they are known."""
     steps, losses = series(run.metrics, "val_loss")
     best = min(losses) if losses else run.number("result", "best_val_loss")
     if best is not None:
@@ -157,14 +158,13 @@ def _headline(run: RunData) -> Iterator[tuple[str, str]]:
     if speed is not None:
         mfu = run.number("result", "mfu") or last(run.metrics, "mfu")
         yield f"tokens per second{f', MFU {mfu:.0%}' if mfu else ''}", f"{speed:,.0f}"
-    receipt = read_receipt(run)
     if receipt.attempts:
         yield "wall time", duration(receipt.seconds)
         if receipt.dollars:
             yield "dollars", dollars_label(receipt.dollars)
 
 
-def _curves(run: RunData) -> Iterator[Markup]:
+def _curves(run: RunData, receipt: Receipt) -> Iterator[Markup]:
     for key, plot, name, label in (
         ("learning_rate", plot_learning_rate, "rate", "Learning rate by step"),
         ("grad_norm", plot_gradient_norm, "norm", "Gradient norm by step"),
@@ -175,12 +175,12 @@ def _curves(run: RunData) -> Iterator[Markup]:
             yield to_svg(plot(steps, values), name, label)
     seconds, dollars = dollars_by_time(run)
     if len(dollars) > 1 and max(dollars) > 0:
-        figure = plot_dollars(seconds, dollars, budget=read_receipt(run).budget_usd)
+        figure = plot_dollars(seconds, dollars, budget=receipt.budget_usd)
         yield to_svg(figure, "dollars", "Dollars spent by time")
 
 
 def _samples(run: RunData) -> dict[str, Any] | None:
-    """The last samples, and before them at most `SHOWN_SAMPLES` of the earlier ones."""
+    """Returns the last samples, and at most `SHOWN_SAMPLES` earlier ones."""
     rows = [row for row in run.samples if row.get("text")]
     if not rows:
         return None
@@ -197,7 +197,7 @@ def _samples(run: RunData) -> dict[str, Any] | None:
 
 
 def prompt_and_continuation(row: Row) -> tuple[str, str]:
-    """A sample's prompt, and what the model added; the text of a row may or may not repeat the prompt."""
+    """Returns the prompt and the continuation of a sample. The text of a row can begin with the prompt."""
     prompt, text = str(row.get("prompt") or ""), str(row.get("text"))
     return prompt, text.removeprefix(prompt)
 
@@ -207,19 +207,19 @@ def _evaluation(run: RunData) -> Iterator[dict[str, Any]]:
         if not isinstance(metrics, Mapping):
             continue
         if task == "classification":
-            with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):  # a file that somebody edited
+            with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):  # an edited file
                 yield {"classifier": classification.template_values(metrics)}
         else:
             yield {"classifier": None, "name": task, "facts": _facts(metrics, "")}
 
 
 def _classifies(run: RunData) -> bool:
-    """Whether the loss is nats per text, and no perplexity."""
+    """Whether the run is a classifier: its loss is in nats per text, and it has no perplexity."""
     return str(run.get("verb")) == "finetune classify"
 
 
-def _times(run: RunData) -> dict[str, Any] | None:
-    spent = time_spent(run)
+def _times(run: RunData, receipt: Receipt) -> dict[str, Any] | None:
+    spent = time_spent(run, receipt)
     total = sum(spent.values())
     if not total > 0:
         return None
@@ -231,8 +231,7 @@ def _times(run: RunData) -> dict[str, Any] | None:
     }
 
 
-def _receipt(run: RunData) -> dict[str, Any]:
-    receipt = read_receipt(run)
+def _receipt_values(run: RunData, receipt: Receipt) -> dict[str, Any]:
     rate, running = receipt.rate_usd_per_hour, run.get("status") == "running"
     attempts = [
         (
@@ -279,7 +278,7 @@ def _provenance(run: RunData) -> dict[str, Any]:
 
 
 def _facts(values: Any, prefix: str) -> dict[str, Any]:
-    """Names and values as the page shows them; none where the values are no mapping."""
+    """Returns names and values as the page shows them; {} if `values` is not a mapping."""
     if not isinstance(values, Mapping):
         return {}
     return {prefix + str(key).replace("_", " "): setting(value) for key, value in values.items()}

@@ -1,6 +1,6 @@
-"""What a run cost in dollars and in time, read from its ledger and its metrics.
+"""Reads from the ledger and the metrics of a run what the run cost, in dollars and in time.
 
-The ledger itself is kept by `cost.ledger`; here it is only read.
+`cost.ledger` writes the ledger.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ TIMES = {
     "evaluation_seconds": "evaluation",
     "checkpoint_seconds": "checkpoints",
 }
-"""The keys under which a run logs where its time went → the purposes of `costs.TIME_COLOURS`."""
+"""Key of a logged time → the purpose in `costs.TIME_COLOURS`."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a run came to.
+    """The costs of a run.
 
     Attributes:
-        attempts: every start of the same run, killed ones too.
-        rate_usd_per_hour: of the newest attempt; None where none is recorded.
-        rate_source: where that rate came from.
-        budget_usd: what the run may spend; None where no budget was set.
+        attempts: every start of the run, including killed ones.
+        rate_usd_per_hour: of the newest attempt; None if unknown.
+        rate_source: the source of that rate.
+        budget_usd: the budget of the run; None if it has none.
     """
 
     attempts: Sequence[Attempt]
@@ -45,37 +45,37 @@ class Receipt:
 
     @property
     def dollars(self) -> float:
-        """What all attempts cost."""
+        """The cost of all attempts."""
         return sum(attempt.dollars for attempt in self.attempts)
 
 
 def read_receipt(run: RunData) -> Receipt:
-    """The receipt of a run so far; one without attempts where there is no ledger."""
+    """Returns the receipt of a run so far; without attempts if there is no ledger."""
     attempts: list[Attempt] = []
-    with contextlib.suppress(ValueError, TypeError, OSError):  # a ledger that somebody edited
+    with contextlib.suppress(ValueError, TypeError, OSError):  # an edited ledger
         attempts = read_attempts(Run(run.folder).ledger_file)
     source = next((row["rate_source"] for row in reversed(run.ledger) if row.get("rate_source")), "")
     return Receipt(attempts, last(run.ledger, "rate_usd_per_hour"), str(source), last(run.ledger, "cap_usd"))
 
 
-def time_spent(run: RunData) -> dict[str, float]:
-    """Purpose → seconds; "everything else" is what the attempts took beyond the logged purposes.
+def time_spent(run: RunData, receipt: Receipt) -> dict[str, float]:
+    """Returns purpose → seconds. "everything else" is the time of the attempts that was not logged for a purpose.
 
-    Empty where the run has logged no times.
+    Empty if the run logged no times.
     """
     newest = run.metrics[-1] if run.metrics else {}
     logged = {name: run.number("result", key) for key, name in TIMES.items()}
     if not any(logged.values()):
         logged = {name: finite(newest.get(key)) for key, name in TIMES.items()}
     spent = {name: seconds for name, seconds in logged.items() if seconds}
-    rest = read_receipt(run).seconds - sum(spent.values())
+    rest = receipt.seconds - sum(spent.values())
     if spent and rest > 0.5:
         spent["everything else"] = rest
     return spent
 
 
 def dollars_by_time(run: RunData) -> tuple[list[float], list[float]]:
-    """Wall time in seconds over all attempts, and the dollars spent by then."""
+    """Returns the points of a curve: wall time in seconds over all attempts, and the dollars spent until then."""
     times: list[float] = []
     dollars: list[float] = []
     before = longest = 0.0
