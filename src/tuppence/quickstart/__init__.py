@@ -1,14 +1,14 @@
-"""`tuppence quickstart`: every stage of a small model's life, on the embedded data sets.
+"""`tuppence quickstart`: all stages of a small language model, on the embedded data sets.
 
-    life.py       goes through the stages, skips what is done, and keeps the state that the report reads
-    stages.py     what each stage does, and the command that does the same
-    plan.py       what the user chose, and where results are kept
-    pace.py       how much of each stage fits into the time
-    probe.py      how fast this machine is now
-    recipes.py    how the models are trained: recipes of tuppence/configs
+    life.py       runs the stages, skips finished ones, and writes the state that the report reads
+    stages.py     the stages: each calls the function of a verb, and has the command that does the same
+    plan.py       the user's choices, and the paths of the results
+    pace.py       computes how much of each stage fits into the time
+    probe.py      measures the present speed of the machine
+    recipes.py    the recipes of the models, from tuppence/configs
     measure.py    the evaluation of the language models
 
-This file has only the names of the stages, because `--help` needs them and must not import torch.
+This file has only the names of the stages: `--help` needs them and must not import torch.
 """
 
 from __future__ import annotations

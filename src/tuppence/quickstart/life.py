@@ -42,7 +42,7 @@ def quickstart(plan: Plan) -> dict[str, Any]:
         and attempts.
 
     Raises:
-        InputError: a stage to skip is unknown, or the folder was begun with other data.
+        InputError: a stage to skip is unknown, or the models in the folder were trained on other data.
         Interrupted: SIGINT or SIGTERM; finished stages are kept.
     """
     _check_names(plan.skip)
@@ -155,7 +155,7 @@ class _Quickstart:
         plan, share, work = self.plan, self.shares[stage.name], WORK[stage.name]
         fixed = plan.max_steps if work.unit == "steps" else plan.stories
         if share.amount is not None and share.amount < work.most and fixed is None and stage.name in RESIZED:
-            note(f"      {share.amount:,} of {work.most:,} {work.unit}: that is what fits into the time")
+            note(f"      {share.amount:,} of {work.most:,} {work.unit}: as many as fit into the time")
         note("      $ " + stage.command.replace("\n", "\n      $ "), lines=True)
         started = time.monotonic()
         numbers = stage.do()
@@ -208,7 +208,7 @@ class _Quickstart:
 
 
 def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
-    """How many units a stage did: fewer steps than planned if its time limit ended it."""
+    """Returns the number of units that a stage did: fewer steps than planned if its time limit ended it."""
     result = numbers.get("result")
     if isinstance(result, Mapping) and isinstance(result.get("steps"), int):
         return int(result["steps"])
@@ -216,7 +216,7 @@ def _amount_done(numbers: Mapping[str, Any], share: Share) -> int:
 
 
 def _kept_shares(plan: Plan, state: LifeState) -> dict[str, Share]:
-    """Sizes that an earlier process decided, of stages with the same choices."""
+    """Returns the sizes that an earlier process decided, for stages with the same choices."""
     shares = {}
     for name, kept in state.shares.items():
         if name in STAGES and kept.get("wish") == plan.choices(name):

@@ -1,7 +1,7 @@
-"""The evaluation of the quickstart's language models: the same questions to base, instruction and DPO model.
+"""Evaluates the quickstart's language models: base, instruction and DPO model answer the same questions.
 
-The numbers are those of one `tuppence evaluate` on all of them (see `command`). Added are the share of right answers by
-kind of task, and a few answers side by side: always the first held-out ones, not the best.
+The numbers are those of one `tuppence evaluate` on all models (see `command`). This module adds the share of right
+answers by kind of task, and a few answers side by side, which are always the first held-out ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from tuppence.core.console import note
 from tuppence.core.json_lines import read_json_lines
 from tuppence.core.run import Run
+from tuppence.data.records.messages import join_input
 from tuppence.data.records.preferences import read_preferences
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate_several
@@ -23,12 +24,12 @@ from tuppence.model.loaded import load
 from tuppence.synthetic.instructions import iter_instructions
 from tuppence.tasks.answers import greedy_answers, shown_prompts
 
-SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # for each question, so that the time of both grows with their number
+SCORED_TOKENS, ANSWER_TOKENS = 50, 40  # per question: the time of both tasks grows with the number of questions
 SHOWN_TASKS = 8
 
 
 def command(root: Path, runs: Sequence[Path], asked: int) -> str:
-    """The command line that gives the same numbers, with `asked` questions."""
+    """Returns the command line that gives the same numbers, with `asked` questions."""
     tasks, settings = _tasks_and_config(root, runs, asked)
     data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
     limits = f" --max-tokens {settings.max_tokens} --limit {asked} --answer-tokens {ANSWER_TOKENS}"
@@ -39,13 +40,14 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
     """Evaluates language models.
 
     Args:
-        root: the quickstart's folder.
-        runs: of the models, the base first.
-        made, seed: how many instructions were made, and from which seed; they give the kind of each task.
-        asked: the most held-out tasks that each model answers.
+        root: the folder of the quickstart.
+        runs: the runs of the models, the base first.
+        made, seed: the number and the seed of the synthetic instructions, from which the kind of each task is known.
+        asked: the largest number of held-out tasks that each model answers.
 
     Returns:
-        What `evaluate_several` gives; and `kinds`, `answers` and `preferences` where there is an instruction model.
+        The result of `evaluate_several`; also `kinds` and `answers` if there is an instruction model, and `preferences`
+        if there is a DPO model.
     """
     tasks, settings = _tasks_and_config(root, runs, asked)
     found = evaluate_several(runs, tasks, settings)
@@ -61,7 +63,7 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
 
 
 def _tasks_and_config(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], EvalConfig]:
-    """Tasks and settings: exact match only where instructions were held out."""
+    """Returns the tasks and their options; exact match only if there is an instruction model."""
     data = {"perplexity": str(root / "data")}
     if root / "instruct" in runs:
         data["exact_match"] = str(Run(root / "instruct").held_out_file)
@@ -70,8 +72,10 @@ def _tasks_and_config(root: Path, runs: Sequence[Path], asked: int) -> tuple[lis
 
 
 def _answered(root: Path, names: Sequence[str], made: int, seed: int, limit: int) -> list[dict[str, Any]]:
-    """The held-out tasks with their kind, and each model's answer."""
-    kinds = {_joined(task.instruction, task.input): task.kind for task in iter_instructions(made, seed)}
+    """Returns the held-out tasks with their kinds and the answer of each model."""
+    kinds = {
+        join_input(task.instruction.strip(), task.input.strip()): task.kind for task in iter_instructions(made, seed)
+    }
     asked = read_asked(str(Run(root / "instruct").held_out_file), limit).rows
     answers: dict[str, dict[int, str]] = {}
     for name in names:
@@ -88,13 +92,8 @@ def _answered(root: Path, names: Sequence[str], made: int, seed: int, limit: int
     ]
 
 
-def _joined(instruction: str, further: str) -> str:
-    """A task as one message of a conversation."""
-    return f"{instruction.strip()}\n\n{further.strip()}" if further.strip() else instruction.strip()
-
-
 def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Kind → the number of its rows, and the share of right answers of each model."""
+    """Returns kind → the number of its rows, and the share of right answers of each model."""
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         kinds[row["kind"]].append(row)
@@ -111,7 +110,7 @@ def _by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first row of each of the first kinds, and which answers are right."""
+    """Returns the first row of each of the first kinds, with marks for the right answers."""
     firsts: dict[str, dict[str, Any]] = {}
     for row in rows:
         firsts.setdefault(row["kind"], row)
@@ -123,7 +122,7 @@ def _first_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _answers_to_preferences(root: Path, runs: Sequence[Path]) -> list[dict[str, Any]]:
-    """The first held-out prompts of the preferences, answered greedily by each model."""
+    """Returns the first held-out prompts of the preferences with the greedy answer of each model."""
     held_out = read_preferences(str(Run(root / "dpo").held_out_file)).rows
     models = {run.name: load(run, "cpu", "float32", head="lm") for run in runs}
     tokenizer = models[runs[-1].name].tokenizer

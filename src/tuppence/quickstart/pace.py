@@ -48,15 +48,15 @@ class Work:
     optional: bool = False
 
     def seconds(self, amount: int) -> float:
-        """The time of `amount` units at slowness 1."""
+        """Returns the time of `amount` units at slowness 1."""
         return self.seconds_besides + amount * self.seconds_each
 
     def exactly(self, amount: int) -> Work:
-        """The same work with that size only."""
+        """Returns the same work with that size only."""
         return replace(self, least=amount, most=amount)
 
     def at_most(self, amount: int) -> Work:
-        """The same work, no larger than that."""
+        """Returns the same work with at most that size."""
         return replace(self, least=min(self.least, amount), most=min(self.most, amount))
 
 
@@ -81,7 +81,7 @@ _GUARD, _GUARD_BESIDES = 1.6, 15.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of each stage is done.
+    """The sizes of the stages.
 
     Attributes:
         amounts: stage → units; stages that do not fit are absent.
@@ -103,10 +103,10 @@ def fit(works: Mapping[str, Work], slowness: float, seconds: float, spare: float
     """Returns the largest sizes that fit. Every stage gets the same fraction of the range from least to full size.
 
     Args:
-        works: the stages that are left to do.
+        works: the remaining stages.
         slowness: time on this machine over time on the reference machine.
-        seconds: how long all stages may take.
-        spare: how much longer they may take before one is left out.
+        seconds: the time for all stages.
+        spare: additional time that is allowed before a stage is left out.
 
     Example:
         >>> works = {"pretrain": Work("steps", 100, 1_100, 0.1, 0.0), "dpo": Work("steps", 10, 60, 0.2, 3.0, True)}
@@ -139,13 +139,13 @@ def _seconds_of_least(works: Mapping[str, Work]) -> float:
 
 @dataclass
 class Pace:
-    """The clock of one quickstart: sizes the stages that are left, before each of them.
+    """The clock of a quickstart. Computes the sizes of the remaining stages before each stage.
 
     Args:
         works: the stages to do, in order, within the user's limits.
-        probe: the present time of a pretraining step on this machine, in seconds.
+        probe: returns the present time of a pretraining step on this machine, in seconds.
         clock: `time.monotonic`.
-        most_seconds: how long all stages may take.
+        most_seconds: the time for all stages.
     """
 
     works: dict[str, Work]
@@ -166,18 +166,22 @@ class Pace:
 
     @property
     def slowness(self) -> float:
-        """Actual time over planned time: the present speed of the machine, times the same ratio of the finished stages
-        after their own speeds are taken out."""
+        """Actual time over planned time.
+
+        The present slowness of the machine, times the ratio of actual to expected time of the finished stages.
+        """
         ratio = self._taken / self._expected if self._expected > 20 else 1.0
         return self._speed * min(max(ratio, 0.8), 2.5)
 
     def sizes(self) -> Sizes:
-        """The sizes of all stages that are left."""
+        """Returns the sizes of the remaining stages."""
         return fit(self.works, self.slowness, self.most_seconds - (self.clock() - self._began), SPARE_SECONDS)
 
     def limit(self, name: str, sizes: Sizes) -> float:
-        """Returns the time limit of a training stage in seconds: more than the planned time, but not so much that the
-        least sizes of the other stages no longer fit."""
+        """Returns the time limit of a training stage, in seconds.
+
+        It is longer than the planned time, but the least sizes of the other stages still fit.
+        """
         needed = sizes.seconds[name]
         others = [work for other, work in self.works.items() if other != name and other in sizes.amounts]
         left = self.most_seconds - (self.clock() - self._began)
@@ -185,7 +189,7 @@ class Pace:
         return max(1.1 * needed, min(_GUARD * needed + _GUARD_BESIDES, free))
 
     def done(self, name: str, amount: int, seconds: float) -> None:
-        """Notes the time of a finished stage, and measures the machine again."""
+        """Records the time of a finished stage, and measures the machine again."""
         before, self._speed = self._speed, self._probed()
         self._expected += self.works[name].seconds(amount) * (before + self._speed) / 2
         self._taken += seconds

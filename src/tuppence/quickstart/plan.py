@@ -1,4 +1,4 @@
-"""What the user can choose about the quickstart, and where its results are kept."""
+"""The user's choices for the quickstart, and the paths of its results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
 
 ROWS = {"sms": 8_000, "instructions": 20_000, "preferences": 3_000}
-"""Set → its rows if the stage that reads it has its full size; fewer if it is smaller."""
+"""Set → its rows if the stage that reads it has its full size; a smaller stage has fewer."""
 
 READ_BY = {"sms": "spam", "instructions": "instruct", "preferences": "dpo"}
 """Set → the stage that reads it."""
@@ -41,10 +41,10 @@ RESULTS = {
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a stage is done.
+    """The size of a stage.
 
     Attributes:
-        amount: of stories, steps or questions (see `pace.WORK`); None for as many steps as the minutes allow.
+        amount: number of stories, steps or questions (see `pace.WORK`); None for as many steps as the minutes allow.
         minutes: the time limit of a training stage; None for no limit.
     """
 
@@ -58,7 +58,7 @@ FULL = {name: Share(work.most) for name, work in WORK.items()}
 
 @dataclass(frozen=True)
 class Plan:
-    """What the user can choose about the quickstart.
+    """The user's choices for the quickstart.
 
     Attributes:
         root: the folder for everything.
@@ -79,13 +79,13 @@ class Plan:
     skip: frozenset[str] = frozenset()
 
     def count(self, name: str, share: Share) -> int:
-        """How many rows of a set to make for a stage of that size."""
+        """Returns the number of rows of a set that a stage of that size needs."""
         most = WORK[READ_BY[name]].most
         fitting = max(FEWEST_ROWS, ROWS[name] * (share.amount or most) // most)
         return min(fitting, ROWS[name]) if self.rows is None else min(self.rows, ROWS[name])
 
     def works(self, names: Collection[str]) -> dict[str, Work]:
-        """The work of stages, within the choices of the user; without pretraining if `minutes` is given."""
+        """Returns the work of stages, within the choices of the user; without pretraining if `minutes` is given."""
         works = {name: work for name, work in WORK.items() if name in names}
         for name, work in works.items():
             if work.unit == "stories" and self.stories is not None:
@@ -97,14 +97,14 @@ class Plan:
         return works
 
     def choices(self, name: str) -> dict[str, Any]:
-        """The user's limits on the training of a stage; with other ones, the stage is done again."""
+        """Returns the user's limits on the training of a stage. If they change, the stage is done again."""
         chosen: dict[str, Any] = {"max_steps": self.max_steps} if WORK[name].unit == "steps" else {}
         if name == "pretrain":
             chosen["minutes"] = self.minutes
         return {key: value for key, value in chosen.items() if value is not None}
 
     def place(self, name: str) -> Path:
-        """A file or folder of the quickstart."""
+        """Returns the path of a file or folder of the quickstart."""
         return self.root / name
 
     def is_done(self, name: str) -> bool:
@@ -113,11 +113,11 @@ class Plan:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Stages that are not done → why: they are skipped, or need a skipped one without a result."""
+        """Stage that is not done → reason: it is skipped, or it needs a skipped stage without a result."""
         return self.without(dict.fromkeys(self.skip, "skipped, as asked"))
 
     def without(self, reasons: Mapping[str, str]) -> dict[str, str]:
-        """Stages that are not done → why, in order, if those in `reasons` are not done."""
+        """Returns stage that is not done → reason, in order, if the stages in `reasons` are not done."""
         why: dict[str, str] = {}
         for name, needs in STAGES.items():
             missing = [need for need in needs if need in why and not self.is_done(need)]
@@ -128,20 +128,20 @@ class Plan:
         return why
 
     def models(self, left_out: Mapping[str, str]) -> list[Path]:
-        """The runs of language models that exist once the training stages are done."""
+        """Returns the runs of language models that exist once the training stages are done."""
         return [self.root / name for name in LANGUAGE_MODELS if name not in left_out or self.is_done(name)]
 
     def train(self, train: TrainConfig, share: Share) -> TrainConfig:
-        """The training section of a recipe, with the steps of a share."""
+        """Returns the training section of a recipe, with the steps of a share."""
         return train if share.amount is None else train.model_copy(update={"max_steps": share.amount})
 
     def limits(self, share: Share) -> str:
-        """The same limits as flags of a training verb."""
+        """Returns the limits of a share as flags of a training verb."""
         steps = "" if share.amount is None else f" --max-steps {share.amount}"
         minutes = "" if share.minutes is None else f" --max-minutes {share.minutes:g}"
         rate = f" --rate {self.rate.rate_usd_per_hour:g}" if self.rate.rate_usd_per_hour else ""
         return f"{steps}{minutes}{rate}"
 
     def options(self, share: Share) -> RunOptions:
-        """The same limits as options of a training function."""
+        """Returns the limits of a share as options of a training function."""
         return RunOptions(max_minutes=share.minutes, rate=self.rate)

@@ -1,4 +1,4 @@
-"""How the quickstart trains its four models: the recipes of the package that its printed commands name.
+"""The recipes of the quickstart's four models. Its printed commands name the same recipes.
 
 Finetuning ends by steps, so that a slower machine reaches the same quality later.
 """
@@ -13,7 +13,7 @@ from tuppence.tasks.dpo import DPORecipe
 from tuppence.tasks.instruct import InstructRecipe
 from tuppence.tasks.pretrain import PretrainRecipe
 
-# by their files: `--config quickstart` would take a file of that name in the working directory first
+# read by path: `--config quickstart` would prefer a file of that name in the working directory
 PRETRAIN = load_config(PretrainRecipe, FOLDER / "quickstart.yaml")
 SPAM = load_config(ClassifyRecipe, FOLDER / "quickstart-spam.yaml")
 INSTRUCT = load_config(InstructRecipe, FOLDER / "quickstart-instruct.yaml")
@@ -23,4 +23,4 @@ PROMPT = PRETRAIN.train.sample_prompts[0]
 """The beginning of the story that the pretrained model continues."""
 
 STORY = Sampling(max_tokens=180, temperature=1.0, top_p=0.5, seed=1)
-"""How that story is sampled; `benchmarks/stories.py` compares other settings."""
+"""The sampling of that story; `benchmarks/stories.py` compares other options."""

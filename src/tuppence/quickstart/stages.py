@@ -1,4 +1,4 @@
-"""What each stage of the quickstart does: it calls the function of a verb, and names the command that does the same.
+"""The stages of the quickstart. Each calls the function of a verb, and has the command that does the same.
 
 `life` decides which stages are needed, and `pace` how large they are. Training stages can be called again at any time,
 like their verbs: a finished run is left as it is, an unfinished one continues.
@@ -37,10 +37,10 @@ from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.training.config import TrainConfig
 
 Numbers: TypeAlias = dict[str, Any]
-"""What a stage returns: plain values ready for JSON."""
+"""The result of a stage: plain values ready for JSON."""
 
 Shares: TypeAlias = Mapping[str, Share]
-"""How much of each stage is done, by its name."""
+"""Stage → its size."""
 
 SEED, VOCABULARY, PLOTS, UNSEEN_TOKENS = 0, 4096, 8, 1_000
 
@@ -51,9 +51,9 @@ class Stage:
 
     Attributes:
         name: one of `quickstart.STAGES`.
-        title: what it does, for the terminal.
+        title: printed in the terminal.
         command: the command line that does the same.
-        do: does it.
+        do: runs the stage.
         run: the run folder that it writes, if any.
     """
 
@@ -65,11 +65,11 @@ class Stage:
 
 
 def list_stages(plan: Plan, shares: Shares, left_out: Mapping[str, str] | None = None) -> list[Stage]:
-    """All stages, in order.
+    """Returns all stages, in order.
 
     Args:
-        plan: what the user chose.
-        shares: how much of each stage is done.
+        plan: the user's choices.
+        shares: the sizes of the stages.
         left_out: stages that are not done; by default those that the plan skips.
     """
     models = plan.models(plan.left_out if left_out is None else left_out)
@@ -166,7 +166,7 @@ def _last_stages(plan: Plan, shares: Shares, models: list[Path]) -> list[Stage]:
     ]
 
 
-# ---- what they do ------------------------------------------------------------------------------------------------
+# ---- the functions ------------------------------------------------------------------------------------------------
 
 
 def _make_stories(plan: Plan, count: int) -> Numbers:
@@ -214,7 +214,7 @@ def _pretrain(plan: Plan, share: Share) -> Numbers:
 
 
 def _describe_copies(data: Path, ids: list[int]) -> str:
-    """How much of a text is copied from the training text; empty without held-out text to compare with."""
+    """Says how much of a text is copied from the training text; "" without held-out text to compare with."""
     if "val" not in read_index(data).splits:
         return ""
     train, unseen = (TokenShards.open(data, split, verify="size") for split in ("train", "val"))
@@ -231,7 +231,7 @@ def _spam(plan: Plan, share: Share) -> Numbers:
         return run_classify(plan.place("pretrain"), LabelledFiles(data), out, recipe, options)
 
     summary = _train_enough(plan, "spam", share, SPAM.train, train)
-    if "evaluation" not in summary:  # the stage's time limit left none for it
+    if "evaluation" not in summary:  # the time limit of the stage left no time for it
         summary = {**summary, "evaluation": measure_classifier(out, SPAM.train.device)}
     note(f"      {summary['evaluation']['classification']['verdict']}")
     return summary

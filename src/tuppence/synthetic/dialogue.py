@@ -28,7 +28,7 @@ def speak(voice: Voice, line: str, how: str, is_answer: bool) -> str:
     Args:
         voice: fills the slot, as a name or a pronoun.
         line: the words spoken, rendered, with their final mark.
-        how: verbs to choose from, separated by `|`, in place of the usual ones.
+        how: verbs to choose from, separated by `|`, instead of the usual ones.
         is_answer: whether somebody else spoke just before.
     """
     mark = line[-1]
@@ -42,7 +42,7 @@ def speak(voice: Voice, line: str, how: str, is_answer: bool) -> str:
     if where < 0.15:
         return f'{_fill(voice, "{speaker}")} {verb}{manner}, "{line}"'
     if gap and where < 0.5 and "!" not in first and "?" not in first:
-        # the tag follows a statement, so a comma is right whatever comes after the tag
+        # the tag follows a statement, so a comma is always right
         tag = _tag(voice, verb if mark == "." or how else "said")
         return f'"{first}," {tag}{manner}. "{rest}"'
     spoken = line[:-1] + "," if mark == "." else line

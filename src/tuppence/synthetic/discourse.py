@@ -1,6 +1,6 @@
 """Reference: decides between a name and a pronoun.
 
-A pronoun is used where it is unambiguous, after the centering theory of Grosz, Joshi and Weinstein (1995): for a
+A pronoun is used if it is unambiguous, after the centering theory of Grosz, Joshi and Weinstein (1995): for a
 character mentioned in this or the last sentence without another of the same gender, or for the subject of the last
 sentence. Every character is named first, again after a few pronouns, and usually again in a new paragraph.
 """
@@ -26,13 +26,13 @@ class Discourse:
         self._new_paragraph = True
 
     def mention(self, who: Character) -> None:
-        """Notes that a character was named, for example in an introduction."""
+        """Records that a character was named, for example in an introduction."""
         self.introduced.add(who)
         self._current.append(who)
         self._chain[who] = 0
 
     def pronoun_is_clear(self, who: Character) -> bool:
-        """Whether the next reference to `who` is a pronoun; the reference is noted."""
+        """Whether the next reference to `who` is a pronoun; records the reference."""
         clear = who in self.introduced and self._is_clear(who)
         self._chain[who] = self._chain.get(who, 0) + 1 if clear else 0
         self._current.append(who)

@@ -33,7 +33,7 @@ _SENTENCE_START = re.compile(r"(?:\A|\n\n|(?:[.!?]|\.\") )\"?[a-z]|\^.")
 
 
 def with_article(phrase: str) -> str:
-    """The phrase with its indefinite article.
+    """Returns the phrase with its indefinite article.
 
     >>> with_article("old map"), with_article("honest girl"), with_article("useful knife")
     ('an old map', 'an honest girl', 'a useful knife')
@@ -46,7 +46,7 @@ def with_article(phrase: str) -> str:
 
 
 def possessive(name: str) -> str:
-    """The possessive form: always with 's, also after an s.
+    """Returns the possessive form, which has 's also after an s.
 
     >>> possessive("the baker"), possessive("James")
     ("the baker's", "James's")
@@ -55,7 +55,7 @@ def possessive(name: str) -> str:
 
 
 def past(verb_phrase: str) -> str:
-    """The simple past of a phrase that starts with a verb in its base form.
+    """Returns the simple past of a phrase that starts with a verb in its base form.
 
     >>> past("carry water"), past("hop"), past("write letters"), past("paint boats")
     ('carried water', 'hopped', 'wrote letters', 'painted boats')
@@ -67,15 +67,13 @@ def past(verb_phrase: str) -> str:
         form = verb + "d"
     elif verb.endswith("y") and verb[-2] not in "aeiou":
         form = verb[:-1] + "ied"
-    elif _DOUBLED.match(verb):
-        form = verb + verb[-1] + "ed"
     else:
-        form = verb + "ed"
+        form = _doubled(verb) + "ed"
     return form + space + rest
 
 
 def gerund(verb_phrase: str) -> str:
-    """The -ing form of a phrase that starts with a verb in its base form.
+    """Returns the -ing form of a phrase that starts with a verb in its base form.
 
     >>> gerund("swim in the bay"), gerund("make soup"), gerund("lie in the grass"), gerund("see the boats")
     ('swimming in the bay', 'making soup', 'lying in the grass', 'seeing the boats')
@@ -85,15 +83,13 @@ def gerund(verb_phrase: str) -> str:
         form = verb[:-2] + "ying"
     elif verb.endswith("e") and not verb.endswith("ee") and verb != "be":
         form = verb[:-1] + "ing"
-    elif _DOUBLED.match(verb):
-        form = verb + verb[-1] + "ing"
     else:
-        form = verb + "ing"
+        form = _doubled(verb) + "ing"
     return form + space + rest
 
 
 def plural(noun_phrase: str) -> str:
-    """The plural of a phrase that ends with a noun in the singular.
+    """Returns the plural of a phrase that ends with a noun in the singular.
 
     >>> plural("brass compass"), plural("old map"), plural("cherry"), plural("blue scarf"), plural("toy")
     ('brass compasses', 'old maps', 'cherries', 'blue scarves', 'toys')
@@ -110,8 +106,13 @@ def plural(noun_phrase: str) -> str:
     return before + space + form
 
 
+def _doubled(verb: str) -> str:
+    """Doubles the last consonant of a verb with a short vowel, as before an ending: hop, hopp."""
+    return verb + verb[-1] if _DOUBLED.match(verb) else verb
+
+
 def capitalise(text: str) -> str:
-    """The text with a capital at the start of every sentence and after every `^`.
+    """Returns the text with a capital at the start of every sentence and after every `^`.
 
     A question or exclamation mark at the end of a quotation does not end the sentence, because the tag follows.
 

@@ -1,4 +1,4 @@
-"""Renders templates outside stories: the language of `grammar`, without characters that are introduced.
+"""Renders templates outside stories: the language of `grammar`, without the characters of a story.
 
 A `Phraser` is made for each item (a message, a task). A slot has one value for the whole item, so that `{name}` is the
 same person everywhere; different slots never have the same value. Called by `sms`, `instructions` and `preferences`.
@@ -42,7 +42,7 @@ class Phraser:
         self._slots: dict[str, str] = {}
 
     def tell(self, *alternatives: str) -> str:
-        """One of the alternatives, with its placeholders filled."""
+        """Returns one of the alternatives, with its placeholders filled."""
         told = render(parse(alternatives[int(self.uniform() * len(alternatives))]), self)
         return _SPACE_BEFORE_MARK.sub("", told).strip()
 
@@ -51,7 +51,7 @@ class Phraser:
         self._slots.update(slots)
 
     def fill(self, form: str, name: str, attribute: str, quoted: bool) -> str:
-        """The value of a slot; called by templates.
+        """Returns the value of a slot; called by templates.
 
         Raises:
             KeyError: a template names an unknown slot or attribute.
@@ -64,7 +64,7 @@ class Phraser:
         return with_article(value) if form == "a" else f"{form} {value}".strip()
 
     def word(self, name: str, quoted: bool) -> str:
-        """An entry of a table; called by templates."""
+        """Returns an entry of a table; called by templates."""
         entries = table(name)
         return render(parse(entries[int(self.uniform() * len(entries))], quoted), self)
 

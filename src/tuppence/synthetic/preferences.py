@@ -17,7 +17,7 @@ from tuppence.core.errors import InputError
 from tuppence.synthetic.requests import FLAWS, REQUESTS, Request
 from tuppence.synthetic.tables import table
 
-# How often polite words come before or after an answer, good or bad alike.
+# Probability of polite words before or after an answer; the same for good and bad answers.
 _BEFORE, _AFTER = 0.2, 0.2
 
 
@@ -29,7 +29,7 @@ class PreferenceRow:
 
 
 def iter_preferences(count: int, seed: int) -> Iterator[PreferenceRow]:
-    """The first `count` pairs of a seed.
+    """Yields the first `count` pairs of a seed.
 
     Raises:
         InputError: a negative count or seed.
@@ -45,12 +45,12 @@ def iter_preferences(count: int, seed: int) -> Iterator[PreferenceRow]:
 
 
 def preference(seed: int, index: int) -> PreferenceRow:
-    """One row of a seed."""
+    """Returns one row of a seed."""
     return flawed_preference(seed, index)[0]
 
 
 def flawed_preference(seed: int, index: int) -> tuple[PreferenceRow, str]:
-    """One row, and the flaw of its rejected answer, one of `FLAWS`."""
+    """Returns one row, and the flaw of its rejected answer, one of `FLAWS`."""
     random = Random(f"preferences/{seed}/{index}")
     request = _draw(random)
     flaw = random.choices(list(FLAWS), list(FLAWS.values()))[0]
@@ -59,7 +59,7 @@ def flawed_preference(seed: int, index: int) -> tuple[PreferenceRow, str]:
 
 
 def _flawed(random: Random, request: Request, flaw: str) -> str:
-    """An answer to the request with that flaw."""
+    """Returns an answer to the request with that flaw."""
     if flaw == "off topic":
         while (other := _draw(random).good) == request.good:
             pass
@@ -85,7 +85,7 @@ def _draw(random: Random) -> Request:
 
 
 def _worded(random: Random, answer: str, after: float = _AFTER) -> str:
-    """The answer, with or without a few polite words around it."""
+    """Returns the answer, with or without a few polite words around it."""
     said_before = random.choice(table("request_before")) if random.random() < _BEFORE else ""
     said_after = random.choice(table("request_after")) if random.random() < after else ""
     return " ".join(filter(None, (said_before, answer, said_after)))

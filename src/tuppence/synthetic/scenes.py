@@ -13,7 +13,7 @@ def opening(t: Teller, *hooks: str) -> None:
 
     Args:
         t: the teller.
-        hooks: first sentences that begin in the middle of the plot; one is used sometimes.
+        hooks: first sentences that begin in the middle of the plot; sometimes one of them is used.
     """
     way = t.uniform()
     if hooks and way < 0.25:

@@ -26,11 +26,11 @@ class SyntheticSet:
     """One embedded set.
 
     Attributes:
-        name: as `tuppence data synth` takes it.
-        items: what its items are called, in the plural.
+        name: the argument of `tuppence data synth`.
+        items: the name of its items, in the plural.
         count: the default number of items.
-        suffixes: of the files that it can be written to.
-        use: a command that reads such a file, with `{file}` in place of the path.
+        suffixes: of the file formats that it can be written in.
+        use: a command that reads such a file; `{file}` stands for the path.
     """
 
     name: str
@@ -76,7 +76,7 @@ SETS = {
 
 
 def find_set(name: str) -> SyntheticSet:
-    """The set of that name.
+    """Returns the set of a name.
 
     Raises:
         InputError: there is none; the hint has the nearest name.
@@ -98,7 +98,7 @@ def write_set(
     on_item: Callable[[], object] = lambda: None,
     plots: int | None = None,
 ) -> int:
-    """Writes a set to one file, complete or not at all, and returns its size in bytes.
+    """Writes a set to one file, atomically, and returns its size in bytes.
 
     Args:
         one: the set.
@@ -117,7 +117,7 @@ def write_set(
     if one.name == "stories":
         return write_documents(out, iter_stories(count, seed, plots), on_item)
     if plots is not None:
-        raise InputError(f"{one.name} have no plots", "leave --plots out: it is for stories")
+        raise InputError(f"{one.name} have no plots", "leave out --plots: it is for stories")
     return write_rows(out, _rows(one.name, count, seed), on_item)
 
 

@@ -1,7 +1,7 @@
 """Text messages, ham and spam: an embedded set for a spam filter, modelled on the SMS Spam Collection.
 
-Message `index` of a seed is a pure function of the two. The texts are in `tables/messages.txt`; here are the frequency
-of each kind, the values of slots, and the typing of people and firms. Every label follows from the message itself:
+Message `index` of a seed is a pure function of the two. The texts are in `tables/messages.txt`; this module has the
+frequency of each kind, the values of slots, and the typing of people and firms. Every label follows from the message:
 
 - ham speaks of money, prizes and codes as well, and spam may be polite;
 - a firm's own link is on its own domain (`northbank.example/cards`), a false one only contains its name
@@ -80,7 +80,7 @@ class LabelledSms:
 
 
 def iter_sms(count: int, seed: int, spam_share: float = SPAM_SHARE) -> Iterator[LabelledSms]:
-    """The first `count` messages of a seed.
+    """Yields the first `count` messages of a seed.
 
     Args:
         count: the number of messages.
@@ -229,7 +229,7 @@ _TELLTALES = re.compile(
 
 
 def _typed_by_a_person(random: Random, text: str) -> str:
-    """As a person types in a hurry: lower case, short forms, missing apostrophes, typing errors."""
+    """Rewrites a text as a person types it in a hurry: lower case, short forms, missing apostrophes, typing errors."""
     if random.random() < 0.45:
         text = text.lower()
     if random.random() < 0.3:
@@ -250,7 +250,7 @@ def _shortened(random: Random, word: str) -> str:
 
 
 def _mistyped(random: Random, text: str) -> str:
-    """With one typing error: a letter lost, doubled or swapped with the next."""
+    """Adds one typing error: a letter lost, doubled or swapped with the next."""
     words = [match for match in _WORD.finditer(text) if len(match.group()) > 4]
     if not words:
         return text
@@ -261,7 +261,7 @@ def _mistyped(random: Random, text: str) -> str:
 
 
 def _disguised(random: Random, text: str) -> str:
-    """With the words that filters look for disguised: fr33, w.i.n, C L A I M."""
+    """Disguises the words that filters look for: fr33, w.i.n, C L A I M."""
 
     def disguise(match: re.Match[str]) -> str:
         word = match.group()

@@ -29,7 +29,7 @@ class Story:
 
 
 def story(seed: int, index: int, plots: int | None = None) -> str:
-    """The text of one story: paragraphs of English in ASCII, separated by empty lines.
+    """Returns the text of one story: paragraphs of English in ASCII, separated by empty lines.
 
     Args:
         plots: the number of plots to draw from; None for all. Stories of fewer plots are learned sooner.
@@ -44,19 +44,19 @@ def story(seed: int, index: int, plots: int | None = None) -> str:
 
 
 def iter_stories(count: int, seed: int, plots: int | None = None) -> Iterator[str]:
-    """The first `count` stories of a seed, from `plots` plots (None for all).
+    """Yields the first `count` stories of a seed, from `plots` plots (None for all).
 
     Raises:
         InputError: count or seed is negative, or there are not that many plots.
     """
     if count < 0:
         raise InputError(f"cannot make {count} stories", "give a count of 0 or more")
-    _plots(plots)  # refused before anything is made
+    _plots(plots)  # raises before the first story is asked for
     return (story(seed, index, plots) for index in range(count))
 
 
 def tell(seed: int, index: int, plots: int | None = None) -> Story:
-    """One story with its plot and the turns that it took."""
+    """Returns one story with its plot and its turns."""
     if seed < 0 or index < 0:
         raise InputError(f"story {index} of seed {seed} does not exist", "seeds and indices start at 0")
     drawn_from = _plots(plots)
@@ -71,7 +71,7 @@ def tell(seed: int, index: int, plots: int | None = None) -> Story:
 
 @cache
 def _plots(count: int | None = None) -> tuple[Plot, ...]:
-    """`count` plots, spread evenly over all of them, because neighbours are similar."""
+    """Returns `count` plots, spread evenly over all plots, because neighbours are similar."""
     every = all_plots()
     if count is None:
         return every

@@ -1,7 +1,7 @@
 """The state of one story while it is told, and the functions that plots call.
 
 A `Teller` holds the world, the characters, the things, the words already used, and the text so far. Plots call it with
-templates (see `grammar`), let characters speak, and note which turn the story took. `stories` makes one for each story.
+templates (see `grammar`), let characters speak, and record the turns of the story. Called by `stories`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tuppence.synthetic.world import (
 
 Value = str | Character | Thing | Place
 
-_PAUSES = 0.4  # how often there is a pause between two scenes
-_JOINS = 0.4  # how often two short sentences about the same person become one
+_PAUSES = 0.4  # probability of a pause between two scenes
+_JOINS = 0.4  # probability that two short sentences about the same person become one
 
 _CASES = {"": "he", "him": "him", "his": "his", "hers": "hers", "himself": "himself", "he": "he"}
 
@@ -121,7 +121,7 @@ class Teller:
         self.say(second, answer)
 
     def _quote(self, speaker: Character, line: str, how: str) -> str:
-        """With a tag, unless the speaker is clear: the last one continues, or two take turns."""
+        """Adds a tag, unless the speaker is clear: the last speaker continues, or two take turns."""
         turns = self._turns
         goes_on = bool(turns) and turns[-1] is speaker
         takes_turn = len(turns) > 1 and turns[-2] is speaker and turns[-1] is not speaker
@@ -147,11 +147,11 @@ class Teller:
         return self.uniform() < probability
 
     def mark(self, branch: str) -> None:
-        """Notes which turn the story took."""
+        """Records a turn of the story."""
         self.branches.append(branch)
 
     def turn(self, *branches: str) -> str:
-        """Chooses a branch of the plot, and notes it."""
+        """Chooses a branch of the plot, and records it."""
         branch = branches[int(self.uniform() * len(branches))]
         self.branches.append(branch)
         return branch
@@ -167,7 +167,7 @@ class Teller:
             self._slots[slot] = self.word(name, False)
 
     def person(self, role: str) -> Character:
-        """The character of a role; made on first use."""
+        """Returns the character of a role, which is made on first use."""
         value = self._slots.get(role) or self._create(role)
         if not isinstance(value, Character):
             raise TypeError(f"{role} is not a character")

@@ -52,14 +52,14 @@ class Thing:
 
 
 def make_world(random: Random, animals: bool, season: str, weather: str) -> World:
-    """A setting, a season and weather that fits it; `season` and `weather` are drawn where they are empty."""
+    """Returns a setting, a season and weather that fits it; `season` and `weather` are drawn if they are empty."""
     season = season or random.choice(SEASONS)
     weather = weather or random.choice(_WEATHER_OF_SEASON[season])
     return World(random.choice(ANIMAL_SETTINGS if animals else HUMAN_SETTINGS), season, weather)
 
 
 def tables_of(world: World, random: Random) -> dict[str, str]:
-    """The tables behind `<sight>`, `<sky>`, `<season>` and so on in this world.
+    """Returns the tables for `<sight>`, `<sky>`, `<season>` and so on in this world.
 
     Sights fit the weather: there are no butterflies in the snow, and fog is described by sounds.
     """
@@ -88,7 +88,7 @@ def tables_of(world: World, random: Random) -> dict[str, str]:
 
 
 def make_place(random: Random, world: World, role: str, taken: set[str]) -> Place:
-    """A place of the setting that can play a role: wild, water, public or high."""
+    """Returns a place of the setting that can play a role: wild, water, public or high."""
     options = []
     for entry in table(f"place_{world.setting}"):
         roles, preposition, phrase = entry.split("|")
@@ -98,7 +98,7 @@ def make_place(random: Random, world: World, role: str, taken: set[str]) -> Plac
 
 
 def make_thing(random: Random, material: str = "") -> Thing:
-    """A small object with a look that fits its material."""
+    """Returns a small object with a look that fits its material."""
     material = material or random.choice(_MATERIALS)
     noun = random.choice(table(f"thing_{material}"))
     look = random.choice(table(f"look_{material}"))

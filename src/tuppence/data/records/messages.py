@@ -68,7 +68,12 @@ def instruction_of(row: Row, further: str | None, *, column: str = "instruction"
     rest = row.text(further, default="").strip() if further is not None else ""
     if not instruction + rest:
         raise BadRowError(f"{row.where}: the {column} is empty")
-    return Message("user", f"{instruction}\n\n{rest}" if rest else instruction)
+    return Message("user", join_input(instruction, rest))
+
+
+def join_input(instruction: str, further: str) -> str:
+    """Returns an instruction with its input or context, as one text."""
+    return f"{instruction}\n\n{further}" if further else instruction
 
 
 def context_of(row: Row, turns: list[Message]) -> list[Message]:

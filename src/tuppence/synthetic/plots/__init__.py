@@ -46,9 +46,9 @@ class Plot:
     Attributes:
         name: of the function.
         tell: the function.
-        turns: every branch that it can take.
+        turns: all branches that it can take.
         cast: "people", "animals" or "any".
-        season, weather: what it needs; empty for any.
+        season, weather: required by the plot; empty for any.
     """
 
     name: str
@@ -76,7 +76,7 @@ def plot(
 
 
 def all_plots() -> tuple[Plot, ...]:
-    """Every plot, in the order of `_FILES`, whatever the order of imports."""
+    """Returns all plots in the order of `_FILES`, which does not depend on the order of imports."""
     for name in _FILES:
         import_module(f"{__name__}.{name}")
     return tuple(plot for name in _FILES for plot in _REGISTERED[name])

@@ -1,4 +1,4 @@
-"""The return value of task makers, and what they share: phrasing an instruction, and the words of the stories."""
+"""The return value of task makers, and functions that they share: instructions in several wordings, and words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Maker = Callable[[Random], Draft]
 
 
 def phrased(random: Random, *alternatives: str, **slots: str) -> str:
-    """One of the alternatives for an instruction, with its slots filled."""
+    """Returns one of the alternatives for an instruction, with its slots filled."""
     phraser = Phraser(random, {})
     phraser.let(**slots)
     return phraser.tell(*alternatives)

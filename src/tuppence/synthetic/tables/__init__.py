@@ -1,4 +1,4 @@
-"""The words: text files of tables, read once.
+"""The words of the sets: text files of tables, which are read once.
 
 A file holds tables, each under a line `== name`, with one entry on each line. Lines that start with `#` are comments.
 Entries are templates in the language of `grammar`.
@@ -12,7 +12,7 @@ from importlib import resources
 
 @cache
 def tables() -> dict[str, tuple[str, ...]]:
-    """Every table of every file here, by name.
+    """Returns all tables of the files in this folder, by name.
 
     Raises:
         ValueError: two tables have one name, or an entry precedes the first table.
@@ -36,5 +36,5 @@ def tables() -> dict[str, tuple[str, ...]]:
 
 
 def table(name: str) -> tuple[str, ...]:
-    """The entries of one table."""
+    """Returns the entries of a table."""
     return tables()[name]
