@@ -1,4 +1,4 @@
-"""Lets the reference show `Example:` sections as code, as it shows `Examples:`; mkdocs.yml names this file."""
+"""A griffe extension: the reference shows `Example:` sections as code. mkdocs.yml names this file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import griffe
 
 
 class ExampleSections(griffe.Extension):
-    """Griffe knows the plural only; one example reads better under the singular."""
+    """Renames `Example:` to `Examples:`, the only name that griffe knows."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring:
