@@ -35,7 +35,7 @@ def test_rows_of_ai2s_files_are_read_as_those_of_the_hub() -> None:
 
 
 def test_choices_that_are_no_list_and_an_unknown_label_are_refused() -> None:
-    with pytest.raises(InputError, match="choices is no list"):
+    with pytest.raises(InputError, match="choices is not a list"):
         choice_of({"question": {"stem": "What falls?", "choices": "rain"}, "answerKey": "A"})
     with pytest.raises(InputError, match="answerKey 'D' is none of the labels A, B, C"):
         choice_of({**ARC, "answerKey": "D"})
