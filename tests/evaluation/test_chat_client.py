@@ -29,13 +29,11 @@ def test_the_request_and_the_answer_are_those_of_openais_client(endpoint: Endpoi
 
 
 @pytest.mark.parametrize("given", ["http://a/v1", "http://a/v1/", "http://a/v1/chat/completions"])
-def test_the_path_of_the_chat_is_added_where_it_is_missing(given: str) -> None:
+def test_the_path_of_the_chat_api_is_added_if_it_is_missing(given: str) -> None:
     assert ChatClient(given, "m").endpoint == "http://a/v1/chat/completions"
 
 
-def test_a_busy_endpoint_is_asked_again_after_a_wait_that_doubles(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_endpoint_is_retried_with_doubled_waits(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(chat_client.time, "sleep", waits.append)
     endpoint.replies = [(429, "slow down"), (503, "starting"), (500, "sorry"), (200, "7")]
@@ -43,7 +41,7 @@ def test_a_busy_endpoint_is_asked_again_after_a_wait_that_doubles(
     assert waits == [1.5, 3, 6]
 
 
-def test_an_endpoint_that_stays_busy_is_given_up(endpoint: Endpoint) -> None:
+def test_an_endpoint_that_stays_busy_is_an_error(endpoint: Endpoint) -> None:
     endpoint.replies = [(500, "broken")]
     with pytest.raises(InputError, match="refuses the request with 500: broken"):
         client(endpoint).ask("?", max_tokens=5)
@@ -67,7 +65,7 @@ def test_a_redirect_is_not_followed(endpoint: Endpoint) -> None:
     assert len(endpoint.asked) == 1
 
 
-def test_half_of_a_surrogate_pair_is_no_text_that_a_file_could_not_hold(endpoint: Endpoint) -> None:
+def test_half_of_a_surrogate_pair_is_replaced(endpoint: Endpoint) -> None:
     endpoint.replies = [(200, "Score: 50 \ud83d")]
     assert client(endpoint).ask("?", max_tokens=5).encode() == b"Score: 50 ?"
 
@@ -80,19 +78,19 @@ def test_half_of_a_surrogate_pair_is_no_text_that_a_file_could_not_hold(endpoint
     ],
     ids=["html", "large"],
 )
-def test_another_kind_of_server_is_noticed(reply: str, message: str, endpoint: Endpoint) -> None:
+def test_a_reply_of_another_kind_of_server_is_an_error(reply: str, message: str, endpoint: Endpoint) -> None:
     endpoint.replies = [(200, reply)]
     with pytest.raises(InputError, match=message):
         client(endpoint).ask("?", max_tokens=5)
 
 
-def test_nobody_there_is_one_line() -> None:
+def test_an_unreachable_endpoint_is_an_error_of_one_line() -> None:
     with pytest.raises(InputError, match="cannot be reached"):
         ChatClient("http://127.0.0.1:9/v1", "m", wait=0.001).ask("?", max_tokens=5)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "localhost:8000/v1", "http://", ""])
-def test_what_is_no_web_address_is_refused(url: str) -> None:
+def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="is not an http or https address") as refusal:
         ChatClient(url, "m")
     assert "http://localhost:8000/v1" in refusal.value.hint
@@ -101,15 +99,13 @@ def test_what_is_no_web_address_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "warned"), [("http://10.0.0.7/v1", True), ("https://10.0.0.7/v1", False), ("http://localhost/v1", False)]
 )
-def test_a_key_that_would_cross_the_net_unencrypted_is_warned_of(
-    url: str, warned: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sending_a_key_unencrypted_gives_a_warning(url: str, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
     ChatClient(url, "m", key="sk-secret")
     said = capsys.readouterr().err
     assert said == ("warning: the key is sent to 10.0.0.7 unencrypted: use https\n" if warned else "")
 
 
-def test_the_key_is_what_the_named_variable_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_read_from_the_named_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "sk-secret")
     monkeypatch.setenv("EMPTY_KEY", "")
     assert (key_from("A_KEY"), key_from(None)) == ("sk-secret", None)

@@ -27,9 +27,7 @@ def run(folder: Path, rows: list[LabelledText], base: Path | None = None) -> Pat
     return folder
 
 
-def test_rows_of_the_run_and_of_those_it_comes_from_are_counted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_of_the_run_and_of_its_bases_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = run(tmp_path / "first", ROWS[:1])
     second = run(tmp_path / "second", [LabelledText("SEE  you at nine", "y")], base=first)
     assert contamination(second, "test.tsv", ROWS) == {"rows_trained_on": 2}
@@ -41,7 +39,7 @@ def test_rows_of_the_run_and_of_those_it_comes_from_are_counted(
     assert contamination(first, "test.tsv", ROWS) == {"rows_trained_on": 1}
 
 
-def test_questions_with_choices_and_passages_are_looked_for_too(world: Any, tmp_path: Path) -> None:
+def test_questions_with_choices_and_passages_are_counted_too(world: Any, tmp_path: Path) -> None:
     place = tmp_path / "run"
     shutil.copytree(world.run, place)
     write_trained_rows(
@@ -57,17 +55,17 @@ def test_questions_with_choices_and_passages_are_looked_for_too(world: Any, tmp_
     assert [numbers[task]["rows_trained_on"] for task in ("arc_easy", "lambada")] == [1, 1]
 
 
-def test_new_rows_are_none_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_known_row_gives_zero_without_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     only = run(tmp_path / "run", ROWS[:2])
     assert contamination(only, "test.tsv", ROWS[2:]) == {"rows_trained_on": 0}
     assert capsys.readouterr().err == ""
 
 
-def test_where_no_run_notes_its_rows_the_answer_is_unknown(tmp_path: Path) -> None:
+def test_the_count_is_unknown_if_no_run_has_hashes(tmp_path: Path) -> None:
     assert contamination(tmp_path, "test.tsv", ROWS) == {"rows_trained_on": None}
 
 
-def test_where_a_base_is_gone_only_what_is_known_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_base_makes_a_count_of_zero_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = run(tmp_path / "run", ROWS[:1], base=tmp_path / "gone")
     assert contamination(gone, "test.tsv", ROWS) == {"rows_trained_on": 1}
     assert contamination(gone, "test.tsv", ROWS[1:]) == {"rows_trained_on": None}
@@ -83,13 +81,13 @@ def test_a_base_is_found_from_any_working_directory(tmp_path: Path, monkeypatch:
         assert contamination(tuned, "test.tsv", ROWS) == {"rows_trained_on": 3}
 
 
-def test_runs_that_name_each_other_end(tmp_path: Path) -> None:
+def test_a_cycle_of_bases_ends(tmp_path: Path) -> None:
     one = run(tmp_path / "one", ROWS[:1], base=tmp_path / "two")
     run(tmp_path / "two", ROWS[1:2], base=one)
     assert contamination(one, "test.tsv", ROWS) == {"rows_trained_on": 2}
 
 
-def test_a_base_whose_record_is_damaged_says_nothing(tmp_path: Path) -> None:
+def test_a_base_with_a_damaged_run_file_is_ignored(tmp_path: Path) -> None:
     base = run(tmp_path / "base", ROWS[:2])
     tuned = run(tmp_path / "tuned", ROWS[2:3], base=base)
     (base / "run.yaml").write_text("status: [")

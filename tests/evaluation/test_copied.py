@@ -35,7 +35,7 @@ def slow(ids: list[int], data: list[int]) -> Copied:
 
 
 @pytest.mark.parametrize("chunk", [2**22, 500, 7])
-def test_the_longest_run_and_the_share_are_those_of_a_search_place_by_place(
+def test_longest_and_share_equal_those_of_a_brute_force_search(
     shards: TokenShards, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", chunk)
@@ -48,7 +48,7 @@ def test_the_longest_run_and_the_share_are_those_of_a_search_place_by_place(
     assert found[5].share == 1.0
 
 
-def test_only_the_first_tokens_of_large_data_are_looked_through(shards: TokenShards) -> None:
+def test_only_the_first_tokens_of_large_data_are_searched(shards: TokenShards) -> None:
     text = shards.window(2_000, 40).tolist()
     assert copied(text, shards).longest == 40
     assert copied(text, shards, most=1_000).searched == 1_000

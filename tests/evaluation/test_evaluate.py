@@ -17,7 +17,7 @@ from tuppence.evaluation.evaluate import TASKS, check_tasks, evaluate
 EXACT = {"device": "cpu", "precision": "float32"}
 
 
-def test_a_run_is_evaluated_on_its_own_data_and_keeps_the_numbers(world: Any, tmp_path: Path) -> None:
+def test_a_run_is_evaluated_on_its_own_data_and_keeps_the_metrics(world: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(world.run, run)
     (run / "evaluation.json").write_text('{"other": {"accuracy": 0.5}, "perplexity": {"loss": 1}}')
@@ -26,7 +26,7 @@ def test_a_run_is_evaluated_on_its_own_data_and_keeps_the_numbers(world: Any, tm
     assert json.loads((run / "evaluation.json").read_text()) == {"other": {"accuracy": 0.5}, **results}
 
 
-def test_a_damaged_file_of_earlier_numbers_is_replaced(world: Any, tmp_path: Path) -> None:
+def test_a_damaged_evaluation_file_is_replaced(world: Any, tmp_path: Path) -> None:
     shutil.copytree(world.run, tmp_path / "run")
     (tmp_path / "run" / "evaluation.json").write_text('{"perplexity": ')
     results = evaluate(tmp_path / "run", config=EvalConfig(max_tokens=5), **EXACT)
@@ -56,7 +56,7 @@ def test_an_unknown_task_is_refused_before_anything_is_loaded(tasks: list[str], 
     check_tasks(["perplexity"])
 
 
-def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
+def test_a_read_only_run_is_evaluated_without_saving(
     world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(world.run, tmp_path / "run")
@@ -74,7 +74,7 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
         ("exact_match", "a.json", '[{"instruction": "Add.", "output": ""}]', "row 1: the response is empty"),
     ],
 )
-def test_a_flag_that_leaves_out_rows_is_advertised_where_it_works(
+def test_the_skip_bad_rows_hint_is_given_only_for_tasks_that_support_it(
     world: Any, task: str, name: str, content: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(content)
@@ -106,13 +106,13 @@ def test_a_finetuned_run_is_scored_on_the_text_of_the_run_that_it_comes_from(
             assert (found["loss"], found["data"]) == (wanted["loss"], wanted["data"])
 
 
-def test_where_no_text_is_known_one_is_asked_for(world: Any, tmp_path: Path) -> None:
+def test_the_error_without_a_text_asks_for_one(world: Any, tmp_path: Path) -> None:
     lonely = finetuned(world, tmp_path / "lonely", "runs/gone")
     with pytest.raises(InputError, match="perplexity needs a text"):
         evaluate(lonely, **EXACT)
 
 
-def test_numbers_carry_the_fingerprint_of_their_weights_and_those_of_other_weights_go(
+def test_metrics_have_the_fingerprint_of_their_weights_and_those_of_other_weights_are_dropped(
     world: Any, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -132,7 +132,7 @@ def test_numbers_carry_the_fingerprint_of_their_weights_and_those_of_other_weigh
         (EvalConfig(text_column="a"), "--text-column and --label-column are for a classifier's file"),
     ],
 )
-def test_options_about_rows_are_refused_where_they_would_do_nothing(
+def test_options_about_rows_are_refused_for_tasks_that_ignore_them(
     world: Any, settings: EvalConfig, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

@@ -48,7 +48,7 @@ def runs(world: Any, tmp_path: Path) -> list[Path]:
     return [first, second]
 
 
-def test_several_runs_have_their_own_numbers_and_paired_differences(runs: list[Path], choices: Path) -> None:
+def test_several_runs_have_their_own_metrics_and_paired_differences(runs: list[Path], choices: Path) -> None:
     settings = EvalConfig(task_data={"choices": str(choices)}, stride=32, batch_size=2)
     found = evaluate_several(runs, ["perplexity", "choices"], settings, **EXACT)
     alone = [evaluate(run, ["perplexity", "choices"], settings, **EXACT) for run in runs]
@@ -69,7 +69,7 @@ def test_the_same_run_twice_is_refused(runs: list[Path]) -> None:
         evaluate_several([runs[0], runs[0]], **EXACT)
 
 
-def test_rows_that_were_scored_are_not_scored_again_but_those_of_another_model_are(
+def test_only_rows_of_another_model_are_scored_again(
     runs: list[Path], choices: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored: list[int] = []
@@ -95,7 +95,7 @@ def test_rows_that_were_scored_are_not_scored_again_but_those_of_another_model_a
     assert scored == [10, 20, 0, 30, 30]
 
 
-def test_a_fingerprint_changes_with_a_weight_and_only_then(world: Any) -> None:
+def test_a_fingerprint_changes_only_if_a_weight_changes(world: Any) -> None:
     loaded = [load(folder, "cpu", "float32", head="lm") for folder in (world.model, world.run)]
     assert loaded[0].values_fingerprint == loaded[1].values_fingerprint
     changed = load(world.model, "cpu", "float32", head="lm")
@@ -126,7 +126,7 @@ def test_a_missing_file_is_noticed_before_the_model_is_loaded(world: Any, tmp_pa
         evaluate(world.model, ["choices"], EvalConfig(), **EXACT)
 
 
-def test_numbers_go_where_they_are_wanted(world: Any, runs: list[Path], choices: Path, tmp_path: Path) -> None:
+def test_results_are_written_to_out(world: Any, runs: list[Path], choices: Path, tmp_path: Path) -> None:
     settings = EvalConfig(task_data={"choices": str(choices)})
     evaluate(world.model, ["choices"], settings, **EXACT, out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["evaluation", "evaluation.json"]
@@ -161,7 +161,7 @@ def test_models_of_two_kinds_are_refused_before_anything_is_scored(
         evaluate_several([runs[0], tmp_path / "spam"], **EXACT)
 
 
-def test_runs_of_one_name_have_folders_of_their_own(runs: list[Path], choices: Path, tmp_path: Path) -> None:
+def test_runs_with_the_same_name_have_separate_folders(runs: list[Path], choices: Path, tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "y").mkdir()
     same = [runs[0].rename(tmp_path / "x" / "run"), runs[1].rename(tmp_path / "y" / "run")]

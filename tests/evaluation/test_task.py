@@ -25,20 +25,20 @@ def loaded(world: Any) -> LoadedModel:
     return load(world.model, "cpu", "float32", head="lm")
 
 
-def test_the_standard_error_is_lm_evals() -> None:
+def test_the_standard_error_equals_lm_evals() -> None:
     random = np.random.default_rng(0)
     for values in ([0.0, 1.0], random.random(7).tolist(), (random.random(500) < 0.3).astype(float).tolist()):
         assert standard_error(values) == pytest.approx(mean_stderr(values))
     assert standard_error([3.0]) is None  # where lm-eval divides by zero
 
 
-def test_the_data_named_for_a_task_come_before_those_named_for_all() -> None:
+def test_data_of_a_task_comes_before_common_data() -> None:
     settings = EvalConfig(data="all.json", task_data={"piqa": "piqa.json"})
     assert (settings.data_of("piqa"), settings.data_of("choices")) == ("piqa.json", "all.json")
     assert EvalConfig(task_data={"piqa": "piqa.json"}).data_of("choices") is None
 
 
-def test_rows_count_one_each_and_are_compared_on_the_same_file_only(loaded: LoadedModel) -> None:
+def test_rows_weigh_one_each_and_are_compared_only_on_the_same_file(loaded: LoadedModel) -> None:
     file = RowFile("rows.json", "ab12", [Row("row", {})] * 3)
     scores = row_scores([1, 0, 0.5], file)
     assert scores.values.sum() / scores.weights.sum() == 0.5
@@ -108,7 +108,7 @@ def test_results_depend_on_everything_that_decides_them(what: str, loaded: Loade
     assert open_log(folder=tmp_path, **changed).results == {}
 
 
-def test_where_nothing_is_kept_no_time_goes_into_hashing_the_model(
+def test_the_model_is_not_hashed_without_a_folder_for_the_log(
     loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LoadedModel, "values_fingerprint", property(lambda self: pytest.fail("the model was hashed")))

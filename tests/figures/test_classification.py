@@ -32,7 +32,7 @@ def test_the_calibration_error_is_the_mean_gap_over_all_rows() -> None:
     assert title == f"Calibration (expected error {(12 * 0.16 + 288 * 0.01) / 300:.3f})"
 
 
-def test_bars_are_as_long_as_the_values_and_carry_their_intervals() -> None:
+def test_bars_show_the_values_and_their_intervals() -> None:
     measures = {"accuracy": [(0.97, 0.87, 0.99), (0.5, 0.4, 0.6)], "F1": [(0.9, 0.8, 1.0), (math.nan,) * 3]}
     figure = plot_scores(["ours", "TF-IDF + logit"], measures)
     axes = figure.axes[0]
@@ -42,13 +42,13 @@ def test_bars_are_as_long_as_the_values_and_carry_their_intervals() -> None:
     assert [one.get_text() for one in axes.get_yticklabels()] == ["ours", "TF-IDF +\nlogit"]
 
 
-def test_labels_start_no_formula_and_long_ones_are_cut() -> None:
+def test_dollars_in_labels_are_escaped_and_long_labels_are_cut() -> None:
     axes = plot_confusion_matrix(COUNTS, ["costs $5 or $6", "x" * 17]).axes[0]
     assert [one.get_text() for one in axes.get_yticklabels()] == [r"costs \$5 or \$6", "x" * 15 + "…"]
 
 
 @pytest.mark.parametrize("label", ["$x^2$ & <b>", "bell \x07 \x00", "half \ud83d"])
-def test_any_label_can_be_drawn_and_is_no_markup(label: str, nasty: str) -> None:
+def test_any_label_can_be_drawn_and_is_escaped(label: str, nasty: str) -> None:
     for text in (label, nasty):
         svg = to_svg(plot_confusion_matrix(COUNTS, ["ham", text]), "confusion", text)
         assert "<script" not in svg

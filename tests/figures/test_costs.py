@@ -19,7 +19,7 @@ def test_two_hours_and_more_are_drawn_in_hours() -> None:
 
 
 @pytest.mark.parametrize("legend", [True, False])
-def test_the_time_bar_is_divided_by_shares(legend: bool) -> None:
+def test_the_time_bar_has_the_shares_of_the_purposes(legend: bool) -> None:
     (axes,) = plot_time_shares({"training": 30.0, "evaluation": 10.0}, legend=legend).axes
     assert [patch.get_width() for patch in axes.patches] == [0.75, 0.25]
     assert (axes.get_legend() is not None) is legend

@@ -82,7 +82,7 @@ def test_preferences_start_at_one_half_and_margins_at_zero() -> None:
 @pytest.mark.parametrize("plot", CURVES)
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, 1e30, 5], ids=["zero", "negative", "tiny", "huge", "whole number"])
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_any_finite_numbers_are_drawn(plot: Callable[..., Any], value: float, count: int) -> None:
+def test_any_finite_numbers_can_be_drawn(plot: Callable[..., Any], value: float, count: int) -> None:
     figure = plot(range(count), [value] * count)
     figure.draw_without_rendering()
     assert figure.axes[0].get_lines()[0].get_ydata().tolist() == [value] * count

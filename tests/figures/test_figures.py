@@ -31,7 +31,7 @@ EMPTY: dict[str, tuple[Any, ...]] = {
 MORE: dict[str, dict[str, Any]] = {"plot_roc_curve": {"positive": "spam", "area": 0.5}}
 
 
-def test_every_public_figure_is_tried_here() -> None:
+def test_every_public_figure_is_tested_here() -> None:
     assert sorted(EMPTY) == figures.__all__
 
 

@@ -12,7 +12,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert result.failed == 0
 
 
-def test_every_character_becomes_one_that_utf8_and_xml_can_hold() -> None:
+def test_printable_text_is_valid_in_utf8_and_xml() -> None:
     everything = "".join(map(chr, range(0x110000)))
     shown = printable(everything)
     assert len(shown) == len(everything)

@@ -73,7 +73,7 @@ def test_our_own_markup_is_not_escaped() -> None:
         "{{ ui.note('') }}",
     ],
 )
-def test_an_empty_part_leaves_nothing_behind(source: str) -> None:
+def test_an_empty_part_is_left_out(source: str) -> None:
     assert part(source) == ""
 
 

@@ -24,7 +24,7 @@ def test_the_last_expression_of_a_cell_displays_the_figure() -> None:
     assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_it_needs_no_pyplot() -> None:
+def test_the_notebook_figure_needs_no_pyplot() -> None:
     pytest.importorskip("IPython")
     code = """
 import sys

@@ -40,7 +40,7 @@ def test_damaged_lines_in_between_are_counted(tmp_path: Path, lines: Any) -> Non
     assert run.problems == ["metrics.jsonl: 3 damaged lines were left out"]
 
 
-def test_of_a_step_logged_twice_the_later_values_count(tmp_path: Path) -> None:
+def test_the_later_values_of_a_step_logged_twice_are_used(tmp_path: Path) -> None:
     rows = [{"step": 1, "loss": 9.0}, {"step": 2, "loss": 8.0, "val_loss": 8.5}, {"step": 2, "loss": 7.9}, {"loss": 1}]
     assert by_step([*rows, {"step": 0, "loss": 9.5}]) == [
         {"step": 0, "loss": 9.5},
@@ -59,7 +59,9 @@ def test_of_a_step_logged_twice_the_later_values_count(tmp_path: Path) -> None:
         ("evaluation.json", "[1, 2]"),
     ],
 )
-def test_a_damaged_file_is_named_and_the_rest_is_read(name: str, content: str, tmp_path: Path, make_run: Any) -> None:
+def test_a_damaged_file_is_a_problem_and_the_others_are_read(
+    name: str, content: str, tmp_path: Path, make_run: Any
+) -> None:
     make_run(tmp_path, steps=3)
     (tmp_path / name).write_text(content)
     run = read_run(tmp_path)
@@ -101,7 +103,7 @@ def model_of(folder: Path, content: bytes) -> str:
     return hashlib.sha256(tensors).hexdigest()
 
 
-def test_results_of_other_weights_are_left_out_and_named(
+def test_results_of_other_weights_are_left_out_with_a_problem(
     tmp_path: Path, make_run: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(tmp_path, steps=3)
@@ -117,7 +119,7 @@ def test_results_of_other_weights_are_left_out_and_named(
     assert "perplexity, lambada scored other weights" in capsys.readouterr().err
 
 
-def test_results_without_a_fingerprint_are_named_where_the_model_is_newer(tmp_path: Path, make_run: Any) -> None:
+def test_results_without_a_fingerprint_are_a_problem_if_the_model_is_newer(tmp_path: Path, make_run: Any) -> None:
     run = make_run(tmp_path, steps=3)
     model_of(run, b"now")
     os.utime(run / "evaluation.json", (1, 1))

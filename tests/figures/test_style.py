@@ -30,7 +30,7 @@ def test_drawing_needs_no_pyplot_and_leaves_matplotlib_as_it_was() -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def refuse(name: str, *rest: Any, **more: Any) -> Any:

@@ -17,7 +17,7 @@ def drawn() -> str:
     return to_svg(figure, "loss", 'the "loss" <curve>')
 
 
-def test_it_is_one_well_formed_element(drawn: str) -> None:
+def test_svg_is_one_well_formed_element(drawn: str) -> None:
     root = ElementTree.fromstring(drawn)
     assert root.tag == "svg"
     assert root.get("aria-label") == 'the "loss" <curve>'
@@ -25,28 +25,28 @@ def test_it_is_one_well_formed_element(drawn: str) -> None:
     assert root.get("width") is None, "the page decides on the width"
 
 
-def test_it_names_no_host_and_styles_nothing_outside_itself(drawn: str) -> None:
+def test_svg_names_no_host_and_has_no_style_sheet(drawn: str) -> None:
     assert "://" not in drawn
     assert "<style" not in drawn
 
 
-def test_its_colours_are_css_variables_of_the_page(drawn: str) -> None:
+def test_colours_are_css_variables_of_the_page(drawn: str) -> None:
     assert not any(colour in drawn.lower() for colour in PALETTE.values())
     assert {"var(--blue)", "var(--orange)", "var(--grid)", "var(--muted)"} <= set(re.findall(r"var\(--\w+\)", drawn))
 
 
 @pytest.mark.filterwarnings("error")
-def test_letters_of_every_script_stay_text_without_a_warning_about_fonts() -> None:
+def test_text_in_any_script_gives_no_warning_about_fonts() -> None:
     with styled():
         figure, _ = new_figure("垃圾邮件 · स्पैम · 🎁")
     assert "垃圾邮件 · स्पैम · 🎁" in to_svg(figure, "labels", "labels")
 
 
-def test_its_text_stays_text(drawn: str) -> None:
+def test_text_in_svg_remains_text(drawn: str) -> None:
     assert "training, smoothed" in drawn
 
 
-def test_references_lead_to_ids_of_this_figure(drawn: str) -> None:
+def test_references_point_to_ids_of_the_same_figure(drawn: str) -> None:
     ids = set(re.findall(r'\bid="([^"]+)"', drawn))
     references = set(re.findall(r'(?:href="#|url\(#)([^")]+)', drawn))
     assert references

@@ -142,7 +142,7 @@ def test_without_an_instruction_model_only_perplexity_is_measured(root: Path) ->
     assert "exact_match" not in command(root, [root / "pretrain"], ASKED)
 
 
-def test_a_task_of_another_origin_has_the_kind_other(root: Path) -> None:
+def test_a_task_that_is_not_synthetic_has_the_kind_other(root: Path) -> None:
     found = evaluate_models(root, [root / "instruct"], 1, SEED, ASKED)
     (made,) = iter_instructions(1, SEED)
     assert {kind: one["rows"] for kind, one in found["kinds"].items()} == {made.kind: 1, "other": ASKED - 1}

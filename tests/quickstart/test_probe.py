@@ -34,7 +34,7 @@ def test_the_mean_time_of_a_step_leaves_out_the_first(
     assert clock.steps == steps + 1
 
 
-def test_the_random_state_of_torch_is_left_alone() -> None:
+def test_the_random_state_of_torch_does_not_change() -> None:
     before = torch.get_rng_state()
     assert 0 < probe.seconds_of_a_step(0.0) < 60
     assert torch.equal(torch.get_rng_state(), before)

@@ -26,7 +26,7 @@ def test_every_printed_training_command_names_its_recipe() -> None:
         assert f"--config {recipe} " in commands[stage]
 
 
-def test_a_file_in_the_working_directory_is_not_taken_for_a_recipe_of_the_quickstart(
+def test_a_file_in_the_working_directory_does_not_replace_a_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_config(PretrainRecipe, "quickstart") == PRETRAIN

@@ -30,7 +30,7 @@ def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
     return [Instance(kind, doc={}, arguments=one, idx=index) for index, one in enumerate(arguments)]
 
 
-def test_every_log_likelihood_is_that_of_the_hf_backend(ours: TuppenceLM, theirs: HFLM) -> None:
+def test_log_likelihoods_are_those_of_the_hf_backend(ours: TuppenceLM, theirs: HFLM) -> None:
     pairs = [(" ".join(WORDS[: i % 10]), " " + WORDS[i % 9]) for i in range(25)] + [("", "The rain"), ("It ", "rained")]
     asked = requests("loglikelihood", pairs)
     for (log_probability, greedy), (expected, expected_greedy) in zip(
@@ -40,7 +40,7 @@ def test_every_log_likelihood_is_that_of_the_hf_backend(ours: TuppenceLM, theirs
         assert greedy == expected_greedy
 
 
-def test_a_text_longer_than_the_context_is_scored_whole(
+def test_all_tokens_of_a_text_longer_than_the_context_are_scored(
     ours: TuppenceLM, theirs: HFLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # with its cache of logits on, lm-eval 0.4.13 takes the wrong rows for windows that share their tokens
@@ -78,6 +78,6 @@ def test_sampled_continuations_repeat_with_the_seed_of_python(ours: TuppenceLM) 
     assert len(set(texts[0])) > 1
 
 
-def test_an_option_that_we_do_not_know_is_refused(ours: TuppenceLM) -> None:
+def test_an_unknown_option_is_refused(ours: TuppenceLM) -> None:
     with pytest.raises(InputError, match="num_beams"):
         ours.generate_until(requests("generate_until", [("The", {"num_beams": 4})]))

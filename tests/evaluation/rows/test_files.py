@@ -37,7 +37,7 @@ def test_files_of_the_catalog_are_found_packed_or_not(tmp_path: Path) -> None:
     assert find_file("hellaswag", "named.jsonl", str(tmp_path)) == "named.jsonl"
 
 
-def test_a_task_whose_file_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_file_names_the_download_command(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"^hellaswag needs its rows, and .*hellaswag_val\.jsonl does not exist"
     ) as known:
@@ -48,7 +48,7 @@ def test_a_task_whose_file_is_not_there_says_how_to_get_it(tmp_path: Path) -> No
     assert "--task-data judge=FILE" in other.value.hint
 
 
-def test_the_sha256_is_of_the_file_as_it_lies_there_however_few_rows_are_read(tmp_path: Path) -> None:
+def test_the_sha256_is_that_of_the_whole_file_also_with_a_limit(tmp_path: Path) -> None:
     packed = gzip.compress("".join(json.dumps(row) + "\n" for row in ROWS * 1000).encode())
     (tmp_path / "a.jsonl.gz").write_bytes(packed)
     first = read_rows(str(tmp_path / "a.jsonl.gz"), limit=1)
@@ -56,7 +56,7 @@ def test_the_sha256_is_of_the_file_as_it_lies_there_however_few_rows_are_read(tm
     assert first.sha256 == sha256_of(first.path) == hashlib.sha256(packed).hexdigest()
 
 
-def test_text_that_parquet_holds_as_bytes_is_text(tmp_path: Path) -> None:
+def test_bytes_columns_of_parquet_are_decoded(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pyarrow.table({"text": ["zwölf".encode()], "image": [b"\xff\xd8"]})
     parquet.write_table(table, tmp_path / "a.parquet")
@@ -64,7 +64,7 @@ def test_text_that_parquet_holds_as_bytes_is_text(tmp_path: Path) -> None:
     assert row.values == {"text": "zwölf", "image": b"\xff\xd8"}
 
 
-def test_a_damaged_parquet_file_is_told_from_a_missing_and_an_empty_one(tmp_path: Path) -> None:
+def test_damaged_missing_and_empty_parquet_files_have_different_errors(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with pytest.raises(InputError, match=r"a\.parquet"):
         read_rows(str(path))
@@ -78,7 +78,7 @@ def test_a_damaged_parquet_file_is_told_from_a_missing_and_an_empty_one(tmp_path
     assert "\n" not in refusal.value.message
 
 
-def test_one_file_of_moderate_size_is_read_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_files_and_a_very_large_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.parquet", "b.parquet"):
         write_parquet(tmp_path / name)
     with pytest.raises(InputError, match="matches 2 files"):

@@ -10,7 +10,7 @@ from tuppence.evaluation.rows.log import RowLog
 KEY = {"model": "a", "data": "b"}
 
 
-def test_results_come_back_in_order_and_the_missing_ones_are_known(tmp_path: Path) -> None:
+def test_results_are_in_order_and_missing_rows_are_known(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "task.jsonl"
     with RowLog(path, KEY) as log:
         for number in (3, 0, 1):
@@ -21,7 +21,7 @@ def test_results_come_back_in_order_and_the_missing_ones_are_known(tmp_path: Pat
 
 
 @pytest.mark.parametrize("damage", ['{"row": 2, "sco', "\x00\x00", '{"row": "x"}\n', "[]\n", "7"])
-def test_a_torn_end_loses_one_row_and_the_file_is_sound_again(damage: str, tmp_path: Path) -> None:
+def test_an_incomplete_last_line_loses_one_row_and_is_removed(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "task.jsonl"
     with RowLog(path, KEY) as log:
         log.add(0, {"score": 1})
@@ -35,7 +35,7 @@ def test_a_torn_end_loses_one_row_and_the_file_is_sound_again(damage: str, tmp_p
 
 
 @pytest.mark.parametrize("key", [{"model": "c", "data": "b"}, {"model": "a"}, {}])
-def test_results_of_another_model_data_or_setting_are_not_taken(key: dict[str, str], tmp_path: Path) -> None:
+def test_results_of_another_model_data_or_setting_are_not_used(key: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "task.jsonl"
     with RowLog(path, KEY) as log:
         log.add(0, {"score": 1})

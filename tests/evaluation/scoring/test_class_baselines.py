@@ -14,17 +14,17 @@ TRAIN += [LabelledText(f"you have won £{n} call now!!!", "spam") for n in range
 VALIDATION = [LabelledText("see you at seven", "ham"), LabelledText("won a prize!!!", "spam")]
 
 
-def test_the_majority_class_says_how_frequent_each_label_was() -> None:
+def test_the_majority_class_predicts_the_label_frequencies() -> None:
     np.testing.assert_allclose(majority_class(TRAIN, LABELS, rows=3), [[0.75, 0.25]] * 3)
 
 
-def test_word_counts_learn_what_the_words_tell() -> None:
+def test_word_counts_learn_from_words() -> None:
     found = word_counts(TRAIN, VALIDATION, LABELS, ["won £7 call", "noon see"])
     assert found.argmax(axis=1).tolist() == [1, 0]
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
-def test_they_are_a_pipeline_of_scikit_learn() -> None:
+def test_word_counts_equal_a_pipeline_of_scikit_learn() -> None:
     text, linear = pytest.importorskip("sklearn.feature_extraction.text"), pytest.importorskip("sklearn.linear_model")
     counter = text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
     features = counter.fit_transform([row.text for row in TRAIN])

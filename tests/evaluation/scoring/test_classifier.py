@@ -68,7 +68,7 @@ def test_a_text_gets_the_same_probabilities_in_any_batch(
     assert sorted(seen) == [0, 1, 2, 3, 4]
 
 
-def test_a_stream_is_classified_in_order_and_drawn_bit_by_bit(
+def test_a_stream_is_classified_in_order_and_read_lazily(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TEXTS_AT_ONCE", 4)
@@ -91,7 +91,7 @@ def test_a_stream_is_classified_in_order_and_drawn_bit_by_bit(
         assert list(one.probabilities) == ["rain", "lamp", "none"]
 
 
-def test_an_empty_text_is_named_by_its_place_in_the_stream(
+def test_an_error_names_the_number_of_an_empty_text_in_the_stream(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TEXTS_AT_ONCE", 2)
@@ -99,7 +99,7 @@ def test_an_empty_text_is_named_by_its_place_in_the_stream(
         list(classify(classifier, ["a", "b", "c", " "]))
 
 
-def test_a_text_longer_than_the_context_is_read_from_its_beginning(classifier: Classifier) -> None:
+def test_a_text_longer_than_the_context_is_cut_at_its_end(classifier: Classifier) -> None:
     long = "It rained again; nobody minded the rain. " * 20
     ids = classifier.tokenizer.encode(long)
     assert len(ids) > 48
@@ -124,13 +124,13 @@ def test_the_fingerprint_depends_on_body_head_and_labels(folder: Path, world: Wo
     assert len(found) == 4
 
 
-def test_kinds_are_told_apart_and_a_language_model_is_refused(folder: Path, world: World) -> None:
+def test_the_kind_is_detected_and_a_language_model_is_refused(folder: Path, world: World) -> None:
     assert (inspect(folder).kind, inspect(world.model).kind) == ("classifier", "language model")
     with pytest.raises(InputError, match="is a language model: it has no scores"):
         load(world.model, head="scores")
 
 
-def test_a_reward_model_and_a_bare_adapter_name_no_classes(world: World, tmp_path: Path) -> None:
+def test_a_reward_model_and_an_adapter_alone_are_refused(world: World, tmp_path: Path) -> None:
     scorer = SequenceScorer(load_model(world.model), 1)
     save_scorer(scorer, tmp_path / "reward", labels=["reward"], tokenizer=world.tokenizer)
     with pytest.raises(InputError, match="is a reward model"):

@@ -60,7 +60,7 @@ def test_every_continuation_has_the_probability_that_transformers_gives_it(
             assert ours.is_greedy == expected.is_greedy
 
 
-def test_what_the_model_would_write_itself_is_greedy(model: GPT, theirs: Any) -> None:
+def test_is_greedy_if_the_continuation_is_the_models_own(model: GPT, theirs: Any) -> None:
     context = [3, 1, 4]
     written = theirs.generate(torch.tensor([context]), max_new_tokens=4, do_sample=False)[0, 3:].tolist()
     other = [*written[:-1], (written[-1] + 1) % 256]
@@ -103,14 +103,14 @@ class TheirEncoding(TemplateLM):
         ("The la", "mp was lit"),
     ],
 )
-def test_context_and_continuation_are_cut_as_lm_eval_cuts_them(context: str, continuation: str, world: Any) -> None:
+def test_the_boundary_of_context_and_continuation_is_lm_evals(context: str, continuation: str, world: Any) -> None:
     question = encode_question(world.tokenizer, context, [continuation])
     assert (question.context, question.continuations[0]) == TheirEncoding(world.tokenizer)._encode_pair(
         context, continuation
     )
 
 
-def test_an_empty_context_is_the_end_of_another_text(world: Any) -> None:
+def test_an_empty_context_is_end_of_text(world: Any) -> None:
     question = encode_question(world.tokenizer, "", ["It rained."])
     assert question == Question([world.tokenizer.end_of_text], [world.tokenizer.encode("It rained.")])
 
@@ -124,7 +124,7 @@ def test_continuations_that_cannot_be_scored_are_refused(model: GPT, world: Any)
         list(score_questions(model, [Question([1], [[999]])]))
 
 
-def test_a_damaged_model_is_named(world: Any) -> None:
+def test_nan_in_the_predictions_is_an_error(world: Any) -> None:
     model = load_model(world.model)
     with torch.no_grad():
         model.final_norm.weight.fill_(torch.nan)
@@ -132,7 +132,7 @@ def test_a_damaged_model_is_named(world: Any) -> None:
         list(score_questions(model, [Question([1], [[2]])]))
 
 
-def test_the_model_is_left_in_its_mode_and_dropout_is_off(model: GPT) -> None:
+def test_scoring_is_without_dropout_and_restores_the_mode(model: GPT) -> None:
     question = Question([1, 2], [[3, 4], [5]])
     model.train()
     model.dropout.p = 0.9

@@ -80,7 +80,7 @@ def loss_of_the_guide(model: HuggingFace, tokens: np.ndarray, max_length: int, s
 
 @pytest.mark.parametrize("stride", [1, 7, 12, 23])
 @pytest.mark.parametrize("length", [5, 23, 24, 100])
-def test_sliding_windows_equal_the_guides_loop(length: int, stride: int, model: HuggingFace) -> None:
+def test_sliding_windows_equal_the_loop_of_the_guide(length: int, stride: int, model: HuggingFace) -> None:
     # the guide's window of N tokens predicts N - 1 of them: it is ours of N - 1
     tokens = text(length)
     ours = score(model, tokens, context_length=CONTEXT - 1, stride=stride)
@@ -97,7 +97,7 @@ def test_a_stride_of_the_whole_context_is_the_plain_chunked_loss(model: HuggingF
     assert score(model, tokens, stride=CONTEXT).loss == pytest.approx(chunked, rel=1e-5)
 
 
-def test_a_smaller_stride_shows_more_context_and_so_changes_the_loss(model: HuggingFace) -> None:
+def test_a_smaller_stride_changes_the_loss(model: HuggingFace) -> None:
     tokens = text(200)
     losses = {stride: score(model, tokens, stride=stride).loss for stride in (1, CONTEXT)}
     assert losses[1] != pytest.approx(losses[CONTEXT], rel=1e-3)
@@ -163,7 +163,7 @@ def test_progress_adds_up_to_the_bytes_of_the_text(model: HuggingFace) -> None:
     assert sum(nats) / result.tokens == pytest.approx(result.loss)
 
 
-def test_the_model_is_left_in_the_mode_it_was_in(model: HuggingFace) -> None:
+def test_the_mode_of_the_model_is_restored(model: HuggingFace) -> None:
     for training in (True, False):
         model.train(training)
         score(model, text(5))
@@ -181,7 +181,7 @@ def test_the_model_is_left_in_the_mode_it_was_in(model: HuggingFace) -> None:
         ({"max_tokens": 0}, "no token to score"),
     ],
 )
-def test_settings_out_of_range_are_refused(options: dict[str, int], message: str, model: HuggingFace) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, int], message: str, model: HuggingFace) -> None:
     with pytest.raises(InputError, match=message):
         score(model, text(30), **options)
 

@@ -58,13 +58,13 @@ def test_the_last_words_of_other_passages_are_scored(world: Any, tmp_path: Path)
     assert numbers["perplexity"] == pytest.approx(alone["perplexity"])
 
 
-def test_where_no_row_can_be_scored_there_is_no_number(world: Any, tmp_path: Path) -> None:
+def test_no_row_that_can_be_scored_is_an_error(world: Any, tmp_path: Path) -> None:
     file = write(tmp_path / "long.jsonl", [LONG, LONG])
     with pytest.raises(InputError, match=r"every row of .*long\.jsonl has a continuation longer than .* 32 tokens"):
         evaluate(world.model, ["choices"], EvalConfig(data=file), **EXACT)
 
 
-def test_two_models_are_compared_on_the_rows_that_both_have_seen(world: Any, tmp_path: Path) -> None:
+def test_two_models_are_compared_on_rows_that_both_scored(world: Any, tmp_path: Path) -> None:
     sizes = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=256, vocab_size=world.tokenizer.vocab_size)
     save_model(GPT(sizes), tmp_path / "longer", tokenizer=world.tokenizer)
     settings = EvalConfig(data=write(tmp_path / "mixed.jsonl", [*SHORT, LONG]))
@@ -73,7 +73,7 @@ def test_two_models_are_compared_on_the_rows_that_both_have_seen(world: Any, tmp
     assert found["comparison"]["tasks"]["choices"]["acc"]["hf"]["units"] == 3
 
 
-def test_a_number_is_told_before_the_next_task_begins(world: Any, tmp_path: Path) -> None:
+def test_results_of_a_task_are_reported_before_the_next_begins(world: Any, tmp_path: Path) -> None:
     told: list[tuple[str, int]] = []
     files = {"choices": write(tmp_path / "short.jsonl", SHORT), "lambada": write(tmp_path / "bad.jsonl", [{"a": 1}])}
     with pytest.raises(InputError, match="row 1"):

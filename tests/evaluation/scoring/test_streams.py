@@ -15,14 +15,14 @@ def ids(data: object, tokenizer: Any) -> list[int]:
     return np.concatenate(list(open_stream(str(data), tokenizer).pieces)).tolist()
 
 
-def test_a_text_is_end_of_text_and_tokens_document_by_document(world: Any) -> None:
+def test_the_stream_has_end_of_text_before_each_document(world: Any) -> None:
     expected = []
     for document in world.documents:
         expected += [world.tokenizer.end_of_text, *world.tokenizer.encode(document)]
     assert ids(world.text, world.tokenizer) == expected
 
 
-def test_prepared_data_give_the_stream_of_their_text(world: Any) -> None:
+def test_prepared_data_gives_the_same_stream_as_its_text(world: Any) -> None:
     of_text, of_shards = ids(world.text, world.tokenizer), ids(world.data, world.tokenizer)
     assert of_shards == [*of_text, world.tokenizer.end_of_text], "shards end with the end of their last document"
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_not_there_is_refused(world: Any, tmp_path: Path) -> None
         open_stream(str(tmp_path / "absent.txt"), world.tokenizer)
 
 
-def test_the_size_of_a_packed_file_is_not_the_size_of_its_text(world: Any, tmp_path: Path) -> None:
+def test_the_size_of_a_packed_file_is_unknown(world: Any, tmp_path: Path) -> None:
     import gzip
 
     packed = tmp_path / "val.txt.gz"

@@ -31,14 +31,14 @@ def as_in_the_guide(tokens: np.ndarray, context_length: int, stride: int) -> lis
 
 
 @given(streams())
-def test_windows_are_those_of_the_guide_however_the_stream_comes(case: tuple[list[np.ndarray], int, int]) -> None:
+def test_windows_equal_those_of_the_guide_for_any_pieces_of_the_stream(case: tuple[list[np.ndarray], int, int]) -> None:
     pieces, context_length, stride = case
     cut = [(inputs.tolist(), targets.tolist()) for inputs, targets in windows(pieces, context_length, stride)]
     assert cut == as_in_the_guide(np.concatenate(pieces), context_length, stride)
 
 
 @given(streams())
-def test_every_token_but_the_first_is_a_target_once_with_the_context_promised(
+def test_every_token_except_the_first_is_a_target_once_with_the_documented_context(
     case: tuple[list[np.ndarray], int, int],
 ) -> None:
     pieces, context_length, stride = case
@@ -52,7 +52,7 @@ def test_every_token_but_the_first_is_a_target_once_with_the_context_promised(
     assert seen == list(range(1, sum(map(len, pieces))))
 
 
-def test_stacked_windows_are_padded_where_nothing_is_scored() -> None:
+def test_padding_of_stacked_windows_is_not_scored() -> None:
     cut = [
         (np.array([1, 2, 3]), np.array([2, 3, 4])),
         (np.array([5]), np.array([6])),

@@ -15,7 +15,7 @@ def scores(values: object, weights: object = None, data: str = "file") -> Scores
     return Scores(values, np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float), "rows", data)
 
 
-def test_the_interval_is_that_of_scipys_paired_bootstrap() -> None:
+def test_the_interval_equals_scipys_paired_bootstrap() -> None:
     random = np.random.default_rng(1)
     a, b = (random.random(400) < share for share in (0.5, 0.6))
     ours = paired_difference(scores(a), scores(b))
@@ -27,7 +27,7 @@ def test_the_interval_is_that_of_scipys_paired_bootstrap() -> None:
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
 
 
-def test_blocks_of_different_size_count_by_their_size() -> None:
+def test_units_are_weighted_by_their_size() -> None:
     random = np.random.default_rng(0)
     lengths = random.integers(50, 500, 300)
     bits_a = lengths * (2 + random.normal(0, 0.1, 300))
@@ -39,7 +39,7 @@ def test_blocks_of_different_size_count_by_their_size() -> None:
     assert found.high - found.low < 0.01  # paired: what the blocks have in common does not blur it
 
 
-def test_95_of_100_intervals_hold_the_true_difference() -> None:
+def test_95_of_100_intervals_contain_the_true_difference() -> None:
     random = np.random.default_rng(3)
     held = 0
     for _ in range(100):
@@ -66,7 +66,7 @@ def test_other_rows_are_not_compared() -> None:
     assert paired_difference(scores([0, 1], [1, 2]), scores([0, 1], [2, 1])) is None
 
 
-def test_rows_that_one_left_out_count_for_neither() -> None:
+def test_rows_that_one_run_left_out_are_not_compared() -> None:
     a = scores([0, 1, 1, 0] * 20, [1, 1, 0, 1] * 20)
     b = scores([1, 0, 1, 1] * 20, [1, 0, 1, 1] * 20)
     both = paired_difference(scores([0, 0] * 20), scores([1, 1] * 20))
@@ -76,13 +76,13 @@ def test_rows_that_one_left_out_count_for_neither() -> None:
     assert paired_difference(scores([0, 1], [1, 0]), scores([1, 1], [0, 1])) is None
 
 
-def test_one_unit_says_nothing_of_others_and_has_no_interval() -> None:
+def test_a_single_unit_has_no_interval() -> None:
     found = paired_difference(scores([0.25]), scores([0.5]))
     assert found is not None
     assert (found.difference, found.low, found.high, found.units) == (0.25, None, None, 1)
 
 
-def test_every_subject_is_compared_with_the_first() -> None:
+def test_every_run_is_compared_with_the_first() -> None:
     outcomes = {
         name: {"task": TaskResult({}, {"acc": scores(values)})}
         for name, values in {"a": [0, 0, 1], "b": [1, 1, 1], "c": [0, 0, 1]}.items()

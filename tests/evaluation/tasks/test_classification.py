@@ -124,7 +124,7 @@ def test_another_file_can_be_named(make_run: Callable[..., Path], tmp_path: Path
 
 
 @pytest.mark.parametrize("place", ["splits/training.jsonl", "splits/test.jsonl"])
-def test_without_splits_there_are_no_baselines_or_no_answer(
+def test_missing_training_split_gives_no_baselines_and_missing_test_split_is_refused(
     make_run: Callable[..., Path], place: str, tmp_path: Path
 ) -> None:
     run = make_run()
@@ -157,7 +157,7 @@ def test_the_positive_class_is_the_rarer_or_else_the_second(counts: tuple[int, i
     assert positive_class(["a"], ["a", "b", "c"]) is None
 
 
-def test_a_class_without_test_rows_has_no_f1_and_leads_to_no_verdict(
+def test_a_class_without_test_rows_has_no_f1_and_there_is_no_verdict(
     make_run: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ham.tsv").write_text("label\ttext\n" + "".join(f"ham\tsee you at {n}\n" for n in range(40)))
@@ -168,7 +168,7 @@ def test_a_class_without_test_rows_has_no_f1_and_leads_to_no_verdict(
     assert "the test data has no row of 'spam'" in capsys.readouterr().err
 
 
-def test_a_handful_of_rows_leads_to_no_verdict(make_run: Callable[..., Path]) -> None:
+def test_few_test_rows_give_no_verdict(make_run: Callable[..., Path]) -> None:
     assert evaluate(make_run(), None, EvalConfig(limit=12))["classification"]["verdict"] is None
 
 
@@ -189,7 +189,7 @@ def test_the_columns_of_training_are_remembered_and_others_can_be_named(
         evaluate(run, None, EvalConfig(data=str(path), text_column="text", label_column="label"))
 
 
-def test_bad_rows_are_left_out_where_that_is_asked_for(make_run: Callable[..., Path], tmp_path: Path) -> None:
+def test_skip_bad_rows_leaves_out_bad_rows(make_run: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "gap.csv").write_text("text,label\nyou have won,spam\nsee you,\nit rained,ham\n")
     with pytest.raises(InputError, match="it has no label") as caught:
         evaluate(make_run(), None, EvalConfig(data=str(tmp_path / "gap.csv")))
@@ -208,7 +208,7 @@ def test_rows_of_another_column_are_scored_again(make_run: Callable[..., Path], 
     assert first["brier"] != second["brier"]
 
 
-def test_a_run_whose_labels_were_spelled_otherwise_is_still_measured(world: World, tmp_path: Path) -> None:
+def test_labels_in_another_spelling_are_those_of_the_model(world: World, tmp_path: Path) -> None:
     torch.manual_seed(0)
     sizes = ModelConfig(n_layers=1, n_heads=2, d_model=16, context_length=32, vocab_size=world.tokenizer.vocab_size)
     save_scorer(SequenceScorer(GPT(sizes), 2), tmp_path / "model", labels=["False", "True"], tokenizer=world.tokenizer)

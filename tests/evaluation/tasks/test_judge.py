@@ -28,7 +28,7 @@ def settings_for(endpoint: Endpoint, file: Path) -> EvalConfig:
     return EvalConfig(data=str(file), answer_tokens=3, judge_url=endpoint.url, judge_model="stern")
 
 
-def test_scores_are_averaged_and_what_has_none_is_counted_apart(
+def test_scores_are_averaged_and_replies_without_a_score_are_counted(
     endpoint: Endpoint, world: Any, file: Path, tmp_path: Path
 ) -> None:
     endpoint.replies = [(200, "80"), (200, "Score: 60/100"), (200, "What an answer!"), (200, "40")]
@@ -53,7 +53,7 @@ def test_scores_are_averaged_and_what_has_none_is_counted_apart(
     assert again["score"] == numbers["score"]
 
 
-def test_a_judge_without_any_score_gives_no_mean(endpoint: Endpoint, world: Any, file: Path) -> None:
+def test_the_mean_is_none_if_no_reply_has_a_score(endpoint: Endpoint, world: Any, file: Path) -> None:
     endpoint.replies = [(200, "I would rather not say.")]
     numbers = evaluate(world.model, ["judge"], settings_for(endpoint, file), device="cpu")["judge"]
     assert (numbers["score"], numbers["unparsed"]) == (None, 6)
@@ -82,7 +82,7 @@ def test_a_judge_without_any_score_gives_no_mean(endpoint: Endpoint, world: Any,
         ("It meets 2/3 of the points. Score: 66, not more", 66),
     ],
 )
-def test_a_score_is_a_number_that_can_be_meant(reply: str, score: float | None) -> None:
+def test_a_score_is_the_named_number_or_the_only_one(reply: str, score: float | None) -> None:
     assert score_in(reply) == score
 
 
@@ -95,7 +95,7 @@ def test_a_score_is_a_number_that_can_be_meant(reply: str, score: float | None) 
         ({"judge_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY is not set"),
     ],
 )
-def test_wrong_settings_are_refused_before_the_model_answers(
+def test_wrong_options_are_refused_before_the_model_answers(
     wrong: dict[str, Any], message: str, endpoint: Endpoint, world: Any, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)

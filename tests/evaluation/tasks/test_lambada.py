@@ -29,7 +29,7 @@ def passage_of(row: dict[str, Any]) -> Passage:
     return read_passages(RowFile("rows.jsonl", "", [Row("rows.jsonl, row 1", row)]))[0]
 
 
-def test_both_forms_of_a_row_are_the_same_passage() -> None:
+def test_both_formats_of_a_row_give_the_same_passage() -> None:
     expected = Passage("rows.jsonl, row 1", "It rained on the", " lamp")
     assert passage_of({"text": "It rained on the lamp"}) == expected
     assert passage_of({"context": "It rained on the", "continuation": "lamp"}) == expected
@@ -39,7 +39,7 @@ def test_both_forms_of_a_row_are_the_same_passage() -> None:
 @pytest.mark.parametrize(
     "row", [{"text": "word"}, {"context": "a"}, {"text": 3}, {"context": " ", "continuation": "b"}]
 )
-def test_a_bad_row_is_named(row: dict[str, Any]) -> None:
+def test_an_error_names_the_bad_row(row: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"rows\.jsonl, row 1"):
         passage_of(row)
 
@@ -76,7 +76,7 @@ def test_accuracy_and_perplexity_are_those_of_transformers(world: Any, tmp_path:
     assert numbers["rows"] == 4
 
 
-def test_a_word_that_the_model_would_write_is_right(tmp_path: Path) -> None:
+def test_the_greedy_continuation_is_right(tmp_path: Path) -> None:
     tokenizer = train_tokenizer(["It rained. It was rain. It was open. " * 9], 280)
     (wanted,) = tokenizer.encode(" rain")
     model = GPT(ModelConfig(n_layers=1, n_heads=1, d_model=8, context_length=16, vocab_size=280))

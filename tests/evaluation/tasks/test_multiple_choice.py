@@ -36,14 +36,14 @@ def questions(tmp_path: Path) -> Path:
     return write(tmp_path / "questions.jsonl", rows)
 
 
-def test_metrics_divide_by_nothing_characters_and_bytes() -> None:
+def test_metrics_divide_by_one_by_characters_and_by_bytes() -> None:
     choice = Choice("row 1", "x", ("éé", "abc"), gold=0)  # 2 and 3 characters, 4 and 3 bytes
     results = [{"log_probabilities": [-4.0, -3.3]}]
     # sums: -4 and -3.3; by the character: -2 and -1.1; by the byte: -1 and -1.1
     assert [right_answers([choice], results, metric) for metric in ("acc", "acc_norm", "acc_bytes")] == [[0], [0], [1]]
 
 
-def test_numbers_are_means_with_the_standard_error_of_the_sample(world: Any, questions: Path) -> None:
+def test_metrics_are_means_with_their_standard_errors(world: Any, questions: Path) -> None:
     numbers = evaluate(world.model, ["choices"], EvalConfig(data=str(questions)), **EXACT)["choices"]
     count = numbers["rows"]
     share = numbers["acc"]
@@ -54,7 +54,7 @@ def test_numbers_are_means_with_the_standard_error_of_the_sample(world: Any, que
     assert (numbers["data"], len(numbers["data_sha256"])) == (str(questions), 64)
 
 
-def test_a_limit_scores_the_first_rows_and_says_so(world: Any, questions: Path, tmp_path: Path) -> None:
+def test_a_limit_scores_the_first_rows_and_is_in_the_metrics(world: Any, questions: Path, tmp_path: Path) -> None:
     limited = evaluate(world.model, ["choices"], EvalConfig(data=str(questions), limit=7), **EXACT)["choices"]
     head = tmp_path / "head.jsonl"
     head.write_text("".join(questions.read_text().splitlines(keepends=True)[:7]))

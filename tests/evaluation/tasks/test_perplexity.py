@@ -41,7 +41,7 @@ def nats_by_transformers(world: Any, context: int) -> tuple[float, int]:
     return nats, count
 
 
-def test_numbers_equal_those_of_transformers_on_the_same_folder_and_text(world: Any) -> None:
+def test_metrics_equal_those_of_transformers(world: Any) -> None:
     nats, tokens = nats_by_transformers(world, 32)
     result = score(world.model, EvalConfig(data=str(world.text), stride=32)).metrics
     text_bytes = sum(len(document.encode()) for document in world.documents)
@@ -52,21 +52,19 @@ def test_numbers_equal_those_of_transformers_on_the_same_folder_and_text(world: 
     assert (result["context_length"], result["stride"], result["precision"]) == (32, 32, "float32")
 
 
-def test_the_text_and_the_data_prepared_from_it_give_the_same_numbers(world: Any) -> None:
+def test_a_text_and_the_data_prepared_from_it_give_the_same_metrics(world: Any) -> None:
     results = [score(world.model, EvalConfig(data=str(data), stride=8)).metrics for data in (world.text, world.data)]
     for key in ("loss", "bits_per_byte", "tokens", "bytes"):
         assert results[0][key] == pytest.approx(results[1][key], rel=1e-6)
 
 
-def test_without_any_data_the_way_out_is_named(world: Any) -> None:
+def test_the_error_without_data_names_the_data_option(world: Any) -> None:
     with pytest.raises(InputError, match="needs a text") as refusal:
         score(world.model)
     assert "--data" in refusal.value.hint
 
 
-def test_a_text_named_for_perplexity_comes_before_one_for_all_and_that_before_the_run_s_own(
-    world: Any, tmp_path: Path
-) -> None:
+def test_data_of_the_task_comes_before_common_data_and_data_of_the_run(world: Any, tmp_path: Path) -> None:
     named, general = tmp_path / "named.txt", tmp_path / "general.txt"
     named.write_text("It rained.")
     general.write_text("It rained again.")
@@ -80,7 +78,7 @@ def test_a_text_named_for_perplexity_comes_before_one_for_all_and_that_before_th
         assert (numbers["data"], numbers["bytes"]) == (str(data), size)
 
 
-def test_the_blocks_add_up_to_bits_per_byte_and_a_limit_shortens_them(world: Any) -> None:
+def test_scores_of_the_windows_sum_to_bits_per_byte_also_with_a_limit(world: Any) -> None:
     settings = EvalConfig(data=str(world.text), stride=8, batch_size=2)
     whole, part = score(world.model, settings), score(world.model, replace(settings, max_tokens=20))
     for result in (whole, part):
@@ -107,7 +105,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return batches
 
 
-def test_a_killed_perplexity_continues_with_the_same_numbers(world: Any, tmp_path: Path, scored: list[int]) -> None:
+def test_a_killed_evaluation_continues_with_the_same_perplexity(world: Any, tmp_path: Path, scored: list[int]) -> None:
     settings = EvalConfig(stride=8, batch_size=1)
     with pytest.raises(KeyboardInterrupt):
         score(world.run, settings, tmp_path / "cut")
@@ -120,9 +118,7 @@ def test_a_killed_perplexity_continues_with_the_same_numbers(world: Any, tmp_pat
     assert {**again, "seconds": 0} == {**whole, "seconds": 0}
 
 
-def test_a_text_that_changed_is_scored_anew_from_where_it_changed(
-    world: Any, tmp_path: Path, scored: list[int]
-) -> None:
+def test_only_changed_blocks_of_a_text_are_scored_again(world: Any, tmp_path: Path, scored: list[int]) -> None:
     scored += [1] * 7  # nothing is interrupted here
     text = tmp_path / "text.txt"
     settings = EvalConfig(data=str(text), stride=8, batch_size=1)
@@ -145,6 +141,6 @@ def test_a_run_that_does_not_name_its_data_has_none(content: str, tmp_path: Path
     assert data_of_run(tmp_path) is None
 
 
-def test_the_data_of_a_run_are_those_it_names(world: Any) -> None:
+def test_the_data_of_a_run_is_read_from_its_run_file(world: Any) -> None:
     assert data_of_run(world.run) == str(world.data)
     assert data_of_run(world.model) is None

@@ -20,7 +20,7 @@ def life(stages: dict[str, Any], **runs: RunData) -> QuickstartData:
     return QuickstartData(Path("x"), LifeState(stages), runs)
 
 
-def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+def test_the_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     state = LifeState({"data": stage(3)}, {"dpo": {"amount": 5, "minutes": None, "wish": {}}}, {"spam": "no time"})
     assert not LifeState.exists(tmp_path)
     state.write(tmp_path)

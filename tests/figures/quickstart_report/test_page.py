@@ -98,7 +98,7 @@ def page(root: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_the_page_is_well_formed_and_complete_in_itself(page: str, outline: Any) -> None:
+def test_the_page_is_well_formed_and_self_contained(page: str, outline: Any) -> None:
     outline(page)
     assert_self_contained(page)
 
@@ -125,7 +125,7 @@ def test_foreign_text_is_shown_as_text(page: str, outline: Any, nasty: str) -> N
         "tuppence pretrain",
     ],
 )
-def test_the_page_shows(expected: str, page: str, outline: Any) -> None:
+def test_the_page_contains_every_expected_text(expected: str, page: str, outline: Any) -> None:
     assert expected.replace(" ", "") in words(outline, page).replace(" ", "")
 
 
@@ -150,7 +150,7 @@ def test_a_stage_that_was_skipped_is_not_on_the_page(stage: str, root: Path, nas
 @pytest.mark.parametrize(
     "value", [None, 3, "x", [1], {"runs": 1, "kinds": {"a": 1}, "answers": [1], "preferences": {}}]
 )
-def test_numbers_of_the_wrong_type_leave_the_rest_of_the_page(value: Any, root: Path, nasty: str, outline: Any) -> None:
+def test_numbers_of_the_wrong_type_are_left_out_of_the_page(value: Any, root: Path, nasty: str, outline: Any) -> None:
     stages = {name: {**one, "numbers": value} for name, one in stages_of(nasty).items()}
     (root / "odd").mkdir(exist_ok=True)
     (root / "odd" / STATE_NAME).write_text(json.dumps({"version": 1, "stages": stages}))

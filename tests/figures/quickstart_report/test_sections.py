@@ -102,7 +102,7 @@ def test_spam_is_compared_with_the_baselines_and_shows_three_mistakes() -> None:
     assert found["mistakes"] == [(f"text {number}", "spam", "ham", "93.0%") for number in range(3)]
 
 
-def test_the_size_of_an_adapter_is_told() -> None:
+def test_the_section_has_the_size_of_the_adapter() -> None:
     run = RunData(Path("instruct"), meta={"trained_parameters": 12_345, "parameters": 2_000_000})
     found = sections.instructions(life({"instruct": {}}, instruct=run))
     assert found is not None
@@ -121,12 +121,12 @@ def test_models_have_their_names_in_the_figures_of_answers() -> None:
 
 
 @pytest.mark.parametrize("kinds", [{}, {"spell": 3}, {"spell": {"rows": 5, "right": {"pretrain": "many"}}}])
-def test_shares_that_somebody_edited_are_not_drawn(kinds: Any) -> None:
+def test_edited_shares_are_not_drawn(kinds: Any) -> None:
     told = life({"instruct": {}, "evaluate": {"kinds": kinds}}, instruct=RunData(Path("instruct")))
     assert sections.instructions(told)["by_kind"] is None  # type: ignore[index]
 
 
-def test_preferences_are_compared_with_one_half_no_margin_and_ln_2() -> None:
+def test_preferences_are_compared_with_the_values_at_step_0() -> None:
     metrics = [
         {"step": 1, "val_loss": 0.69, "val_rewards/accuracies": 0.5, "val_rewards/margins": 0.01},
         {"step": 2, "val_loss": 0.5, "val_rewards/accuracies": 0.8},

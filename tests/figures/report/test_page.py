@@ -26,7 +26,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, make_run: Any) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_the_page_is_well_formed_and_complete_in_itself(whole: str, outline: Any) -> None:
+def test_the_page_is_well_formed_and_self_contained(whole: str, outline: Any) -> None:
     outline(whole)
     assert_self_contained(whole)
 
@@ -61,7 +61,7 @@ def test_the_page_is_well_formed_and_complete_in_itself(whole: str, outline: Any
         "killed",
     ],
 )
-def test_the_page_shows(expected: str, whole: str, outline: Any) -> None:
+def test_the_page_contains_every_expected_text(expected: str, whole: str, outline: Any) -> None:
     assert expected.replace(" ", "") in words(outline, whole).replace(" ", "")
 
 
@@ -134,7 +134,7 @@ def test_damaged_files_are_named_at_the_foot_of_the_page(tmp_path: Path, outline
     assert "metrics.jsonl: 1 damaged lines were left out" in words(outline, render_report(read_run(tmp_path)))
 
 
-def test_many_samples_are_thinned_out_and_the_first_and_the_last_stay(tmp_path: Path, lines: Any) -> None:
+def test_of_many_samples_some_are_shown_with_the_first_and_the_last(tmp_path: Path, lines: Any) -> None:
     (tmp_path / "run.yaml").write_text("{}")
     lines(tmp_path / "samples.jsonl", [{"step": step, "prompt": "P", "text": f"text{step}."} for step in range(500)])
     page = render_report(read_run(tmp_path))
@@ -149,7 +149,7 @@ def test_a_hundred_thousand_steps_make_a_page_of_moderate_size(tmp_path: Path, l
     assert len(render_report(read_run(tmp_path))) < 400_000
 
 
-def test_a_folder_that_is_not_a_run_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused_and_unchanged(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
