@@ -63,9 +63,9 @@ class Life:
             self.now += part
             if self.now >= self.kill_at:
                 self.leave(KILLED)
-            for ledger, at_cap in list(self.watched):
-                if at_cap is not None and not ledger.ended and ledger._seconds_to_guard() <= 0:
-                    at_cap()
+            for ledger, at_budget in list(self.watched):
+                if at_budget is not None and not ledger.ended and ledger._seconds_to_guard() <= 0:
+                    at_budget()
                 ledger.tick()
             if self.now >= self.alarm:
                 self.alarm = float("inf")
@@ -162,8 +162,8 @@ def _simulate(life: Life) -> None:
     os.fsync, recipe.load_recipe, GPT.loss = slow_fsync, slow_start, slow_loss  # type: ignore[assignment,method-assign]
 
     @contextlib.contextmanager
-    def watching(self: Ledger, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
-        life.watched.append((self, at_cap))
+    def watching(self: Ledger, at_budget: Callable[[], None] | None = None) -> Iterator[None]:
+        life.watched.append((self, at_budget))
         try:
             yield
         finally:

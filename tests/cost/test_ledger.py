@@ -73,7 +73,7 @@ def test_time_before_the_ledger_is_charged(tmp_path: Path) -> None:
     assert row["seconds"] == 6.0  # a kill right after the first line is charged too
 
 
-def test_every_line_says_where_the_rate_came_from_and_what_the_cap_is(tmp_path: Path) -> None:
+def test_every_line_says_where_the_rate_came_from_and_what_the_budget_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     Ledger(path, Rate(1.5, "given by --rate"), budget_usd=9.0).end("done")
     rows = list(read_json_lines(path))
@@ -108,14 +108,14 @@ def test_a_full_disk_does_not_end_the_ticks(tmp_path: Path, monkeypatch: pytest.
         assert asked.wait(30)
 
 
-def test_a_guarded_killed_attempt_is_never_charged_beyond_its_cap(tmp_path: Path) -> None:
+def test_a_guarded_killed_attempt_is_never_charged_beyond_its_budget(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.jsonl", Clock()
     ledger = Ledger(path, Rate(3600.0, "test"), budget_usd=10.0, clock=clock, guarded=True)
     clock.now = 9.0
     ledger.tick()
     (attempt,) = read_attempts(path)
     assert (attempt.seconds, attempt.dollars, attempt.ended) == (pytest.approx(10.0), pytest.approx(10.0), False)
-    again = Ledger(path, Rate(3600.0, "test"), budget_usd=30.0, clock=clock)  # the cap was raised
+    again = Ledger(path, Rate(3600.0, "test"), budget_usd=30.0, clock=clock)  # the budget was raised
     assert again.spent_before == pytest.approx(10.0)
 
 
@@ -142,7 +142,7 @@ def test_an_incomplete_last_line_does_not_damage_the_next(tmp_path: Path) -> Non
     assert [attempt.seconds for attempt in read_attempts(path)] == [KILLED_SECONDS, KILLED_SECONDS]
 
 
-def test_the_exit_of_a_process_is_charged_but_never_beyond_the_cap(tmp_path: Path) -> None:
+def test_the_exit_of_a_process_is_charged_but_never_beyond_the_budget(tmp_path: Path) -> None:
     clock = Clock()
     ledger = Ledger(tmp_path / "a.jsonl", Rate(3600.0, "test"), clock=clock, exit_seconds=1.0)
     clock.now = 5.0
@@ -150,14 +150,14 @@ def test_the_exit_of_a_process_is_charged_but_never_beyond_the_cap(tmp_path: Pat
     ledger.end("again")  # nothing
     (attempt,) = read_attempts(tmp_path / "a.jsonl")
     assert (attempt.seconds, attempt.reason) == (6.0, "done")
-    capped = Ledger(
+    limited = Ledger(
         tmp_path / "b.jsonl", Rate(3600.0, "test"), budget_usd=5.4, clock=clock, began=0.0, exit_seconds=1.0
     )
-    capped.end("done")
+    limited.end("done")
     assert read_attempts(tmp_path / "b.jsonl")[0].dollars == pytest.approx(5.4)
 
 
-def test_guard_calls_before_the_cap(tmp_path: Path) -> None:
+def test_guard_calls_before_the_budget(tmp_path: Path) -> None:
     ledger, called = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), budget_usd=1.0), threading.Event()
     with ledger.watching(called.set):
         assert called.wait(30)

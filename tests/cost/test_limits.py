@@ -22,12 +22,12 @@ def test_each_limit_says_why_it_ended_the_run() -> None:
     assert "$2.00" in str(limits.reached(**at(spent=2.0)))
 
 
-@given(cap=st.floats(0.01, 100), rate=st.floats(0.01, 100), reserve=st.floats(0, 600), step=st.floats(0.01, 60))
+@given(budget=st.floats(0.01, 100), rate=st.floats(0.01, 100), reserve=st.floats(0, 600), step=st.floats(0.01, 60))
 def test_a_run_that_stops_at_its_limit_has_not_passed_its_budget(
-    cap: float, rate: float, reserve: float, step: float
+    budget: float, rate: float, reserve: float, step: float
 ) -> None:
-    limits = Limits(budget_usd=cap, rate_usd_per_hour=rate)
-    affordable = cap / rate * 3600
+    limits = Limits(budget_usd=budget, rate_usd_per_hour=rate)
+    affordable = budget / rate * 3600
     seconds = 0.0
     for _ in range(10_000):
         if limits.reached(**at(spent=seconds / 3600 * rate, reserve=step + reserve)):

@@ -22,7 +22,7 @@ def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _make_run(folder: Path, steps: int = 400) -> Path:
-    """A finished run of two attempts with a rate, a cap, samples and an evaluation."""
+    """A finished run of two attempts with a rate, a budget, samples and an evaluation."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(0)
     metrics = []

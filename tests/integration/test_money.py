@@ -1,4 +1,4 @@
-"""The cap is never passed and no trained model is lost, whatever is killed, however slow the disk."""
+"""The budget is never exceeded and no trained model is lost, whatever is killed, however slow the disk."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ RATE = 3600.0
 class Watch:
     """Looks at a run between two lives: what must hold at every moment."""
 
-    def __init__(self, run: Path, cap: float) -> None:
-        self.run, self.cap = run, cap
+    def __init__(self, run: Path, budget: float) -> None:
+        self.run, self.budget = run, budget
         self.newest, self.had_model = -1, False
 
     def __call__(self, history: History) -> None:
         assert set(history.codes) <= {0, KILLED}, history.codes
-        assert history.seconds <= self.cap, f"{history.seconds} s of {self.cap}"
+        assert history.seconds <= self.budget, f"{history.seconds} s of {self.budget}"
         spent = sum(attempt.dollars for attempt in read_attempts(self.run / "ledger.jsonl"))
-        assert spent <= self.cap + 1e-6
+        assert spent <= self.budget + 1e-6
         assert history.seconds <= spent + 1e-6, "more seconds were used than are on the bill"
         found = newest_good_checkpoint(self.run / "checkpoints")
         if self.newest >= 0:
@@ -52,9 +52,9 @@ class Watch:
 
 
 def scenario(corpus: Path, run: Path, seed: int, lives: int) -> History:
-    """One run under a cap, on a machine drawn by `seed`."""
+    """One run under a budget, on a machine drawn by `seed`."""
     chance = random.Random(seed)
-    cap = round(10 ** chance.uniform(1.0, 2.3), 2)
+    budget = round(10 ** chance.uniform(1.0, 2.3), 2)
     world = World(
         bytes_per_second=10 ** chance.uniform(4.5, 7.5),
         step_seconds=10 ** chance.uniform(-0.7, 0.9),
@@ -62,7 +62,7 @@ def scenario(corpus: Path, run: Path, seed: int, lives: int) -> History:
         slow_share=chance.choice([0.0, 0.02, 0.1]),
         slow_factor=chance.choice([2.0, 5.0, 20.0]),
     )
-    command = ["pretrain", "--data", corpus / "data", "--out", run, "--budget", cap, "--rate", RATE]
+    command = ["pretrain", "--data", corpus / "data", "--out", run, "--budget", budget, "--rate", RATE]
     more = (
         "train.eval_tokens=64",
         "train.sample_tokens=0",
@@ -70,12 +70,12 @@ def scenario(corpus: Path, run: Path, seed: int, lives: int) -> History:
         f"train.eval_every={chance.choice([0, 5, 20])}",
     )
     words = [*map(str, command), *settings(*more)]
-    mean_life = chance.choice([0.1, 0.3, 1.0, 3.0]) * cap
-    return live_on(words, run, world, chance, mean_life=mean_life, lives=lives, after_each=Watch(run, cap))
+    mean_life = chance.choice([0.1, 0.3, 1.0, 3.0]) * budget
+    return live_on(words, run, world, chance, mean_life=mean_life, lives=lives, after_each=Watch(run, budget))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_cap_holds_over_simulated_lives(corpus: Path, tmp_path: Path) -> None:
+def test_budget_holds_over_simulated_lives(corpus: Path, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a forked process has no threads but its own
     try:
@@ -88,7 +88,7 @@ def test_cap_holds_over_simulated_lives(corpus: Path, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_cap_holds_over_hundreds_of_simulated_lives(corpus: Path, tmp_path: Path) -> None:
+def test_budget_holds_over_hundreds_of_simulated_lives(corpus: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     total = History()
     for seed in range(1000, 1120):
@@ -128,7 +128,7 @@ os.fsync = fsync
 """
 
 
-def real_lives(corpus: Path, folder: Path, *, cap: float, speed: float, lives: int, seed: int) -> History:
+def real_lives(corpus: Path, folder: Path, *, budget: float, speed: float, lives: int, seed: int) -> History:
     """The same in real time: processes on a disk that is slowed down, killed by SIGKILL."""
     (folder / "slow").mkdir()
     (folder / "slow" / "sitecustomize.py").write_text(SLOW_DISK)
@@ -136,11 +136,11 @@ def real_lives(corpus: Path, folder: Path, *, cap: float, speed: float, lives: i
     environment = {**os.environ, "PYTHONPATH": path, "BYTES_PER_SECOND": str(speed), "OMP_NUM_THREADS": "1"}
     run, chance, history = folder / "run", random.Random(seed), History()
     command = [sys.executable, "-m", "tuppence", "pretrain", "--data", corpus / "data", "--out", run]
-    command += ["--budget", cap, "--rate", RATE, *settings("train.eval_tokens=64", "train.checkpoint_minutes=0.1")]
-    watch = Watch(run, cap)
+    command += ["--budget", budget, "--rate", RATE, *settings("train.eval_tokens=64", "train.checkpoint_minutes=0.1")]
+    watch = Watch(run, budget)
     while history.lives < lives and not history.refusals:
         before = len(read_attempts(run / "ledger.jsonl"))
-        began, kill_after = time.monotonic(), chance.expovariate(1 / (0.6 * cap))
+        began, kill_after = time.monotonic(), chance.expovariate(1 / (0.6 * budget))
         process = subprocess.Popen(
             [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
         )
@@ -162,15 +162,15 @@ def real_lives(corpus: Path, folder: Path, *, cap: float, speed: float, lives: i
     return history
 
 
-def test_cap_holds_in_real_time_on_a_slow_disk(corpus: Path, tmp_path: Path) -> None:
-    history = real_lives(corpus, tmp_path, cap=25.0, speed=5e4, lives=4, seed=3)
+def test_budget_holds_in_real_time_on_a_slow_disk(corpus: Path, tmp_path: Path) -> None:
+    history = real_lives(corpus, tmp_path, budget=25.0, speed=5e4, lives=4, seed=3)
     assert list_checkpoints(tmp_path / "run" / "checkpoints") or history.kills
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("seed", range(12))
-def test_cap_holds_over_dozens_of_real_lives(corpus: Path, tmp_path: Path, seed: int) -> None:
+def test_budget_holds_over_dozens_of_real_lives(corpus: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    cap, speed = chance.choice([15.0, 25.0, 40.0]), 10 ** chance.uniform(4.5, 6.5)
-    real_lives(corpus, tmp_path, cap=cap, speed=speed, lives=6, seed=seed)
+    budget, speed = chance.choice([15.0, 25.0, 40.0]), 10 ** chance.uniform(4.5, 6.5)
+    real_lives(corpus, tmp_path, budget=budget, speed=speed, lives=6, seed=seed)

@@ -52,15 +52,15 @@ def test_second_process_is_refused_before_it_costs_anything(tmp_path: Path) -> N
     assert len(read_attempts(run.ledger_file)) <= 1
 
 
-def spend(run: Run, seconds: float, *, startup: float = 0.0, finish: float = 0.0, cap: float = 10.0) -> None:
+def spend(run: Run, seconds: float, *, startup: float = 0.0, finish: float = 0.0, budget: float = 10.0) -> None:
     now = [0.0]
-    ledger = Ledger(run.ledger_file, RATE, cap, clock=lambda: now[0])
+    ledger = Ledger(run.ledger_file, RATE, budget, clock=lambda: now[0])
     ledger.startup_seconds, ledger.finish_seconds = startup, finish
     now[0] = seconds
     ledger.end("done")
 
 
-def test_attempt_that_cannot_start_and_finish_under_its_cap_is_refused(tmp_path: Path) -> None:
+def test_attempt_that_cannot_start_and_finish_under_its_budget_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert money_is_gone(run, RATE, 10.0) is None
     spend(run, 5.0, startup=2.0, finish=0.4)
@@ -103,7 +103,7 @@ with open_bill(Run(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, 
     assert attempt.dollars <= 2.0
 
 
-def test_kill_is_charged_up_to_the_cap(tmp_path: Path) -> None:
+def test_kill_is_charged_up_to_the_budget(tmp_path: Path) -> None:
     run = Run(tmp_path)
     Ledger(run.ledger_file, RATE, budget_usd=1e6)
     assert sum(attempt.seconds for attempt in read_attempts(run.ledger_file)) == pytest.approx(KILLED_SECONDS, abs=0.5)

@@ -205,4 +205,4 @@ def test_the_announcement_says_sizes_and_the_most_it_can_cost(capsys: pytest.Cap
     assert "16 parameters · 100 tokens a step" in said
     assert "at most $3.0000" in said
     announce(nn.Linear(3, 4), Limits(max_steps=5, rate_usd_per_hour=3.0), 100, execution)
-    assert "5 steps (500 tokens) · no cap, at $3 an hour" in " ".join(capsys.readouterr().err.split())
+    assert "5 steps (500 tokens) · no budget, at $3 an hour" in " ".join(capsys.readouterr().err.split())

@@ -100,11 +100,11 @@ def test_saving_and_the_result_are_estimated_from_bytes_before_they_were_measure
     assert one.ending_seconds() == pytest.approx(2 * 80.3 + 0.5 + 1.5 * 10 * 4)
 
 
-def test_money_for_another_start_is_reserved_if_it_is_a_small_share_of_the_cap() -> None:
-    def seconds_of_training(cap: float) -> float:
+def test_money_for_another_start_is_reserved_if_it_is_a_small_share_of_the_budget() -> None:
+    def seconds_of_training(budget: float) -> float:
         clock = Time()
-        limits = Limits(budget_usd=cap, rate_usd_per_hour=3600.0)
-        ledger = Ledger(None, Rate(3600.0, "test"), cap, clock=clock)
+        limits = Limits(budget_usd=budget, rate_usd_per_hour=3600.0)
+        ledger = Ledger(None, Rate(3600.0, "test"), budget, clock=clock)
         ledger.startup_seconds = 4.0
         one = Deadline(limits, ledger, Meter(1.0, None, 1))
         while one.reached(1)[0] is None:

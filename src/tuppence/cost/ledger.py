@@ -1,12 +1,12 @@
-"""The ledger records what all attempts of a run have spent. Its guard ends an attempt that would pass the cap.
+"""The ledger records what all attempts of a run have spent. Its guard ends an attempt that would exceed the budget.
 
 An attempt is one process that works on a run. `ledger.jsonl` gets a line when an attempt starts, every few seconds
 while it runs, and when it ends. Each line gives the charge that applies if no other line follows, so that a killed
 attempt is charged too. Lines are never rewritten.
 
-The limits (`cost.limits`, `training.deadline`) normally end a run before its cap. They can fail when a disk or a
-processor is slower than anything measured before. `watching` then ends the process at the cap. Every file of a run is
-complete or absent at every moment, so nothing that was saved is lost.
+The limits (`cost.limits`, `training.deadline`) normally end a run before its budget is spent. They can fail when a disk
+or a processor is slower than anything measured before. `watching` then ends the process at the budget. Every file of a
+run is complete or absent at every moment, so nothing that was saved is lost.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KILLED_SECONDS = TICK_SECONDS + LATE_SECONDS
 EXIT_SECONDS = 2.0
 """Time for the interpreter to exit after the last line; charged to every attempt that is a whole process."""
 GUARD_SECONDS = 0.5
-"""The guard ends the process this long before the cap."""
+"""The guard ends the process this long before the budget is spent."""
 SYNC_SECONDS = 15.0
 """Time between two flushes of the lines to disk. If the machine is lost, the lines since the last flush are lost."""
 
@@ -79,11 +79,11 @@ class Ledger:
     Args:
         path: the run's ledger.jsonl; None on ranks that write nothing.
         rate: the price of an hour.
-        budget_usd: the cap in dollars over all attempts; None for no cap.
+        budget_usd: the budget in dollars for all attempts; None for no budget.
         clock: seconds, monotonic.
         began: start of the attempt on that clock; now by default.
         exit_seconds: time charged after the last line, for the exit of the process.
-        guarded: whether a guard ends the process at the cap; a killed attempt is then never charged beyond the cap.
+        guarded: whether a guard ends the process at the budget; a killed attempt is then never charged beyond it.
 
     Attributes:
         attempts: the earlier attempts.
@@ -127,19 +127,19 @@ class Ledger:
         """Dollars spent so far by all attempts together."""
         return self.spent_before + self._price(self.seconds())
 
-    def seconds_to_cap(self) -> float:
-        """Wall seconds until the cap is spent; infinity without a cap."""
+    def seconds_to_budget(self) -> float:
+        """Wall seconds until the budget is spent; infinity without a budget."""
         if self.budget_usd is None or not self.rate.rate_usd_per_hour:
             return float("inf")
         return (self.budget_usd - self.dollars()) / self.rate.rate_usd_per_hour * 3600
 
     @contextlib.contextmanager
-    def watching(self, at_cap: Callable[[], None] | None = None) -> Iterator[None]:
-        """Writes ticks in one thread and guards the cap in another while the block runs.
+    def watching(self, at_budget: Callable[[], None] | None = None) -> Iterator[None]:
+        """Writes ticks in one thread and guards the budget in another while the block runs.
 
         Args:
-            at_cap: called once, `GUARD_SECONDS` before the cap, or earlier if writes are slow or threads wake up late.
-                It must not wait for a disk or a terminal.
+            at_budget: called once, `GUARD_SECONDS` before the budget is spent, or earlier if writes are slow or threads
+                wake up late. It must not wait for a disk or a terminal.
         """
         over = threading.Event()
 
@@ -149,8 +149,8 @@ class Ledger:
                 if over.wait(wanted):
                     return
                 self._lateness = max(0.8 * self._lateness, self._clock() - asked - wanted)
-                if at_cap is not None and not self.ended and self._seconds_to_guard() <= 0:
-                    at_cap()
+                if at_budget is not None and not self.ended and self._seconds_to_guard() <= 0:
+                    at_budget()
                     return
 
         def watch() -> None:
@@ -162,7 +162,7 @@ class Ledger:
             while not over.wait(SYNC_SECONDS):
                 self._sync()
 
-        works = (watch, sync, guard) if at_cap is not None else (watch, sync)
+        works = (watch, sync, guard) if at_budget is not None else (watch, sync)
         watchers = [threading.Thread(target=work, name="ledger", daemon=True) for work in works]
         for watcher in watchers:
             watcher.start()
@@ -204,7 +204,7 @@ class Ledger:
         return KILLED_SECONDS + 2 * self._slowest_write + starting
 
     def _seconds_to_guard(self) -> float:
-        return self.seconds_to_cap() - GUARD_SECONDS - 2 * (self._slowest_write + self._lateness)
+        return self.seconds_to_budget() - GUARD_SECONDS - 2 * (self._slowest_write + self._lateness)
 
     def _price(self, seconds: float) -> float:
         return seconds / 3600 * self.rate.rate_usd_per_hour
@@ -256,8 +256,8 @@ def read_attempts(path: Path) -> list[Attempt]:
     """The attempts of a ledger, in order.
 
     A killed attempt is charged beyond its last line, by the amount in that line. A guarded attempt is never charged
-    beyond its cap, because the guard would have ended it there. If the machine has rebooted since, or this is another
-    machine, the last lines may be lost: `SYNC_SECONDS` are added.
+    beyond its budget, because the guard would have ended it there. If the machine has rebooted since, or this is
+    another machine, the last lines may be lost: `SYNC_SECONDS` are added.
     """
     last: dict[int, dict[str, Any]] = {}
     for row in read_json_lines(path):

@@ -1,4 +1,4 @@
-"""The limits of a run: steps, minutes or dollars, whichever comes first. The cap in dollars is never passed.
+"""The limits of a run: steps, minutes or dollars, whichever comes first. The budget is never exceeded.
 
 A run must stop *before* its limit, early enough to save and to write its result. `reserve` is the time for that; the
 loop measures it while the run goes on.
@@ -21,11 +21,11 @@ class Limits:
     Attributes:
         max_steps: optimizer steps.
         max_seconds: wall time of the run over all attempts, evaluation and saving included.
-        budget_usd: the cap over all attempts.
+        budget_usd: dollars of all attempts.
         rate_usd_per_hour: the price of wall time.
 
     Raises:
-        InputError: a limit is not positive, or dollars are capped without a rate.
+        InputError: a limit is not positive, or there is a budget without a rate.
     """
 
     max_steps: int | None = None

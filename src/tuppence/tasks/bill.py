@@ -50,7 +50,7 @@ def open_bill(
         exit_seconds = EXIT_SECONDS if whole_process else 0.0
         guarded = whole_process and budget_usd is not None
         ledger = Ledger(run.ledger_file, rate, budget_usd, began=began, exit_seconds=exit_seconds, guarded=guarded)
-        with ledger.watching((lambda: _end_at_cap(run.path, ledger)) if guarded else None):
+        with ledger.watching((lambda: _end_at_budget(run.path, ledger)) if guarded else None):
             try:
                 yield ledger
             except BaseException as error:
@@ -108,7 +108,7 @@ def _what_is_saved(run: Run) -> str:
     return newest if run.has_model() else f"There is no model yet. {newest}"
 
 
-def _end_at_cap(place: Path, ledger: Ledger) -> None:
+def _end_at_budget(place: Path, ledger: Ledger) -> None:
     """Ends the process at the budget, because the planned ending took longer than measured before."""
     reason = f"{BUDGET_SPENT} of ${describe_dollars(ledger.budget_usd or 0.0)} while {ledger.doing}"
 
@@ -121,7 +121,7 @@ def _end_at_cap(place: Path, ledger: Ledger) -> None:
 
     telling = threading.Thread(target=tell, daemon=True)  # a slow disk or terminal must not delay the exit
     telling.start()
-    telling.join(max(0.1, ledger.seconds_to_cap() - 0.2))
+    telling.join(max(0.1, ledger.seconds_to_budget() - 0.2))
     os._exit(0)
 
 

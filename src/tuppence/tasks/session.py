@@ -73,7 +73,7 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
                 if not world.is_main:
                     return {}
                 note(f"{job.out} is done already: it {start.run_file['ended_because']}")
-                left = float("inf") if options.ledger is None else options.ledger.seconds_to_cap()
+                left = float("inf") if options.ledger is None else options.ledger.seconds_to_budget()
                 return summary_of(start.run_file) | _measured(job, signals, left)
             gone = world.on_main(
                 lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget_usd)

@@ -192,6 +192,6 @@ def announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Exec
         if limits.rate_usd_per_hour:
             parts.append(f"at most ${seconds / 3600 * limits.rate_usd_per_hour:.4f}")
     elif limits.rate_usd_per_hour:
-        parts.append(f"no cap, at ${limits.rate_usd_per_hour:g} an hour")
+        parts.append(f"no budget, at ${limits.rate_usd_per_hour:g} an hour")
     compiled = ", compiled" if execution.compile else ""
     note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}"]))

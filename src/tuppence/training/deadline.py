@@ -3,7 +3,7 @@
 `cost.limits` holds the limits. This module measures the time of a step, an evaluation, a save and the result while the
 run goes on, and estimates it from bytes before the first measurement. A run thus ends early enough to score its last
 weights, to save them and to write its result. If the ending takes longer than expected, the ledger's guard still
-enforces the cap.
+enforces the budget.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FILES_SECONDS = 0.5
 _SYNCS_OF_A_SAVE = 15
 """A checkpoint's files and folders are flushed one by one; opening the ledger measures the time of one flush."""
 RESTART_SHARE = 0.05
-"""Money for another start-up is reserved if it is at most this share of the cap."""
+"""Money for another start-up is reserved if it is at most this share of the budget."""
 
 
 class Deadline:
@@ -138,10 +138,10 @@ class Deadline:
     def _restart(self) -> float:
         """Seconds that another attempt needs to start up and write the result if this one is killed.
 
-        0 if a small cap leaves no money for that.
+        0 if a small budget leaves no money for that.
         """
-        cap, rate = self.limits.budget_usd, self.limits.rate_usd_per_hour
-        if cap is None:
+        budget, rate = self.limits.budget_usd, self.limits.rate_usd_per_hour
+        if budget is None:
             return 0.0
         seconds = self.ledger.startup_seconds + self._result() + KILLED_SECONDS
-        return seconds if seconds / 3600 * rate <= RESTART_SHARE * cap else 0.0
+        return seconds if seconds / 3600 * rate <= RESTART_SHARE * budget else 0.0
