@@ -102,7 +102,7 @@ def _warn_of_absent_classes(gold: NDArray[np.int64], labels: Sequence[str]) -> N
     absent = [f"'{label}'" for number, label in enumerate(labels) if not (gold == number).any()]
     if absent:
         named = ", ".join(absent[:6]) + (", …" if len(absent) > 6 else "")
-        console.warn(f"the test data has no row of {named}: F1 says nothing there")
+        console.warn(f"the test data has no row of {named}: its F1 is undefined")
 
 
 def _probabilities(
