@@ -44,6 +44,9 @@ Shares: TypeAlias = Mapping[str, Share]
 
 SEED, VOCABULARY, PLOTS, UNSEEN_TOKENS = 0, 4096, 8, 1_000
 
+FILES = {"sms": "sms.tsv", "instructions": "instructions.json", "preferences": "preferences.json"}
+"""Set → its file below the root."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -117,8 +120,8 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
         Stage(
             "spam",
             "Finetune it to tell spam from other messages",
-            f"{_synth(plan, shares, 'sms', 'sms.tsv')}\n"
-            f"tuppence finetune classify --base {pretrain} --data {plan.place('sms.tsv')}"
+            f"{_synth(plan, shares, 'sms')}\n"
+            f"tuppence finetune classify --base {pretrain} --data {_rows_file(plan, 'sms')}"
             f" --config quickstart-spam{plan.limits(shares['spam'])}"
             f" --out {spam}",
             lambda: _spam(plan, shares["spam"]),
@@ -127,8 +130,8 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
         Stage(
             "instruct",
             "Teach it to follow instructions, with LoRA",
-            f"{_synth(plan, shares, 'instructions', 'instructions.json')}\n"
-            f"tuppence finetune instruct --base {pretrain} --data {plan.place('instructions.json')}"
+            f"{_synth(plan, shares, 'instructions')}\n"
+            f"tuppence finetune instruct --base {pretrain} --data {_rows_file(plan, 'instructions')}"
             f" --config quickstart-instruct{plan.limits(shares['instruct'])}"
             f" --out {instruct}",
             lambda: _instruct(plan, shares["instruct"]),
@@ -137,8 +140,8 @@ def _training_stages(plan: Plan, shares: Shares) -> list[Stage]:
         Stage(
             "dpo",
             "Align it with preferences, by DPO",
-            f"{_synth(plan, shares, 'preferences', 'preferences.json')}\n"
-            f"tuppence align dpo --base {instruct} --data {plan.place('preferences.json')}"
+            f"{_synth(plan, shares, 'preferences')}\n"
+            f"tuppence align dpo --base {instruct} --data {_rows_file(plan, 'preferences')}"
             f" --config quickstart-dpo{plan.limits(shares['dpo'])}"
             f" --out {dpo}",
             lambda: _dpo(plan, shares["dpo"]),
@@ -223,8 +226,7 @@ def _describe_copies(data: Path, ids: list[int]) -> str:
 
 
 def _spam(plan: Plan, share: Share) -> Numbers:
-    data, out = plan.place("sms.tsv"), plan.place("spam")
-    write_set(SETS["sms"], data, plan.count("sms", share), SEED)
+    data, out = _make_rows(plan, share, "sms"), plan.place("spam")
 
     def train(config: TrainConfig, options: RunOptions) -> Numbers:
         recipe = SPAM.model_copy(update={"train": config})
@@ -238,8 +240,7 @@ def _spam(plan: Plan, share: Share) -> Numbers:
 
 
 def _instruct(plan: Plan, share: Share) -> Numbers:
-    data = plan.place("instructions.json")
-    write_set(SETS["instructions"], data, plan.count("instructions", share), SEED)
+    data = _make_rows(plan, share, "instructions")
 
     def train(config: TrainConfig, options: RunOptions) -> Numbers:
         recipe = INSTRUCT.model_copy(update={"train": config})
@@ -249,8 +250,7 @@ def _instruct(plan: Plan, share: Share) -> Numbers:
 
 
 def _dpo(plan: Plan, share: Share) -> Numbers:
-    data = plan.place("preferences.json")
-    write_set(SETS["preferences"], data, plan.count("preferences", share), SEED)
+    data = _make_rows(plan, share, "preferences")
 
     def train(config: TrainConfig, options: RunOptions) -> Numbers:
         recipe = DPO.model_copy(update={"train": config})
@@ -287,8 +287,20 @@ def _report(plan: Plan) -> Numbers:
     return {"report": str(page)}
 
 
-def _synth(plan: Plan, shares: Shares, name: str, file: str) -> str:
-    return f"tuppence data synth {name} --count {plan.count(name, shares[READ_BY[name]])} --out {plan.place(file)}"
+def _rows_file(plan: Plan, name: str) -> Path:
+    return plan.place(FILES[name])
+
+
+def _synth(plan: Plan, shares: Shares, name: str) -> str:
+    count = plan.count(name, shares[READ_BY[name]])
+    return f"tuppence data synth {name} --count {count} --out {_rows_file(plan, name)}"
+
+
+def _make_rows(plan: Plan, share: Share, name: str) -> Path:
+    """Writes a set with the rows that a stage of that size needs, and returns its file."""
+    file = _rows_file(plan, name)
+    write_set(SETS[name], file, plan.count(name, share), SEED)
+    return file
 
 
 def _indented(text: str) -> str:
