@@ -130,7 +130,7 @@ def _run(arguments: list[str], life: Life) -> int:
 
 def _simulate(life: Life) -> None:
     """Puts simulated time, disk, timers and exits into this process."""
-    import tuppence.tasks.bill as bill
+    import tuppence.tasks.attempt as attempt
     from tuppence.cli.command import Command
     from tuppence.cost.ledger import Ledger
     from tuppence.model.gpt import GPT
@@ -173,7 +173,7 @@ def _simulate(life: Life) -> None:
         return Ledger(*given, **{**more, "clock": lambda: life.now})
 
     Ledger.watching = watching  # type: ignore[method-assign]
-    bill.Ledger = ledger  # type: ignore[assignment,misc]
+    attempt.Ledger = ledger  # type: ignore[assignment,misc]
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Watch:
         assert history.seconds <= self.budget, f"{history.seconds} s of {self.budget}"
         spent = sum(attempt.dollars for attempt in read_attempts(self.run / "ledger.jsonl"))
         assert spent <= self.budget + 1e-6
-        assert history.seconds <= spent + 1e-6, "more seconds were used than are on the bill"
+        assert history.seconds <= spent + 1e-6, "more seconds were used than are in the ledger"
         found = newest_good_checkpoint(self.run / "checkpoints")
         if self.newest >= 0:
             assert found is not None, "a verified checkpoint was there before"

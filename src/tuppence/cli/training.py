@@ -133,7 +133,7 @@ class TrainingFlags:
         """Prints the end of the run as the run file has it; nothing if no attempt has ended."""
         from tuppence.core.run import Run
         from tuppence.storage import output_path
-        from tuppence.tasks.bill import summary_of
+        from tuppence.tasks.attempt import summary_of
 
         recorded = Run(output_path(self.out)).read_tolerantly([])
         if recorded.get("status") not in (None, "running"):
@@ -195,9 +195,9 @@ def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
         }
         training = dataclasses.replace(made["training"], command=context.obj)
         keep_freed_memory(large_pages=training.large_pages)
-        with _billed(training) as billed:
-            if billed is not None:
-                verb(**given, **{**made, "training": billed})
+        with _with_ledger(training) as opened:
+            if opened is not None:
+                verb(**given, **{**made, "training": opened})
 
     run.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in [context, *parameters]}
@@ -224,7 +224,7 @@ def _order(parameter: inspect.Parameter) -> tuple[bool, bool]:
 
 
 @contextmanager
-def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
+def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     """Yields the flags with an open ledger if there is a budget, before torch is imported: imports cost money too.
 
     Yields None and prints a message if the budget is used up. Only rank 0 keeps a ledger.
@@ -235,27 +235,27 @@ def _billed(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     from tuppence.core.run import Run
     from tuppence.cost.limits import Limits
     from tuppence.storage import output_path
-    from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
+    from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
     Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
-    gone = money_is_gone(run, price, training.budget)
-    if gone is not None and _has_several_ranks():
+    refusal = budget_refusal(run, price, training.budget)
+    if refusal is not None and _has_several_ranks():
         yield training  # all ranks exit together, in `session`
         return
-    if gone is not None:
+    if refusal is not None:
         release = run.claim()
         try:
-            record = settle_run_file(run)
+            content = settle_run_file(run)
         finally:
             release()
-        console.note(gone)
+        console.note(refusal)
         if training.json:
-            console.emit_json(summary_of(record))
+            console.emit_json(summary_of(content))
         yield None
         return
-    with open_bill(run, price, training.budget, began=options.began, whole_process=options.whole_process) as ledger:
+    with open_ledger(run, price, training.budget, began=options.began, whole_process=options.whole_process) as ledger:
         yield dataclasses.replace(training, ledger=ledger)
 
 

@@ -19,8 +19,8 @@ class RunOptions:
         track: "none" or "tensorboard".
         began: start of the command in seconds of `time.monotonic`, from which time and cost are counted; None: they are
             counted from the start of the run.
-        ledger: the ledger that the command line has opened (`bill.open_bill`); None: the run opens one.
-        whole_process: whether the process only executes this run; see `bill.open_bill`.
+        ledger: the ledger that the command line has opened (`attempt.open_ledger`); None: the run opens one.
+        whole_process: whether the process only executes this run; see `attempt.open_ledger`.
     """
 
     max_minutes: float | None = None

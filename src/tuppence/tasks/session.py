@@ -26,7 +26,7 @@ from tuppence.core.threads import share_cores
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
-from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
+from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
 from tuppence.tasks.choose_execution import choose_execution, memory_hint, with_batches_at_once
 from tuppence.tasks.job import Job
 from tuppence.tasks.run_file import (
@@ -76,7 +76,7 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
                 left = float("inf") if options.ledger is None else options.ledger.seconds_to_budget()
                 return summary_of(start.run_file) | _measured(job, signals, left)
             gone = world.on_main(
-                lambda: None if options.ledger is not None else money_is_gone(run, options.rate, options.budget_usd)
+                lambda: None if options.ledger is not None else budget_refusal(run, options.rate, options.budget_usd)
             )
             if gone:
                 if world.is_main:
@@ -105,10 +105,10 @@ def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.
     def spent() -> float:
         nonlocal ledger
         if options.ledger is None:
-            bill = open_bill(
+            opened = open_ledger(
                 run, options.rate, options.budget_usd, began=options.began, whole_process=options.whole_process
             )
-            ledger = stack.enter_context(bill)
+            ledger = stack.enter_context(opened)
         return ledger.spent_before
 
     before = float(world.on_main(spent))

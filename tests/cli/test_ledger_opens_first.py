@@ -9,13 +9,13 @@ import pytest
 
 PROGRAM = """
 import sys
-from tuppence.tasks import bill
+from tuppence.tasks import attempt
 
 def opened(*arguments, **options):
     print("torch" in sys.modules, "numpy" in sys.modules)
     sys.exit(0)
 
-bill.open_bill = opened
+attempt.open_ledger = opened
 sys.argv = ["tuppence", *sys.argv[1:], "--out", "none", "--budget", "1", "--rate", "1"]
 from tuppence.cli import main
 main()
@@ -33,7 +33,7 @@ main()
         "align ppo --base none --reward none --data none",
     ],
 )
-def test_bill_is_opened_before_torch_is_imported(line: str) -> None:
+def test_ledger_is_opened_before_torch_is_imported(line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *line.split()], capture_output=True, text=True, timeout=120, check=False
     )

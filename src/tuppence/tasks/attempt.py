@@ -24,7 +24,7 @@ FREE_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def open_bill(
+def open_ledger(
     run: Run, rate: Rate, budget_usd: float | None, *, began: float | None = None, whole_process: bool = False
 ) -> Iterator[Ledger]:
     """Opens the ledger of a new attempt; it counts until the block ends.
@@ -66,7 +66,7 @@ def open_bill(
             _remove_folders(run, made)
 
 
-def money_is_gone(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
+def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
     """The reason why the budget is too small for another attempt; None if it is not.
 
     An attempt must at least start up, save and write its result. Earlier attempts have measured that time.

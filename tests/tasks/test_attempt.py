@@ -12,14 +12,14 @@ import pytest
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import KILLED_SECONDS, Ledger, Rate, read_attempts
-from tuppence.tasks.bill import money_is_gone, open_bill, settle_run_file, summary_of
+from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
 
 RATE = Rate(3600.0, "a dollar a second")
 
 
 def test_folder_made_for_a_ledger_is_removed_if_no_run_started(tmp_path: Path) -> None:
     run = Run(tmp_path / "deep" / "run")
-    with pytest.raises(InputError, match="bad data"), open_bill(run, RATE, None):
+    with pytest.raises(InputError, match="bad data"), open_ledger(run, RATE, None):
         assert run.ledger_file.exists()
         raise InputError("bad data", "")
     assert list(tmp_path.iterdir()) == []
@@ -27,9 +27,9 @@ def test_folder_made_for_a_ledger_is_removed_if_no_run_started(tmp_path: Path) -
 
 def test_failed_attempt_of_a_run_is_in_its_ledger(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    with open_bill(run, RATE, 5.0):
+    with open_ledger(run, RATE, 5.0):
         run.update(status="running")
-    with pytest.raises(InputError), open_bill(run, RATE, 5.0):
+    with pytest.raises(InputError), open_ledger(run, RATE, 5.0):
         raise InputError("bad data", "")
     assert [attempt.reason for attempt in read_attempts(run.ledger_file)] == [
         "the command ended",
@@ -40,14 +40,14 @@ def test_failed_attempt_of_a_run_is_in_its_ledger(tmp_path: Path) -> None:
 def test_lock_is_released_after_an_error(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), open_bill(run, RATE, None):
+        with pytest.raises(ZeroDivisionError), open_ledger(run, RATE, None):
             run.update(status="running")
             raise ZeroDivisionError
 
 
 def test_second_process_is_refused_before_it_costs_anything(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    with open_bill(run, RATE, 5.0), pytest.raises(InputError, match="another process"), open_bill(run, RATE, 5.0):
+    with open_ledger(run, RATE, 5.0), pytest.raises(InputError, match="another process"), open_ledger(run, RATE, 5.0):
         pass
     assert len(read_attempts(run.ledger_file)) <= 1
 
@@ -62,15 +62,15 @@ def spend(run: Run, seconds: float, *, startup: float = 0.0, finish: float = 0.0
 
 def test_attempt_that_cannot_start_and_finish_under_its_budget_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert money_is_gone(run, RATE, 10.0) is None
+    assert budget_refusal(run, RATE, 10.0) is None
     spend(run, 5.0, startup=2.0, finish=0.4)
-    assert money_is_gone(run, RATE, 10.0) is None
+    assert budget_refusal(run, RATE, 10.0) is None
     spend(run, 0.2)  # refused by its input: says nothing of start and finish
-    refusal = money_is_gone(run, RATE, 10.0)
+    refusal = budget_refusal(run, RATE, 10.0)
     assert refusal is not None
     assert "has spent $5.20 of its budget of $10.00" in refusal
-    assert money_is_gone(run, RATE, 10.5) is None
-    assert money_is_gone(run, RATE, None) is None
+    assert budget_refusal(run, RATE, 10.5) is None
+    assert budget_refusal(run, RATE, None) is None
 
 
 def test_run_file_of_a_killed_attempt_becomes_stopped(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ import time
 from pathlib import Path
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
-from tuppence.tasks.bill import open_bill
-with open_bill(Run(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, whole_process=True) as ledger:
+from tuppence.tasks.attempt import open_ledger
+with open_ledger(Run(Path({str(tmp_path / "run")!r})), Rate(3600.0, "test"), 2.0, whole_process=True) as ledger:
     ledger.doing = "saving"
     time.sleep(600)
 """
@@ -107,4 +107,4 @@ def test_kill_is_charged_up_to_the_budget(tmp_path: Path) -> None:
     run = Run(tmp_path)
     Ledger(run.ledger_file, RATE, budget_usd=1e6)
     assert sum(attempt.seconds for attempt in read_attempts(run.ledger_file)) == pytest.approx(KILLED_SECONDS, abs=0.5)
-    assert money_is_gone(run, RATE, KILLED_SECONDS) is not None
+    assert budget_refusal(run, RATE, KILLED_SECONDS) is not None
