@@ -31,8 +31,8 @@ def make_shards(tmp_path: Path) -> ShardMaker:
         with ShardWriter(folder, split, dtype, shard_tokens, state) as writer:
             for document in documents:
                 writer.add(EncodedChunk(split, np.array([*document, END_OF_TEXT]), 1, len(document)))
-        records = [shard.record for shard in state.of(split)]
-        name, sha256 = write_document_offsets(folder, split, records, dtype, END_OF_TEXT)
+        infos = [shard.info for shard in state.of(split)]
+        name, sha256 = write_document_offsets(folder, split, infos, dtype, END_OF_TEXT)
         tokens = sum(len(document) + 1 for document in documents)
         characters = sum(map(len, documents))
         index = ShardIndex(
@@ -44,7 +44,7 @@ def make_shards(tmp_path: Path) -> ShardMaker:
             duplicates=0,
             skipped_rows=0,
             splits={split: SplitInfo(tokens, characters, len(documents), name, sha256)},
-            shards=records,
+            shards=infos,
         )
         write_json(folder / INDEX_NAME, index.to_json())
         state.path.unlink()

@@ -27,14 +27,12 @@ def test_a_shard_is_closed_between_packs_once_it_is_full(tmp_path: Path) -> None
     with ShardWriter(tmp_path, "train", DTYPE, 4, state) as writer:
         for tokens in ([1, 2], [3, 4, 5], [6], [7]):
             writer.add(chunk(*tokens))
-    finished = [
-        (shard.record.tokens, shard.record.documents, shard.record.bytes, shard.chunks) for shard in state.finished
-    ]
+    finished = [(shard.info.tokens, shard.info.documents, shard.info.bytes, shard.chunks) for shard in state.finished]
     assert finished == [(5, 2, 50, 2), (2, 2, 20, 2)]
     assert np.fromfile(tmp_path / "train-00000.bin", dtype="<u2").tolist() == [1, 2, 3, 4, 5]
     assert np.fromfile(tmp_path / "train-00001.bin", dtype="<u2").tolist() == [6, 7]
     for shard in state.finished:
-        assert shard.record.sha256 == sha256_file(tmp_path / shard.record.file)
+        assert shard.info.sha256 == sha256_file(tmp_path / shard.info.file)
 
 
 def test_an_error_leaves_finished_shards_and_no_half_one(tmp_path: Path) -> None:
@@ -65,7 +63,7 @@ def test_shards_of_a_split_after_a_damaged_one_are_made_again(tmp_path: Path) ->
         for start in (0, 2, 4):
             writer.add(chunk(start, start + 1))
     (tmp_path / "train-00001.bin").write_bytes(b"xxxx")
-    assert [shard.record.file for shard in Progress(tmp_path, "request", DTYPE).finished] == ["train-00000.bin"]
+    assert [shard.info.file for shard in Progress(tmp_path, "request", DTYPE).finished] == ["train-00000.bin"]
 
 
 def test_the_state_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
@@ -74,6 +72,7 @@ def test_the_state_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
         writer.add(chunk(1, 2))
     state = json.loads(progress.path.read_text())
     state["finished"][0]["packs"] = state["finished"][0].pop("chunks")
+    state["finished"][0]["record"] = state["finished"][0].pop("info")
     progress.path.write_text(json.dumps(state))
     assert Progress(tmp_path, "request", "uint16").finished == progress.finished
 
@@ -89,7 +88,7 @@ def test_document_offsets_follow_the_end_of_text_across_shards(tmp_path: Path) -
     with ShardWriter(tmp_path, "train", DTYPE, 3, state) as writer:
         for tokens in ([1, 2, 0], [3, 0], [4, 5, 6], [7, 0]):
             writer.add(EncodedChunk("train", np.array(tokens), documents=tokens.count(0), bytes=0))
-    records = [shard.record for shard in state.finished]
-    name, sha256 = write_document_offsets(tmp_path, "train", records, DTYPE, end_of_text=0)
+    infos = [shard.info for shard in state.finished]
+    name, sha256 = write_document_offsets(tmp_path, "train", infos, DTYPE, end_of_text=0)
     assert np.fromfile(tmp_path / name, dtype="<u8").tolist() == [0, 3, 5]
     assert sha256 == sha256_file(tmp_path / name)

@@ -189,7 +189,7 @@ def _locked(out: Path) -> Iterator[None]:
 def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
     """What is finished; everything else that an earlier run left is cleared away."""
     state = Progress(out, digest, dtype_of(tokenizer.vocab_size))
-    keep = {STATE_NAME, *(shard.record.file for shard in state.finished)}  # without the state nobody could go on
+    keep = {STATE_NAME, *(shard.info.file for shard in state.finished)}  # without the state nobody could go on
     for path in out.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in keep:
             path.unlink()
@@ -240,14 +240,14 @@ def _index_of(
     dtype = dtype_of(tokenizer.vocab_size)
     splits, shards = {}, []
     for split in ("train", "val"):
-        records = [shard.record for shard in state.of(split)]
-        if not records:
+        infos = [shard.info for shard in state.of(split)]
+        if not infos:
             continue
-        offsets, sha256 = write_document_offsets(out, split, records, dtype, tokenizer.end_of_text)
+        offsets, sha256 = write_document_offsets(out, split, infos, dtype, tokenizer.end_of_text)
         splits[split] = SplitInfo(
-            _sum(records, "tokens"), _sum(records, "bytes"), _sum(records, "documents"), offsets, sha256
+            _sum(infos, "tokens"), _sum(infos, "bytes"), _sum(infos, "documents"), offsets, sha256
         )
-        shards += records
+        shards += infos
     return ShardIndex(
         tokenizer_sha256=tokenizer.fingerprint,
         vocab_size=tokenizer.vocab_size,
@@ -261,8 +261,8 @@ def _index_of(
     )
 
 
-def _sum(records: list[ShardInfo], name: str) -> int:
-    return sum(getattr(record, name) for record in records)
+def _sum(infos: list[ShardInfo], name: str) -> int:
+    return sum(getattr(info, name) for info in infos)
 
 
 def _check_splits(request: Request, index: ShardIndex) -> None:

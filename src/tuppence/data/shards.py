@@ -114,9 +114,9 @@ def read_index(folder: str | Path) -> ShardIndex:
     if content.get("version") != FORMAT_VERSION:
         raise InputError(f"{path} has format version {content.get('version')}, we read {FORMAT_VERSION}", _AGAIN)
     try:
-        splits = {name: _record(SplitInfo, value) for name, value in content["splits"].items()}
-        shards = [_record(ShardInfo, value) for value in content["shards"]]
-        index: ShardIndex = _record(ShardIndex, {**content, "splits": splits, "shards": shards})
+        splits = {name: _parsed(SplitInfo, value) for name, value in content["splits"].items()}
+        shards = [_parsed(ShardInfo, value) for value in content["shards"]]
+        index: ShardIndex = _parsed(ShardIndex, {**content, "splits": splits, "shards": shards})
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptFileError(f"{path} is not a sound index of token shards: {error}", _AGAIN) from error
     if index.dtype not in ("uint16", "uint32"):
@@ -127,15 +127,15 @@ def read_index(folder: str | Path) -> ShardIndex:
     return index
 
 
-def _record(kind: Any, value: dict[str, Any]) -> Any:
+def _parsed(kind: Any, value: dict[str, Any]) -> Any:
     """A dataclass from JSON, every field checked for its plain type."""
-    record = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
+    info = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
     plain = {"int": int, "str": str}
     for one in fields(kind):
         wanted = plain.get(str(one.type))
-        if wanted and not isinstance(getattr(record, one.name), wanted):
+        if wanted and not isinstance(getattr(info, one.name), wanted):
             raise ValueError(f"'{one.name}' is not {one.type}")
-    return record
+    return info
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,12 @@ class TokenShards:
                 f"{folder} has no split '{split}' (it has {', '.join(index.splits)})",
                 "prepare the data with --val FILE or --val-fraction F" if split == "val" else _AGAIN,
             )
-        records = [shard for shard in index.shards if shard.split == split]
-        for record in records:
-            verify_shard(folder, record, index.dtype, full=verify == "sha256")
+        infos = [shard for shard in index.shards if shard.split == split]
+        for info in infos:
+            verify_shard(folder, info, index.dtype, full=verify == "sha256")
         dtype = on_disk(index.dtype)
-        arrays = [np.asarray(np.memmap(folder / record.file, dtype=dtype, mode="r")) for record in records]
-        ends = np.array(list(accumulate(record.tokens for record in records)), dtype=np.int64)
+        arrays = [np.asarray(np.memmap(folder / info.file, dtype=dtype, mode="r")) for info in infos]
+        ends = np.array(list(accumulate(info.tokens for info in infos)), dtype=np.int64)
         return cls(folder, split, index, arrays, ends)
 
     def __len__(self) -> int:
@@ -231,11 +231,11 @@ class TokenShards:
         Raises:
             CorruptFileError: the file is missing, truncated or damaged.
         """
-        record = self.index.splits[self.split]
-        path = self.folder / record.document_offsets
+        info = self.index.splits[self.split]
+        path = self.folder / info.document_offsets
         if not path.exists() or path.stat().st_size != 8 * self.num_documents:
             raise CorruptFileError(f"{path} is missing or truncated", _AGAIN)
-        if sha256_file(path) != record.document_offsets_sha256:
+        if sha256_file(path) != info.document_offsets_sha256:
             raise CorruptFileError(f"{path} is damaged: its sha256 is not the one in {INDEX_NAME}", _AGAIN)
         return np.memmap(path, dtype="<u8", mode="r") if self.num_documents else np.zeros(0, np.uint64)
 
@@ -273,17 +273,17 @@ class TokenShards:
         return tokens
 
 
-def verify_shard(folder: Path, record: ShardInfo, dtype: str, *, full: bool) -> None:
-    """Checks one shard against its record: size, and sha256 where `full`.
+def verify_shard(folder: Path, info: ShardInfo, dtype: str, *, full: bool) -> None:
+    """Checks one shard against its info: size, and sha256 where `full`.
 
     Raises:
         CorruptFileError: with the file's name and what is wrong with it.
     """
-    path = folder / record.file
-    wanted = record.tokens * np.dtype(dtype).itemsize
+    path = folder / info.file
+    wanted = info.tokens * np.dtype(dtype).itemsize
     if not path.exists():
         raise CorruptFileError(f"{path} is missing", _AGAIN)
     if path.stat().st_size != wanted:
         raise CorruptFileError(f"{path} is truncated: {path.stat().st_size:,} of {wanted:,} bytes", _AGAIN)
-    if full and sha256_file(path) != record.sha256:
+    if full and sha256_file(path) != info.sha256:
         raise CorruptFileError(f"{path} is damaged: its sha256 is not the one in {INDEX_NAME}", _AGAIN)

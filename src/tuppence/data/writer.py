@@ -36,7 +36,7 @@ class EncodedChunk:
 class FinishedShard:
     """A shard on the disk and the number of chunks it holds."""
 
-    record: ShardInfo
+    info: ShardInfo
     chunks: int
 
 
@@ -50,7 +50,7 @@ class Progress:
 
     def of(self, split: str) -> list[FinishedShard]:
         """The finished shards of one split, in order."""
-        return [shard for shard in self.finished if shard.record.split == split]
+        return [shard for shard in self.finished if shard.info.split == split]
 
     def add(self, shard: FinishedShard) -> None:
         """Remembers a shard that has just been written."""
@@ -70,8 +70,12 @@ class Progress:
             if state["request"] != self._request:
                 return []
             left = [
-                FinishedShard(ShardInfo(**one["record"]), one["chunks"] if "chunks" in one else one["packs"])
-                for one in state["finished"]  # "packs" in folders of earlier versions
+                # "record" and "packs" in folders of earlier versions
+                FinishedShard(
+                    ShardInfo(**(one["info"] if "info" in one else one["record"])),
+                    one["chunks"] if "chunks" in one else one["packs"],
+                )
+                for one in state["finished"]
             ]
         except (CorruptFileError, KeyError, TypeError):
             return []
@@ -79,10 +83,10 @@ class Progress:
         broken: set[str] = set()
         for shard in left:
             try:
-                verify_shard(folder, shard.record, dtype, full=True)
+                verify_shard(folder, shard.info, dtype, full=True)
             except CorruptFileError:
-                broken.add(shard.record.split)
-            if shard.record.split not in broken:
+                broken.add(shard.info.split)
+            if shard.info.split not in broken:
                 sound.append(shard)
         return sound
 
@@ -127,7 +131,7 @@ class ShardWriter:
         if self._out is None:
             return
         self._stack.close()
-        record = ShardInfo(
+        info = ShardInfo(
             file=self._name(),
             split=self._split,
             tokens=self._tokens,
@@ -135,7 +139,7 @@ class ShardWriter:
             documents=self._documents,
             sha256=self._digest.hexdigest(),
         )
-        self._progress.add(FinishedShard(record, self._packs))
+        self._progress.add(FinishedShard(info, self._packs))
         self._count += 1
         self._out = None
         self._start_counting()
