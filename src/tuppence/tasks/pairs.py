@@ -119,7 +119,7 @@ def read_pairs(
             f" the answers of {counted(cut_answers, 'pair')} at the right"
         )
     if equal:
-        warn(f"left out {counted(equal, 'pair')} whose answers begin alike for as long as the context reaches")
+        warn(f"left out {counted(equal, 'pair')} whose answers are equal within the context")
     kept = [[(row, one) for row, one in part if not one.is_equal] for part in encoded]
     if not all(kept):
         raise InputError(
