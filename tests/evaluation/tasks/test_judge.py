@@ -91,7 +91,7 @@ def test_a_score_is_the_named_number_or_the_only_one(reply: str, score: float | 
     [
         ({"judge_url": None}, "judge needs a judge"),
         ({"judge_model": None}, "judge needs a judge"),
-        ({"judge_url": "file:///etc/passwd"}, "no http or https address"),
+        ({"judge_url": "file:///etc/passwd"}, "is not an http or https address"),
         ({"judge_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY is not set"),
     ],
 )
