@@ -38,7 +38,7 @@ class InOrderOfLife(TyperGroup):
 app = typer.Typer(
     name="tuppence",
     cls=InOrderOfLife,
-    help="Build, pretrain, evaluate and talk to a GPT-2-scale language model, from scratch and to a price.",
+    help="Build, pretrain, evaluate and talk to a GPT-2-scale language model, from scratch and within a budget.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

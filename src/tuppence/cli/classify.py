@@ -37,7 +37,7 @@ def finetune_classify(
     val: Annotated[InputFile | None, typer.Option(help="Validation texts; by default a tenth of --data.")] = None,
     test: Annotated[InputFile | None, typer.Option(help="Test texts; by default a fifth of --data.")] = None,
     balance: Annotated[
-        bool, typer.Option("--balance", help="Leave out rows until all labels have equally many.")
+        bool, typer.Option("--balance", help="Leave out rows until all labels have the same number of rows.")
     ] = False,
     text_column: TextColumn = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the label: a name, or a number from 0.")] = None,
@@ -98,11 +98,11 @@ def classify(
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16. auto is float32.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list of texts, labels and probabilities.")] = False,
 ) -> None:
-    """Classify texts: arguments, the rows of a file, or lines of stdin.
+    """Classify texts with a trained classifier.
 
-    Prints one line for each text: label, probability and text, separated by tabs. A tab or newline inside a label is
-    written as an escape. Blank lines are skipped. If a text is longer than the model's context, only its beginning is
-    read.
+    The texts are arguments, rows of a file, or lines of stdin. Prints one line for each text: label, probability and
+    text, separated by tabs. A tab or newline inside a label is written as an escape. Blank lines are skipped. If a text
+    is longer than the model's context, only its beginning is read.
 
     \b
     Examples:

@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sets(json: Json = False) -> None:
-    """List the public data sets that 'tuppence data get' can download: size, licence, origin, use.
+    """List the public data sets for 'data get'.
+
+    Shows size, licence, origin and use of each set.
 
     \b
     Example:

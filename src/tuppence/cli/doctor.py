@@ -17,9 +17,10 @@ def register(app: typer.Typer) -> None:
 def doctor(
     json: Json = False,
 ) -> None:
-    """Check this machine: Python, torch, device, precision, memory, disk, platform, AWS, extras.
+    """Check this machine and its installation.
 
-    Each line is ok, warn (something will be slow or is missing) or fail (fix this first; the exit code is 2).
+    Checks Python, torch, device, precision, memory, disk, platform, AWS credentials and optional packages. Each line is
+    ok, warn (something will be slow or is missing) or fail (fix this first; the exit code is 2).
 
     \b
     Examples:

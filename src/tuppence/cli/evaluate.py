@@ -98,12 +98,13 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
     json: Json = False,
 ) -> None:
-    """Measure one model, or compare several: perplexity, last words, multiple choice, instructions.
+    """Measure the quality of a model, or compare several.
 
-    Perplexity scores every token of a text once, in sliding windows; a smaller stride gives each token more context and
-    takes longer. Bits per byte compares models with different tokenizers. Each other task reads a file of rows; rows
-    that were scored before for the same model are not scored again. The results are written to RUN/evaluation.json,
-    which 'tuppence report' reads. --lm-eval runs tasks of EleutherAI's lm-evaluation-harness.
+    Tasks: perplexity, last words, multiple choice and instructions. Perplexity scores every token of a text once, in
+    sliding windows; a smaller stride gives each token more context and takes longer. Bits per byte compares models with
+    different tokenizers. Each other task reads a file of rows; rows that were scored before for the same model are not
+    scored again. The results are written to RUN/evaluation.json, which 'tuppence report' reads. --lm-eval runs tasks of
+    EleutherAI's lm-evaluation-harness.
 
     \b
     Examples:

@@ -40,13 +40,14 @@ def quickstart(
     rate: HourlyRate = 0.0,
     json: Json = False,
 ) -> None:
-    """Run all stages of a small model's life: about five minutes on two quiet cores, at most twelve on slower ones.
+    """Run all stages of a small model's life in minutes.
 
-    Makes stories, trains a tokenizer, pretrains a GPT, finetunes it to detect spam and to follow instructions, aligns
-    it with preferences, evaluates all models, and writes a report: OUT/report.html. Every stage prints the command line
-    that does the same. The speed of the machine is measured before every stage. On a slow or busy machine, stages have
-    fewer rows and steps; a stage that does not fit is skipped, with a message. After an interruption the same command
-    continues with the stages that are not done.
+    Takes about five minutes on two quiet cores, at most twelve on slower ones. Makes stories, trains a tokenizer,
+    pretrains a GPT, finetunes it to detect spam and to follow instructions, aligns it with preferences, evaluates all
+    models, and writes a report: OUT/report.html. Every stage prints the command line that does the same. The speed of
+    the machine is measured before every stage. On a slow or busy machine, stages have fewer rows and steps; a stage
+    that does not fit is skipped, with a message. After an interruption the same command continues with the stages that
+    are not done.
 
     \b
     Examples:

@@ -22,9 +22,10 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Write RUN/report.html, a page with curves, samples, evaluation, receipt and settings, and print its path.
+    """Write a report of a run: one HTML page.
 
-    The page is one self-contained file and needs no network. The run can be finished, killed or still training.
+    RUN/report.html has curves, samples, evaluation, receipt and settings; its path is printed. The page needs no
+    network. The run can be finished, killed or still training.
 
     \b
     Examples:
