@@ -148,9 +148,10 @@ def test_two_ranks_that_accumulate_equal_one(pretrain: Pretrain, reference: Path
 
 
 @pytest.mark.slow
-def test_a_compiled_run_comes_close_to_an_eager_one(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
-    run = pretrain(tmp_path / "run", "train.compile=true")
-    assert losses(run) == pytest.approx(losses(reference), abs=2e-3)
+def test_a_compiled_run_comes_close_to_an_eager_one(pretrain: Pretrain, tmp_path: Path) -> None:
+    one_block = "model.n_layers=1"  # a block more is seconds more to compile
+    compiled = pretrain(tmp_path / "compiled", "train.compile=true", one_block)
+    assert losses(compiled) == pytest.approx(losses(pretrain(tmp_path / "eager", one_block)), abs=2e-3)
 
 
 def test_recomputing_activations_changes_nothing(pretrain: Pretrain, reference: Path, tmp_path: Path) -> None:
