@@ -1,10 +1,13 @@
-"""The error for a row of a file that cannot be used, and the check of a text in a row.
+"""The error for a row of a file that cannot be used, the warning of skipped rows, and the check of a text in a row.
 
 For all readers of rows: of documents (`jsonl_files`, `parquet_files`) and of `records`.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tuppence.core.console import counted, warn
 from tuppence.core.errors import InputError
 
 SKIP_HINT = "pass --skip-bad-rows to leave such rows out"
@@ -36,6 +39,12 @@ def checked_text(value: object, where: str, what: str) -> str:
         except UnicodeEncodeError as error:  # "\ud800" in JSON: half of a character
             raise BadRowError(f"{where}: {what} is not valid Unicode ({error.reason})") from error
     return value
+
+
+def warn_of_skipped(path: str | Path, skipped_rows: int) -> None:
+    """Warns of the number of bad rows of a file that `--skip-bad-rows` left out."""
+    if skipped_rows:
+        warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
 
 
 def json_kind(value: object) -> str:

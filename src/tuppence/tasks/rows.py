@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import warn_of_skipped
 from tuppence.data.records.leaks import count_shared, lessons_of, normalise, opening_of, prompt_of
 from tuppence.data.records.splits import hold_out
-from tuppence.data.records.tables import warn_of_skipped
 from tuppence.data.records.unused import Unused
 from tuppence.storage import stage
 

@@ -125,7 +125,7 @@ def both(request: pytest.FixtureRequest, own_run: Path, tasks: Path) -> tuple[di
     return {name: found[f"lm_eval:{name}"] for name in names}, expected
 
 
-def test_numbers_are_those_of_the_hf_backend(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_metrics_are_those_of_the_hf_backend(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
     found, expected = both
     compared = 0
     for task, numbers in expected.items():

@@ -59,7 +59,7 @@ def expected(one: Predictions, weights: np.ndarray) -> dict[str, object]:
 
 
 @given(st.integers(0, 10_000), st.integers(30, 120), st.sampled_from([2, 3, 6]))
-def test_all_measures_are_those_of_scikit_learn_under_any_weights(seed: int, rows: int, classes: int) -> None:
+def test_all_measures_are_those_of_scikit_learn_for_any_weights(seed: int, rows: int, classes: int) -> None:
     one = predictions(seed, rows, classes)
     weights = np.random.default_rng(seed + 1).integers(0, 4, (2, rows)).astype(float)
     weights[:, [np.flatnonzero(one.gold == number)[0] for number in set(one.gold.tolist())]] += 1  # none vanishes

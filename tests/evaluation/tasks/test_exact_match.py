@@ -75,9 +75,7 @@ def file(world: Any, run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_answers_are_the_greedy_ones_and_are_kept(
-    batch_size: int, world: Any, run: Path, file: Path, tmp_path: Path
-) -> None:
+def test_answers_are_greedy_and_logged(batch_size: int, world: Any, run: Path, file: Path, tmp_path: Path) -> None:
     settings = EvalConfig(data=str(file), answer_tokens=4, batch_size=batch_size)
     numbers = evaluate(run, ["exact_match"], settings, **EXACT, out=tmp_path / "out")["exact_match"]
     assert numbers["exact_match"] == numbers["accuracy"] == 0.5
@@ -100,7 +98,9 @@ def test_answers_are_the_greedy_ones_and_are_kept(
         ("", ".", True),
     ],
 )
-def test_only_case_outer_space_and_one_full_stop_are_forgiven(answer: str, reference: str, same: bool) -> None:
+def test_exact_match_ignores_only_case_outer_white_space_and_one_full_stop(
+    answer: str, reference: str, same: bool
+) -> None:
     assert is_exact(answer, reference) is same
 
 

@@ -14,10 +14,9 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from tuppence.core.console import counted, warn
+from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.data.bad_rows import BadRowError, json_kind
 from tuppence.data.inputs import COMPRESSIONS, Source
@@ -121,12 +120,6 @@ def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: b
     if first_error is not None and not parsed:
         raise InputError(f"no row of {table.path} can be used; the first: {first_error.message}", first_error.hint)
     return parsed, skipped + table.skipped_rows
-
-
-def warn_of_skipped(path: str | Path, skipped_rows: int) -> None:
-    """Warns of the number of bad rows of a file that `--skip-bad-rows` left out."""
-    if skipped_rows:
-        warn(f"skipped {counted(skipped_rows, 'bad row')} of {path}")
 
 
 # ---- the whole file --------------------------------------------------------------------------------------------

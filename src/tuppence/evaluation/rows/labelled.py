@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from tuppence.core import files
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
+from tuppence.data.bad_rows import warn_of_skipped
 from tuppence.data.records.labelled import LabelledSet, LabelledText, find_label, read_labelled
 from tuppence.data.records.splits import PARTS, Splits
-from tuppence.data.records.tables import read_table, warn_of_skipped
+from tuppence.data.records.tables import read_table
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.rows.files import sha256_of
 from tuppence.model.loaded import ModelInfo

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from tuppence.core import console
 from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import warn_of_skipped
 from tuppence.data.records.conversations import read_conversations
 from tuppence.data.records.encoding import encode_prompt
 from tuppence.data.records.leaks import prompt_of, text_of
-from tuppence.data.records.tables import warn_of_skipped
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.rows.files import find_file, sha256_of
 from tuppence.evaluation.rows.log import RowLog

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from tuppence.core import console
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
+from tuppence.data.bad_rows import warn_of_skipped
 from tuppence.data.buckets import pad
 from tuppence.data.records.encoding import EncodedPreference, encode_preference, without_end
 from tuppence.data.records.preferences import Preference, read_preferences
-from tuppence.data.records.tables import warn_of_skipped
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.contamination import contamination
 from tuppence.evaluation.rows.files import sha256_of
