@@ -42,7 +42,7 @@ def test_prepare_reports_on_stdout_and_in_json(tmp_path: Path, tok: Path, tuppen
         ("a.txt", "café".encode("latin-1"), "is not UTF-8: byte 0xe9 at offset 3 (line 1)"),
         ("a.txt.gz", b"\x1f\x8b\x08\x00", "ends too early"),
         ("a.jsonl", b'{"title": "x"}\n', "row 1: no key 'text'"),
-        ("a.pdf", b"%PDF", "we do not read files of this kind"),
+        ("a.pdf", b"%PDF", "files of this kind cannot be read"),
     ],
 )
 def test_bad_input_is_one_line_a_hint_and_exit_2(

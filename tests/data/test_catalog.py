@@ -100,11 +100,11 @@ def test_one_file_is_taken_out_of_an_archive_and_verified(zipped: PublicSet, tmp
     ("change", "complaint"),
     [
         ({"sha256": "0" * 64}, "has sha256"),
-        ({"member": "missing"}, "not the archive we expected"),
+        ({"member": "missing"}, "not the expected archive"),
         ({"bytes": 999}, "larger than it should be"),
     ],
 )
-def test_an_archive_that_is_not_what_we_know_leaves_nothing(
+def test_an_unexpected_archive_is_refused_and_removed(
     zipped: PublicSet, tmp_path: Path, change: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(CorruptFileError, match=complaint):

@@ -28,7 +28,7 @@ def texts(chunk: Chunk) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 2 * PIECE_OVERHEAD + 8)
 
 
@@ -38,12 +38,12 @@ def test_a_pack_closes_when_it_is_large_enough_and_splits_are_kept_apart() -> No
     assert found == [("train", ["aaaa", "cccc"]), ("train", ["dd"]), ("val", ["bbbb", "ee"])]
 
 
-def test_tiny_documents_do_not_make_huge_packs() -> None:
+def test_tiny_documents_do_not_make_huge_chunks() -> None:
     found = list(chunk_pieces(stream(*[("train", "a")] * 100), NONE_DONE))
     assert max(len(chunk.pieces) for chunk in found) <= 3
 
 
-def test_packs_that_are_done_are_left_out_and_the_others_unchanged() -> None:
+def test_finished_chunks_are_left_out_and_the_others_unchanged() -> None:
     documents = [(random.Random(number).choice(["train", "val"]), "text" * 3) for number in range(50)]
     whole = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), NONE_DONE)]
     rest = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), {"train": 3, "val": 1})]
@@ -72,7 +72,7 @@ def test_results_come_in_order_though_threads_finish_in_any(
     assert len(threads) > 2
 
 
-def test_only_a_few_packs_are_drawn_ahead(tokenizer: Tokenizer) -> None:
+def test_only_a_few_chunks_are_drawn_ahead(tokenizer: Tokenizer) -> None:
     drawn: list[int] = []
 
     def endless() -> Iterator[tuple[str, Piece]]:

@@ -128,7 +128,7 @@ def test_a_second_run_continues_what_the_first_one_left(server: Server, fetch: A
     server.drop_after = [250_000]
     with pytest.raises(InputError, match=r"the connection ended after 250,000 of 1,000,000 bytes") as caught:
         fetch(attempts=1)
-    assert "goes on where it stopped" in caught.value.hint
+    assert "continues where it stopped" in caught.value.hint
     assert left_in(tmp_path) == ["out.bin.part", "out.bin.part.json"]
     assert fetch().path.read_bytes() == CONTENT
     assert server.requests[1] == ("bytes=250000-", '"first"')
@@ -207,7 +207,7 @@ def test_nobody_listening_is_an_error_for_a_person(server: Server, fetch: Any) -
 
 
 def test_more_bytes_than_we_accept_are_refused_before_they_come(server: Server, fetch: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has 1,000,000 bytes, more than the 5,000 we accept"):
+    with pytest.raises(InputError, match=r"has 1,000,000 bytes, more than the limit of 5,000"):
         fetch(limit_bytes=5000)
     assert not (tmp_path / "out.bin").exists()
 

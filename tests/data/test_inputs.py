@@ -69,8 +69,8 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
         ("*.png", "matches files of other kinds only"),
         ("emp*", "are empty"),
         ("{a,b}.txt", "does not exist"),
-        ("[z-a].txt", "is no pattern"),
-        ("picture.png", "do not read files of this kind"),
+        ("[z-a].txt", "is not a valid pattern"),
+        ("picture.png", "files of this kind cannot be read"),
         ("empty.txt", "is empty"),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_named(corpus: Path, name: str, complaint: str) -
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_text("x")
-    with pytest.raises(InputError, match="holds no file that we can read"):
+    with pytest.raises(InputError, match="holds no file that can be read"):
         names(str(tmp_path))
     (tmp_path / "out.parquet").mkdir()
     with pytest.raises(InputError, match="only folders without a file match"):

@@ -25,8 +25,8 @@ def test_documents_come_back_as_they_were(tmp_path: Path, name: str) -> None:
     assert ["".join(document.blocks) for document in iter_documents([str(tmp_path / name)])] == TEXTS
 
 
-def test_a_text_that_holds_the_separator_goes_into_jsonl_only(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="document 2 holds"):
+def test_a_text_with_the_separator_is_written_to_jsonl_only(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="document 2 contains"):
         write_documents(tmp_path / "a.txt", ["one", "two <|endoftext|>"])
     assert list(tmp_path.iterdir()) == []
     write_documents(tmp_path / "a.jsonl", ["one", "two <|endoftext|>"])
@@ -59,7 +59,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path, name: str) -> None:
 def test_a_tsv_is_bare_as_the_sms_spam_collection_is(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.tsv", ROWS[:1])
     assert (tmp_path / "a.tsv").read_bytes() == b'ham\tShe said "yes", then left\n'
-    with pytest.raises(InputError, match="row 1 holds a tab"):
+    with pytest.raises(InputError, match="row 1 contains a tab"):
         write_rows(tmp_path / "b.tsv", ROWS[1:])
     assert not (tmp_path / "b.tsv").exists()
 

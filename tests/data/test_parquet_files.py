@@ -59,5 +59,5 @@ def test_a_null_in_parquet_is_a_bad_row(tmp_path: Path) -> None:
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: object) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"text": ["one"] * 1000}), tmp_path / "a.parquet")
     write(tmp_path / "a.parquet", damage((tmp_path / "a.parquet").read_bytes()))  # type: ignore[operator]
-    with pytest.raises(CorruptFileError, match="not a sound parquet file"):
+    with pytest.raises(CorruptFileError, match="not a valid parquet file"):
         pieces_of(tmp_path / "a.parquet")

@@ -112,8 +112,8 @@ def test_a_folder_without_an_index_is_not_finished(tmp_path: Path) -> None:
         ({"format": "something else"}, "does not describe token shards"),
         ({"version": 99}, "format version 99, we read 1"),
         ({"vocab_size": "257"}, "'vocab_size' is not int"),
-        ({"shards": [{"file": "train-00000.bin"}]}, "not a sound index"),
-        ({"splits": None}, "not a sound index"),
+        ({"shards": [{"file": "train-00000.bin"}]}, "not a valid index"),
+        ({"splits": None}, "not a valid index"),
         ({"dtype": "object"}, "a type that token shards do not have: 'object'"),
     ],
 )

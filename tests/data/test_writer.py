@@ -22,7 +22,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_shard_is_closed_between_packs_once_it_is_full(tmp_path: Path) -> None:
+def test_a_shard_is_closed_between_chunks_once_it_is_full(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 4, state) as writer:
         for tokens in ([1, 2], [3, 4, 5], [6], [7]):

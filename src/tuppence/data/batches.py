@@ -1,13 +1,13 @@
-"""Batches as a pure function of (seed, step, rank, world size): nothing to save, nothing to replay.
+"""Batches as a pure function of (seed, step, rank, world size): resuming needs no saved state and no replay.
 
 The corpus is cut into non-overlapping windows of `context_length` tokens. Global sequence number g, counted over
 all steps, accumulation steps and ranks, reads window `permutation(seed, g // windows)[g % windows]`: every window
-once an epoch, in another order every epoch, and in the same global order whether 8 sequences come from 8 ranks,
-from 8 accumulation steps or from one batch.
+once per epoch, in a new order each epoch, and in the same global order whether 8 sequences come from 8 ranks, from 8
+accumulation steps or from one batch.
 
-The permutation is never stored. It is a keyed Feistel network over a grid a little larger than the number of windows,
-walked until it lands inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"), so that any position of
-any epoch costs the same fraction of a millisecond and no memory, for ten windows or ten billion.
+The permutation is never stored. It is a keyed Feistel network over a grid slightly larger than the number of windows,
+applied until the result is inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). So any position of
+any epoch takes the same fraction of a millisecond and no memory, for ten windows or ten billion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROUNDS = 8
 
 
 def permute(positions: Array, size: int, seed: int, epoch: int) -> Array:
-    """Where a pseudo-random permutation of `range(size)` sends each of `positions`.
+    """The images of `positions` under a pseudo-random permutation of `range(size)`.
 
     Args:
         positions: int64, each in 0..size-1.
@@ -42,7 +42,7 @@ def permute(positions: Array, size: int, seed: int, epoch: int) -> Array:
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
     rows = math.isqrt(size - 1) + 1
-    columns = -(-size // rows)  # rows * columns is less than size + rows: nearly every walk ends at once
+    columns = -(-size // rows)  # rows * columns is less than size + rows, so a second round is rare
     keys = np.random.SeedSequence([seed, epoch]).generate_state(_ROUNDS, np.uint64)
     images = _feistel(positions.astype(np.uint64), rows, columns, keys)
     while (outside := images >= size).any():
@@ -52,8 +52,8 @@ def permute(positions: Array, size: int, seed: int, epoch: int) -> Array:
 
 
 def _feistel(values: Any, rows: int, columns: int, keys: Any) -> Any:
-    """A Feistel network over rows x columns: each round shifts one coordinate by a hash of the other, which can be
-    undone, so the whole is a bijection whatever the hash is."""
+    """A Feistel network over rows x columns: each round shifts one coordinate by a hash of the other. This can be
+    undone, so the network is a bijection for any hash."""
     row, column = values // np.uint64(columns), values % np.uint64(columns)
     for row_key, column_key in zip(keys[::2], keys[1::2], strict=True):
         row = (row + _mix(column, row_key) % np.uint64(rows)) % np.uint64(rows)
@@ -74,7 +74,7 @@ class Batches:
 
     Args:
         shards: the split to read.
-        context_length: T, the tokens a sequence shows the model.
+        context_length: T, number of input tokens of a sequence.
         batch_size: B, sequences per rank and accumulation step.
         seed: chooses the order; not negative.
         accumulation_steps: batches per rank and step.
@@ -107,7 +107,7 @@ class Batches:
         self.windows_per_epoch = (len(shards) - 1) // context_length
 
     def step(self, step: int, rank: int = 0, world_size: int = 1) -> list[tuple[Array, Array]]:
-        """What `rank` of `world_size` trains on in step `step` (from 0).
+        """The batches of `rank` of `world_size` in step `step` (from 0).
 
         Returns:
             `accumulation_steps` pairs (inputs_BT, targets_BT), int64; targets are the inputs' next tokens.
@@ -116,7 +116,7 @@ class Batches:
         return [_stack(self.shards, windows_B * self.context_length, self.context_length) for windows_B in windows_AB]
 
     def windows(self, step: int, rank: int = 0, world_size: int = 1) -> Array:
-        """The window numbers behind `step`, (accumulation_steps, batch_size)."""
+        """The numbers of the windows in `step`, (accumulation_steps, batch_size)."""
         per_micro_batch = self.batch_size * world_size
         first = (step * self.accumulation_steps) * per_micro_batch + rank * self.batch_size
         offsets_A = np.arange(self.accumulation_steps, dtype=np.int64) * per_micro_batch
@@ -132,20 +132,20 @@ class Batches:
 def evaluation_batches(
     shards: TokenShards, *, context_length: int, batch_size: int, max_windows: int | None = None
 ) -> Iterator[tuple[Array, Array]]:
-    """A split from front to back, every target once.
+    """The batches of a whole split in order, every target once.
 
     Args:
         shards: the split to read.
         context_length: T.
         batch_size: B; the last batch may be smaller.
-        max_windows: the most windows, spread evenly over the split; all of them by default. Then the
-            tokens after the last whole window come too, as a last batch of one shorter sequence.
+        max_windows: largest number of windows, spread evenly over the split; by default all, and then the tokens after
+            the last whole window, too, as a batch of one shorter sequence.
 
     Yields:
         (inputs_BT, targets_BT), int64.
 
     Raises:
-        InputError: the split has fewer than two tokens, or `max_windows` and no whole window.
+        InputError: the split has fewer than two tokens.
     """
     targets = len(shards) - 1
     if targets < 1:

@@ -2,9 +2,9 @@
 
 Examples of one batch are padded to the longest of them, so a batch should hold examples of similar length. But batches
 must differ between epochs, and training must not follow the order of lengths. So each epoch is a new
-permutation; every `bucket_batches` global batches of it are sorted by length and cut into global batches; and these
-are shuffled again. A *global* batch is what all ranks and accumulation steps use in one step: the order is the same
-whether 8 examples come from 8 ranks, from 8 accumulation steps or from one batch.
+permutation of the examples; every `bucket_batches` global batches of it are sorted by length and cut into global
+batches; and these are shuffled again. A *global* batch is what all ranks and accumulation steps use in one step: the
+order is the same whether 8 examples come from 8 ranks, from 8 accumulation steps or from one batch.
 
 This file returns indices of examples and pads arrays; the caller holds the examples.
 `batches` does the same for a corpus of windows of one length.
@@ -29,16 +29,16 @@ IGNORED_TARGET = -100
 class Buckets:
     """The training batches of a list of examples.
 
-    Every example comes once an epoch, exactly; so one global batch of an epoch is smaller than the others where they
-    do not divide evenly. It is dealt out to all ranks and accumulation steps; where it has fewer examples than there
-    are of those, some get none.
+    Every example occurs exactly once per epoch. If the number of examples is not a multiple of the global batch, one
+    global batch of the epoch is smaller. It is distributed over all ranks and accumulation steps; if it has fewer
+    examples than these, some get none.
 
     Args:
         lengths: of each example, in tokens.
         batch_size: B, examples per rank and accumulation step.
         seed: chooses the order; not negative.
         accumulation_steps: batches per rank and step.
-        bucket_batches: global batches that are sorted together: more of them save more padding, and mix less.
+        bucket_batches: number of global batches that are sorted together: more save more padding, but mix less.
 
     Raises:
         InputError: there is no example, or the seed is negative.
@@ -67,21 +67,21 @@ class Buckets:
         self.accumulation_steps = accumulation_steps
         self.seed = seed
         self.bucket_batches = bucket_batches
-        self._last: tuple[tuple[int, int], list[Array]] | None = None  # sorting an epoch anew for each step is waste
+        self._last: tuple[tuple[int, int], list[Array]] | None = None  # the epoch in use, sorted once
 
     def step(self, step: int, rank: int = 0, world_size: int = 1) -> list[Array]:
-        """What `rank` of `world_size` trains on in step `step` (from 0).
+        """The examples of `rank` of `world_size` in step `step` (from 0).
 
         Returns:
             `accumulation_steps` arrays of example numbers, int64, of `batch_size` each; in the smaller batch of an
-            epoch they are shorter, and may be empty.
+            epoch they are shorter, and can be empty.
         """
         epoch, place = divmod(step, self.steps_per_epoch(world_size))
         shares = np.array_split(self._epoch(epoch, world_size)[place], self.accumulation_steps * world_size)
         return shares[rank::world_size]
 
     def steps_per_epoch(self, world_size: int = 1) -> int:
-        """The global batches that hold every example once, the smaller one included."""
+        """The number of global batches of an epoch, including the smaller one."""
         return -(-len(self.lengths) // self._global_batch(world_size))
 
     def _global_batch(self, world_size: int) -> int:
@@ -108,10 +108,10 @@ class Buckets:
 
 
 def batches_by_length(lengths: Array, batch_size: int) -> list[Array]:
-    """Every example once, the longest first: for evaluation, where order means nothing and memory shows itself early.
+    """Every example once, the longest first, for evaluation: the first batch needs the most memory.
 
     Returns:
-        Arrays of example numbers, int64, of `batch_size` each, the last one perhaps smaller.
+        Arrays of example numbers, int64, of `batch_size` each; the last one can be smaller.
 
     Example:
         >>> [batch.tolist() for batch in batches_by_length(np.array([3, 9, 4]), batch_size=2)]
@@ -122,13 +122,13 @@ def batches_by_length(lengths: Array, batch_size: int) -> list[Array]:
 
 
 def pad(rows: Sequence[Array], value: int, multiple: int = 8, *, limit: int | None = None) -> Array:
-    """Stacks rows of different lengths, filled up at the right.
+    """Stacks rows of different lengths, padded at the right.
 
     Args:
         rows: B arrays of one dimension.
-        value: what fills the rest.
-        multiple: the width is rounded up to one, so that kernels and compiled graphs meet fewer shapes.
-        limit: the width is never rounded up past this; a model's context length.
+        value: of the padding.
+        multiple: the width is rounded up to a multiple of this, so that kernels and compiled graphs see fewer shapes.
+        limit: the width is not rounded up above this, a model's context length.
 
     Returns:
         int64, (B, T); T is that of the longest row, rounded up.

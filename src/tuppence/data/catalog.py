@@ -1,4 +1,4 @@
-"""The public sets that we know how to get: a JSON file beside this one, and what is needed to use it.
+"""The catalog of public data sets (catalog.json), and the download of one.
 
 The sets are not part of tuppence: each has its own licence, and `get` downloads it from its origin.
 """
@@ -24,18 +24,18 @@ class PublicSet:
     """One set of the catalog.
 
     Attributes:
-        name: what `tuppence data get` calls it.
-        title: what it is.
+        name: for `tuppence data get`.
+        title: one line of description.
         kind: "text", "labelled", "instructions", "preferences" or "evaluation".
-        file: a good name for the file, with the suffix that says how to read it.
-        url: where it is fetched from.
+        file: suggested name of the file; its suffix determines how it is read.
+        url: of the download.
         licence: as its authors state it.
         origin: the page to read before using it.
-        bytes: the file's size; None where not known.
-        sha256: of the file; None where no published value was found.
-        member: the file to take out, where the url leads to a zip archive; bytes and sha256 are then the member's.
-        use: the command it is meant for.
-        note: what one should know.
+        bytes: the file's size; None if it is not known.
+        sha256: of the file; None if no published value was found.
+        member: for a zip archive, the file to extract; bytes and sha256 are the member's then.
+        use: the command that uses it.
+        note: a remark for the user.
     """
 
     name: str
@@ -66,7 +66,7 @@ def find_set(name: str) -> PublicSet:
     """The set called `name`.
 
     Raises:
-        InputError: there is none; the hint names the nearest.
+        InputError: there is none; the hint has the most similar name.
     """
     sets = {one.name: one for one in load_catalog()}
     if name not in sets:
@@ -119,5 +119,5 @@ def _extract(archive: Path, public: PublicSet, out: Path) -> Download:
                     "it was removed; try again, or ask the origin",
                 )
     except (zipfile.BadZipFile, KeyError) as error:
-        raise CorruptFileError(f"{public.url} is not the archive we expected: {error}", "try again later") from error
+        raise CorruptFileError(f"{public.url} is not the expected archive: {error}", "try again later") from error
     return Download(out, size, digest.hexdigest(), verified=public.sha256 is not None)

@@ -1,7 +1,7 @@
-"""Text in chunks, encoded in threads: the parallel part of `prepare`, its only caller.
+"""Groups text into chunks and encodes them in threads: the parallel part of `prepare`, its only caller.
 
-Chunks depend on the stream of pieces alone, never on the number of threads, so "the first n chunks" means the same
-text in every run: that is what makes a killed preparation resumable.
+The chunks depend on the stream of pieces, not on the number of threads. So "the first n chunks" are the same text in
+every run, and a killed preparation can resume.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CHUNK_CHARACTERS = 2**19
 PIECE_OVERHEAD = 64
-"""What a piece counts beside its text, so that a chunk of tiny documents does not grow large in memory."""
+"""Added to the length of every piece: limits the memory of a chunk of tiny documents."""
 
 
 @dataclass
 class Chunk:
-    """Consecutive text of one split, large enough that encoding it is worth a task."""
+    """Consecutive text of one split, large enough for a task of its own."""
 
     split: str
     pieces: list[Piece]
@@ -39,8 +39,8 @@ def chunk_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> I
     """Groups each split's pieces into chunks.
 
     Args:
-        pieces: (split, piece), the pieces of a document together.
-        done: for every split, how many of its first chunks to leave out: finished shards hold them already.
+        pieces: (split, piece); the pieces of a document are consecutive.
+        done: for each split, the number of its first chunks to leave out: finished shards contain them.
     """
     open_chunks = {split: Chunk(split, []) for split in done}
     counts = dict.fromkeys(done, 0)
@@ -63,8 +63,8 @@ def chunk_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> I
 
 
 def encode_chunks(chunks: Iterator[Chunk], tokenizer: Tokenizer, workers: int) -> Iterator[EncodedChunk]:
-    """Encodes in `workers` threads; results in order, and only a few chunks in flight."""
-    tokenizer.encode_to_array("")  # builds what is built on first use, before several threads would do it at once
+    """Encodes in `workers` threads; yields the results in order, with about 2 * `workers` chunks in memory."""
+    tokenizer.encode_to_array("")  # builds tiktoken's encoding before several threads would build it at once
     waiting: deque[Future[EncodedChunk]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:

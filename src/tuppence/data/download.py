@@ -1,8 +1,8 @@
-"""Downloads one file over HTTPS: resumed where it was cut off, verified, complete or absent.
+"""Downloads one file over HTTPS: resumable, verified, complete or absent.
 
-Bytes are collected in `FILE.part`, with what identifies them in `FILE.part.json`. A connection that breaks is
-taken up again by a Range request; `If-Range` makes a server whose file has changed send it anew. Only a file of
-the right length and sha256 gets its final name. Called by `tuppence data get`.
+`FILE.part` collects the bytes; `FILE.part.json` has the URL and the ETag that identify them. After a broken
+connection, a Range request continues; with `If-Range`, a server whose file has changed sends the whole file. Only a
+file of the right length and sha256 gets its final name. Called by `tuppence data get`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
 
 OnProgress = Callable[[int, int | None], object]
-"""Called with (bytes so far, bytes in all if known)."""
+"""Called with (bytes so far, total bytes if known)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Download:
 
 
 class _TransientError(Exception):
-    """A failure that another attempt may not have; its text says what it was."""
+    """A failure that can be temporary."""
 
 
 def download(
@@ -61,12 +61,12 @@ def download(
     """Fetches `url` into `out`.
 
     Args:
-        url: https; http only from this machine itself.
-        out: the final file. One that is there already is left alone: it is the answer if it has the sha256.
-        sha256: what the file must hash to; None where nobody has published it.
-        limit_bytes: the most we accept.
+        url: https, or http from this machine.
+        out: the final file. An existing file is never replaced; one with the right sha256 is returned.
+        sha256: of the file; None if none is published.
+        limit_bytes: largest file that is accepted.
         on_progress: for a progress bar.
-        attempts: how often to try without any progress before giving up.
+        attempts: number of attempts without progress before the download fails.
         pause_seconds: before the second attempt; doubled before each further one.
 
     Raises:
@@ -91,7 +91,7 @@ def download(
                 if failures >= attempts:
                     raise InputError(
                         f"cannot download {url}: {problem}",
-                        "check the network and run the same command again: it goes on where it stopped",
+                        "check the network and run the same command again: it continues where it stopped",
                     ) from problem
                 pause = pause_seconds * 2 ** (failures - 1)
                 note(f"{problem}; trying again in {pause:.0f} s")
@@ -100,10 +100,10 @@ def download(
 
 
 def already_there(out: Path, sha256: str | None) -> Download:
-    """The file that an earlier download left.
+    """The existing file `out`, if it has the sha256.
 
     Raises:
-        InputError: it is another file, or nobody can tell.
+        InputError: it is another file, or there is no sha256 to compare.
     """
     if sha256 is None or not out.is_file() or sha256_file(out) != sha256:
         raise InputError(f"{out} exists already", "choose another --out, or remove the file")
@@ -116,7 +116,7 @@ def _accept(url: str, part: Path, out: Path, sha256: str | None) -> Download:
     if sha256 is not None and found != sha256:
         _forget(part)
         raise CorruptFileError(
-            f"what {url} sent has sha256 {found}, not {sha256}", "it was removed; try again, or ask the origin"
+            f"the file from {url} has sha256 {found}, not {sha256}", "it was removed; try again, or ask the origin"
         )
     size = _size_of(part)
     fsync_file(part)
@@ -127,34 +127,34 @@ def _accept(url: str, part: Path, out: Path, sha256: str | None) -> Download:
 
 
 def _fetch(url: str, part: Path, limit_bytes: int, on_progress: OnProgress | None) -> None:
-    """One request; appends to `part` what it brings, and returns once the file is complete."""
+    """Makes one request, appends the response to `part`, and returns if the file is complete."""
     have, tag = _resumable(url, part)
     request = urllib.request.Request(url, headers={"User-Agent": "tuppence", "Accept-Encoding": "identity"})
     if have:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag)
-    with _answer(url, part, request) as response:
+    with _response(url, part, request) as response:
         if response.status != 206 or not _continues(response, have):
             have = 0  # the server sends the whole file: it ignores ranges, or the file has changed
         total = _total(response, have)
         _require_room(url, part, have, total, limit_bytes)
         if not have:
-            _open_part(part, os.O_TRUNC).close()  # first: old bytes are never kept with a new tag
+            _open_part(part, os.O_TRUNC).close()  # before the facts: old bytes never have a new tag
             write_json(_facts(part), {"url": url, "tag": _tag(response)})
         _append(response, part, have, total, limit_bytes, on_progress)
 
 
-def _answer(url: str, part: Path, request: urllib.request.Request) -> Any:
-    """The server's answer, whose body is still to be read.
+def _response(url: str, part: Path, request: urllib.request.Request) -> Any:
+    """The server's response; its body is not read yet.
 
     Raises:
-        _TransientError: another attempt may get one.
-        InputError: none will.
+        _TransientError: another attempt can succeed.
+        InputError: no attempt can.
     """
     try:
         return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the part is as long as the file, or longer: begin again
+        if error.code == 416:  # the part is at least as long as the file: start again
             _forget(part)
             raise _TransientError("the server does not have the rest") from error
         if error.code in (408, 425, 429) or error.code >= 500:
@@ -173,7 +173,7 @@ def _answer(url: str, part: Path, request: urllib.request.Request) -> Any:
 
 
 def _read(response: Any) -> bytes:
-    """The next block of a body; empty at its end. What fails here is the network, never the disk.
+    """The next block of a body; empty at its end. Errors here come from the network, not from the disk.
 
     Raises:
         _TransientError: the connection broke.
@@ -186,14 +186,14 @@ def _read(response: Any) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    """What a network error says, in one line: OSErrors have their words in one place, URLErrors in another."""
+    """The message of a network error, in one line; OSError and URLError have it in different attributes."""
     reason = getattr(error, "reason", None) or error
     words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
     return f"TLS: {words}" if isinstance(reason, ssl.SSLError) else str(words)
 
 
 def _open_part(part: Path, more: int = 0) -> IO[bytes]:
-    """Opens the collected bytes for more; a link that others laid there is not followed."""
+    """Opens the collected bytes to append; does not follow a link, which another user could have created."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | more
     return os.fdopen(os.open(part, flags, 0o666), "ab")
 
@@ -205,7 +205,7 @@ def _append(
         while block := _read(response):
             have += len(block)
             if have > limit_bytes:
-                raise InputError(f"the file is larger than the {limit_bytes:,} bytes we accept", "is it the right one?")
+                raise InputError(f"the file is larger than the limit of {limit_bytes:,} bytes", "is it the right one?")
             out.write(block)
             if on_progress is not None:
                 on_progress(have, total)
@@ -214,7 +214,7 @@ def _append(
 
 
 def _resumable(url: str, part: Path) -> tuple[int, str]:
-    """(bytes we have, the tag that identifies them); (0, "") where there is nothing safe to go on from."""
+    """(collected bytes, the tag that identifies them); (0, "") if the download cannot be resumed safely."""
     try:
         facts = read_json(_facts(part))
         if facts["url"] == url and isinstance(facts["tag"], str) and facts["tag"]:
@@ -225,7 +225,7 @@ def _resumable(url: str, part: Path) -> tuple[int, str]:
 
 
 def _tag(response: Any) -> str:
-    """A strong ETag, or the modification date: what `If-Range` may compare (RFC 9110, section 13.1.5)."""
+    """A strong ETag, or the modification date: the values that `If-Range` accepts (RFC 9110, section 13.1.5)."""
     tag, date = str(response.headers.get("ETag", "")), str(response.headers.get("Last-Modified", ""))
     return tag if tag.startswith('"') else date
 
@@ -235,7 +235,7 @@ def _continues(response: Any, have: int) -> bool:
 
 
 def _total(response: Any, have: int) -> int | None:
-    """The size of the whole file. A server may send less of a range than was asked for, and says so in the range."""
+    """The size of the whole file. A server can send less than the requested range; Content-Range has the total."""
     whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
     if have and whole is not None:
         return int(whole[1])
@@ -247,14 +247,14 @@ def _require_room(url: str, part: Path, have: int, total: int | None, limit_byte
     if total is None:
         return
     if total > limit_bytes:
-        raise InputError(f"{url} has {total:,} bytes, more than the {limit_bytes:,} we accept", "is it the right file?")
+        raise InputError(f"{url} has {total:,} bytes, more than the limit of {limit_bytes:,}", "is it the right file?")
     free = shutil.disk_usage(part.parent).free
     if total - have > free:
         raise OutOfSpaceError(f"{url} needs {total - have:,} bytes, the disk has {free:,}", "free some space first")
 
 
 def _require_safe(url: str) -> None:
-    """https, or http from this machine: nobody on the way can change what arrives.
+    """Accepts https, and http from this machine: nobody can change the content in transit.
 
     Example:
         >>> _require_safe("http://example.org/corpus.txt")

@@ -1,7 +1,7 @@
-"""Finds the files that a person's inputs mean.
+"""Finds the files for the inputs on the command line.
 
-An input is a file, a folder (read recursively, in sorted order, files of kinds we know), or a glob. What exists under
-an input's literal name is meant before any pattern. `unpacking` opens the files, `readers` reads what they hold.
+An input is a file, a folder (read recursively, in sorted order, files of known kinds), or a glob. A file or folder with
+the literal name of an input comes before a pattern. `unpacking` opens the files, `readers` reads their content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuppence.storage import Entry, Store, open_store, split_url
 KINDS = {".txt": "text", ".md": "text", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl"}
 KINDS |= {".parquet": "parquet"}
 COMPRESSIONS = (".gz", ".zst")
-_ONLY_IF_NAMED = (".json", ".json.gz", ".json.zst")  # in a folder they are rather metadata than rows
+_ONLY_IF_NAMED = (".json", ".json.gz", ".json.zst")  # in a folder they are usually metadata, not rows
 READABLE = ".txt .md .jsonl .parquet, and .gz or .zst of the text ones"
 
 Inputs: TypeAlias = str | Path | Sequence[str | Path] | Sequence[str]
@@ -31,12 +31,12 @@ class Source:
     """One file to read.
 
     Attributes:
-        store: where it lives.
-        entry: its name there, size in bytes and version.
-        path: what a person calls it; error messages begin with it.
+        store: that contains it.
+        entry: its name in the store, size in bytes and version.
+        path: its name for the user; error messages begin with it.
         kind: "text", "jsonl" or "parquet".
         compression: "", ".gz" or ".zst".
-        named: whether it was named itself, rather than found in a folder or by a glob.
+        named: whether the input named the file, not a folder or a glob.
     """
 
     store: Store
@@ -48,19 +48,19 @@ class Source:
 
     @property
     def identity(self) -> list[object]:
-        """Equal as long as the same file holds the same content (as far as size and version tell)."""
+        """Changes with the file's content, as far as size and version show it."""
         return [self.path, self.entry.size, self.entry.version]
 
 
 @dataclass
 class _Found:
-    """What lies in a folder or matches a glob.
+    """The files in a folder or those that match a glob.
 
     Attributes:
         sources: the files to read.
         other: names of files that are not read: another kind, or a .json file.
         empty: names of empty files.
-        unusable: why each file of a kind we know cannot be opened: a link to nothing, a pipe.
+        unusable: the error for each file of a known kind that cannot be opened: a dead link, a pipe.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Found:
     unusable: list[InputError] = field(default_factory=list)
 
     def add(self, store: Store, entry: Entry, path: str, *, json: bool = False) -> None:
-        """Sorts a file in.
+        """Adds a file to the list that it belongs to.
 
         Args:
             json: whether .json files are read.
@@ -82,13 +82,13 @@ class _Found:
             self.sources.append(_source(store, entry, path, named=False))
 
     def add_unusable(self, name: str, error: InputError) -> None:
-        """Keeps why a file cannot be opened, where we would read it."""
+        """Keeps the error for a file that cannot be opened, if its kind is known."""
         if _kind_of(name):
             self.unusable.append(error)
 
 
 def input_names(inputs: Inputs) -> tuple[str, ...]:
-    """The inputs as a person wrote them, one or several.
+    """The inputs as strings, as the user wrote them.
 
     Example:
         >>> input_names("novels.txt"), input_names([Path("a.txt"), "b*.txt"])
@@ -98,10 +98,10 @@ def input_names(inputs: Inputs) -> tuple[str, ...]:
 
 
 def find_sources(inputs: Inputs) -> list[Source]:
-    """The files behind `inputs`, in the order given; those of a folder or a glob sorted by name.
+    """The files for `inputs`, in the order given; those of a folder or a glob sorted by name.
 
-    In a folder, files of other kinds, empty ones, links to nothing and plain .json (metadata, rather than rows) are
-    passed over: `warn_of_passed_over` names them.
+    In a folder, files of other kinds, empty files, dead links and plain .json files (usually metadata) are skipped:
+    `warn_of_passed_over` names them.
 
     Raises:
         InputError: no such file, a pipe, a glob or folder without readable files, an unknown suffix, an empty file.
@@ -113,7 +113,7 @@ def find_sources(inputs: Inputs) -> list[Source]:
 
 
 def warn_of_passed_over(inputs: Inputs) -> None:
-    """Says once what `find_sources` passes over: how many files of each input, and the first of them by name."""
+    """Reports the files that `find_sources` skips: their number for each input, and the first names."""
     for one in input_names(inputs):
         found = _find(one)
         if found.other:
@@ -132,7 +132,7 @@ def _listed(paths: Sequence[str]) -> str:
 def _find(one: str) -> _Found:
     if not one:
         raise InputError("an input is an empty name", f"name files, folders or globs of {READABLE}")
-    inside = open_store(one)  # complains of a storage that we cannot read, by its whole name
+    inside = open_store(one)  # the error for an unknown storage has the whole name
     folder, name = split_url(one)
     store = open_store(folder)
     entry = store.describe(name) if name else None
@@ -154,15 +154,15 @@ def _in_folder(store: Store, one: str) -> _Found:
     if not found.sources:
         if found.unusable:
             raise found.unusable[0]
-        raise InputError(f"{one} holds no file that we can read", f"we read {READABLE}")
+        raise InputError(f"{one} holds no file that can be read", f"give {READABLE}")
     return found
 
 
 def _missing(one: str) -> InputError:
     if one == "-":
         return InputError(
-            "text cannot be read from stdin (-) here: it may be read more than once",
-            "write it to a file, and name that",
+            "text cannot be read from stdin (-) here, because it is read more than once",
+            "write it to a file, and name the file",
         )
     if "{" in one and "}" in one:
         return InputError(
@@ -172,8 +172,8 @@ def _missing(one: str) -> InputError:
 
 
 def _find_glob(pattern: str) -> _Found:
-    """Expands `*`, `?`, `[...]` inside a name and `**` across folders. A folder that matches is read like one that is
-    named."""
+    """Expands `*`, `?`, `[...]` inside a name and `**` across folders. A folder that matches is read like a
+    folder that is named."""
     pattern = re.sub(r"(?<!:)/{2,}", "/", pattern).rstrip("/")
     cut = pattern.rfind("/", 0, re.search(r"[*?\[]", pattern).start())  # type: ignore[union-attr]
     prefix, rest = pattern[: cut + 1], pattern[cut + 1 :]
@@ -182,7 +182,7 @@ def _find_glob(pattern: str) -> _Found:
     known = [_glob_regex(part) for part in parts[:any_depth]]
     wanted, json = _glob_regex(rest), ".json" in parts[-1].lower()
 
-    folders: list[str] = []  # that match
+    folders: list[str] = []  # those that match
 
     def enter(folder: str) -> bool:
         if wanted.fullmatch(folder):
@@ -216,11 +216,9 @@ def _no_match(pattern: str, found: _Found, folders: Sequence[str]) -> InputError
     if found.empty:
         return InputError(f"all files that match {pattern} are empty", "name files that hold text")
     if found.other:
-        return InputError(
-            f"{pattern} matches files of other kinds only ({_listed(found.other)})", f"we read {READABLE}"
-        )
+        return InputError(f"{pattern} matches files of other kinds only ({_listed(found.other)})", f"give {READABLE}")
     if folders:
-        return InputError(f"only folders without a file match {pattern} ({_listed(folders)})", f"we read {READABLE}")
+        return InputError(f"only folders without a file match {pattern} ({_listed(folders)})", f"give {READABLE}")
     return InputError(f"no file matches {pattern}", "check the pattern, and quote it for the shell")
 
 
@@ -243,11 +241,13 @@ def _glob_regex(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile("".join(map(translate, pieces)), re.DOTALL)
     except re.error as error:
-        raise InputError(f"{pattern} is no pattern: {error.msg}", "a set is written as in [abc] or [a-z]") from error
+        raise InputError(
+            f"{pattern} is not a valid pattern: {error.msg}", "a set is written as in [abc] or [a-z]"
+        ) from error
 
 
 def _kind_of(name: str) -> tuple[str, str] | None:
-    """(kind, compression) by the name's suffixes; None where we do not know it."""
+    """(kind, compression) by the name's suffixes; None for an unknown kind."""
     lower = name.lower()
     compression = next((suffix for suffix in COMPRESSIONS if lower.endswith(suffix)), "")
     stem = lower[: len(lower) - len(compression)]
@@ -265,4 +265,4 @@ def _source(store: Store, entry: Entry, path: str, *, named: bool) -> Source:
 
 
 def _other_kind(path: str) -> InputError:
-    return InputError(f"{path}: we do not read files of this kind", f"we read {READABLE}")
+    return InputError(f"{path}: files of this kind cannot be read", f"give {READABLE}")

@@ -18,7 +18,7 @@ _PRETTY_HINT = (
     "it looks like one JSON document over several lines: write one JSON object a line (jq -c . FILE > FILE.jsonl; where"
     " the rows are a list under the key data: jq -c '.data[]' FILE > FILE.jsonl)"
 )
-_COMMA_HINT = "a row ends with its object: remove the comma behind it (sed 's/,[[:space:]]*$//' FILE > FILE.jsonl)"
+_COMMA_HINT = "a row ends with its object: remove the comma after it (sed 's/,[[:space:]]*$//' FILE > FILE.jsonl)"
 
 
 def jsonl_pieces(
@@ -31,9 +31,9 @@ def jsonl_pieces(
 
 
 def _lines(source: Source, on_bytes: OnBytes | None) -> Iterator[tuple[int, bytes | None]]:
-    """(number from 1, line) of every line that is not blank; None for one that is longer than `ROW_LIMIT_BYTES`."""
+    """(number from 1, line) of every line that is not blank; the line is None if it exceeds `ROW_LIMIT_BYTES`."""
     number, size = 1, 0
-    waiting: list[bytes] = []  # of the line being read; empty where it is too long already
+    waiting: list[bytes] = []  # parts of the current line; empty if it is too long
     at_beginning = True
     for chunk in read_chunks(source, on_bytes):
         if at_beginning:
@@ -86,7 +86,7 @@ def _row_text(source: Source, number: int, line: bytes | None, text_key: str) ->
 
 
 def _syntax_hint(number: int, line: bytes) -> str:
-    """What to do about a row that is not JSON, as far as it shows what the person has."""
+    """The hint for a row that is not JSON, from the form of the row."""
     line = line.strip()
     if line.startswith(b"["):
         return _ARRAY_HINT
@@ -98,10 +98,10 @@ def _syntax_hint(number: int, line: bytes) -> str:
 
 
 def _value_of(row: dict[str, Any], key: str) -> Any:
-    """The value under a key, or under a path of keys: "meta.text" where there is no key of that name.
+    """The value of a key, or of a path of keys: "meta.text" if there is no key of that name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such key.
     """
     if key in row:
         return row[key]

@@ -1,4 +1,4 @@
-"""Writes documents and rows to one file, complete or absent, in forms that our readers (and others') take back."""
+"""Writes documents and rows to one file, complete or absent, in formats that `sources` and `records` read."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def check_suffix(out: Path, suffixes: Sequence[str], what: str = "") -> None:
 
 
 def write_documents(out: Path, texts: Iterable[str], on_document: Callable[[], object] = lambda: None) -> int:
-    """Writes one file, complete or absent, that `sources` reads back document for document.
+    """Writes one file, complete or absent, from which `sources` reads the same documents.
 
     Args:
         out: .txt, each document followed by a line `<|endoftext|>`; or .jsonl, one {"text": …} a line.
-        texts: drawn one by one.
+        texts: read one by one.
         on_document: called after each, for a progress bar.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        InputError: another suffix, or a text for .txt that holds the separator itself.
+        InputError: another suffix, or a text for .txt that contains the separator.
     """
     check_suffix(out, DOCUMENT_SUFFIXES)
     with atomic_file(out, follow_link=True) as file:
@@ -48,7 +48,7 @@ def write_documents(out: Path, texts: Iterable[str], on_document: Callable[[], o
                 file.write(_json_line({"text": text}))
             else:
                 if SEPARATOR in text:
-                    raise InputError(f"document {number + 1:,} holds {SEPARATOR} itself", "write .jsonl instead")
+                    raise InputError(f"document {number + 1:,} contains {SEPARATOR}", "write .jsonl instead")
                 file.write(f"{text}\n{SEPARATOR}\n".encode())
             on_document()
         return file.tell()
@@ -58,16 +58,16 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, str]], on_row: Callable[[]
     """Writes rows that have the same keys to one file, complete or absent.
 
     Args:
-        out: .json, a list of objects; .jsonl, an object a line; .csv, with a header; .tsv, the bare values between
-            tabs, without header and without quotes, as the SMS Spam Collection has it.
-        rows: drawn one by one.
+        out: .json, a list of objects; .jsonl, an object a line; .csv, with a header; .tsv, the values separated by
+            tabs, without header and quotes, like the SMS Spam Collection.
+        rows: read one by one.
         on_row: called after each, for a progress bar.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        InputError: another suffix, or a value for .tsv that holds a tab or the end of a line.
+        InputError: another suffix, or a value for .tsv that contains a tab or a line end.
     """
     check_suffix(out, ROW_SUFFIXES)
     with atomic_file(out, follow_link=True) as file:
@@ -75,7 +75,7 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, str]], on_row: Callable[[]
             file.write(b"[\n")
         for number, row in enumerate(rows):
             if out.suffix == ".json" and number:
-                file.seek(-1, io.SEEK_CUR)  # over the end of the last line
+                file.seek(-1, io.SEEK_CUR)  # before the end of the last line
                 file.write(b",\n")
             elif out.suffix == ".csv" and not number:
                 file.write(_csv_line(row))
@@ -92,7 +92,7 @@ def _line(suffix: str, row: Mapping[str, str], number: int) -> bytes:
     if suffix != ".tsv":
         return _json_line(row)
     if any(mark in value for value in row.values() for mark in "\t\r\n"):
-        raise InputError(f"row {number + 1:,} holds a tab or the end of a line", "write .csv or .jsonl instead")
+        raise InputError(f"row {number + 1:,} contains a tab or a line end", "write .csv or .jsonl instead")
     return ("\t".join(row.values()) + "\n").encode()
 
 

@@ -14,20 +14,20 @@ from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.unpacking import OnBytes, refuse_other_content
 
 _TEXT_TYPES = {f"{size}{kind}" for size in ("", "large_") for kind in ("string", "binary")}
-_TEXT_TYPES |= {"string_view", "binary_view", "fixed_size_binary", "null"}  # of a column of nulls every row is bad
+_TEXT_TYPES |= {"string_view", "binary_view", "fixed_size_binary", "null"}  # in a column of nulls every row is bad
 
 
 def _parquet_text(where: str, value: Any, text_key: str, inside: Sequence[str]) -> str:
-    """The text of an Arrow scalar; nobody looked at its bytes when the file was written.
+    """The text of an Arrow scalar; its bytes are not checked before.
 
     Args:
-        inside: the names that lead from the scalar, a structure, to its text.
+        inside: the path of fields from the scalar, a structure, to its text.
     """
     try:
         text = value.as_py()
         for name in inside:
             text = None if text is None else text[name]
-        if isinstance(text, bytes):  # a column without the note that its bytes are UTF-8
+        if isinstance(text, bytes):  # a column whose type is not marked as UTF-8
             text = text.decode()
     except UnicodeDecodeError as error:
         raise BadRowError(f"{where}: '{text_key}' is not UTF-8 (byte {error.start:,} of the text)") from error
@@ -62,16 +62,16 @@ def parquet_pieces(
                             on_bytes(source.entry.size * batch.num_rows // total)
         except (arrow.ArrowException, OSError) as error:
             raise CorruptFileError(
-                f"{source.path} is not a sound parquet file: {' '.join(str(error).split())[:200]}",
+                f"{source.path} is not a valid parquet file: {' '.join(str(error).split())[:200]}",
                 "get the file again",
             ) from error
 
 
 def _path_inside(path: str, schema: Any, text_key: str) -> list[str]:
-    """The names that lead from a column to its texts: none, or ["text"] for the key "meta.text" of a structure.
+    """The path of fields from a column to its texts: empty, or ["text"] for the key "meta.text" of a structure.
 
     Raises:
-        InputError: there is no such column, or it holds something else than text.
+        InputError: there is no such column, or it does not hold text.
     """
     import pyarrow as arrow
 
@@ -93,5 +93,5 @@ def _path_inside(path: str, schema: Any, text_key: str) -> list[str]:
 
 
 def _type_name(kind: Any) -> str:
-    """An Arrow type without what it is made of: "list" of "list<item: string>"."""
+    """The name of an Arrow type without its parts: "list" for "list<item: string>"."""
     return re.sub(r"[<\[].*", "", str(kind), flags=re.DOTALL)

@@ -1,9 +1,9 @@
-"""Documents in, token shards out: in parallel, in bounded memory, resumable.
+"""Turns documents into token shards: in parallel, in bounded memory, resumable.
 
-One thread reads, selects and chunks text; `workers` threads encode (tiktoken releases Python's lock); the chunks
-come back in order and are written. Everything but the encoding is a pure function of the request, and cheap: a run
-that was killed reads the inputs again from the start, and only skips encoding what the finished shards hold. So
-the same command again gives byte for byte what an undisturbed run gives.
+One thread reads, selects and chunks text; `workers` threads encode (tiktoken releases Python's lock); the encoded
+chunks are written in order. Everything except the encoding is cheap and a pure function of the request: after a kill,
+the same command reads the inputs again from the start, and only skips encoding what the finished shards contain. So it
+gives byte for byte the result of an undisturbed run.
 
 Not covered: splitting one input over several machines.
 """
@@ -26,6 +26,7 @@ from tuppence.data import selection
 from tuppence.data.chunks import chunk_pieces, encode_chunks
 from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
 from tuppence.data.pieces import ReadReport
+from tuppence.data.request import SHARD_TOKENS, Request, selected_pieces
 from tuppence.data.shards import (
     INDEX_NAME,
     ShardIndex,
@@ -42,16 +43,15 @@ from tuppence.tokenizer.trainer import usable_cores
 
 if TYPE_CHECKING:
     from tuppence.tokenizer import Tokenizer
-from tuppence.data.request import SHARD_TOKENS, Request, selected_pieces
 
 _NAMES = rf"(?:(?:train|val)-\d{{5,}}\.bin|documents-(?:train|val)\.bin|{STATE_NAME}|{INDEX_NAME})"
 _OURS = re.compile(rf"{_NAMES}|\.{_NAMES}\.\d+\.tmp")
-"""What a preparation leaves in its folder, finished or killed: the only files that we ever remove there."""
+"""The files that a finished or killed preparation leaves in its folder: no others are ever removed there."""
 
 
 @dataclass(frozen=True)
 class PrepareSummary:
-    """What `prepare` did.
+    """The result of `prepare`.
 
     Attributes:
         out: the shard folder.
@@ -59,7 +59,7 @@ class PrepareSummary:
         duplicates: documents dropped as exact copies.
         skipped_rows: bad rows left out.
         resumed_shards: finished by an earlier, killed run.
-        seconds: of this run; 0 where everything was there already.
+        seconds: of this run; 0 if nothing was left to do.
     """
 
     out: str
@@ -87,25 +87,25 @@ def prepare(
     shard_tokens: int = SHARD_TOKENS,
     seed: int = 0,
 ) -> PrepareSummary:
-    """Tokenizes documents into a shard folder, or finishes what a killed run with the same request began.
+    """Tokenizes documents into a shard folder, or finishes the folder of a killed run with the same request.
 
     Args:
         inputs: files, folders and globs (see `sources.iter_pieces`).
         tokenizer: encodes; a copy is kept in the folder.
         out: the shard folder; must be new, unfinished, or the finished result of the same request.
-        val_inputs: held-out files for the "val" split. With `deduplicate` they come first, so that a training
-            document which is also held out is dropped from training.
-        val_fraction: share of the documents, by a hash of their text, for "val". A single document is cut
-            instead: its tail is "val".
+        val_inputs: held-out files for the "val" split. With `deduplicate` they are read first, so that a document in
+            both is dropped from training.
+        val_fraction: share of the documents for "val", chosen by a hash of their text. A single document is cut
+            instead: its end is "val".
         deduplicate: drop exact copies of documents.
         skip_bad_rows: leave out rows without usable text instead of refusing them.
         text_key: key or column of a row's text.
         workers: encoding threads; one per core by default.
-        shard_tokens: a shard is closed once it holds this many tokens.
+        shard_tokens: a shard is closed once it contains this number of tokens.
         seed: of the hash behind `val_fraction`.
 
     Raises:
-        InputError: unusable inputs, an `out` that holds something else, or a split left without text.
+        InputError: unusable inputs, an `out` with other content, or a split without text.
     """
     request = Request(
         input_names(inputs),
@@ -176,7 +176,7 @@ def _hidden(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Keeps a second process out of the folder."""
+    """Locks the folder against a second process."""
     with explain_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     release = lock_folder(out, "writing")
@@ -187,9 +187,9 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
-    """What is finished; everything else that an earlier run left is cleared away."""
+    """The finished shards; removes the other files of an earlier run."""
     state = Progress(out, digest, dtype_of(tokenizer.vocab_size))
-    keep = {STATE_NAME, *(shard.info.file for shard in state.finished)}  # without the state nobody could go on
+    keep = {STATE_NAME, *(shard.info.file for shard in state.finished)}  # without the state file no run could resume
     for path in out.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in keep:
             path.unlink()
@@ -266,7 +266,7 @@ def _sum(infos: list[ShardInfo], name: str) -> int:
 
 
 def _check_splits(request: Request, index: ShardIndex) -> None:
-    """Refuses a result in which a split that was asked for holds no text."""
+    """Refuses a result in which a requested split has no text."""
     wanted = ["train"] + ["val"] * bool(request.val_inputs or request.val_fraction)
     for split in wanted:
         if split not in index.splits or index.splits[split].bytes == 0:

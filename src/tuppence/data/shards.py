@@ -1,11 +1,11 @@
-"""A folder of token shards: what its files are called, and how they are read.
+"""A folder of token shards: its files, and how they are read.
 
     DATA/
-      index.json             what is here: format version, tokenizer, counts, sha256 of every file; written last
+      index.json             the content: format version, tokenizer, counts, sha256 of every file; written last
       train-00000.bin …      tokens, little-endian uint16 (uint32 above 65,536 ids), no header
       val-00000.bin …
-      documents-train.bin    where every document begins: token offsets in the split, little-endian uint64
-      tokenizer/             the tokenizer itself, so that a run can carry it along
+      documents-train.bin    the begin of every document: token offsets in the split, little-endian uint64
+      tokenizer/             the tokenizer, which a run copies
 
 `prepare` writes it; pretraining and evaluation read it through `TokenShards`, memory-mapped.
 """
@@ -38,7 +38,7 @@ _AGAIN = "make it again with 'tuppence data prepare'"
 
 @dataclass(frozen=True)
 class ShardInfo:
-    """What the index says of one shard: `bytes` are those of its UTF-8 text, not of the file."""
+    """The entry of a shard in the index; `bytes` is the size of its UTF-8 text, not of the file."""
 
     file: str
     split: str
@@ -50,7 +50,7 @@ class ShardInfo:
 
 @dataclass(frozen=True)
 class SplitInfo:
-    """What the index says of one split."""
+    """The entry of a split in the index."""
 
     tokens: int
     bytes: int
@@ -76,7 +76,7 @@ class ShardIndex:
     version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """As the file has it, the format first."""
+        """The content in the order of the file, the format first."""
         content = asdict(self)
         return {"format": content.pop("format"), "version": content.pop("version"), **content}
 
@@ -87,12 +87,12 @@ def dtype_of(vocab_size: int) -> str:
 
 
 def on_disk(dtype: str) -> np.dtype[Any]:
-    """The type that a shard has on disk: little-endian, on any machine."""
+    """The type in a shard file: little-endian on any machine."""
     return np.dtype(dtype).newbyteorder("<")
 
 
 def tokenizer_folder(data: str | Path) -> Path:
-    """Where a shard folder keeps its tokenizer: a Hugging Face tokenizer folder."""
+    """The tokenizer of a shard folder: a Hugging Face tokenizer folder."""
     return Path(data) / "tokenizer"
 
 
@@ -100,8 +100,8 @@ def read_index(folder: str | Path) -> ShardIndex:
     """Reads and checks index.json.
 
     Raises:
-        InputError: no finished shard folder, or one of a format version that we do not know.
-        CorruptFileError: the index lacks something or has a value of the wrong kind.
+        InputError: no finished shard folder, or an unknown format version.
+        CorruptFileError: the index lacks a value, or has one of the wrong type.
     """
     folder = stage(folder)
     path = folder / INDEX_NAME
@@ -114,11 +114,11 @@ def read_index(folder: str | Path) -> ShardIndex:
     if content.get("version") != FORMAT_VERSION:
         raise InputError(f"{path} has format version {content.get('version')}, we read {FORMAT_VERSION}", _AGAIN)
     try:
-        splits = {name: _parsed(SplitInfo, value) for name, value in content["splits"].items()}
-        shards = [_parsed(ShardInfo, value) for value in content["shards"]]
-        index: ShardIndex = _parsed(ShardIndex, {**content, "splits": splits, "shards": shards})
+        splits = {name: _from_json(SplitInfo, value) for name, value in content["splits"].items()}
+        shards = [_from_json(ShardInfo, value) for value in content["shards"]]
+        index: ShardIndex = _from_json(ShardIndex, {**content, "splits": splits, "shards": shards})
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CorruptFileError(f"{path} is not a sound index of token shards: {error}", _AGAIN) from error
+        raise CorruptFileError(f"{path} is not a valid index of token shards: {error}", _AGAIN) from error
     if index.dtype not in ("uint16", "uint32"):
         raise CorruptFileError(f"{path} names a type that token shards do not have: {index.dtype!r}", _AGAIN)
     for name in [shard.file for shard in shards] + [split.document_offsets for split in splits.values()]:
@@ -127,25 +127,25 @@ def read_index(folder: str | Path) -> ShardIndex:
     return index
 
 
-def _parsed(kind: Any, value: dict[str, Any]) -> Any:
+def _from_json(kind: Any, value: dict[str, Any]) -> Any:
     """A dataclass from JSON, every field checked for its plain type."""
-    info = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
+    made = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
     plain = {"int": int, "str": str}
     for one in fields(kind):
         wanted = plain.get(str(one.type))
-        if wanted and not isinstance(getattr(info, one.name), wanted):
+        if wanted and not isinstance(getattr(made, one.name), wanted):
             raise ValueError(f"'{one.name}' is not {one.type}")
-    return info
+    return made
 
 
 @dataclass(frozen=True)
 class TokenShards:
-    """The tokens of one split, as if they were one long array.
+    """The tokens of one split as one long array.
 
     Attributes:
-        folder: where they lie.
+        folder: of the shards.
         split: "train" or "val".
-        index: what index.json says of the whole folder.
+        index: the content of index.json.
     """
 
     folder: Path
@@ -161,10 +161,10 @@ class TokenShards:
         """Maps a split's shards into memory, after checking them.
 
         Args:
-            folder: what `prepare` wrote.
+            folder: written by `prepare`.
             split: "train" or "val".
-            verify: "sha256" reads every shard once (1 to 2 GB/s) and so finds flipped bits; "size" finds
-                truncated files only, for corpora where a second per gigabyte matters.
+            verify: "sha256" reads every shard once (1 to 2 GB/s) and finds changed bits; "size" only finds truncated
+                files, for corpora where a second per gigabyte matters.
 
         Raises:
             InputError: no such folder or split.
@@ -177,12 +177,12 @@ class TokenShards:
                 f"{folder} has no split '{split}' (it has {', '.join(index.splits)})",
                 "prepare the data with --val FILE or --val-fraction F" if split == "val" else _AGAIN,
             )
-        infos = [shard for shard in index.shards if shard.split == split]
-        for info in infos:
-            verify_shard(folder, info, index.dtype, full=verify == "sha256")
+        shards = [shard for shard in index.shards if shard.split == split]
+        for shard in shards:
+            verify_shard(folder, shard, index.dtype, full=verify == "sha256")
         dtype = on_disk(index.dtype)
-        arrays = [np.asarray(np.memmap(folder / info.file, dtype=dtype, mode="r")) for info in infos]
-        ends = np.array(list(accumulate(info.tokens for info in infos)), dtype=np.int64)
+        arrays = [np.asarray(np.memmap(folder / shard.file, dtype=dtype, mode="r")) for shard in shards]
+        ends = np.array(list(accumulate(shard.tokens for shard in shards)), dtype=np.int64)
         return cls(folder, split, index, arrays, ends)
 
     def __len__(self) -> int:
@@ -190,22 +190,22 @@ class TokenShards:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens of this split, end-of-text ones included."""
+        """Number of tokens of this split, including the end-of-text tokens."""
         return len(self)
 
     @property
     def num_bytes(self) -> int:
-        """UTF-8 bytes of this split's text: what bits per byte divides by."""
+        """UTF-8 bytes of this split's text: the divisor of bits per byte."""
         return self.index.splits[self.split].bytes
 
     @property
     def num_documents(self) -> int:
-        """Documents of this split; each ends with one end-of-text token."""
+        """Number of documents of this split; each ends with one end-of-text token."""
         return self.index.splits[self.split].documents
 
     @property
     def vocab_size(self) -> int:
-        """Ids of the tokenizer, special ones included."""
+        """Number of ids of the tokenizer, including special tokens."""
         return self.index.vocab_size
 
     @property
@@ -220,13 +220,13 @@ class TokenShards:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over the shards of this split and their tokenizer: the same tokens, the same fingerprint."""
+        """sha256 of the shards of this split and their tokenizer: equal for equal tokens."""
         parts = [shard.sha256 for shard in self.index.shards if shard.split == self.split]
         return hashlib.sha256("\n".join([self.tokenizer_fingerprint, *parts]).encode()).hexdigest()
 
     @property
     def document_offsets(self) -> np.ndarray[Any, Any]:
-        """Where every document begins, as token offsets: uint64, ascending, the first one 0.
+        """The first token of every document, as offsets in the split: uint64, ascending, the first one 0.
 
         Raises:
             CorruptFileError: the file is missing, truncated or damaged.
@@ -256,7 +256,7 @@ class TokenShards:
         """Tokens `start` to `start + length` as int64, across shard borders.
 
         Raises:
-            IndexError: the window does not lie inside the split.
+            IndexError: the window is not inside the split.
         """
         if not 0 <= start <= start + length <= len(self):
             raise IndexError(f"window {start}..{start + length} of {len(self)} tokens")
@@ -274,10 +274,10 @@ class TokenShards:
 
 
 def verify_shard(folder: Path, info: ShardInfo, dtype: str, *, full: bool) -> None:
-    """Checks one shard against its info: size, and sha256 where `full`.
+    """Checks the size of a shard, and its sha256 if `full`.
 
     Raises:
-        CorruptFileError: with the file's name and what is wrong with it.
+        CorruptFileError: the shard is missing, truncated or damaged.
     """
     path = folder / info.file
     wanted = info.tokens * np.dtype(dtype).itemsize

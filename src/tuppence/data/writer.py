@@ -1,7 +1,7 @@
-"""Writes one split's tokens as shards, each complete or absent, and remembers which are finished.
+"""Writes the tokens of a split as shards, each complete or absent, and records the finished ones.
 
-`prepare` is the only caller. A shard is closed once it holds `shard_tokens` tokens, always between two chunks:
-so "how many chunks do the finished shards hold" is all that resuming needs to know.
+`prepare` is the only caller. A shard is closed once it contains `shard_tokens` tokens, always between two chunks: so
+resuming only needs the number of chunks in the finished shards.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STATE_NAME = "unfinished.json"
 
 @dataclass(frozen=True)
 class EncodedChunk:
-    """The tokens of some consecutive text of one split, ready for the disk."""
+    """The tokens of a chunk, ready to be written."""
 
     split: str
     tokens: np.ndarray[Any, Any]
@@ -34,35 +34,35 @@ class EncodedChunk:
 
 @dataclass(frozen=True)
 class FinishedShard:
-    """A shard on the disk and the number of chunks it holds."""
+    """A shard on the disk and its number of chunks."""
 
     info: ShardInfo
     chunks: int
 
 
 class Progress:
-    """The finished shards of an unfinished folder, kept in a file beside them."""
+    """The finished shards of an unfinished folder, recorded in a file of the folder."""
 
     def __init__(self, folder: Path, request: str, dtype: str) -> None:
         self.path = folder / STATE_NAME
         self._request = request
-        self.finished: list[FinishedShard] = self._sound_shards(folder, dtype)
+        self.finished: list[FinishedShard] = self._valid_shards(folder, dtype)
 
     def of(self, split: str) -> list[FinishedShard]:
         """The finished shards of one split, in order."""
         return [shard for shard in self.finished if shard.info.split == split]
 
     def add(self, shard: FinishedShard) -> None:
-        """Remembers a shard that has just been written."""
+        """Records a shard that has just been written."""
         self.finished.append(shard)
         self.save()
 
     def save(self) -> None:
-        """Writes the state down, complete or absent."""
+        """Writes the file, complete or absent."""
         write_json(self.path, {"request": self._request, "finished": [asdict(shard) for shard in self.finished]})
 
-    def _sound_shards(self, folder: Path, dtype: str) -> list[FinishedShard]:
-        """What an earlier, killed run of the same request left; from a split's first bad shard on, nothing."""
+    def _valid_shards(self, folder: Path, dtype: str) -> list[FinishedShard]:
+        """The shards of an earlier, killed run of the same request, up to the first bad one of each split."""
         if not self.path.exists():
             return []
         try:
@@ -79,7 +79,7 @@ class Progress:
             ]
         except (CorruptFileError, KeyError, TypeError):
             return []
-        sound: list[FinishedShard] = []
+        valid: list[FinishedShard] = []
         broken: set[str] = set()
         for shard in left:
             try:
@@ -87,12 +87,12 @@ class Progress:
             except CorruptFileError:
                 broken.add(shard.info.split)
             if shard.info.split not in broken:
-                sound.append(shard)
-        return sound
+                valid.append(shard)
+        return valid
 
 
 class ShardWriter:
-    """Appends chunks to the shards of one split; a context manager, so that no half shard survives an error."""
+    """Appends chunks to the shards of one split; a context manager, so that an error leaves no incomplete shard."""
 
     def __init__(self, folder: Path, split: str, dtype: str, shard_tokens: int, progress: Progress) -> None:
         self._folder, self._split, self._shard_tokens = folder, split, shard_tokens
@@ -113,7 +113,7 @@ class ShardWriter:
             self._stack.__exit__(kind, error, trace)
 
     def add(self, chunk: EncodedChunk) -> None:
-        """Appends a chunk, and closes the shard when it is full."""
+        """Appends a chunk, and closes a full shard."""
         if self._out is None:
             self._out = self._stack.enter_context(atomic_file(self._folder / self._name()))
         content = np.ascontiguousarray(chunk.tokens, dtype=self._type).data
@@ -122,7 +122,7 @@ class ShardWriter:
         self._tokens += len(chunk.tokens)
         self._bytes += chunk.bytes
         self._documents += chunk.documents
-        self._packs += 1
+        self._chunks += 1
         if self._tokens >= self._shard_tokens:
             self.close()
 
@@ -139,7 +139,7 @@ class ShardWriter:
             documents=self._documents,
             sha256=self._digest.hexdigest(),
         )
-        self._progress.add(FinishedShard(info, self._packs))
+        self._progress.add(FinishedShard(info, self._chunks))
         self._count += 1
         self._out = None
         self._start_counting()
@@ -149,15 +149,15 @@ class ShardWriter:
 
     def _start_counting(self) -> None:
         self._digest = hashlib.sha256()
-        self._tokens = self._bytes = self._documents = self._packs = 0
+        self._tokens = self._bytes = self._documents = self._chunks = 0
 
 
 def write_document_offsets(
     folder: Path, split: str, shards: list[ShardInfo], dtype: str, end_of_text: int
 ) -> tuple[str, str]:
-    """Writes where every document of a split begins, and returns the file's name and sha256.
+    """Writes the first token of every document of a split, and returns the file's name and sha256.
 
-    Every document ends with the end-of-text id, and no text encodes to it: the tokens themselves say where.
+    Every document ends with the end-of-text id, and no text encodes to it, so the tokens determine the documents.
     """
     name, digest, begin = f"documents-{split}.bin", hashlib.sha256(), 0
     wanted = sum(shard.documents for shard in shards)
@@ -176,7 +176,7 @@ def write_document_offsets(
             for tokens in _blocks(folder / shard.file, dtype):
                 starts = np.flatnonzero(tokens == end_of_text) + (begin + 1)
                 begin += len(tokens)
-                starts = starts[: wanted - written]  # the last document's end begins none
+                starts = starts[: wanted - written]  # no document begins after the last one
                 write(out, starts)
                 written += len(starts)
     return name, digest.hexdigest()

@@ -61,7 +61,7 @@ BAD = [
     ("a.jsonl", '{"text": "x"}\n\n[1]\n{"text": "y"}\n', r"row 3: not a JSON object but a list", 2),
     ("a.json", '[{"text": "x"}, null, {"text": "y"}]', r"row 2: not a JSON object but null", 2),
     ("a.csv", "text,label\nx,1\ny,2,3\nz,1\n", r"row 3: 3 columns, where the file has 2", 2),
-    ("a.csv", 'text,label\nx,1\n"y"s,2\nz,1\n', r"row 3: not sound CSV", 2),
+    ("a.csv", 'text,label\nx,1\n"y"s,2\nz,1\n', r"row 3: not valid CSV", 2),
     ("a.tsv", "text\tlabel\nx\t1\ny\nz\t1\n", r"row 3: 1 column, where the file has 2", 2),
 ]
 

@@ -15,27 +15,27 @@ from typing import NamedTuple
 
 from tuppence.core.errors import InputError
 
-KNOWN_NAMES = {
+USUAL_NAMES = {
     *("text", "message", "sms", "sentence", "content"),
     *("label", "class", "type", "target", "category", "sentiment"),
     *("instruction", "input", "output", "context", "response", "prompt", "completion", "chosen", "rejected"),
 }
-"""Column names that identify a header line."""
+"""Names of columns that identify a header, in lower case."""
 
 csv.field_size_limit(2**30)  # csv's default is 128 KiB; `tables` limits the size of the whole table
 
-_SAMPLE = 200  # number of records from which delimiter and header are determined
-_QUOTES_SAMPLE = 2**20  # number of characters in which quotes are searched: they can be rare
-_TOLD = re.compile(r'"?sep=(?P<delimiter>[,;|\t])"?\r?', re.IGNORECASE)
+_SAMPLE = 200  # number of rows from which delimiter and header are determined
+_QUOTES_SAMPLE = 2**20  # number of characters that are searched for quotes: they can be rare
+_SEP_LINE = re.compile(r'"?sep=(?P<delimiter>[,;|\t])"?\r?', re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
 
 
 class RawRow(NamedTuple):
-    """One record of a file.
+    """One row of a file, before its cells have names.
 
     Attributes:
-        first, last: its lines in the file, from 1.
+        first, last: its first and last line in the file, from 1.
         cells: its cells, or the error if it cannot be parsed.
     """
 
@@ -49,11 +49,11 @@ class Columns(NamedTuple):
 
     Attributes:
         names: of the columns; "0", "1" and so on if the file has no header.
-        records: all records except the header; the number of cells can differ from the number of names.
+        rows: all rows except the header; the number of cells can differ from the number of names.
     """
 
     names: list[str]
-    records: Iterator[RawRow]
+    rows: Iterator[RawRow]
 
 
 class _Dialect(NamedTuple):
@@ -67,27 +67,27 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
     Args:
         path: of the file, for messages; a suffix .csv or .tsv says which delimiters are likely.
         text: the whole text.
-        named: columns that the user asked for; a first line that contains all their names is the header. Numbers are
-            ignored.
+        named: columns that the user asked for; a first line that contains one of their names is the header. Numbers
+            are ignored.
 
     Raises:
-        InputError: it has fewer than two columns, or no readable record.
+        InputError: it has fewer than two columns, or no readable row.
 
     Example:
         >>> found = read_columns("mail", "ham\\tsee you\\nspam\\tWIN\\nham\\tok\\n")
-        >>> found.names, next(found.records)
+        >>> found.names, next(found.rows)
         (['0', '1'], RawRow(first=1, last=1, cells=['ham', 'see you']))
     """
-    told, text = _told_delimiter(text)
-    records = _records(text, _find_dialect(path, text) if told is None else _Dialect(told, _are_quoted(text, told)))
-    sample = list(islice(records, _SAMPLE))
-    if not sample:
-        raise InputError(f"{path} holds no row behind its first line", "is it the right file?")
-    readable = [record.cells for record in sample if isinstance(record.cells, list)]
+    given, text = _given_delimiter(text)
+    rows = _rows(text, _find_dialect(path, text) if given is None else _Dialect(given, _are_quoted(text, given)))
+    sample = list(islice(rows, _SAMPLE))
+    readable = [row.cells for row in sample if isinstance(row.cells, list)]
+    if not readable:
+        raise InputError(f"{path} holds no row that can be read", "is it the right file?")
     if isinstance(sample[0].cells, list) and _is_header(readable, named):
-        return Columns(_column_names(readable[0]), chain(sample[1:], records))
+        return Columns(_column_names(readable[0]), chain(sample[1:], rows))
     width = Counter(map(len, readable)).most_common(1)[0][0]
-    return Columns(_column_names([""] * width), chain(sample, records))
+    return Columns(_column_names([""] * width), chain(sample, rows))
 
 
 def _find_dialect(path: str, text: str) -> _Dialect:
@@ -97,28 +97,28 @@ def _find_dialect(path: str, text: str) -> _Dialect:
     best, best_share = None, 0.0
     for delimiter in candidates:
         quoted = _are_quoted(text, delimiter)
-        sample = [record.cells for record in islice(_records(text, _Dialect(delimiter, quoted)), _SAMPLE)]
+        sample = [row.cells for row in islice(_rows(text, _Dialect(delimiter, quoted)), _SAMPLE)]
         widths = Counter(len(cells) if isinstance(cells, list) else 0 for cells in sample)
         share = max((count for width, count in widths.items() if width > 1), default=0) / max(len(sample), 1)
         if share > best_share:
             best, best_share = _Dialect(delimiter, quoted), share
     if best is None:
         raise InputError(
-            f"{path} is no table: neither JSON nor columns parted by tabs, commas or semicolons",
+            f"{path} is no table: neither JSON nor columns separated by tabs, commas or semicolons",
             "give a .json, .jsonl, .csv or .tsv file",
         )
     return best
 
 
-def _told_delimiter(text: str) -> tuple[str | None, str]:
+def _given_delimiter(text: str) -> tuple[str | None, str]:
     """The delimiter in Excel's first line "sep=;", and the text with that line blank, so that line numbers stay valid.
 
     Example:
-        >>> _told_delimiter("sep=;\\na;b\\n"), _told_delimiter("a;b\\n")
+        >>> _given_delimiter("sep=;\\na;b\\n"), _given_delimiter("a;b\\n")
         ((';', '\\na;b\\n'), (None, 'a;b\\n'))
     """
     line = text[:20].partition("\n")[0]
-    found = _TOLD.fullmatch(line)
+    found = _SEP_LINE.fullmatch(line)
     return (None, text) if found is None else (found["delimiter"], text[len(line) :])
 
 
@@ -128,19 +128,19 @@ def _are_quoted(text: str, delimiter: str) -> bool:
 
 def _tabs_are_quoted(text: str) -> bool:
     """Whether the quotes of a tab-separated file enclose cells: some cell begins with a quote, and with quoting all
-    records are valid and have the same number of cells. Otherwise a quote is a plain character, as in the SMS
+    rows are valid and have the same number of cells. Otherwise a quote is a plain character, as in the SMS
     collection."""
     beginning = text[:_QUOTES_SAMPLE]
     if not beginning.startswith('"') and not any(mark in beginning for mark in ('\t"', '\n"')):
         return False
-    records = [record.cells for record in _records(beginning, _Dialect("\t", quoted=True))]
+    rows = [row.cells for row in _rows(beginning, _Dialect("\t", quoted=True))]
     if len(beginning) < len(text):
-        records.pop()  # the last record is incomplete
-    return len({len(cells) if isinstance(cells, list) else 0 for cells in records}) == 1
+        rows.pop()  # the last row is incomplete
+    return len({len(cells) if isinstance(cells, list) else 0 for cells in rows}) == 1
 
 
-def _records(text: str, dialect: _Dialect) -> Iterator[RawRow]:
-    """Every record that is not blank."""
+def _rows(text: str, dialect: _Dialect) -> Iterator[RawRow]:
+    """Every row that is not blank."""
     if not dialect.quoted:
         for number, line in enumerate(text.split("\n"), start=1):
             if line and not line.isspace():
@@ -168,31 +168,27 @@ def _lines_of(text: str) -> Iterator[str]:
         start = end
 
 
-def _is_header(records: Sequence[list[str]], asked: Collection[str]) -> bool:
-    """Whether the first record names the columns.
+def _is_header(rows: Sequence[list[str]], asked: Collection[str]) -> bool:
+    """Whether the first row names the columns.
 
-    It does if it contains all requested names, two known names, or one known name that is not repeated below in its
-    column. Otherwise it does if none of its cells is repeated below and all of them look like names.
+    It does if it contains a name that was asked for, two usual names, or one usual name that does not occur again in
+    its column. Otherwise it does if its cells are distinct names that do not occur again in their columns: single
+    words, or up to four words each in a file with a column of labels.
     """
-    first = [cell.strip() for cell in records[0]]
-    named = [cell for cell in first if cell]
-    asked_names = {name for name in asked if not name.isdecimal()}
-    if asked_names and asked_names <= set(named):
+    below = [[row[column].strip() for row in rows[1:] if column < len(row)] for column in range(len(rows[0]))]
+    named = [(cell.strip(), cells) for cell, cells in zip(rows[0], below, strict=True) if cell.strip()]
+    usual_again = [name in cells for name, cells in named if name.lower() in USUAL_NAMES]
+    if any(name in asked and not name.isdecimal() for name, _ in named) or len(usual_again) > 1 or False in usual_again:
         return True
-    columns = [[row[column].strip() for row in records[1:] if column < len(row)] for column in range(len(first))]
-    again = [cell in below for cell, below in zip(first, columns, strict=True) if cell]
-    known = [cell.lower() in KNOWN_NAMES for cell in named]
-    if sum(known) > 1 or any(name and not comes for name, comes in zip(known, again, strict=True)):
-        return True
-    if len(records) < 2 or not named or any(again) or len(set(named)) < len(named):
+    names = {name for name, cells in named if name not in cells}
+    if len(rows) < 2 or not names or len(names) < len(named):
         return False
-    return all(map(_WORD.fullmatch, named)) or (all(map(_WORDS.fullmatch, named)) and any(map(_holds_labels, columns)))
+    return all(map(_WORD.fullmatch, names)) or (all(map(_WORDS.fullmatch, names)) and any(map(_are_labels, below)))
 
 
-def _holds_labels(cells: Sequence[str]) -> bool:
+def _are_labels(cells: Sequence[str]) -> bool:
     """Whether every value of a column occurs more than once, as labels do: a header cell would occur once."""
-    counts = Counter(cells)
-    return len(cells) >= 5 and min(counts.values()) > 1
+    return len(cells) >= 5 and min(Counter(cells).values()) > 1
 
 
 def _column_names(header: Sequence[str]) -> list[str]:

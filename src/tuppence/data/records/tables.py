@@ -178,11 +178,11 @@ def _rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
 
 
 def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
-    names, records = read_columns(path, text, named=named)
-    for first, last, cells in records:
+    names, raw_rows = read_columns(path, text, named=named)
+    for first, last, cells in raw_rows:
         where = f"{path}, row {first:,}"
         if not isinstance(cells, list):
-            yield _Bad(BadRowError(f"{where}: not sound CSV ({cells})"), lines=last - first + 1)
+            yield _Bad(BadRowError(f"{where}: not valid CSV ({cells})"), lines=last - first + 1)
         elif len(cells) != len(names):
             message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(names)}"
             yield _Bad(BadRowError(message), lines=1)
