@@ -76,3 +76,14 @@ def test_labels_that_differ_only_in_case_cause_a_warning(capsys: pytest.CaptureF
     row = LabelledText("x", "ham")
     describe_splits(Splits([row], [row], [row], ("Ham", "ham", "spam"), 0, 0, 0))
     assert "Ham and ham are 2 labels" in capsys.readouterr().err
+
+
+def test_rows_of_weight_0_are_left_out_of_the_data_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{text},{label},{n % 2}\n" for n, (text, label) in enumerate([("won", "spam"), ("see", "ham")] * 3))
+    for name in ("data.csv", "val.csv"):
+        (tmp_path / name).write_text(f"text,label,weight\n{rows}")
+    given = LabelledFiles(tmp_path / "data.csv", val=tmp_path / "val.csv")
+    assert [len(given.read(path).rows) for path in given.paths] == [3, 6]
+    said = capsys.readouterr().err
+    assert f"left out 3 rows of {tmp_path / 'data.csv'} with weight 0 or train false" in said
+    assert "not used of" in said  # of val.csv, where the column is not read

@@ -117,7 +117,7 @@ class InstructJob(RowJob[GPT]):
         finetune, context_length = recipe.finetune, base.config.context_length
         lora = None if finetune.full else recipe.lora.resolve()
         rows, self._held_out = files.split(
-            lambda path: _read(path, skip_bad_rows=files.skip_bad_rows),
+            lambda path: _read(path, files),
             fraction=finetune.val_fraction,
             seed=recipe.train.seed,
             key=content_of,
@@ -185,9 +185,9 @@ def run_instruct(
     return train(InstructJob(inspect(base, head="lm"), files, output_path(out), config), options)
 
 
-def _read(path: Path, *, skip_bad_rows: bool) -> list[Conversation]:
-    found = read_conversations(str(path), skip_bad_rows=skip_bad_rows)
-    say_left_out(path, found.skipped_rows, found.unused)
+def _read(path: Path, files: RowFiles) -> list[Conversation]:
+    found = read_conversations(str(path), skip_bad_rows=files.skip_bad_rows, trained_only=path == files.data)
+    say_left_out(path, found.skipped_rows, found.untrained_rows, found.unused)
     if found.disliked_rows:
         warn(f"left out {counted(found.disliked_rows, 'row')} of {path} with a false label: disliked answers")
     context_alone = sum(m.role == "assistant" and not m.trained for row in found.rows for m in row.messages)

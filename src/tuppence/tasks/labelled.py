@@ -53,10 +53,11 @@ class LabelledFiles:
             text_column=self.text_column,
             label_column=self.label_column,
             skip_bad_rows=self.skip_bad_rows,
+            trained_only=path == self.data,
         )
         if self.text_column is None or self.label_column is None:
             note(f"{path}: the text is column '{found.text_column}', the label column '{found.label_column}'")
-        say_left_out(Path(path), found.skipped_rows, found.unused)
+        say_left_out(Path(path), found.skipped_rows, found.untrained_rows, found.unused)
         return found
 
     def split(

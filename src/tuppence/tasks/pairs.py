@@ -100,7 +100,7 @@ def read_pairs(
         InputError: a file cannot be read, or nothing is left to train on.
     """
     rows, held_out = files.split(
-        lambda path: _read(path, skip_bad_rows=files.skip_bad_rows),
+        lambda path: _read(path, files),
         fraction=val_fraction,
         seed=seed,
         key=content_of,
@@ -143,10 +143,10 @@ def count_pair_tokens(batch: Batch) -> int:
     return int((branches_BT[numbers_B != IGNORED_TARGET] != PADDING).sum())
 
 
-def _read(path: Path, *, skip_bad_rows: bool) -> list[Preference]:
+def _read(path: Path, files: RowFiles) -> list[Preference]:
     """The preferences of a file. Prints what was left out or cut."""
-    found = read_preferences(str(path), skip_bad_rows=skip_bad_rows)
-    say_left_out(path, found.skipped_rows, found.unused)
+    found = read_preferences(str(path), skip_bad_rows=files.skip_bad_rows, trained_only=path == files.data)
+    say_left_out(path, found.skipped_rows, found.untrained_rows, found.unused)
     if found.equal_pairs:
         note(f"left out {counted(found.equal_pairs, 'pair')} of {path}: chosen and rejected are the same")
     if found.cut_pairs:

@@ -85,8 +85,10 @@ class RowFiles:
         return rows, held_out
 
 
-def say_left_out(path: Path, skipped_rows: int, unused: Unused) -> None:
-    """Prints the number of rows that `--skip-bad-rows` left out, and the columns of a file that are not used."""
+def say_left_out(path: Path, skipped_rows: int, untrained_rows: int, unused: Unused) -> None:
+    """Prints how many rows of a file `--skip-bad-rows` and a weight of 0 left out, and its unused columns."""
     warn_of_skipped(path, skipped_rows)
+    if untrained_rows:
+        note(f"left out {counted(untrained_rows, 'row')} of {path} with weight 0 or train false")
     if unused.rows:
         note(f"not used of {path}: {unused}")

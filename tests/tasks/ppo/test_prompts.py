@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message
 
 
-def written(path: Path, rows: list[dict[str, str]]) -> Path:
+def written(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -70,3 +71,11 @@ def test_a_long_prompt_loses_its_beginning_and_is_counted(
 def test_an_evaluation_has_at_most_eval_prompts_prompts(tmp_path: Path, tokenizer: Tokenizer) -> None:
     found = read(written(tmp_path / "pairs.jsonl", preferences(100)), tokenizer, eval_prompts=5)
     assert (len(found.train), len(found.val)) == (80, 5)
+
+
+def test_rows_of_weight_0_are_left_out_of_training_and_not_of_held_out_prompts(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    rows = [{**row, "weight": n % 2} for n, row in enumerate(preferences(10))]
+    found = read(written(tmp_path / "data.jsonl", rows[:6]), tokenizer, written(tmp_path / "val.jsonl", rows[6:]))
+    assert (len(found.train), len(found.val)) == (3, 4)

@@ -9,7 +9,8 @@
 The keys of the rows decide the format, not the name of the file. The input or context of an instruction is appended
 after an empty line. In every format, a column `system` holds a system message, and a column `history` earlier turns. An
 assistant's message with `"weight": 0` (or `"train": false`) is context without training targets. Rows with
-`"label": false` (KTO) hold a rejected answer: they are left out. `unused` lists all other columns.
+`"label": false` (KTO) hold a rejected answer: they are left out. So are rows of weight 0 from training (`row_weights`).
+`unused` lists all other columns.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from tuppence.core.errors import InputError
 from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of, list_of_messages
+from tuppence.data.records.row_weights import find_row_weights, trained_rows
 from tuppence.data.records.rows import Row
 from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
@@ -43,6 +45,7 @@ class ConversationSet:
         format: "alpaca", "dolly", "sharegpt", "messages" or "prompt-completion".
         skipped_rows: number of bad rows that were left out, if that is allowed.
         disliked_rows: number of rows that were left out because their `label` is false.
+        untrained_rows: number of rows that were left out because their weight is 0.
         unused: the columns that were not read.
     """
 
@@ -50,11 +53,15 @@ class ConversationSet:
     format: str
     skipped_rows: int
     disliked_rows: int = 0
+    untrained_rows: int = 0
     unused: Unused = field(default_factory=lambda: Unused({}))
 
 
-def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> ConversationSet:
+def read_conversations(path: str | Path, *, skip_bad_rows: bool = False, trained_only: bool = False) -> ConversationSet:
     """Reads instructions and conversations in any of the formats above.
+
+    Args:
+        trained_only: leave out the rows that the file excludes from training.
 
     Raises:
         InputError: the file cannot be read or its format is unknown; a row lacks a part, has an empty response, or
@@ -77,20 +84,25 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False) -> Conv
             f"{path}: the label is false in all of its rows: every answer was disliked", "name a file with other rows"
         )
 
+    label = {column for column in _DISLIKED_COLUMNS if len(liked) < len(table.rows)}
+    used = {"system", "history", *label, *_used_columns(table, name)}
+    weights = find_row_weights(table, used) if trained_only else frozenset()
+    kept = trained_rows(str(path), liked, weights)
+
     def parse(row: Row) -> Conversation:
         turns = turns_of(row)
         messages = (*context_of(row, turns), *turns)
         _check(row, messages)
         return Conversation(messages)
 
-    rows, skipped = parse_rows(replace(table, rows=liked), parse, skip_bad_rows=skip_bad_rows)
-    label = {column for column in _DISLIKED_COLUMNS if len(liked) < len(table.rows)}
+    rows, skipped = parse_rows(replace(table, rows=kept), parse, skip_bad_rows=skip_bad_rows)
     return ConversationSet(
         rows,
         name,
         skipped,
         disliked_rows=len(table.rows) - len(liked),
-        unused=find_unused(table, {"system", "history", *label, *_used_columns(table, name)}),
+        untrained_rows=len(liked) - len(kept),
+        unused=find_unused(table, used, weights),
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.bad_rows import BadRowError, checked_text
+from tuppence.data.records.row_weights import find_row_weights, trained_rows
 from tuppence.data.records.rows import Row
 from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
@@ -41,6 +42,7 @@ class LabelledSet:
         rows: in the file's order.
         skipped_rows: number of bad rows that were left out, if that is allowed.
         text_column, label_column: the columns of text and label; a number from 0 in files without names.
+        untrained_rows: number of rows that were left out because their weight is 0.
         unused: the other columns.
     """
 
@@ -48,6 +50,7 @@ class LabelledSet:
     skipped_rows: int
     text_column: str
     label_column: str
+    untrained_rows: int = 0
     unused: Unused = field(default_factory=lambda: Unused({}))
 
     @property
@@ -62,11 +65,15 @@ def read_labelled(
     text_column: str | None = None,
     label_column: str | None = None,
     skip_bad_rows: bool = False,
+    trained_only: bool = False,
 ) -> LabelledSet:
     """Reads labelled text from TSV, CSV, JSON or JSON lines.
 
     Columns that are not given are found by their usual names. Otherwise, in a file of two columns, the column with
     fewer different values is the label.
+
+    Args:
+        trained_only: leave out the rows that the file excludes from training.
 
     Raises:
         InputError: the file cannot be read; a column is missing or cannot be determined; a row has no text or no label
@@ -83,6 +90,9 @@ def read_labelled(
     named = [column for column in (text_column, label_column) if column is not None]
     table = read_table(str(path), skip_bad_rows=skip_bad_rows, named=named)
     text_column, label_column = _find_columns(table, text_column, label_column)
+    used = {text_column, label_column}
+    weights = find_row_weights(table, used) if trained_only else frozenset()
+    kept = trained_rows(str(path), table.rows, weights)
 
     def parse(row: Row) -> LabelledText:
         text = row.text(text_column)
@@ -90,9 +100,9 @@ def read_labelled(
             raise BadRowError(f"{row.where}: the text is empty")
         return LabelledText(text, _label(row, label_column))
 
-    rows, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
-    unused = find_unused(table, {text_column, label_column})
-    found = LabelledSet(rows, skipped, text_column, label_column, unused)
+    rows, skipped = parse_rows(replace(table, rows=kept), parse, skip_bad_rows=skip_bad_rows)
+    unused = find_unused(table, used, weights)
+    found = LabelledSet(rows, skipped, text_column, label_column, len(table.rows) - len(kept), unused)
     if len(found.labels) > MOST_CLASSES:
         raise InputError(
             f"{path}: '{label_column}' has {len(found.labels):,} different values, more than {MOST_CLASSES:,}",

@@ -12,19 +12,20 @@ A column `system` holds a system message, and a column `history` earlier turns, 
 turns of `chosen` and `rejected` are added to the prompt, even if the row has a prompt column. The answers are the
 assistant's turns after these common turns. Later turns belong to two different conversations: they are left out, and
 the rows are counted. A pair of equal answers is dropped and counted. An empty rejected answer is allowed. `unused`
-lists all other columns.
+lists all other columns. `row_weights` says which rows are left out of training.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuppence.core.errors import InputError
 from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.messages import as_messages, context_of, instruction_of
+from tuppence.data.records.row_weights import find_row_weights, trained_rows
 from tuppence.data.records.rows import Row
 from tuppence.data.records.tables import Table, parse_rows, read_table
 from tuppence.data.records.unused import Unused, find_unused
@@ -58,6 +59,7 @@ class PreferenceSet:
         skipped_rows: number of bad rows that were left out, if that is allowed.
         equal_pairs: rows that were dropped because chosen and rejected differ only in white space at the ends.
         cut_pairs: rows with further turns after the two answers; these turns were left out.
+        untrained_rows: rows that were left out because their weight is 0.
         unused: the columns that were not read.
     """
 
@@ -66,11 +68,15 @@ class PreferenceSet:
     skipped_rows: int
     equal_pairs: int
     cut_pairs: int = 0
+    untrained_rows: int = 0
     unused: Unused = field(default_factory=lambda: Unused({}))
 
 
-def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> PreferenceSet:
+def read_preferences(path: str | Path, *, skip_bad_rows: bool = False, trained_only: bool = False) -> PreferenceSet:
     """Reads preferences in any of the formats above.
+
+    Args:
+        trained_only: leave out the rows that the file excludes from training.
 
     Raises:
         InputError: the file cannot be read or its format is unknown; a row lacks `chosen` or `rejected`, has an empty
@@ -85,6 +91,9 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
     """
     table = read_table(str(path), skip_bad_rows=skip_bad_rows)
     name = _recognise(table)
+    used = {"system", "history", *_ANSWERS, *_used_columns(table, name)}
+    weights = find_row_weights(table, used) if trained_only else frozenset()
+    kept = trained_rows(str(path), table.rows, weights)
 
     cut: set[str] = set()
 
@@ -103,14 +112,21 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False) -> Prefer
                 raise
             raise BadRowError(f"{row.where}: {error.message} ({error.hint})") from error
 
-    pairs, skipped = parse_rows(table, parse, skip_bad_rows=skip_bad_rows)
+    pairs, skipped = parse_rows(replace(table, rows=kept), parse, skip_bad_rows=skip_bad_rows)
     rows = [pair for pair in pairs if pair.chosen.strip() != pair.rejected.strip()]
     if not rows:
         raise InputError(
             f"{path}: chosen and rejected are equal in all of its rows", "there is nothing to learn from it"
         )
-    unused = find_unused(table, {"system", "history", *_ANSWERS, *_used_columns(table, name)})
-    return PreferenceSet(rows, name, skipped, equal_pairs=len(pairs) - len(rows), cut_pairs=len(cut), unused=unused)
+    return PreferenceSet(
+        rows,
+        name,
+        skipped,
+        equal_pairs=len(pairs) - len(rows),
+        cut_pairs=len(cut),
+        untrained_rows=len(table.rows) - len(kept),
+        unused=find_unused(table, used, weights),
+    )
 
 
 def holds_preferences(table: Table) -> bool:

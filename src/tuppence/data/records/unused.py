@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tuppence.core.console import counted
 from tuppence.data.records.messages import MESSAGE_KEYS
+from tuppence.data.records.row_weights import weight_of
 from tuppence.data.records.tables import Table
 
 _SHOWN = 8
@@ -31,10 +32,14 @@ class Unused:
         return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def find_unused(table: Table, used: Collection[str]) -> Unused:
+def find_unused(table: Table, used: Collection[str], weights: Collection[str] = ()) -> Unused:
     """The unused columns, and the unknown keys of the messages in the used columns.
 
     Null, an empty text and an empty list count as no value.
+
+    Args:
+        used: columns that are read.
+        weights: columns that say which rows are trained; values other than 0 and 1 are counted.
 
     Example:
         >>> from tuppence.data.records.tables import Row
@@ -45,7 +50,10 @@ def find_unused(table: Table, used: Collection[str]) -> Unused:
     found: Counter[str] = Counter()
     for row in table.rows:
         for column, value in row.values.items():
-            if column not in used:
+            if column in weights:
+                partial = weight_of(row, column) not in (None, 0, 1)
+                found[f"{column} other than 0 and 1"] += partial
+            elif column not in used:
                 found[str(column)] += not _is_empty(value)
             else:
                 found.update(_unknown_keys(str(column), value))

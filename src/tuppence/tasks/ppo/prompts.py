@@ -55,7 +55,7 @@ def read_prompts(
         InputError: a file cannot be read, or nothing is left to train on.
     """
     rows, held_out = files.split(
-        lambda path: _read(path, files.skip_bad_rows),
+        lambda path: _read(path, files),
         fraction=val_fraction,
         seed=seed,
         key=prompt_of,
@@ -65,12 +65,12 @@ def read_prompts(
     return Prompts(train, _encode(held_out, tokenizer, most_tokens, "held-out")[:eval_prompts], rows)
 
 
-def _read(path: Path, skip_bad_rows: bool) -> list[Row]:
+def _read(path: Path, files: RowFiles) -> list[Row]:
     """The first row of each prompt in a file."""
-    preferences = holds_preferences(read_table(str(path), skip_bad_rows=skip_bad_rows))
+    preferences = holds_preferences(read_table(str(path), skip_bad_rows=files.skip_bad_rows))
     reader = read_preferences if preferences else read_conversations
-    found = reader(str(path), skip_bad_rows=skip_bad_rows)
-    say_left_out(path, found.skipped_rows, found.unused)
+    found = reader(str(path), skip_bad_rows=files.skip_bad_rows, trained_only=path == files.data)
+    say_left_out(path, found.skipped_rows, found.untrained_rows, found.unused)
     first: dict[str, Row] = {}
     for row in found.rows:
         first.setdefault(normalise(prompt_of(row)), row)
