@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tuppence.core import console
+from tuppence.core.errors import InputError
 
 
 def test_only_json_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +83,16 @@ def test_notes_and_warnings_hold_no_control_character_and_no_forged_line(capsys:
 def test_a_byte_order_mark_at_the_beginning_of_stdin_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeffone \ufeff two".encode())))
     assert console.read_stdin() == "one \ufeff two"
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-16", "UTF-16"), ("latin-1", "LATIN1")])
+def test_stdin_in_another_encoding_is_refused_with_the_command_that_converts_it(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, name: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("one été".encode(encoding))))
+    with pytest.raises(InputError, match="stdin is ") as caught:
+        console.read_stdin()
+    assert f"iconv -f {name} -t UTF-8 FILE | tuppence" in caught.value.hint
 
 
 @pytest.fixture

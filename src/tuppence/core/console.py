@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tuppence.core.encodings import STDIN, not_utf8, refuse_other_unicode
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import finite_or_none
 from tuppence.core.streams import Messages
@@ -127,9 +128,11 @@ def read_stdin() -> str:
         InputError: stdin is not UTF-8, or cannot be read.
     """
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
+        content = sys.stdin.buffer.read()
+        refuse_other_unicode(STDIN, content)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("stdin is not UTF-8", "pipe a text, not a binary file") from error
+        raise not_utf8(STDIN, f"stdin is not UTF-8 (byte {error.start + 1:,})") from error
     except OSError as error:  # a folder, or a closed terminal
         raise InputError(f"cannot read stdin: {error.strerror}", "pipe a text") from error
 

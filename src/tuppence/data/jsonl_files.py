@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tuppence.core.encodings import refuse_other_unicode
 from tuppence.data.bad_rows import ROW_HINT, SKIP_HINT, BadRowError, checked_text, json_kind
 from tuppence.data.inputs import Source
 from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
-from tuppence.data.text_files import refuse_other_unicode
 from tuppence.data.unpacking import OnBytes, read_chunks
 
 ROW_LIMIT_BYTES = 64 * 2**20

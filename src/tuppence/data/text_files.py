@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
+from tuppence.core.encodings import not_utf8, refuse_other_unicode
 from tuppence.core.errors import InputError
 from tuppence.data.inputs import Source
 from tuppence.data.pieces import PIECE_CHARACTERS, Piece, ReadReport, cut_document, cut_of
@@ -89,22 +88,7 @@ def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
         raise _not_utf8(source, offset - pending, lines, error) from error
 
 
-def refuse_other_unicode(path: str, chunk: bytes) -> None:
-    """Names UTF-16 and UTF-32 by their byte-order marks; without one they are taken for what `decoded_text` finds."""
-    if not chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
-        return
-    wide = chunk.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))  # the one begins as UTF-16's does
-    name = "UTF-32" if wide else "UTF-16"
-    raise InputError(
-        f"{path} is {name}, not UTF-8",
-        f"convert it: iconv -f {name} -t UTF-8 {shlex.quote(path)} > new{Path(path).suffix}",
-    )
-
-
 def _not_utf8(source: Source, offset: int, lines: int, error: UnicodeDecodeError) -> InputError:
     line = lines + error.object[: error.start].count(b"\n") + 1
-    return InputError(
-        f"{source.path} is not UTF-8: byte 0x{error.object[error.start]:02x} at offset"
-        f" {offset + error.start:,} (line {line:,})",
-        "convert it, for example from Latin-1: iconv -f LATIN1 -t UTF-8",
-    )
+    byte = f"byte 0x{error.object[error.start]:02x} at offset {offset + error.start:,} (line {line:,})"
+    return not_utf8(source.path, f"{source.path} is not UTF-8: {byte}")

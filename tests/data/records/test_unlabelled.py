@@ -68,6 +68,19 @@ def test_a_missing_file_and_other_encodings_are_refused(tmp_path: Path) -> None:
         list(iter_unlabelled(str(tmp_path / "none.txt")))
     with pytest.raises(InputError, match=r"stdin, line 2: not UTF-8 .byte 2"):
         list(iter_lines(io.BytesIO(b"ok\na\xe9\n"), "stdin"))
+    with pytest.raises(InputError, match="line 1: binary"):
+        list(iter_lines(io.BytesIO(b"some text\0 and more\n"), "stdin"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf_16_is_named_in_a_file_and_on_stdin(tmp_path: Path, encoding: str) -> None:
+    content = "one\ntwo\n".encode(encoding)
+    (tmp_path / "u.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"u\.txt is UTF-16.*, not UTF-8") as caught:
+        list(iter_unlabelled(str(tmp_path / "u.txt")))
+    assert caught.value.hint.endswith(f"{tmp_path / 'u.txt'} > new.txt")
+    with pytest.raises(InputError, match="stdin is UTF-16"):
+        list(iter_lines(io.BytesIO(content), "stdin"))
 
 
 def test_a_line_without_an_end_is_not_collected_for_ever() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from tuppence.core.encodings import not_utf8, refuse_other_unicode
 from tuppence.core.errors import InputError
 from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.columns import stem_of
@@ -57,7 +58,9 @@ def iter_lines(stream: BinaryIO, name: str) -> Iterator[str]:
 
 def _of_chunks(chunks: Iterable[bytes], name: str) -> Iterator[str]:
     number, rest = 1, b""
-    for chunk in chunks:
+    for position, chunk in enumerate(chunks):
+        if position == 0:
+            refuse_other_unicode(name, chunk)
         *complete, rest = (rest + chunk).split(b"\n")
         for line in complete:
             yield from _text_of(line, name, number)
@@ -73,10 +76,9 @@ def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
     try:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name}, line {number:,}: not UTF-8 (byte {error.start + 1:,} of the line)",
-            "convert it, for example from Latin-1: iconv -f LATIN1 -t UTF-8",
-        ) from error
+        raise not_utf8(name, f"{name}, line {number:,}: not UTF-8 (byte {error.start + 1:,} of the line)") from error
+    if "\0" in text:
+        raise InputError(f"{name}, line {number:,}: binary, with a zero byte", "name a UTF-8 text file")
     if text.strip():
         yield text
 
