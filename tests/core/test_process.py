@@ -1,4 +1,4 @@
-"""The cost of a run counts from the start of its process."""
+"""The cost of a run counts from the start of its process; the end of the process is quick."""
 
 from __future__ import annotations
 
@@ -37,3 +37,26 @@ def test_the_boot_is_the_same_for_two_processes() -> None:
     line = "from tuppence.core.process import boot_id; print(boot_id())"
     told = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, timeout=60)
     assert told.stdout.strip() == str(process.boot_id())
+
+
+EXIT = """
+import atexit, sys, threading, time
+from tuppence.core.process import exit_process
+
+class Slow:
+    def __del__(self):
+        print("freed")
+
+slow = Slow()
+atexit.register(print, "exit function")
+threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
+print("main", end=" ")
+exit_process(7)
+"""
+
+
+def test_the_process_exits_after_threads_exit_functions_and_output_without_freeing_objects() -> None:
+    told = subprocess.run([sys.executable, "-c", EXIT], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 7
+    assert told.stdout.split() == ["main", "thread", "exit", "function"]
+    assert told.stderr == ""

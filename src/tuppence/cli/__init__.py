@@ -19,6 +19,7 @@ from tuppence.cli.command import Command
 from tuppence.core import console
 from tuppence.core.errors import Interrupted, OtherRankError, TuppenceError
 from tuppence.core.memory import out_of_memory
+from tuppence.core.process import exit_process
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
 
 LIFE = (
@@ -98,6 +99,8 @@ def main(arguments: list[str] | None = None) -> None:
     if unwritten is not None and code == 0:
         error = endings.unwritable_stdout(unwritten)
         code = endings.complain(error.message, error.hint, error.exit_code)
+    if command.is_the_program:
+        exit_process(code)
     sys.exit(code)
 
 
