@@ -153,8 +153,10 @@ def test_the_exit_of_a_process_is_charged_but_never_beyond_the_budget(tmp_path: 
     limited = Ledger(
         tmp_path / "b.jsonl", Rate(3600.0, "test"), budget_usd=5.4, clock=clock, began=0.0, exit_seconds=1.0
     )
+    assert (limited.charged_seconds(), limited.charged_dollars()) == (pytest.approx(5.4), pytest.approx(5.4))
     limited.end("done")
     assert read_attempts(tmp_path / "b.jsonl")[0].dollars == pytest.approx(5.4)
+    assert read_attempts(tmp_path / "b.jsonl")[0].seconds == pytest.approx(5.4)
 
 
 def test_guard_calls_before_the_budget(tmp_path: Path) -> None:

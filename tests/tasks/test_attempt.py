@@ -69,8 +69,18 @@ def test_attempt_that_cannot_start_and_finish_under_its_budget_is_refused(tmp_pa
     refusal = budget_refusal(run, RATE, 10.0)
     assert refusal is not None
     assert "has spent $5.20 of its budget of $10.00" in refusal
-    assert budget_refusal(run, RATE, 10.5) is None
+    assert "a --budget of $10.11 or more continues from there" in refusal
+    assert budget_refusal(run, RATE, 10.11) is None
     assert budget_refusal(run, RATE, None) is None
+
+
+def test_first_attempt_whose_budget_does_not_pay_for_its_start_and_end_is_refused(tmp_path: Path) -> None:
+    refusal = budget_refusal(Run(tmp_path), RATE, 4.0)
+    assert refusal is not None
+    least = float(refusal.split("a --budget of $")[1].split()[0])
+    assert 4.0 < least < 10.0
+    assert budget_refusal(Run(tmp_path), RATE, least) is None
+    assert budget_refusal(Run(tmp_path), RATE, least - 0.011) is not None
 
 
 def test_run_file_of_a_killed_attempt_becomes_stopped(tmp_path: Path) -> None:

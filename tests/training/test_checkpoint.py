@@ -89,6 +89,15 @@ def test_a_run_given_as_a_checkpoint_has_an_error_of_its_own(tmp_path: Path) -> 
         verify_checkpoint(tmp_path)
 
 
+def test_a_model_or_another_folder_given_as_a_checkpoint_is_not_to_be_removed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a checkpoint") as other:
+        verify_checkpoint(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="is a model, not a checkpoint") as model:
+        verify_checkpoint(tmp_path)
+    assert "remove" not in (other.value.hint or "") + (model.value.hint or "")
+
+
 def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
     for step in (1, 2, 3, 4, 5):
         save_checkpoint(tmp_path, checkpoint(step))

@@ -190,13 +190,20 @@ class Ledger:
 
     def charged_seconds(self) -> float:
         """Seconds of all attempts, if this one ended now."""
-        return sum(attempt.seconds for attempt in self.attempts) + self.seconds() + self.exit_seconds
+        return sum(attempt.seconds for attempt in self.attempts) + self._at_end(self.seconds())[0]
 
     def charged_dollars(self) -> float:
         """Dollars of all attempts, if this one ended now."""
-        spent = self.dollars()
-        ahead = spent + self._price(self.exit_seconds)
-        return ahead if self.budget_usd is None else min(ahead, max(self.budget_usd, spent))
+        return self._at_end(self.seconds())[1]
+
+    def _at_end(self, seconds: float) -> tuple[float, float]:
+        """The seconds of this attempt and the dollars of all, if it ends after `seconds`: with the time to exit, which
+        is an estimate, but not beyond the budget, because the guard would end the process there."""
+        spent = self.spent_before + self._price(seconds + self.exit_seconds)
+        if self.budget_usd is None or not self.rate.rate_usd_per_hour:
+            return seconds + self.exit_seconds, spent
+        spent = min(spent, max(self.budget_usd, self.spent_before + self._price(seconds)))
+        return (spent - self.spent_before) / self.rate.rate_usd_per_hour * 3600, spent
 
     def _if_killed(self) -> float:
         """Seconds to charge if no other line follows this one. Start-up can block all threads for a long time."""
@@ -216,13 +223,10 @@ class Ledger:
             began = self._last_tick = self._clock()
             if self.path is None:
                 return
-            seconds = began - self._start + (self.exit_seconds if event == "end" else 0.0)
+            seconds = began - self._start
             spent = self.spent_before + self._price(seconds)
-            # the exit time is an estimate; the guard enforces the budget
-            if event == "end" and self.budget_usd is not None:
-                spent = min(spent, max(self.budget_usd, self.spent_before + self._price(began - self._start)))
-                if self.rate.rate_usd_per_hour:
-                    seconds = (spent - self.spent_before) / self.rate.rate_usd_per_hour * 3600
+            if event == "end":
+                seconds, spent = self._at_end(seconds)
             row = {
                 "attempt": self.attempt,
                 "event": event,

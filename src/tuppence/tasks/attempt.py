@@ -7,6 +7,7 @@ The command line does so before torch is imported, because that time costs money
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,8 @@ from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read
 from tuppence.cost.limits import Limits, describe_dollars
 
 BUDGET_SPENT = "reached its budget"
+SHORTEST_STARTUP_SECONDS = 2.0
+"""Start-up time as long as none was measured: to import torch alone takes as long."""
 FREE_SECONDS = 5.0
 """If a first attempt fails within this time, its folder and its ledger are removed."""
 
@@ -77,12 +80,19 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None
     spent = sum(attempt.dollars for attempt in attempts)
     startup = next((each.startup_seconds for each in reversed(attempts) if each.startup_seconds), 0.0)
     finish = next((each.finish_seconds for each in reversed(attempts) if each.finish_seconds), 0.0)
-    needed = startup + finish + EXIT_SECONDS + GUARD_SECONDS
-    if not attempts or spent + needed / 3600 * rate.rate_usd_per_hour < budget_usd:
+    needed = (startup or SHORTEST_STARTUP_SECONDS) + finish + EXIT_SECONDS + GUARD_SECONDS
+    least = spent + needed / 3600 * rate.rate_usd_per_hour
+    if least < budget_usd:
         return None
+    larger = f"a --budget of ${describe_dollars((math.floor(least * 100) + 1) / 100)} or more"  # the next cent
+    if not attempts:
+        return (
+            f"the budget of ${describe_dollars(budget_usd)} is too little to start and to end a run at "
+            f"${rate.rate_usd_per_hour:g} an hour; {larger} starts one"
+        )
     return (
         f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(budget_usd)}; "
-        f"too little is left to start and to save again. {_what_is_saved(run)}; a larger --budget continues from there"
+        f"too little is left to start and to save again. {_what_is_saved(run)}; {larger} continues from there"
     )
 
 

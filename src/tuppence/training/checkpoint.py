@@ -82,7 +82,7 @@ def verify_checkpoint(path: Path) -> None:
     """Compares every file with the manifest.
 
     Raises:
-        InputError: the folder does not exist, or is a run.
+        InputError: the folder does not exist, or is no checkpoint.
         CorruptFileError: a file is missing or damaged.
     """
     if not path.is_dir():
@@ -90,6 +90,9 @@ def verify_checkpoint(path: Path) -> None:
     of_run = Run(path).checkpoints
     if of_run.is_dir():
         raise InputError(f"{path} is a run, not a checkpoint", f"name a folder of {of_run}")
+    if not any((path / name).exists() for name in (*FILES, "MANIFEST.json")):
+        kind = "a model, not a checkpoint" if (path / "config.json").exists() else "not a checkpoint"
+        raise InputError(f"{path} is {kind}", "give a folder such as RUN/checkpoints/step-00000400")
     again = "remove this checkpoint, or restore it"
     manifest = read_json(path / "MANIFEST.json", limit=2**20) if (path / "MANIFEST.json").exists() else None
     if not isinstance(manifest, dict) or set(manifest) != set(FILES):
@@ -108,7 +111,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint after verifying it.
 
     Raises:
-        InputError: the folder does not exist, or is a run.
+        InputError: the folder does not exist, or is no checkpoint.
         CorruptFileError: a file is missing or damaged.
     """
     verify_checkpoint(path)
