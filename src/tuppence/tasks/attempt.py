@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.console import one_line
+from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
 from tuppence.cost.limits import Limits, describe_dollars
@@ -73,6 +74,9 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None
     """The reason why the budget is too small for another attempt; None if it is not.
 
     An attempt must at least start up, save and write its result. Earlier attempts have measured that time.
+
+    Raises:
+        InputError: the budget is too small for a first attempt.
     """
     if budget_usd is None or not rate.rate_usd_per_hour:
         return None
@@ -86,9 +90,10 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None
         return None
     larger = f"a --budget of ${describe_dollars((math.floor(least * 100) + 1) / 100)} or more"  # the next cent
     if not attempts:
-        return (
-            f"the budget of ${describe_dollars(budget_usd)} is too little to start and to end a run at "
-            f"${rate.rate_usd_per_hour:g} an hour; {larger} starts one"
+        raise InputError(
+            f"a budget of ${describe_dollars(budget_usd)} is too little to start and to end a run at "
+            f"${rate.rate_usd_per_hour:g} an hour",
+            f"give {larger}",
         )
     return (
         f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(budget_usd)}; "
