@@ -13,7 +13,8 @@ from tuppence.model.adapters import base_of, is_adapter, save_adapter
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import inspect
 from tuppence.model.lora import LoRA, add_lora
-from tuppence.model.weights import load_model, save_model
+from tuppence.model.saving import save_model
+from tuppence.model.weights import load_model
 from tuppence.tasks.adapter import LoRAConfig, write_adapter
 from tuppence.tokenizer import train_tokenizer
 
