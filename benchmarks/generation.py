@@ -29,7 +29,7 @@ from tuppence.model.config import PRESETS
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import config_to_hugging_face, to_hugging_face
-from tuppence.model.native.library import library
+from tuppence.model.native import library
 from tuppence.model.sampling import Sampling
 
 

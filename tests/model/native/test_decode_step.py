@@ -14,8 +14,8 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.linear import Linear
+from tuppence.model.native import build as native
 from tuppence.model.native import decode_step
-from tuppence.model.native import library as native
 from tuppence.model.native.decode_step import DecodeStep, compiled_step
 from tuppence.model.sampling import Sampling
 

@@ -22,7 +22,7 @@ from tuppence.model.attention import CausalSelfAttention
 from tuppence.model.cache import KVCache
 from tuppence.model.gpt import GPT, MLP, Block
 from tuppence.model.linear import Linear
-from tuppence.model.native.library import library
+from tuppence.model.native import library
 from tuppence.model.thread_choice import ThreadChoice
 
 BUILD_SECONDS = 2.5

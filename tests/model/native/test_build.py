@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuppence.model.native import library as native
+from tuppence.model.native import build as native
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,7 @@ def test_a_user_without_a_home_folder_has_no_library(monkeypatch: pytest.MonkeyP
 
 
 def test_the_source_is_read_as_utf_8_in_every_locale() -> None:
-    line = "from tuppence.model.native import library as native; print(native._fingerprint())"
+    line = "from tuppence.model.native import build as native; print(native._fingerprint())"
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     answer = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, env=environment)
     assert answer.returncode == 0, answer.stderr
