@@ -76,12 +76,13 @@ def test_attempt_that_cannot_start_and_finish_under_its_budget_is_refused(tmp_pa
 
 def test_first_attempt_whose_budget_does_not_pay_for_its_start_and_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"budget of \$4.00 is too little to start") as refused:
-        budget_refusal(Run(tmp_path), RATE, 4.0)
+        budget_refusal(Run(tmp_path), RATE, 4.0, whole_process=True)
     least = float((refused.value.hint or "").split("a --budget of $")[1].split()[0])
     assert 4.0 < least < 10.0
-    assert budget_refusal(Run(tmp_path), RATE, least) is None
+    assert budget_refusal(Run(tmp_path), RATE, least, whole_process=True) is None
     with pytest.raises(InputError):
-        budget_refusal(Run(tmp_path), RATE, least - 0.011)
+        budget_refusal(Run(tmp_path), RATE, least - 0.011, whole_process=True)
+    assert budget_refusal(Run(tmp_path), RATE, 4.0) is None
 
 
 def test_run_file_of_a_killed_attempt_becomes_stopped(tmp_path: Path) -> None:

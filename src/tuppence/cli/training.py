@@ -240,7 +240,7 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
     Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
-    refusal = budget_refusal(run, price, training.budget)
+    refusal = budget_refusal(run, price, training.budget, whole_process=options.whole_process)
     if refusal is not None and _has_several_ranks():
         yield training  # all ranks exit together, in `session`
         return

@@ -70,10 +70,13 @@ def open_ledger(
             _remove_folders(run, made)
 
 
-def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None:
+def budget_refusal(run: Run, rate: Rate, budget_usd: float | None, *, whole_process: bool = False) -> str | None:
     """The reason why the budget is too small for another attempt; None if it is not.
 
     An attempt must at least start up, save and write its result. Earlier attempts have measured that time.
+
+    Args:
+        whole_process: as in `open_ledger`.
 
     Raises:
         InputError: the budget is too small for a first attempt.
@@ -89,6 +92,8 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None) -> str | None
     if least < budget_usd:
         return None
     larger = f"a --budget of ${describe_dollars((math.floor(least * 100) + 1) / 100)} or more"  # the next cent
+    if not attempts and not whole_process:  # in a notebook everything is imported already
+        return None
     if not attempts:
         raise InputError(
             f"a budget of ${describe_dollars(budget_usd)} is too little to start and to end a run at "
