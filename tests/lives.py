@@ -12,6 +12,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ def _run(arguments: list[str], life: Life) -> int:
 def _simulate(life: Life) -> None:
     """Puts simulated time, disk, timers and exits into this process."""
     import tuppence.tasks.attempt as attempt
+    from tuppence import cli
     from tuppence.cli.command import Command
     from tuppence.cost.ledger import Ledger
     from tuppence.model.gpt import GPT
@@ -138,6 +140,7 @@ def _simulate(life: Life) -> None:
 
     time.monotonic = lambda: life.now  # type: ignore[assignment]
     os._exit = lambda code: life.leave(code)  # type: ignore[assignment,return-value]
+    cli.exit_process = sys.exit  # type: ignore[assignment]  # the exit functions are those of the tests' process
     signal.setitimer = lambda which, seconds, *_: setattr(  # type: ignore[assignment,return-value]
         life, "alarm", life.now + seconds if seconds else float("inf")
     )
