@@ -28,6 +28,7 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, frozen_copy
+from tuppence.model.modes import evaluation_mode
 from tuppence.model.saving import save_model
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
@@ -225,9 +226,8 @@ class DPOJob(RowJob[GPT]):
         """The answers of base and policy to the first held-out prompts, by row."""
         if not self._prompts or not self.train.sample_tokens:
             return {}
-        was_training = model.training
-        after = self._answer(model.eval())
-        model.train(was_training)
+        with evaluation_mode(model):
+            after = self._answer(model)
         found = zip(self._prompts, self._base_answers, after, strict=True)
         return {prompt.row: {"before": before, "after": after} for prompt, before, after in found}
 
