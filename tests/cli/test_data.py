@@ -41,7 +41,7 @@ def test_prepare_reports_on_stdout_and_in_json(tmp_path: Path, tok: Path, tuppen
         ("a.txt", b"\x00\x01\x02", "is binary"),
         ("a.txt", "café".encode("latin-1"), "is not UTF-8: byte 0xe9 at offset 3 (line 1)"),
         ("a.txt.gz", b"\x1f\x8b\x08\x00", "ends too early"),
-        ("a.jsonl", b'{"title": "x"}\n', "row 1: no key 'text'"),
+        ("a.jsonl", b'{"title": "x"}\n', "line 1: no key 'text'"),
         ("a.pdf", b"%PDF", "files of this kind cannot be read"),
     ],
 )

@@ -77,7 +77,7 @@ def test_training_reads_rows_by_their_key_and_skips_bad_ones(tmp_path: Path, tup
     assert "--text-key" in tuppence(*train).stderr
     refused = tuppence(*train, "--text-key", "body")
     assert refused.returncode == 2
-    assert "row 2" in refused.stderr
+    assert "line 2" in refused.stderr
     done = tuppence(*train, "--text-key", "body", "--skip-bad-rows")
     assert done.returncode == 0, done.stderr
     assert "skipped 1 bad row; the first: " in done.stderr

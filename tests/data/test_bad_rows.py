@@ -22,10 +22,10 @@ def is_utf8(text: str) -> bool:
 @given(st.text(st.characters(), max_size=6))
 def test_a_text_is_accepted_exactly_if_it_has_utf8(text: str) -> None:
     if is_utf8(text):
-        assert checked_text(text, "a.csv, row 2", "'text'") == text
+        assert checked_text(text, "a.csv, line 2", "'text'") == text
         return
-    with pytest.raises(BadRowError, match=r"^a\.csv, row 2: 'text' is not valid Unicode") as caught:
-        checked_text(text, "a.csv, row 2", "'text'")
+    with pytest.raises(BadRowError, match=r"^a\.csv, line 2: 'text' is not valid Unicode") as caught:
+        checked_text(text, "a.csv, line 2", "'text'")
     assert caught.value.hint == ROW_HINT
 
 
@@ -36,4 +36,4 @@ def test_a_text_is_accepted_exactly_if_it_has_utf8(text: str) -> None:
 def test_the_error_for_another_value_names_its_json_type(value: str, kind: str) -> None:
     assert json_kind(json.loads(value)) == kind
     with pytest.raises(BadRowError, match=f"'text' is not a string but {kind}"):
-        checked_text(json.loads(value), "a.jsonl, row 1", "'text'")
+        checked_text(json.loads(value), "a.jsonl, line 1", "'text'")

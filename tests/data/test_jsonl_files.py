@@ -17,12 +17,12 @@ from tuppence.data import jsonl_files, unpacking
 from tuppence.data.pieces import ReadReport
 
 BAD_ROWS = {
-    '{"title": "no text"}': r"row 3: no key 'text' \(it has title\)",
-    '{"text": 7}': "row 3: 'text' is not a string but a number",
-    '{"text": null}': "row 3: 'text' is not a string but null",
-    '{"text": "half': "row 3: not valid JSON",
-    "[1, 2]": "row 3: not a JSON object but a list",
-    '{"text": "\\ud800"}': "row 3: 'text' is not valid Unicode",
+    '{"title": "no text"}': r"line 3: no key 'text' \(it has title\)",
+    '{"text": 7}': "line 3: 'text' is not a string but a number",
+    '{"text": null}': "line 3: 'text' is not a string but null",
+    '{"text": "half': "line 3: not valid JSON",
+    "[1, 2]": "line 3: not a JSON object but a list",
+    '{"text": "\\ud800"}': "line 3: 'text' is not valid Unicode",
 }
 
 
@@ -38,12 +38,12 @@ def test_a_bad_row_is_named_by_its_number_and_can_be_skipped(tmp_path: Path, row
 
 
 def test_a_row_that_is_not_utf8_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"row 2: not UTF-8 \(byte 13 of the row\)"):
+    with pytest.raises(InputError, match=r"line 2: not UTF-8 \(byte 13 of the line\)"):
         pieces_of(write(tmp_path / "a.jsonl", b'{"text": "ok"}\n{"text": "caf\xe9"}\n'))
 
 
 def test_a_json_array_is_told_apart_from_rows(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="row 1: not valid JSON") as caught:
+    with pytest.raises(InputError, match="line 1: not valid JSON") as caught:
         pieces_of(write(tmp_path / "a.json", '[\n  {"text": "one"}\n]\n'))
     assert "JSON array" in caught.value.hint
 
@@ -52,7 +52,7 @@ def test_a_row_longer_than_the_limit_is_refused_instead_of_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jsonl_files, "ROW_LIMIT_BYTES", 2**20)
-    with pytest.raises(InputError, match="row 1: longer than 1 MiB"):
+    with pytest.raises(InputError, match="line 1: longer than 1 MiB"):
         pieces_of(write(tmp_path / "a.jsonl", '{"text": "' + "a" * 3 * 2**20))
 
 
@@ -62,7 +62,7 @@ def test_a_row_longer_than_the_limit_is_skipped_like_any_bad_row(
     monkeypatch.setattr(jsonl_files, "ROW_LIMIT_BYTES", 2**20)
     long = '{"text": "' + "a" * 3 * 2**20 + '"}'
     path = write(tmp_path / "a.jsonl", f'{{"text": "one"}}\n{long}\n\n{{"text": "two"}}\n{long}')
-    with pytest.raises(InputError, match="row 2: longer than 1 MiB") as caught:
+    with pytest.raises(InputError, match="line 2: longer than 1 MiB") as caught:
         pieces_of(path)
     assert "--skip-bad-rows" in caught.value.hint
     report = ReadReport()
@@ -91,7 +91,7 @@ def test_rows_do_not_depend_on_where_chunks_end(
     ],
 )
 def test_json_that_is_not_one_row_a_line_gets_a_hint_that_repairs_it(tmp_path: Path, content: str, hint: str) -> None:
-    with pytest.raises(InputError, match="row 1: not valid JSON") as caught:
+    with pytest.raises(InputError, match="line 1: not valid JSON") as caught:
         pieces_of(write(tmp_path / "a.json", content))
     assert hint in caught.value.hint
 
@@ -99,7 +99,7 @@ def test_json_that_is_not_one_row_a_line_gets_a_hint_that_repairs_it(tmp_path: P
 def test_a_nested_key_is_named_with_a_dot(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"meta": {"text": "one"}}\n{"meta.text": "two"}\n')
     assert documents_of(path, key="meta.text") == ["one", "two"]
-    with pytest.raises(InputError, match=r"row 1: no key 'meta\.body' \(it has meta\)"):
+    with pytest.raises(InputError, match=r"line 1: no key 'meta\.body' \(it has meta\)"):
         pieces_of(path, key="meta.body")
     table = pyarrow.table({"meta": [{"text": "one", "n": 1}, {"text": "two", "n": 2}], "n": [1, 2]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")

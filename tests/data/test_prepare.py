@@ -156,7 +156,7 @@ def test_what_is_left_out_is_said_with_its_reason(
     run([str(folder)], skip_bad_rows=True)
     said = capsys.readouterr().err
     assert "skipped 2 bad rows; the first:" in said
-    assert "rows.jsonl, row 2: no key 'text' (it has body)" in said
+    assert "rows.jsonl, line 2: no key 'text' (it has body)" in said
     assert said.count("passed over 1 file of other kinds") == 1
     assert "page.txt looks like a web page" in said
 
@@ -174,7 +174,7 @@ def test_duplicates_are_dropped_and_so_is_training_text_that_is_held_out(
 
 def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": 1}\nnot json\n{"text": "two"}\n')
-    with pytest.raises(InputError, match="row 2"):
+    with pytest.raises(InputError, match="line 2"):
         run(str(tmp_path / "a.jsonl"))
     summary = run(str(tmp_path / "a.jsonl"), skip_bad_rows=True)
     assert (summary.skipped_rows, summary.splits["train"]["documents"]) == (2, 2)
@@ -186,7 +186,7 @@ def test_an_error_midway_leaves_no_half_shard_and_the_fixed_input_continues(
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 100)
     rows = [json.dumps({"text": text}) for text in made_up(50)]
     (tmp_path / "a.jsonl").write_text("\n".join([*rows, "not json"]))
-    with pytest.raises(InputError, match="row 51"):
+    with pytest.raises(InputError, match="line 51"):
         run(str(tmp_path / "a.jsonl"), shard_tokens=1000)
     assert not list((tmp_path / "out").glob("**/.*.tmp"))
     assert not (tmp_path / "out/index.json").exists()

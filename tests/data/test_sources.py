@@ -37,7 +37,7 @@ def test_documents_of_several_files_have_names_and_an_order(corpus: Path) -> Non
 def test_texts_say_how_many_rows_they_skipped(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(iter_texts([str(corpus)], skip_bad_rows=True)) == ["one", "two", "three", "four", "# five"]
     assert "skipped 1 bad row; the first: " in capsys.readouterr().err
-    with pytest.raises(InputError, match="row 2: no key 'text'"):
+    with pytest.raises(InputError, match="line 2: no key 'text'"):
         list(iter_texts([str(corpus)]))
 
 

@@ -69,8 +69,8 @@ def test_a_read_only_run_is_evaluated_without_saving(
 @pytest.mark.parametrize(
     ("task", "name", "content", "message"),
     [
-        ("choices", "a.jsonl", '{"query": "q"}\n{"query": \n', "row 2: not valid JSON"),
-        ("choices", "a.csv", "query,gold\nq,1\nr,2,3\ns,1\n", "row 3: 3 columns, where the file has 2"),
+        ("choices", "a.jsonl", '{"query": "q"}\n{"query": \n', "line 2: not valid JSON"),
+        ("choices", "a.csv", "query,gold\nq,1\nr,2,3\ns,1\n", "line 3: 3 columns, where the file has 2"),
         ("exact_match", "a.json", '[{"instruction": "Add.", "output": ""}]', "row 1: the response is empty"),
     ],
 )

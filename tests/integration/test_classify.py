@@ -189,7 +189,7 @@ def refuse(tuppence: Run, *words: object) -> str:
     ("content", "more", "message"),
     [
         ("ham\tsee you\nham\tit rained\nham\tat noon\n", [], "the data has only the label 'ham'"),
-        ("spam\twon it\nham\tsee you\nham\t \nham\tat noon\n", [], "row 3: the text is empty"),
+        ("spam\twon it\nham\tsee you\nham\t \nham\tat noon\n", [], "line 3: the text is empty"),
         ("a,b,c\n1,2,3\n4,5,6\n", [], "which column is the text? It has a, b, c"),
         ("a,b,c\n1,2,3\n4,5,6\n", ["--text-column", "z"], "has no column 'z' (it has a, b, c)"),
         ("spam\twon it\nham\tsee you\nham\tit rained\nham\tat noon\n", [], "the label 'spam' has 1 row, too few"),

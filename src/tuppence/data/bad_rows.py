@@ -1,10 +1,11 @@
-"""The error for a row of a file that cannot be used, the warning of skipped rows, and the check of a text in a row.
+"""The position of a row in messages, the error for a row that cannot be used, and the check of a text in a row.
 
 For all readers of rows: of documents (`jsonl_files`, `parquet_files`) and of `records`.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tuppence.core.console import counted, warn
@@ -12,6 +13,45 @@ from tuppence.core.errors import InputError
 
 SKIP_HINT = "pass --skip-bad-rows to leave such rows out"
 ROW_HINT = f"fix the row, or {SKIP_HINT}"
+
+
+def at_line(path: str, line: int) -> str:
+    """The position of a row in a file of lines (.csv, .tsv, .jsonl, fastText), for messages.
+
+    Args:
+        line: the first line of the row, from 1, as an editor shows it.
+
+    Example:
+        >>> at_line("mail.csv", 1200)
+        'mail.csv, line 1,200'
+    """
+    return f"{path}, line {line:,}"
+
+
+def at_row(path: str, row: int) -> str:
+    """The position of a row in a file without lines of its own (.parquet, a JSON list), for messages.
+
+    Args:
+        row: the number of the row, from 1.
+
+    Example:
+        >>> at_row("mail.parquet", 12)
+        'mail.parquet, row 12'
+    """
+    return f"{path}, row {row:,}"
+
+
+def json_fault(error: ValueError | RecursionError) -> str:
+    """What is wrong with the JSON of one line, without json's own line number, which is 1 for every line of a file.
+
+    Example:
+        >>> try:
+        ...     json.loads('{"text": ')
+        ... except ValueError as error:
+        ...     json_fault(error)
+        'Expecting value at column 10'
+    """
+    return f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 class BadRowError(InputError):
@@ -25,7 +65,7 @@ def checked_text(value: object, where: str, what: str) -> str:
     """Returns `value` if it is valid text.
 
     Args:
-        where: file and row, for messages.
+        where: file and line or row, for messages.
         what: the name of the text, for messages.
 
     Raises:

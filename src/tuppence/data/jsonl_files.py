@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tuppence.core.encodings import refuse_other_unicode
-from tuppence.data.bad_rows import ROW_HINT, SKIP_HINT, BadRowError, checked_text, json_kind
+from tuppence.data.bad_rows import ROW_HINT, SKIP_HINT, BadRowError, at_line, checked_text, json_fault, json_kind
 from tuppence.data.inputs import Source
 from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.unpacking import OnBytes, read_chunks
@@ -59,7 +59,7 @@ def _one_line(number: int, parts: list[bytes], size: int) -> Iterator[tuple[int,
 
 
 def _row_text(source: Source, number: int, line: bytes | None, text_key: str) -> str:
-    where = f"{source.path}, row {number:,}"
+    where = at_line(source.path, number)
     if line is None:
         raise BadRowError(
             f"{where}: longer than {ROW_LIMIT_BYTES // 2**20} MiB",
@@ -68,9 +68,9 @@ def _row_text(source: Source, number: int, line: bytes | None, text_key: str) ->
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise BadRowError(f"{where}: not UTF-8 (byte {error.start:,} of the row)") from error
+        raise BadRowError(f"{where}: not UTF-8 (byte {error.start:,} of the line)") from error
     except (ValueError, RecursionError) as error:
-        raise BadRowError(f"{where}: not valid JSON ({error})", _syntax_hint(number, line)) from error
+        raise BadRowError(f"{where}: not valid JSON ({json_fault(error)})", _syntax_hint(number, line)) from error
     if not isinstance(row, dict):
         rows = isinstance(row, list) and row and isinstance(row[0], dict)
         hint = _ARRAY_HINT if rows else ROW_HINT

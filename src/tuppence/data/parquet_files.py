@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
-from tuppence.data.bad_rows import BadRowError, checked_text
+from tuppence.data.bad_rows import BadRowError, at_row, checked_text
 from tuppence.data.inputs import Source
 from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.unpacking import OnBytes, refuse_other_content
@@ -54,7 +54,7 @@ def parquet_pieces(
                     for batch in batches:
                         for value in batch.column(0):
                             number += 1
-                            row = (f"{source.path}, row {number:,}", value, text_key, inside)
+                            row = (at_row(source.path, number), value, text_key, inside)
                             text = unless_bad(skip_bad_rows, report, _parquet_text, *row)
                             if text is not None:
                                 yield from cut_document(source.path, number, text)

@@ -100,9 +100,9 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
     path = write("rows.jsonl", [sound, bad, sound])
     with pytest.raises(InputError, match=message) as caught:
         read_conversations(path)
-    assert caught.value.message.startswith(f"{path}, row 2")
+    assert caught.value.message.startswith(f"{path}, line 2")
     assert isinstance(caught.value, BadRowError)  # every bad row can be skipped, and the hint says so
-    assert caught.value.message.count("row 2") == 1
+    assert caught.value.message.count("line 2") == 1
     found = read_conversations(path, skip_bad_rows=True)
     assert (len(found.rows), found.skipped_rows) == (2, 1)
 

@@ -60,13 +60,13 @@ def test_labels_are_strings_in_a_sensible_order(write: Write) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"text": " ", "label": "x"}, "row 2: the text is empty"),
-        ({"text": "a", "label": ""}, "row 2: it has no label in 'label'"),
-        ({"text": "a", "label": None}, "row 2: it has no label in 'label'"),
-        ({"text": "a"}, "row 2: it has no label in 'label'"),
-        ({"text": "a", "label": ["x"]}, "row 2: 'label' is not a string but a list"),
-        ({"text": 5, "label": "x"}, "row 2: 'text' is not a string but a number"),
-        ({"label": "x"}, "row 2: no 'text'"),
+        ({"text": " ", "label": "x"}, "line 2: the text is empty"),
+        ({"text": "a", "label": ""}, "line 2: it has no label in 'label'"),
+        ({"text": "a", "label": None}, "line 2: it has no label in 'label'"),
+        ({"text": "a"}, "line 2: it has no label in 'label'"),
+        ({"text": "a", "label": ["x"]}, "line 2: 'label' is not a string but a list"),
+        ({"text": 5, "label": "x"}, "line 2: 'text' is not a string but a number"),
+        ({"label": "x"}, "line 2: no 'text'"),
     ],
 )
 def test_a_bad_row_is_named_or_left_out(write: Write, row: dict[str, Any], message: str) -> None:
@@ -79,7 +79,7 @@ def test_a_bad_row_is_named_or_left_out(write: Write, row: dict[str, Any], messa
 
 def test_a_file_of_bad_rows_only_says_what_is_wrong_with_the_first(write: Write) -> None:
     path = write("rows.jsonl", [{"text": "", "label": "x"}] * 3)
-    with pytest.raises(InputError, match=r"no row of .* can be used; the first: .*row 1: the text is empty"):
+    with pytest.raises(InputError, match=r"no row of .* can be used; the first: .*line 1: the text is empty"):
         read_labelled(path, skip_bad_rows=True)
 
 
@@ -111,7 +111,7 @@ def test_a_text_column_taken_for_the_label_is_noticed(write: Write) -> None:
 def test_one_is_one_whether_written_as_a_whole_number_or_not_and_nan_is_no_label(write: Write) -> None:
     rows = [{"text": "a", "label": 1}, {"text": "b", "label": 1.0}, {"text": "c", "label": 2.5}]
     assert [row.label for row in read_labelled(write("rows.jsonl", rows)).rows] == ["1", "1", "2.5"]
-    with pytest.raises(InputError, match="row 4: it has no label"):
+    with pytest.raises(InputError, match="line 4: it has no label"):
         read_labelled(write("nan.jsonl", [*rows, {"text": "d", "label": float("nan")}]))
 
 
@@ -144,7 +144,7 @@ def test_fasttext_lines_are_read_whole(write: Write) -> None:
     found = read_labelled(write("rows.txt", "__label__ham see you, at noon\n__label__spam WIN, now\n"))
     assert found.rows == [LabelledText("see you, at noon", "ham"), LabelledText("WIN, now", "spam")]
     two = write("two.txt", "__label__a x\n__label__a __label__b y\n")
-    with pytest.raises(InputError, match="row 2: it has several labels"):
+    with pytest.raises(InputError, match="line 2: it has several labels"):
         read_labelled(two)
     assert len(read_labelled(two, skip_bad_rows=True).rows) == 1
 

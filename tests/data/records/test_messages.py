@@ -9,7 +9,7 @@ from tuppence.data.records.messages import as_messages, instruction_of, list_of_
 from tuppence.data.records.rows import Row
 
 ROW = Row(
-    "a.jsonl, row 3",
+    "a.jsonl, line 3",
     {
         "text": "Hello",
         "one": {"role": "assistant", "content": "Hi"},
@@ -32,9 +32,9 @@ def test_a_string_a_message_and_a_list_are_turns() -> None:
 
 
 def test_another_value_than_a_list_names_its_type() -> None:
-    with pytest.raises(BadRowError, match="row 3: 'text' is not a list of messages but a string"):
+    with pytest.raises(BadRowError, match="line 3: 'text' is not a list of messages but a string"):
         list_of_messages(ROW, "text")
-    with pytest.raises(BadRowError, match="row 3: 'other' is not a list of messages but missing"):
+    with pytest.raises(BadRowError, match="line 3: 'other' is not a list of messages but missing"):
         list_of_messages(ROW, "other")
 
 

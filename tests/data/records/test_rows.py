@@ -7,7 +7,7 @@ import pytest
 from tuppence.data.bad_rows import BadRowError
 from tuppence.data.records.rows import Row
 
-ROW = Row("a.jsonl, row 3", {"text": "It rained.", "label": None, "number": 7})
+ROW = Row("a.jsonl, line 3", {"text": "It rained.", "label": None, "number": 7})
 
 
 def test_a_missing_or_null_column_gives_the_default() -> None:
@@ -18,9 +18,9 @@ def test_a_missing_or_null_column_gives_the_default() -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ("other", r"row 3: no 'other' \(it has text, label, number\)"),
-        ("label", "row 3: 'label' is not a string but null"),
-        ("number", "row 3: 'number' is not a string but a number"),
+        ("other", r"line 3: no 'other' \(it has text, label, number\)"),
+        ("label", "line 3: 'label' is not a string but null"),
+        ("number", "line 3: 'number' is not a string but a number"),
     ],
 )
 def test_a_column_without_a_text_is_an_error(column: str, message: str) -> None:

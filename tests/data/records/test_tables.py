@@ -57,12 +57,19 @@ def test_half_a_packed_file_is_refused(write: Write) -> None:
 
 
 BAD = [
-    ("a.jsonl", '{"text": "x"}\n{"text": \n{"text": "y"}\n', r"row 2: not valid JSON", 2),
-    ("a.jsonl", '{"text": "x"}\n\n[1]\n{"text": "y"}\n', r"row 3: not a JSON object but a list", 2),
+    (
+        "a.jsonl",
+        '{"text": "x"}\n{"text": \n{"text": "y"}\n',
+        r"line 2: not valid JSON \(Expecting value at column 10\)",
+        2,
+    ),
+    ("a.jsonl", '{"text": "x"}\n\n[1]\n{"text": "y"}\n', r"line 3: not a JSON object but a list", 2),
     ("a.json", '[{"text": "x"}, null, {"text": "y"}]', r"row 2: not a JSON object but null", 2),
-    ("a.csv", "text,label\nx,1\ny,2,3\nz,1\n", r"row 3: 3 columns, where the file has 2", 2),
-    ("a.csv", 'text,label\nx,1\n"y"s,2\nz,1\n', r"row 3: not valid CSV", 2),
-    ("a.tsv", "text\tlabel\nx\t1\ny\nz\t1\n", r"row 3: 1 column, where the file has 2", 2),
+    ("a.csv", "text,label\nx,1\ny,2,3\nz,1\n", r"line 3: 3 columns, where the file has 2", 2),
+    ("a.csv", 'text,label\nx,1\n"y"s,2\nz,1\n', r"line 3: not valid CSV", 2),
+    ("a.csv", 'text,label\n"x\ny",1\n"a\nb",2,3\nz,1\n', r"line 4: 3 columns", 2),  # the first line of the row
+    ("a.txt", "__label__a x\n\n__label__b y\nno label\n", r"line 4: it does not begin with __label__", 2),
+    ("a.tsv", "text\tlabel\nx\t1\ny\nz\t1\n", r"line 3: 1 column, where the file has 2", 2),
 ]
 
 
@@ -75,6 +82,15 @@ def test_a_bad_row_is_named_or_left_out(write: Write, name: str, content: str, m
     assert "--skip-bad-rows" in caught.value.hint
     table = read_table(path, skip_bad_rows=True)
     assert (len(table.rows), table.skipped_rows) == (left, 1)
+
+
+def test_the_line_of_a_row_is_the_one_that_an_editor_shows(write: Write) -> None:
+    path = write("a.csv", 'text,label\n\n"x\ny",1\n"a\nb"c,2\nz,1\n')
+    with pytest.raises(InputError, match=r"a\.csv, line 5: not valid CSV"):
+        read_table(path)
+    assert [row.where for row in read_table(path, skip_bad_rows=True).rows] == [f"{path}, line 3", f"{path}, line 7"]
+    by_columns = write("a.json", '{\n"text": ["x", "y"],\n"label": [1, 2]\n}')
+    assert [row.where for row in read_table(by_columns).rows] == [f"{by_columns}, row 1", f"{by_columns}, row 2"]
 
 
 def test_a_quotation_that_never_ends_counts_all_the_lines_it_swallowed(write: Write) -> None:
@@ -90,7 +106,7 @@ def test_a_quotation_that_never_ends_counts_all_the_lines_it_swallowed(write: Wr
         ("a.csv", b"text,label\n", "holds no row that can be read"),
         ("a.json", b"[]", "holds no row that can be read"),
         ("a.json", b"[{", "a.json is not valid JSON"),
-        ("a.json", b'{\n "text": 1}', "row 1: not valid JSON"),
+        ("a.json", b'{\n "text": 1}', "line 1: not valid JSON"),
         ("a.txt", b"Just a story.\nOf some lines.\n", "is no table"),
         ("a.csv", "text,label\ncafé,1\n".encode("latin-1"), "is not UTF-8: byte 0xe9 .*line 2"),
         ("a.csv", "text,label\nx,1\n".encode("utf-16"), "is UTF-16"),
@@ -119,7 +135,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(write: Write, monkeypatch: p
 
 def test_half_a_character_in_json_is_refused(write: Write) -> None:
     row = read_table(write("a.jsonl", '{"text": "\\ud800"}\n')).rows[0]
-    with pytest.raises(InputError, match="row 1: 'text' is not valid Unicode"):
+    with pytest.raises(InputError, match="line 1: 'text' is not valid Unicode"):
         row.text("text")
 
 

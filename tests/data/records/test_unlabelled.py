@@ -50,8 +50,8 @@ def test_the_text_column_is_found_by_its_name_or_because_it_is_the_only_one(tmp_
     [
         ("a.jsonl", '{"x": "1", "y": "2"}\n', None, "which column is the text. It has x, y"),
         ("a.jsonl", '{"x": "1", "y": "2"}\n', "z", "no column 'z' .it has x, y."),
-        ("a.jsonl", '{"text": "ok"}\n{"text": " "}\n', None, "row 2: the text is empty"),
-        ("a.jsonl", '{"text": "ok"}\n{"text": 7}\n', None, "row 2: 'text' is not a string but a number"),
+        ("a.jsonl", '{"text": "ok"}\n{"text": " "}\n', None, "line 2: the text is empty"),
+        ("a.jsonl", '{"text": "ok"}\n{"text": 7}\n', None, "line 2: 'text' is not a string but a number"),
         ("a.txt", "hello\n", "text", "has no columns"),
     ],
 )

@@ -12,7 +12,7 @@ from tuppence.evaluation.rows.choices import Choice, gold_of, labelled_choices, 
 
 
 def row(**values: Any) -> Row:
-    return Row("rows.jsonl, row 7", values)
+    return Row("rows.jsonl, line 7", values)
 
 
 @pytest.mark.parametrize(("written", "index"), [(2, 2), ("2", 2), (" 0 ", 0), ("C", 2), (" A ", 0)])
@@ -29,14 +29,14 @@ def test_any_other_right_answer_is_refused(written: object, shown: str) -> None:
     with pytest.raises(InputError) as refusal:
         gold_of(row(gold=written), "gold")
     assert refusal.value.message == (
-        f"rows.jsonl, row 7: no right answer: 'gold' is {shown}, neither a number from 0 nor a letter"
+        f"rows.jsonl, line 7: no right answer: 'gold' is {shown}, neither a number from 0 nor a letter"
     )
 
 
 def test_texts_must_be_a_list_of_strings() -> None:
     assert texts_of(row(choices=["a", "b"]), "choices") == ["a", "b"]
     for values in ({"choices": "ab"}, {"choices": ["a", 1]}, {}):
-        with pytest.raises(InputError, match="row 7: 'choices' is not a list of strings"):
+        with pytest.raises(InputError, match="line 7: 'choices' is not a list of strings"):
             texts_of(row(**values), "choices")
 
 

@@ -25,7 +25,7 @@ def test_rows_come_from_lines_lists_and_tables(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet")
     read = [read_rows(str(tmp_path / name)) for name in ("a.jsonl", "a.json", "a.parquet")]
     assert all([dict(row.values) for row in one.rows] == ROWS for one in read)
-    assert [one.rows[1].where.rpartition(", ")[2] for one in read] == ["row 3", "row 2", "row 2"]
+    assert [one.rows[1].where.rpartition(", ")[2] for one in read] == ["line 3", "row 2", "row 2"]
 
 
 def test_files_of_the_catalog_are_found_packed_or_not(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_row_longer_than_the_context_is_left_out_and_counted(
     numbers = evaluate(world.model, ["choices"], EvalConfig(data=mixed), **EXACT, out=tmp_path / "out")["choices"]
     said = capsys.readouterr().err
     assert "left out 1 row with a continuation longer than the model's context of 32 tokens" in said
-    assert "mixed.jsonl, row 2" in said
+    assert "mixed.jsonl, line 2" in said
     assert (numbers["rows"], numbers["left_out"], alone["choices"]["left_out"]) == (4, 1, 0)
     for name in ("acc", "acc_stderr", "acc_norm", "acc_bytes", "chance"):
         assert numbers[name] == pytest.approx(alone["choices"][name])
@@ -76,7 +76,7 @@ def test_two_models_are_compared_on_rows_that_both_scored(world: Any, tmp_path: 
 def test_results_of_a_task_are_reported_before_the_next_begins(world: Any, tmp_path: Path) -> None:
     told: list[tuple[str, int]] = []
     files = {"choices": write(tmp_path / "short.jsonl", SHORT), "lambada": write(tmp_path / "bad.jsonl", [{"a": 1}])}
-    with pytest.raises(InputError, match="row 1"):
+    with pytest.raises(InputError, match="line 1"):
         evaluate(
             world.model,
             ["choices", "lambada"],

@@ -65,7 +65,7 @@ def test_a_row_that_cannot_be_scored_gets_a_hint_that_an_evaluation_can_follow(
     row: str, world: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "a.jsonl").write_text(f'{{"text": "one"}}\n{row}\n')
-    with pytest.raises(InputError, match="row 2: ") as caught:
+    with pytest.raises(InputError, match="line 2: ") as caught:
         ids(tmp_path / "a.jsonl", world.tokenizer)
     assert "--" not in caught.value.hint
     assert "fix the file" in caught.value.hint

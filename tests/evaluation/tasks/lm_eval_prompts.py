@@ -36,7 +36,7 @@ HELLASWAG: dict[str, Any] = {
 
 def choice_of(row: dict[str, Any], task: str = "choices") -> Choice:
     """Our reading of one row."""
-    (choice,) = read_choices(RowFile("rows.jsonl", "", [Row("rows.jsonl, row 1", row)]), task)
+    (choice,) = read_choices(RowFile("rows.jsonl", "", [Row("rows.jsonl, line 1", row)]), task)
     return choice
 
 

@@ -12,7 +12,7 @@ from tuppence.evaluation.rows.choices import Choice
 def test_prompt_is_that_of_lm_eval() -> None:
     config = lm_eval_config("arc/arc_easy.yaml")
     expected = Choice(
-        "rows.jsonl, row 1",
+        "rows.jsonl, line 1",
         rendered(config["doc_to_text"], ARC),
         tuple(ARC["choices"]["text"]),
         int(rendered(config["doc_to_target"], ARC)),

@@ -44,7 +44,7 @@ def test_a_query_of_ones_own_is_left_as_it_is() -> None:
     ],
 )
 def test_plain_rows_have_several_spellings(row: dict[str, Any]) -> None:
-    assert choice_of(row) == Choice("rows.jsonl, row 1", "q", ("a", "b"), 1)
+    assert choice_of(row) == Choice("rows.jsonl, line 1", "q", ("a", "b"), 1)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_plain_rows_have_several_spellings(row: dict[str, Any]) -> None:
 def test_a_bad_row_is_one_line_with_its_number(row: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError) as refusal:
         choice_of(row)
-    assert refusal.value.message.startswith("rows.jsonl, row 1")
+    assert refusal.value.message.startswith("rows.jsonl, line 1")
     assert complaint in refusal.value.message
     assert "\n" not in refusal.value.message

@@ -26,11 +26,11 @@ EXACT = {"device": "cpu", "precision": "float32"}
 
 
 def passage_of(row: dict[str, Any]) -> Passage:
-    return read_passages(RowFile("rows.jsonl", "", [Row("rows.jsonl, row 1", row)]))[0]
+    return read_passages(RowFile("rows.jsonl", "", [Row("rows.jsonl, line 1", row)]))[0]
 
 
 def test_both_formats_of_a_row_give_the_same_passage() -> None:
-    expected = Passage("rows.jsonl, row 1", "It rained on the", " lamp")
+    expected = Passage("rows.jsonl, line 1", "It rained on the", " lamp")
     assert passage_of({"text": "It rained on the lamp"}) == expected
     assert passage_of({"context": "It rained on the", "continuation": "lamp"}) == expected
     assert passage_of({"context": "It rained on the", "continuation": " lamp"}) == expected
@@ -40,7 +40,7 @@ def test_both_formats_of_a_row_give_the_same_passage() -> None:
     "row", [{"text": "word"}, {"context": "a"}, {"text": 3}, {"context": " ", "continuation": "b"}]
 )
 def test_an_error_names_the_bad_row(row: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"rows\.jsonl, row 1"):
+    with pytest.raises(InputError, match=r"rows\.jsonl, line 1"):
         passage_of(row)
 
 

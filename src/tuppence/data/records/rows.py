@@ -12,7 +12,7 @@ class Row(NamedTuple):
     """One row of a file.
 
     Attributes:
-        where: "FILE, row 12", for messages; in a JSON list the row number from 1, otherwise the line number.
+        where: "FILE, line 12" or "FILE, row 12", for messages (`bad_rows.at_line` and `at_row`).
         values: its cells by column; strings in files of columns, any JSON value in JSON files.
     """
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.data.bad_rows import BadRowError, json_kind
+from tuppence.data.bad_rows import BadRowError, at_line, at_row, json_fault, json_kind
 from tuppence.data.inputs import COMPRESSIONS, Source
 from tuppence.data.records.columns import read_columns, stem_of
 from tuppence.data.records.rows import Row
@@ -180,7 +180,7 @@ def _rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
 def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
     names, raw_rows = read_columns(path, text, named=named)
     for first, last, cells in raw_rows:
-        where = f"{path}, row {first:,}"
+        where = at_line(path, first)
         if not isinstance(cells, list):
             yield _Bad(BadRowError(f"{where}: not valid CSV ({cells})"), lines=last - first + 1)
         elif len(cells) != len(names):
@@ -193,13 +193,13 @@ def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row |
 def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
     """The rows of fastText's format, "__label__spam You have WON", with the columns `label` and `text`."""
     for number, line in enumerate(text.split("\n"), start=1):
-        where = f"{path}, row {number:,}"
+        where = at_line(path, number)
         words = line.split(maxsplit=1)
         if not words:
             continue
         label, rest = words[0], words[1] if len(words) > 1 else ""
         if not label.startswith(_FASTTEXT):
-            yield _Bad(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does"), 1)
+            yield _Bad(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first line does"), 1)
         elif rest.startswith(_FASTTEXT):
             yield _Bad(BadRowError(f"{where}: it has several labels, and a text has one here"), 1)
         else:
@@ -226,7 +226,7 @@ def _columns_of_json(text: str) -> dict[str, list[Any]] | None:
 
 def _transposed(path: str, columns: Mapping[str, list[Any]]) -> Iterator[Row]:
     for number, cells in enumerate(zip(*columns.values(), strict=True), start=1):
-        yield Row(f"{path}, row {number:,}", dict(zip(columns, cells, strict=True)))
+        yield Row(at_row(path, number), dict(zip(columns, cells, strict=True)))
 
 
 def _json_list(path: str, text: str) -> Iterator[Row | _Bad]:
@@ -235,18 +235,18 @@ def _json_list(path: str, text: str) -> Iterator[Row | _Bad]:
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path} is not valid JSON: {error}", "restore the file or make it again") from error
     for number, value in enumerate(values, start=1):
-        yield _object(f"{path}, row {number:,}", value)
+        yield _object(at_row(path, number), value)
 
 
 def _json_lines(path: str, text: str) -> Iterator[Row | _Bad]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line or line.isspace():
             continue
-        where = f"{path}, row {number:,}"
+        where = at_line(path, number)
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            message = f"{where}: not valid JSON ({error})"
+            message = f"{where}: not valid JSON ({json_fault(error)})"
             if number == 1 and line.strip() == "{":
                 bad = InputError(message, "write one JSON object a line, or a list of objects: [{...}, {...}]")
             else:

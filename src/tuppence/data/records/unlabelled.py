@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from tuppence.core.encodings import not_utf8, refuse_other_unicode
 from tuppence.core.errors import InputError
-from tuppence.data.bad_rows import BadRowError
+from tuppence.data.bad_rows import BadRowError, at_line
 from tuppence.data.records.columns import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
 from tuppence.data.records.rows import Row
@@ -67,7 +67,7 @@ def _of_chunks(chunks: Iterable[bytes], name: str) -> Iterator[str]:
             number += 1
         if len(rest) > LINE_LIMIT_BYTES:
             raise InputError(
-                f"{name}, line {number:,}: longer than {LINE_LIMIT_BYTES // 2**20} MiB", "give one text a line"
+                f"{at_line(name, number)}: longer than {LINE_LIMIT_BYTES // 2**20} MiB", "give one text a line"
             )
     yield from _text_of(rest, name, number)
 
@@ -76,9 +76,9 @@ def _text_of(line: bytes, name: str, number: int) -> Iterator[str]:
     try:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise not_utf8(name, f"{name}, line {number:,}: not UTF-8 (byte {error.start + 1:,} of the line)") from error
+        raise not_utf8(name, f"{at_line(name, number)}: not UTF-8 (byte {error.start + 1:,} of the line)") from error
     if "\0" in text:
-        raise InputError(f"{name}, line {number:,}: binary, with a zero byte", "name a UTF-8 text file")
+        raise InputError(f"{at_line(name, number)}: binary, with a zero byte", "name a UTF-8 text file")
     if text.strip():
         yield text
 

@@ -22,7 +22,7 @@ class Choice:
     """A multiple-choice question.
 
     Attributes:
-        where: "FILE, row 12", for messages.
+        where: file and line or row, for messages.
         context: the prompt; a space separates it from each continuation.
         continuations: two or more.
         gold: the index of the right continuation, from 0.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
 from tuppence.core.files import sha256_stream
+from tuppence.data.bad_rows import at_row
 from tuppence.data.catalog import load_catalog
 from tuppence.data.inputs import Source, find_sources
 from tuppence.data.records.rows import Row
@@ -110,7 +111,7 @@ def _parquet_rows(path: str) -> Iterator[Row]:
             reason = " ".join(str(error).split())[:200]
             raise CorruptFileError(f"{path} is not a sound parquet file: {reason}", "get the file again") from error
     for number, row in enumerate(values, start=1):
-        yield Row(f"{path}, row {number:,}", {name: _text_of_bytes(value) for name, value in row.items()})
+        yield Row(at_row(path, number), {name: _text_of_bytes(value) for name, value in row.items()})
 
 
 def _text_of_bytes(value: object) -> object:
