@@ -90,6 +90,12 @@ def test_ranks_other_than_0_print_nothing(as_json: bool, capsys: pytest.CaptureF
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_run_without_a_recorded_end_prints_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = {"status": "stopped", "ended_because": "was killed", "result": None}
+    assert flags().carry_out(lambda: refused, "tuppence chat runs/x") == refused
+    assert capsys.readouterr() == ("", "")
+
+
 def test_an_interrupted_run_prints_json_if_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,8 @@ from tests.integration.command_lines import column, losses, settings
 from tests.integration.conftest import Run, Start
 from tests.ranks import as_ranks, on_ranks
 
+from tuppence.core import run as runs
+
 STEPS = 12
 
 Pretrain = Callable[..., Path]
@@ -111,6 +113,8 @@ def test_ranks_share_a_budget_and_end_together_when_it_is_spent(
 
     assert "reached its limit of 4 steps" in told(900)
     before = (run / "model" / "model.safetensors").read_bytes()
+    assert "too little is left to start" in told(1)
+    runs.Run(run).update(status="running", result=None)  # as after a kill in the first attempt
     assert "too little is left to start" in told(1)
     assert (run / "model" / "model.safetensors").read_bytes() == before
 

@@ -124,7 +124,7 @@ class TrainingFlags:
             raise
         if summary and self.json:
             console.emit_json(summary)
-        elif summary:
+        elif summary.get("result") is not None:  # None: no attempt has recorded its end, and `train` has said why
             last = example if isinstance(example, str) else example()
             console.note(describe_result(output_path(self.out), summary, last), lines=True)
         return summary
