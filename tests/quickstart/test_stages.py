@@ -1,19 +1,17 @@
+"""The stages of the quickstart, and their commands."""
+
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tuppence.cli import main
 from tuppence.cost.ledger import Rate
 from tuppence.quickstart import STAGES
-from tuppence.quickstart import stages as module
 from tuppence.quickstart.plan import FULL, RESULTS, Plan, Share
 from tuppence.quickstart.stages import list_stages
-from tuppence.tasks.run_options import RunOptions
-from tuppence.training.config import TrainConfig
 
 
 def test_every_stage_has_a_result_and_comes_after_what_it_needs() -> None:
@@ -66,38 +64,3 @@ def test_models_that_are_left_out_are_not_evaluated() -> None:
     evaluate = next(stage for stage in list_stages(plan, FULL, left_out) if stage.name == "evaluate")
     assert "x/pretrain" in evaluate.command
     assert "x/instruct" not in evaluate.command
-
-
-@pytest.mark.parametrize(("first", "runs"), [(0, 2), (3, 2), (20, 1)])
-def test_a_stage_stopped_before_its_least_steps_continues_without_a_time_limit(
-    monkeypatch: pytest.MonkeyPatch, first: int, runs: int
-) -> None:
-    monkeypatch.setitem(module.WORK, "dpo", module.WORK["dpo"].at_most(20).exactly(20))
-    asked: list[tuple[int | None, float | None]] = []
-
-    def train(config: TrainConfig, options: RunOptions) -> dict[str, Any]:
-        asked.append((config.max_steps, options.max_minutes))
-        return {"result": {"steps": first if len(asked) == 1 else config.max_steps}}
-
-    found = module._train_enough(Plan(Path("x")), "dpo", Share(50, 0.2), TrainConfig(), train)
-    assert asked == [(50, 0.2), (20, None)][:runs]
-    assert found["result"]["steps"] == 20
-
-
-def test_repeated_data_stages_write_the_same_bytes_and_keep_the_tokenizer(tmp_path: Path) -> None:
-    plan = Plan(tmp_path)
-    stories, tokenizer, data = list_stages(plan, {**FULL, "stories": Share(150)})[:3]
-    first = stories.do()
-    text = plan.place("stories.txt").read_bytes()
-    assert first["bytes"] == len(text)
-    assert text.decode().startswith(first["sample"])
-    assert stories.do() == first
-    assert plan.place("stories.txt").read_bytes() == text
-    learned = tokenizer.do()
-    assert "".join(learned["pieces"]) == "The lighthouse keeper whispered."
-    before = plan.place("tokenizer/tokenizer.json").stat().st_mtime_ns
-    assert tokenizer.do() == learned
-    assert plan.place("tokenizer/tokenizer.json").stat().st_mtime_ns == before
-    tokens = data.do()
-    assert 0 < tokens["val"] < 0.1 * tokens["train"]
-    assert all(plan.is_done(stage.name) for stage in (stories, tokenizer, data))

@@ -1,7 +1,8 @@
 """`tuppence quickstart`: all stages of a small language model, on the embedded data sets.
 
     life.py       runs the stages, skips finished ones, and writes the state that the report reads
-    stages.py     the stages: each calls the function of a verb, and has the command that does the same
+    stages.py     the stages: their titles, and the commands that do the same
+    actions.py    the functions that do the stages, each with the function of a verb
     plan.py       the user's choices, and the paths of the results
     pace.py       computes how much of each stage fits into the time
     probe.py      measures the present speed of the machine
