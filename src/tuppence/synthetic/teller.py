@@ -10,8 +10,9 @@ from random import Random
 
 from tuppence.synthetic.dialogue import speak
 from tuppence.synthetic.discourse import Discourse
-from tuppence.synthetic.english import capitalise, gerund, past, possessive, with_article
+from tuppence.synthetic.english import capitalise, gerund, past, with_article
 from tuppence.synthetic.grammar import parse, render
+from tuppence.synthetic.naming import Naming
 from tuppence.synthetic.people import Character, make_elder, make_hero, make_parent, make_peer
 from tuppence.synthetic.tables import table
 from tuppence.synthetic.world import (
@@ -28,8 +29,6 @@ Value = str | Character | Thing | Place
 
 _PAUSES = 0.4  # probability of a pause between two scenes
 _JOINS = 0.4  # probability that two short sentences about the same person become one
-
-_CASES = {"": "he", "him": "him", "his": "his", "hers": "hers", "himself": "himself", "he": "he"}
 
 
 class Teller:
@@ -48,10 +47,10 @@ class Teller:
         self.discourse = Discourse(random)
         self.branches: list[str] = []
         self.hero = make_hero(random, animals)
+        self._naming = Naming(self.uniform, self.discourse, self.hero)
         self._slots: dict[str, Value] = {"hero": self.hero, "who": self.hero}
         self._cast = [self.hero]
         self._used: dict[str, int] = {}
-        self._named_things: set[str] = set()
         self._paragraphs: list[str] = []
         self._sentences: list[str] = []
         self._speaker: Character | None = None  # who spoke last in this paragraph
@@ -214,10 +213,10 @@ class Teller:
                 return with_article(value) if form == "a" else f"{form} {value}"
             return {"": value, "ed": past(value), "ing": gerund(value)}[attribute] if attribute else value
         if isinstance(value, Character):
-            return self._refer(value, form, attribute, quoted)
+            return self._naming.character(value, form, attribute, quoted)
         if isinstance(value, Place):
             return f"{value.preposition if form == 'at' else form} {value.phrase}".strip()
-        return self._name_thing(value, form, attribute)
+        return self._naming.thing(value, form, attribute)
 
     def _just_quoted(self) -> bool:
         return bool(self._sentences) and '"' in self._sentences[-1]
@@ -232,55 +231,6 @@ class Teller:
             and len(last) < 90
             and not any(mark in last or mark in told.partition(".")[0] for mark in ('"', " and ", ", ", ";", ":"))
         )
-
-    # Naming ----------------------------------------------------------------------------------------------------
-
-    def _name_thing(self, thing: Thing, form: str, attribute: str) -> str:
-        known = thing.noun in self._named_things
-        self._named_things.add(thing.noun)
-        phrase = thing.noun if attribute == "noun" or (form == "the" and known) else thing.phrase
-        return with_article(phrase) if form == "a" else f"{form} {phrase}".strip()
-
-    def _refer(self, who: Character, form: str, attribute: str, quoted: bool) -> str:
-        if attribute not in _CASES and attribute not in ("name", "named"):
-            text = str(getattr(who, attribute))
-            return with_article(text) if form == "a" else text
-        if form == "~":
-            self.discourse.mention(who)
-            return str(getattr(who.pronouns, _CASES[attribute]))
-        owner = attribute in ("his", "hers")
-        if quoted:
-            name = who.name.capitalize() if who.relation == who.name else who.name
-        elif attribute == "name" and who.relation != who.name:
-            self.discourse.mention(who)
-            name = who.name
-        elif attribute not in ("name", "named") and self.discourse.pronoun_is_clear(who):
-            return str(getattr(who.pronouns, _CASES[attribute]))
-        else:
-            name = self._name(who)
-        return possessive(name) if owner else name
-
-    def _name(self, who: Character) -> str:
-        known = who in self.discourse.introduced
-        if who.relation and who.relation == who.name:
-            name = f"{self._refer(self.hero, '', 'his', False)} {who.name}"
-        elif known or who is self.hero:
-            by_kind = (known and who.trade and self.uniform() < 0.3) or (
-                known and who.is_animal and self.uniform() < 0.2
-            )
-            name = f"the {who.trade or who.kind}" if by_kind else who.name
-        else:
-            name = self._introduction(who)
-        self.discourse.mention(who)
-        return name
-
-    def _introduction(self, who: Character) -> str:
-        if who.trade:
-            return f"{who.name} the {who.trade}"
-        named = f"{who.name} the {who.kind}" if who.is_animal else who.name
-        if not who.relation or (who.is_animal and self.uniform() < 0.4):
-            return named
-        return f"{self._refer(self.hero, '', 'his', False)} {who.relation} {named}"
 
     def _enter(self, role: str, who: Character) -> Character:
         self._cast.append(who)
