@@ -24,7 +24,7 @@ def theirs(tmp_path: Path) -> Any:
 
 
 def ours(folder: Path) -> SequenceScorer:
-    return load_scorer(folder, dropout=0.0)[0]
+    return load_scorer(folder)[0]
 
 
 def comparisons_of(ids: list[Ids]) -> Comparisons:
@@ -57,7 +57,7 @@ def test_loss_gradients_and_metrics_are_those_of_trl(theirs: Any, tmp_path: Path
     expected.backward()
 
     comparisons = comparisons_of(ids)
-    model = ours(tmp_path / "reward").train()
+    model = ours(tmp_path / "reward")
     (batch,) = comparisons.batches(0, 0, 1)
     loss, metrics = comparisons.loss(model, *batch)
     torch.testing.assert_close(loss / 5, expected, atol=1e-5, rtol=1e-5)

@@ -21,7 +21,7 @@ from torch import Tensor
 from tuppence.model.gpt import GPT
 from tuppence.model.loss import token_log_probabilities_and_entropies
 
-PADDING, PROMPT = -1, 0
+PADDING, PROMPT, ANSWERS = -1, 0, (1, 2)
 
 
 class Branches:
@@ -71,20 +71,17 @@ class Branches:
         return torch.where(seen_BNT, index_T, -1).amax(dim=-1)
 
 
-def branch_log_probabilities(
-    model: GPT, tokens_BT: Tensor, branches_BT: Tensor, branches: Sequence[int] = (1, 2)
-) -> tuple[Tensor, Tensor]:
-    """The log-probability of each answer after its prompt: Σ log p(token | prompt and the answer's earlier tokens).
+def branch_log_probabilities(model: GPT, tokens_BT: Tensor, branches_BT: Tensor) -> tuple[Tensor, Tensor]:
+    """The log-probability of both answers after their prompt: Σ log p(token | prompt and the answer's earlier tokens).
 
     The head is applied only to the answers' tokens.
 
     Args:
         tokens_BT, branches_BT: int64; see above.
-        branches: numbers of the answers to score.
 
     Returns:
-        Log-probabilities (B, len(branches)), in nats, float32; and the mean entropy over the answers' tokens of each
-        row, (B), without gradient.
+        Log-probabilities of the branches 1 and 2, (B, 2), in nats, float32; and the mean entropy over the answers'
+        tokens of each row, (B), without gradient.
     """
     layout = Branches(branches_BT)
     hidden_BTD = model.hidden(tokens_BT, layout)
@@ -98,5 +95,5 @@ def branch_log_probabilities(
         torch.zeros(answer_BT.shape, device=answer_BT.device).masked_scatter(answer_BT, values_N)
         for values_N in (scores_N, entropies_N)
     )
-    summed = torch.stack([(scores_BT * (branches_BT == one)).sum(dim=1) for one in branches], dim=1)
+    summed = torch.stack([(scores_BT * (branches_BT == one)).sum(dim=1) for one in ANSWERS], dim=1)
     return summed, entropies_BT.sum(dim=1) / answer_BT.sum(dim=1).clamp(min=1)

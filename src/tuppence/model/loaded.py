@@ -57,9 +57,6 @@ class ModelInfo:
         return weights.fingerprint(self.folder)
 
 
-Folder = str | Path | ModelInfo
-
-
 @dataclass(frozen=True)
 class LoadedModel(ModelInfo, Generic[Model]):
     """A model in evaluation mode on a device, with its tokenizer.
@@ -134,14 +131,21 @@ def inspect(folder: str | Path, head: Head | None = None) -> ModelInfo:
 
 @overload
 def load(
-    folder: Folder, device: str = "auto", precision: str = "auto", *, head: Literal["lm"], cast_weights: bool = False
+    folder: str | Path,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    head: Literal["lm"],
+    cast_weights: bool = False,
 ) -> LoadedModel[GPT]: ...
 @overload
 def load(
-    folder: Folder, device: str = "auto", precision: str = "auto", *, head: Literal["scores"]
+    folder: str | Path, device: str = "auto", precision: str = "auto", *, head: Literal["scores"]
 ) -> LoadedModel[SequenceScorer]: ...
 @overload
-def load(folder: Folder, device: str = "auto", precision: str = "auto") -> LoadedModel[GPT | SequenceScorer]: ...
+def load(
+    folder: str | Path | ModelInfo, device: str = "auto", precision: str = "auto"
+) -> LoadedModel[GPT | SequenceScorer]: ...
 def load(
     folder: str | Path | ModelInfo,
     device: str = "auto",
@@ -153,8 +157,8 @@ def load(
     """Reads a model and its tokenizer.
 
     Args:
-        folder: as in `inspect`; or the result of `inspect`, which is then not read again.
-        head: as in `inspect`.
+        folder: as in `inspect`; or the result of `inspect`, which is then not read again, and whose kind is known.
+        head: as in `inspect`, for a folder.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
         precision: `float32`, `bf16`, `fp16` or `auto`. Auto is the device's fastest for a language model, and float32
             for a classifier or reward model, so that a score does not depend on the other texts of the batch.

@@ -152,7 +152,7 @@ def load_model(
     if headers.labels:
         error = unexpected_tensor(SCORE)
         raise InputError(f"{headers.stored[SCORE]}: {error.message}", error.hint)
-    config = _with_dropout(headers.config, dropout)
+    config = headers.config if dropout is None else headers.config.model_copy(update={"dropout": dropout})
     with torch.device("meta"):
         model = GPT(config)
     _fill(model, headers, dtype or torch.float32)
@@ -165,16 +165,10 @@ def load_model(
     return model.to(device or "cpu").eval()
 
 
-def load_scorer(
-    folder: Path | str,
-    *,
-    dtype: torch.dtype | None = None,
-    device: torch.device | str | None = None,
-    dropout: float | None = None,
-) -> tuple[SequenceScorer, list[str]]:
+def load_scorer(folder: Path | str, *, device: torch.device | str | None = None) -> tuple[SequenceScorer, list[str]]:
     """Reads a `GPT2ForSequenceClassification` folder or a run; returns the model and the names of its scores.
 
-    Arguments and errors as in `load_model`.
+    The weights are float32. Errors as in `load_model`.
     """
     headers = read_headers(model_folder(folder))
     if not headers.labels:
@@ -182,14 +176,13 @@ def load_scorer(
             f"{headers.place} is a language model: it has no scores",
             "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
         )
-    config = _with_dropout(headers.config, dropout)
     with torch.device("meta"):
-        model = SequenceScorer(GPT(config), len(headers.labels))
-    _fill(model.gpt, headers, dtype or torch.float32)
+        model = SequenceScorer(GPT(headers.config), len(headers.labels))
+    _fill(model.gpt, headers, torch.float32)
     path = headers.stored[SCORE]
     with safe_open(path, framework="pt") as opened:
         score = read_tensor(opened, SCORE, path)
-    model.score.weight = torch.nn.Parameter(score.to(dtype or torch.float32))
+    model.score.weight = torch.nn.Parameter(score.to(torch.float32))
     return model.to(device or "cpu").eval(), list(headers.labels)
 
 
@@ -213,10 +206,6 @@ def unused_generation_settings(folder: Path | str) -> list[str]:
     path = model_folder(folder) / "generation_config.json"
     values = files.read_json(path) if path.is_file() else None
     return [key for key in _GENERATION_KEYS if values.get(key) is not None] if isinstance(values, dict) else []
-
-
-def _with_dropout(config: ModelConfig, dropout: float | None) -> ModelConfig:
-    return config if dropout is None else config.model_copy(update={"dropout": dropout})
 
 
 def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:

@@ -41,7 +41,7 @@ def choose_execution(
     if before.get("ranks", world.size) != world.size:
         raise InputError(
             f"{job.out} was started on {counted(before['ranks'], 'rank')}, and now there are {world.size}",
-            "give it as many: a step's batch is that of all ranks, and windows are dealt by it",
+            "start it with the same number of ranks: the batches of every step depend on it",
         )
     precision = _choose_precision(job, device, before.get("precision"))
     if before:  # keep the recorded reason

@@ -128,15 +128,15 @@ class Preferences(RowObjective[EncodedPair, GPT]):
         tokenizer: Tokenizer | None = None,
     ) -> None:
         super().__init__(pairs.train, pairs.val, recipe.train)
-        self._reference, self._choice = reference, recipe.align
+        self._reference, self._align = reference, recipe.align
         self._prompts, self._tokenizer = prompts, tokenizer
 
     def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         tokens_BT, branches_BT, numbers_B = batch
         logps_B2, entropies_B = branch_log_probabilities(model, tokens_BT, branches_BT)
         reference_B2 = self._reference.log_probabilities(tokens_BT, branches_BT, numbers_B)
-        beta = self._choice.beta
-        losses_B = dpo_losses(logps_B2, reference_B2, beta=beta, label_smoothing=self._choice.label_smoothing)
+        beta = self._align.beta
+        losses_B = dpo_losses(logps_B2, reference_B2, beta=beta, label_smoothing=self._align.label_smoothing)
         rewards_B2 = beta * (logps_B2 - reference_B2).detach()
         margins_B = rewards_B2[:, 0] - rewards_B2[:, 1]
         values = (*rewards_B2.unbind(1), margins_B, (margins_B > 0).float(), *logps_B2.unbind(1), entropies_B)

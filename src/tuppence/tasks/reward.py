@@ -22,7 +22,7 @@ from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.data.records.held_out import preference_row, write_held_out
 from tuppence.evaluation.tasks.reward import LABEL
-from tuppence.model.branches import Branches
+from tuppence.model.branches import ANSWERS, Branches
 from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.saving import save_scorer
@@ -55,7 +55,7 @@ def branch_rewards(model: SequenceScorer, tokens_BT: Tensor, branches_BT: Tensor
     layout = Branches(branches_BT)
     hidden_BTD = model.gpt.hidden(tokens_BT, layout)
     rows_B1 = torch.arange(len(tokens_BT), device=tokens_BT.device)[:, None]
-    last_B2D = hidden_BTD[rows_B1, layout.ends((1, 2))]
+    last_B2D = hidden_BTD[rows_B1, layout.ends(ANSWERS)]
     with torch.autocast(tokens_BT.device.type, enabled=False):
         rewards_B2: Tensor = model.score(last_B2D.float())[..., 0]
     return rewards_B2

@@ -82,7 +82,7 @@ class PPO(Objective[PolicyWithValue]):
     ) -> None:
         self._prompts, self._val_prompts = prompts, val_prompts
         self._reference, self._reward, self._generation = reference, reward, generation
-        self._choice, self._train = config.align, config.train
+        self._align, self._train = config.align, config.train
         global_batch = config.train.batch_size * config.train.accumulation_steps * world_size
         self._minibatches = -(-config.align.rollout_prompts // global_batch)
         self._memory = Memory(-1, config.align.kl_coefficient)
@@ -93,7 +93,7 @@ class PPO(Objective[PolicyWithValue]):
     @property
     def steps_per_rollout(self) -> int:
         """Updates between two rollouts."""
-        return self._choice.num_ppo_epochs * self._minibatches
+        return self._align.num_ppo_epochs * self._minibatches
 
     # ---- the rollout ---------------------------------------------------------------------------------------------
 
@@ -107,21 +107,21 @@ class PPO(Objective[PolicyWithValue]):
         answers = write_answers(model.gpt, prompts, seeds, self._generation)
         judged = self._judge(model, answers)
         beta, memory = self._memory.kl_coefficient, replace(self._memory, rollout_step=step)
-        if self._memory.rollout_step < 0 and self._choice.normalise_scores:
+        if self._memory.rollout_step < 0 and self._align.normalise_scores:
             mean, deviation = _scale(judged.scores)
             memory = replace(memory, score_mean=mean, score_deviation=deviation)
         rewards_R = self._rewards(judged, memory)
-        rollout = make_rollout(judged, rewards_R, beta, self._choice)
+        rollout = make_rollout(judged, rewards_R, beta, self._align)
         gauges = rollout_gauges(judged, rewards_R, beta)
-        if self._choice.target_kl is not None:
-            beta = next_kl_coefficient(beta, gauges["objective/kl"], self._choice.target_kl, self._choice.kl_gain)
+        if self._align.target_kl is not None:
+            beta = next_kl_coefficient(beta, gauges["objective/kl"], self._align.target_kl, self._align.kl_gain)
             memory = replace(memory, kl_coefficient=beta)
         self._rollout, self._gauges = rollout, gauges
         self._memory = memory  # last: a signal may come between two assignments
 
     def _next_prompts(self, rollout: int) -> list[list[int]]:
         """The prompts of a rollout. Every pass over all prompts has another random order."""
-        count, size = self._choice.rollout_prompts, len(self._prompts)
+        count, size = self._align.rollout_prompts, len(self._prompts)
         passes_and_places = [divmod(place, size) for place in range(rollout * count, (rollout + 1) * count)]
         return [
             self._prompts[int(permute(np.array([place]), size, self._train.seed, one_pass)[0])]
@@ -134,12 +134,12 @@ class PPO(Objective[PolicyWithValue]):
     def _rewards(self, judged: Judged, memory: Memory) -> Tensor:
         """The reward of each answer: its score, normalised by mean and deviation of the base, minus the penalty."""
         rewards_R = (judged.scores - memory.score_mean) / memory.score_deviation
-        return rewards_R - self._choice.missing_eos_penalty * ~judged.finished
+        return rewards_R - self._align.missing_eos_penalty * ~judged.finished
 
     # ---- updates -------------------------------------------------------------------------------------------------
 
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
-        rollout, size = self._rollout, self._choice.rollout_prompts
+        rollout, size = self._rollout, self._align.rollout_prompts
         assert rollout is not None, "prepare comes first"
         epoch, place = divmod(step, self._minibatches)
         order = permute(np.arange(size), size, self._train.seed, epoch)
@@ -163,18 +163,18 @@ class PPO(Objective[PolicyWithValue]):
         old_N, old_values_N = old_BT[at_BT], values_BT[at_BT]
         statistics, values_N = model(tokens_BT, targets_BT)
         log_ratios_N = statistics.log_probabilities - old_N
-        choice = self._choice
-        policy_N = clipped_policy_loss(statistics.log_probabilities, old_N, advantages_BT[at_BT], choice.cliprange)
-        value_N = clipped_value_loss(values_N, old_values_N, returns_BT[at_BT], choice.value_clip)
+        align = self._align
+        policy_N = clipped_policy_loss(statistics.log_probabilities, old_N, advantages_BT[at_BT], align.cliprange)
+        value_N = clipped_value_loss(values_N, old_values_N, returns_BT[at_BT], align.value_clip)
         ratios_N = log_ratios_N.detach().exp()
-        return policy_N.sum() + choice.vf_coef * value_N.sum(), {
+        return policy_N.sum() + align.vf_coef * value_N.sum(), {
             "loss/policy_avg": policy_N.sum(),
             "loss/value_avg": value_N.sum(),
             "policy/approxkl_avg": 0.5 * (log_ratios_N**2).sum(),
-            "policy/clipfrac_avg": ((ratios_N - 1).abs() > choice.cliprange).float().sum(),
+            "policy/clipfrac_avg": ((ratios_N - 1).abs() > align.cliprange).float().sum(),
             "policy/entropy_avg": statistics.entropies.sum(),
             "val/ratio": ratios_N.sum(),
-            "val/clipfrac_avg": ((values_N - old_values_N).abs() > choice.value_clip).float().sum(),
+            "val/clipfrac_avg": ((values_N - old_values_N).abs() > align.value_clip).float().sum(),
         }
 
     def gauges(self) -> dict[str, float]:
@@ -191,7 +191,7 @@ class PPO(Objective[PolicyWithValue]):
             yield torch.from_numpy(pad(prompts, 0)), lengths, torch.from_numpy(some)
 
     def evaluation_tokens(self) -> int:
-        return sum(len(prompt) + self._choice.max_new_tokens for prompt in self._val_prompts)
+        return sum(len(prompt) + self._align.max_new_tokens for prompt in self._val_prompts)
 
     def _held_out_loss(
         self, model: PolicyWithValue, tokens_BT: Tensor, lengths_B: Tensor, numbers_B: Tensor
@@ -204,7 +204,7 @@ class PPO(Objective[PolicyWithValue]):
         judged = self._judge(model, answers)
         if 0 in numbers:
             self._shown = [self._sample(answer) for answer in answers[:SHOWN_ANSWERS]]
-        penalised_R = self._rewards(judged, self._memory) - self._choice.kl_coefficient * judged.kl
+        penalised_R = self._rewards(judged, self._memory) - self._align.kl_coefficient * judged.kl
         quality = answer_quality(answers, judged)
         return -penalised_R.sum(), {name: getattr(quality, name).sum() for name in self.evaluation_metrics}
 
@@ -230,7 +230,7 @@ class PPO(Objective[PolicyWithValue]):
         if memory.keys() != vars(self._memory).keys():
             raise ValueError("it holds no state of PPO")
         rollout = Rollout.from_state(tensors)
-        if rollout is not None and len(rollout.tokens) != self._choice.rollout_prompts:
+        if rollout is not None and len(rollout.tokens) != self._align.rollout_prompts:
             raise ValueError(f"its rollout has {len(rollout.tokens)} answers")
         self._memory, self._rollout = Memory(**memory), rollout
         self._gauges = {n.removeprefix(_GAUGES): value for n, value in numbers.items() if n.startswith(_GAUGES)}

@@ -135,7 +135,7 @@ def judge(
     return Judged(tokens_RT, targets_RT, policy_RT, reference_RT, entropies_RT, values_RT, scores_R, finished_R)
 
 
-def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choice: PPOConfig) -> Rollout:
+def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, align: PPOConfig) -> Rollout:
     """Computes advantages and returns.
 
     Args:
@@ -146,7 +146,7 @@ def make_rollout(judged: Judged, rewards_R: Tensor, kl_coefficient: float, choic
     log_ratios_RT = judged.log_probabilities - judged.reference
     rewards_RT = token_rewards(rewards_R, log_ratios_RT, mask_RT, kl_coefficient)
     advantages_RT = generalised_advantages(
-        rewards_RT, judged.values, mask_RT, gamma=choice.gamma, gae_lambda=choice.gae_lambda
+        rewards_RT, judged.values, mask_RT, gamma=align.gamma, gae_lambda=align.gae_lambda
     )
     returns_RT = torch.where(mask_RT, advantages_RT + judged.values, 0.0)
     whitened_RT = whiten(advantages_RT, mask_RT)

@@ -76,9 +76,9 @@ class PPOJob(RowJob[PolicyWithValue]):
 
     def default_steps(self, ranks: int) -> int:
         """The number of updates until every prompt was answered `align.epochs` times."""
-        choice = self._recipe.align
-        rollouts = max(1, round(choice.epochs * len(self._prompts.train) / choice.rollout_prompts))
-        return rollouts * choice.num_ppo_epochs * -(-choice.rollout_prompts // (self.sequences_per_step * ranks))
+        align = self._recipe.align
+        rollouts = max(1, round(align.epochs * len(self._prompts.train) / align.rollout_prompts))
+        return rollouts * align.num_ppo_epochs * -(-align.rollout_prompts // (self.sequences_per_step * ranks))
 
     def build(self, device: str) -> tuple[Objective[PolicyWithValue], PolicyWithValue]:
         # no dropout: only an update changes the ratio of two probabilities
