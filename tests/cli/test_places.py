@@ -80,6 +80,29 @@ def test_a_remote_output_is_refused_before_anything_is_read(
     assert memory.objects == {}
 
 
+PLAIN = [one for one in EVERY if one[1].places[one[2]] is not Kind.NAMED_INPUT_FILE]
+
+
+@pytest.mark.parametrize(("words", "verb", "name"), PLAIN, ids=[f"{words} {name}" for words, _, name in PLAIN])
+def test_an_empty_location_is_refused_and_not_the_working_folder(
+    words: str, verb: Verb, name: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(*words.split(), *line_with(verb, name, "")), " is empty")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "verb", "name"), OUTPUTS, ids=[words for words, _, _ in OUTPUTS])
+def test_an_output_that_cannot_be_created_is_refused_before_anything_is_read(
+    words: str, verb: Verb, name: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    answer = call(*words.split(), *line_with(verb, name, "file/inside"))
+    assert_refused(answer, "cannot write file/inside: Not a directory")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_verb_s_own_signature_stays_that_of_its_parameters() -> None:
     callback: Any = dict(verbs())["align dpo"].callback
     assert {"base", "data", "out", "lora", "full", "budget"} <= set(inspect.signature(callback).parameters)

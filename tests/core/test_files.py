@@ -33,6 +33,17 @@ def test_a_file_is_absent_until_the_block_ends(tmp_path: Path) -> None:
     assert names(target.parent) == {"file.bin"}
 
 
+@pytest.mark.parametrize("follow_link", [True, False])
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(tmp_path: Path, name: str, follow_link: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(InputError, match="it is a pipe, not a file"):
+        files.write_text(tmp_path / name, "a page", follow_link=follow_link)
+    assert names(tmp_path) == {"pipe", "link"}
+    assert (tmp_path / name).is_fifo()
+
+
 @pytest.mark.parametrize("error", [RuntimeError("ours"), KeyboardInterrupt()])
 def test_an_error_inside_the_block_leaves_the_old_file_and_no_litter(error: BaseException, tmp_path: Path) -> None:
     target = tmp_path / "file.txt"

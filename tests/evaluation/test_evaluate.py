@@ -12,7 +12,7 @@ import yaml
 
 from tuppence.core.errors import InputError
 from tuppence.evaluation.config import EvalConfig
-from tuppence.evaluation.evaluate import TASKS, check_tasks, evaluate
+from tuppence.evaluation.evaluate import TASKS, check_tasks, evaluate, evaluate_several
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -54,6 +54,14 @@ def test_an_unknown_task_is_refused_before_anything_is_loaded(tasks: list[str], 
         evaluate(tmp_path / "no such run", tasks)
     assert refusal.value.hint == hint
     check_tasks(["perplexity"])
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(runs: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    absent = [tmp_path / f"no such run {number}" for number in range(runs)]
+    with pytest.raises(InputError, match=r"cannot write .*file: Not a directory"):
+        evaluate_several(absent, out=tmp_path / "file") if runs > 1 else evaluate(absent[0], out=tmp_path / "file")
 
 
 def test_a_read_only_run_is_evaluated_without_saving(

@@ -99,6 +99,14 @@ def test_a_run_whose_model_is_gone_is_not_done(tmp_path: Path) -> None:
     assert Run(tmp_path).has_model()
 
 
+def test_the_lock_of_a_process_killed_after_its_run_was_done_is_removed(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(toy_job(out, max_steps=2), RunOptions())
+    (out / ".lock").touch()
+    train(toy_job(out, max_steps=2), RunOptions())
+    assert not (out / ".lock").exists()
+
+
 def test_a_signal_before_the_first_step_says_that_nothing_was_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

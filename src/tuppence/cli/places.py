@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand
 
 from tuppence.cli.command import Command
+from tuppence.core.errors import InputError
 
 
 class Kind(Enum):
@@ -85,8 +86,10 @@ class Verb(TyperCommand):
         """Checks the locations, notes the outputs in the `Command`, and runs the verb.
 
         Raises:
-            InputError: the scheme of an input is unknown, or an output is not on this machine.
+            InputError: a location is empty, the scheme of an input is unknown, or an output is not on this machine or
+                cannot be created.
         """
+        from tuppence.core.outputs import refuse_unwritable
         from tuppence.storage import output_path, require_known_scheme
 
         outputs = []
@@ -94,13 +97,25 @@ class Verb(TyperCommand):
             value = ctx.params.get(name)
             for given in [value] if isinstance(value, str) else value or ():
                 place = kind.place_in(given)
+                if not given:  # Path("") is the working folder
+                    raise InputError(
+                        f"{self._word_of(name)} is empty", "give a path; is a variable of the shell unset?"
+                    )
                 if kind.is_output:
-                    outputs.append(output_path(place))
+                    output = output_path(place)
+                    if not output.exists():  # a verb that finds its result there writes nothing
+                        refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
+                    outputs.append(output)
                 else:
                     require_known_scheme(place)
         if isinstance(ctx.obj, Command):
             ctx.obj.outputs.extend(outputs)
         return super().invoke(ctx)
+
+    def _word_of(self, name: str) -> str:
+        """How a parameter is called in `--help`."""
+        parameter = next(one for one in self.params if one.name == name)
+        return parameter.opts[0] if parameter.param_type_name == "option" else str(parameter.metavar or name)
 
 
 def add_verb(group: typer.Typer, verb: Any, name: str | None = None) -> None:

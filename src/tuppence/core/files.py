@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -117,7 +118,8 @@ def atomic_file(path: Path, *, follow_link: bool = False) -> Iterator[IO[bytes]]
     """
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        target = _end_of_link(path) if follow_link and path.is_symlink() else path
+        refuse_special_file(path)
+        target = end_of_link(path) if follow_link else path
         remove_litter(target.parent, target.name)
         with temporary_sibling(target) as temporary:
             with open_new(temporary) as out:
@@ -128,15 +130,46 @@ def atomic_file(path: Path, *, follow_link: bool = False) -> Iterator[IO[bytes]]
         fsync_folder(target.parent)
 
 
-def _end_of_link(link: Path) -> Path:
-    """Resolves a chain of links to its final path, which may or may not exist.
+def end_of_link(path: Path) -> Path:
+    """Resolves a chain of links to its final path, which may or may not exist. Returns any other path as it is.
 
     Raises:
         OSError: the link leads back to itself.
     """
+    if not path.is_symlink():
+        return path
     with contextlib.suppress(FileNotFoundError):
-        link.stat()
-    return Path(os.path.realpath(link))
+        path.stat()
+    return Path(os.path.realpath(path))
+
+
+def refuse_special_file(path: Path) -> None:
+    """Checks that a path to write is not a device, a pipe or a socket, or a link to one.
+
+    Files are written by a rename. For root, that replaces /dev/null or /dev/stdout, which other programs need.
+
+    Raises:
+        InputError: it is one.
+    """
+    kind = None
+    with contextlib.suppress(OSError):
+        kind = special_kind(path.stat().st_mode)
+    if kind is not None:
+        raise InputError(f"cannot write {path}: it is {kind}, not a file", "name a file to write")
+
+
+def special_kind(mode: int) -> str | None:
+    """What a file is, from its `st_mode`, if it is neither a file nor a folder nor a link.
+
+    Example:
+        >>> special_kind(stat.S_IFIFO), special_kind(stat.S_IFREG)
+        ('a pipe', None)
+    """
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode):
+        return None
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def open_new(path: Path) -> IO[bytes]:
@@ -144,15 +177,15 @@ def open_new(path: Path) -> IO[bytes]:
     return path.open("xb")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`, complete or absent."""
-    with atomic_file(path) as out:
+def write_bytes(path: Path, content: bytes, *, follow_link: bool = False) -> None:
+    """Writes `content` to `path`, complete or absent; `follow_link` as in `atomic_file`."""
+    with atomic_file(path, follow_link=follow_link) as out:
         out.write(content)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Writes `content` to `path` as UTF-8, complete or absent."""
-    write_bytes(path, content.encode())
+def write_text(path: Path, content: str, *, follow_link: bool = False) -> None:
+    """Writes `content` to `path` as UTF-8, complete or absent; `follow_link` as in `atomic_file`."""
+    write_bytes(path, content.encode(), follow_link=follow_link)
 
 
 def write_json(path: Path, value: Any) -> None:

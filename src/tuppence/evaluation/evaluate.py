@@ -17,6 +17,7 @@ from typing import Any
 from tuppence.core import console, files
 from tuppence.core.environment import Precision
 from tuppence.core.errors import InputError
+from tuppence.core.outputs import refuse_unwritable
 from tuppence.core.run import Run
 from tuppence.data.bad_rows import BadRowError
 from tuppence.evaluation.config import EvalConfig
@@ -70,7 +71,7 @@ def evaluate(
     Raises:
         InputError: a task is unknown, there is no model or no data, or the options do not fit the task.
     """
-    place = None if out is None else output_path(out)
+    place = _writable(out)
     results = _results(stage_run(folder), tasks, config or EvalConfig(), device, precision, place, on_result)
     return {task: result.metrics for task, result in results.items()}
 
@@ -92,7 +93,7 @@ def evaluate_several(
     Raises:
         InputError: as in `evaluate`; or a run is given twice, or the models are of different kinds.
     """
-    places, out = [stage_run(folder) for folder in folders], None if out is None else output_path(out)
+    out, places = _writable(out), [stage_run(folder) for folder in folders]
     names = names_of(places)
     kinds = {name: inspect(folder).kind for name, folder in zip(names, places, strict=True)}
     other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
@@ -111,6 +112,15 @@ def evaluate_several(
     if out is not None:
         files.write_json(out / "comparison.json", compared)
     return compared
+
+
+def _writable(out: str | Path | None) -> Path | None:
+    """Returns the output folder as a path, after a check that something can be written there."""
+    if out is None:
+        return None
+    folder = output_path(out)
+    refuse_unwritable(folder, file=False)
+    return folder
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tuppence.core.errors import InputError
+from tuppence.core.files import special_kind
 from tuppence.storage.location import local_path
 from tuppence.storage.store import Entry
 
@@ -32,8 +33,9 @@ class LocalStore:
             raise _unreadable(path, error) from error
         if stat.S_ISDIR(facts.st_mode):
             return None
-        if not stat.S_ISREG(facts.st_mode):
-            raise InputError(f"{path} is {_special_kind(facts.st_mode)}, not a file", _PIPE_HINT)
+        kind = special_kind(facts.st_mode)
+        if kind is not None:
+            raise InputError(f"{path} is {kind}, not a file", _PIPE_HINT)
         return Entry(name, facts.st_size, str(facts.st_mtime_ns))
 
     def is_folder(self, name: str = "") -> bool:
@@ -107,12 +109,6 @@ def _leads_to_a_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # circular links; `describe` reports the error
         return False
-
-
-def _special_kind(mode: int) -> str:
-    if stat.S_ISFIFO(mode):
-        return "a pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def _dead_link(path: Path) -> InputError:

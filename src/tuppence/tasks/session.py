@@ -19,7 +19,7 @@ import torch
 
 from tuppence.core.console import note, warn
 from tuppence.core.environment import choose_device
-from tuppence.core.errors import Interrupted, TuppenceError
+from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import explaining_memory
 from tuppence.core.run import Run
 from tuppence.core.threads import share_cores
@@ -72,6 +72,7 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
             if world.on_main(lambda: _is_done(run, start.run_file, limits_asked(job.train, options, limits))):
                 if not world.is_main:
                     return {}
+                _remove_litter(run)
                 note(f"{job.out} is done already: it {start.run_file['ended_because']}")
                 left = float("inf") if options.ledger is None else options.ledger.seconds_to_budget()
                 return summary_of(start.run_file) | _measured(job, signals, left)
@@ -96,6 +97,12 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
 def _is_done(run: Run, run_file: dict[str, Any], limits: dict[str, Any]) -> bool:
     """Whether the run has ended by the same limits before, and has a model."""
     return run.has_model() and run_file.get("status") == "done" and same_limits(run_file, limits)
+
+
+def _remove_litter(run: Run) -> None:
+    """Removes the lock that a process left which was killed after the run was done."""
+    with contextlib.suppress(InputError):  # a folder that may only be read
+        run.claim()()
 
 
 def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:

@@ -149,6 +149,26 @@ def test_a_hundred_thousand_steps_make_a_page_of_moderate_size(tmp_path: Path, l
     assert len(render_report(read_run(tmp_path))) < 400_000
 
 
+def test_a_page_behind_a_link_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.yaml").write_text("{}")
+    (tmp_path / "link.html").symlink_to("page.html")
+    assert write_report(run, tmp_path / "link.html") == tmp_path / "link.html"
+    assert (tmp_path / "link.html").is_symlink()
+    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.yaml").write_text("{}")
+    monkeypatch.setattr("tuppence.figures.report.page.render_report", lambda _: pytest.fail("drawn for nothing"))
+    for out in (tmp_path, tmp_path / "run.yaml" / "page.html"):
+        with pytest.raises(InputError, match="cannot write"):
+            write_report(tmp_path, out)
+
+
 def test_a_folder_that_is_not_a_run_is_refused_and_unchanged(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
         write_report(tmp_path)

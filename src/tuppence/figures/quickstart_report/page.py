@@ -38,7 +38,7 @@ def write_quickstart_report(root: str | Path, out: str | Path | None = None) -> 
     target = page_file(life.root, out)
     if not life.stages:
         raise InputError(f"{root} is not a quickstart with a finished stage", "name the --out of a quickstart")
-    files.write_text(target, render_quickstart_report(life))
+    files.write_text(target, render_quickstart_report(life), follow_link=out is not None)
     return target
 
 

@@ -18,6 +18,7 @@ from tuppence.core import files
 from tuppence.core.console import warn
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
+from tuppence.core.outputs import refuse_unwritable
 from tuppence.core.run import Run
 from tuppence.figures.costs import TIME_COLOURS, plot_dollars, plot_time_shares
 from tuppence.figures.curves import plot_gradient_norm, plot_learning_rate, plot_loss, plot_throughput
@@ -52,7 +53,7 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
     target = page_file(data.folder, out)
     for problem in data.problems:
         warn(problem)
-    files.write_text(target, render_report(data))
+    files.write_text(target, render_report(data), follow_link=out is not None)
     return target
 
 
@@ -60,13 +61,14 @@ def page_file(folder: Path, out: str | Path | None) -> Path:
     """Returns the path of the page of a folder: `out`, or report.html in the folder.
 
     Raises:
-        InputError: `out` is remote; or there is no `out`, and the folder is a local copy of a remote one.
+        InputError: `out` is remote; or there is no `out`, and the folder is a local copy of a remote one; or the page
+            cannot be written.
     """
-    if out is not None:
-        return output_path(out)
-    if is_remote(location_of(folder)):
+    if out is None and is_remote(location_of(folder)):
         raise InputError(f"{folder} cannot be written to", "name the page to write: --out FILE")
-    return Run(folder).report_file
+    page = Run(folder).report_file if out is None else output_path(out)
+    refuse_unwritable(page, file=True)
+    return page
 
 
 def render_report(run: RunData) -> str:
