@@ -108,6 +108,30 @@ def test_a_nested_key_is_named_with_a_dot(tmp_path: Path) -> None:
         pieces_of(tmp_path / "a.parquet", key="meta.body")
 
 
+def test_lines_can_end_with_carriage_returns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"text": "one"}\r\r{"text": "two"}\r{"text": 3}\r')
+    with pytest.raises(InputError, match=r"a\.jsonl, line 4: 'text' is not a string"):
+        pieces_of(path)
+    assert documents_of(path, skip=True) == ["one", "two"]
+
+
+def test_weights_and_repeated_texts_are_counted_as_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ['"weight": 0', '"weight": 0', '"weight": 1', '"weight": 0.5', '"train": false', '"text": "last"', '"id": 5']
+    path = write(tmp_path / "a.jsonl", "".join(f'{{"text": "one", {row}}}\n' for row in rows))
+    report = ReadReport()
+    assert documents_of(path, report=report) == ["one"] * 5 + ["last", "one"]
+    assert report.unused == {
+        "weight 0": 2,
+        "weight other than 0 and 1": 1,
+        "train false": 1,
+        'all but the last value of "text"': 1,
+    }
+    report.warn()
+    assert "not used: weight 0 (2 rows), " in " ".join(capsys.readouterr().err.split())
+    assert documents_of(write(tmp_path / "b.jsonl", '{"weight": "0"}\n'), key="weight", report=(alone := ReadReport()))
+    assert not alone.unused
+
+
 def test_an_array_on_one_line_is_told_how_to_become_lines(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('[{"text": "one"}]\n')
     with pytest.raises(InputError) as refused:

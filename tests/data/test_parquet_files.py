@@ -10,6 +10,7 @@ import pytest
 from tests.data.reading import documents_of, pieces_of, write
 
 from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.data.pieces import ReadReport
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,14 @@ def test_parquet_rows_are_documents(tmp_path: Path) -> None:
     assert documents_of(tmp_path / "a.parquet") == texts
     with pytest.raises(InputError, match=r"no column 'body' \(it has id, text\)"):
         pieces_of(tmp_path / "a.parquet", key="body")
+
+
+def test_weights_in_parquet_are_counted_as_not_used(tmp_path: Path) -> None:
+    table = pyarrow.table({"weight": [0.0, 1.0, 0.5], "body": ["one", "two", "three"], "train": [True, False, None]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    report = ReadReport()
+    assert documents_of(tmp_path / "a.parquet", key="body", report=report) == ["one", "two", "three"]
+    assert report.unused == {"weight 0": 1, "weight other than 0 and 1": 1, "train false": 1}
 
 
 def test_bytes_in_parquet_that_are_no_text_are_a_bad_row(tmp_path: Path) -> None:

@@ -85,5 +85,5 @@ def test_rows_of_weight_0_are_left_out_of_the_data_alone(tmp_path: Path, capsys:
     given = LabelledFiles(tmp_path / "data.csv", val=tmp_path / "val.csv")
     assert [len(given.read(path).rows) for path in given.paths] == [3, 6]
     said = capsys.readouterr().err
-    assert f"left out 3 rows of {tmp_path / 'data.csv'} with weight 0 or train false" in said
+    assert f"left out 3 rows of {tmp_path / 'data.csv'} with weight 0, or train, training or loss false" in said
     assert "not used of" in said  # of val.csv, where the column is not read

@@ -9,8 +9,11 @@ from typing import Any
 from tuppence.core.encodings import refuse_other_unicode
 from tuppence.data.bad_rows import ROW_HINT, SKIP_HINT, BadRowError, at_line, checked_text, json_fault, json_kind
 from tuppence.data.inputs import Source
+from tuppence.data.line_ends import line_end_of
 from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
+from tuppence.data.records.json_rows import JsonParser
 from tuppence.data.unpacking import OnBytes, read_chunks
+from tuppence.data.weights import WEIGHT_NAMES, unused_weight
 
 ROW_LIMIT_BYTES = 64 * 2**20
 _ARRAY_HINT = "it looks like a JSON array: write one JSON object a line (jq -c '.[]' FILE > FILE.jsonl)"
@@ -25,7 +28,7 @@ def jsonl_pieces(
     source: Source, text_key: str, skip_bad_rows: bool, report: ReadReport, on_bytes: OnBytes | None
 ) -> Iterator[Piece]:
     for number, line in _lines(source, on_bytes):
-        text = unless_bad(skip_bad_rows, report, _row_text, source, number, line, text_key)
+        text = unless_bad(skip_bad_rows, report, _row_text, source, number, line, text_key, report)
         if text is not None:
             yield from cut_document(source.path, number, text)
 
@@ -34,12 +37,12 @@ def _lines(source: Source, on_bytes: OnBytes | None) -> Iterator[tuple[int, byte
     """(number from 1, line) of every line that is not blank; the line is None if it exceeds `ROW_LIMIT_BYTES`."""
     number, size = 1, 0
     waiting: list[bytes] = []  # parts of the current line; empty if it is too long
-    at_beginning = True
+    line_end = None
     for chunk in read_chunks(source, on_bytes):
-        if at_beginning:
+        if line_end is None:
             refuse_other_unicode(source.path, chunk)
-        at_beginning = False
-        first, *others = chunk.split(b"\n")
+            line_end = line_end_of(chunk)
+        first, *others = chunk.split(line_end)
         waiting, size = [*waiting, first], size + len(first)
         for begin in others:
             yield from _one_line(number, waiting, size)
@@ -58,7 +61,8 @@ def _one_line(number: int, parts: list[bytes], size: int) -> Iterator[tuple[int,
         yield number, line
 
 
-def _row_text(source: Source, number: int, line: bytes | None, text_key: str) -> str:
+def _row_text(source: Source, number: int, line: bytes | None, text_key: str, report: ReadReport) -> str:
+    """The text of a row; counts what else the row says of it."""
     where = at_line(source.path, number)
     if line is None:
         raise BadRowError(
@@ -82,7 +86,21 @@ def _row_text(source: Source, number: int, line: bytes | None, text_key: str) ->
         raise BadRowError(
             f"{where}: no key '{text_key}' (it has {keys})", f"name the key with --text-key; or {ROW_HINT}"
         ) from error
-    return checked_text(text, where, f"'{text_key}'")
+    text = checked_text(text, where, f"'{text_key}'")
+    report.unused.update(
+        filter(None, (unused_weight(name, row.get(name)) for name in WEIGHT_NAMES if name != text_key))
+    )
+    _count_repeated(line, text_key, report)
+    return text
+
+
+def _count_repeated(line: bytes, text_key: str, report: ReadReport) -> None:
+    """Counts a row with two or more texts: of a repeated key the last value is read."""
+    key = text_key.rpartition(".")[2]
+    if line.count(f'"{key}"'.encode()) > 1:
+        parser = JsonParser()
+        if key in parser.repeated_in(parser.parse(line.decode("utf-8-sig"))):
+            report.unused[f'all but the last value of "{key}"'] += 1
 
 
 def _syntax_hint(number: int, line: bytes) -> str:

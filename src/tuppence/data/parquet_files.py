@@ -12,6 +12,7 @@ from tuppence.data.bad_rows import BadRowError, at_row, checked_text
 from tuppence.data.inputs import Source
 from tuppence.data.pieces import Piece, ReadReport, cut_document, unless_bad
 from tuppence.data.unpacking import OnBytes, refuse_other_content
+from tuppence.data.weights import WEIGHT_NAMES, unused_weight
 
 _TEXT_TYPES = {f"{size}{kind}" for size in ("", "large_") for kind in ("string", "binary")}
 _TEXT_TYPES |= {"string_view", "binary_view", "fixed_size_binary", "null"}  # in a column of nulls every row is bad
@@ -49,10 +50,13 @@ def parquet_pieces(
             with parquet.ParquetFile(stream, pre_buffer=False) as table:
                 total = max(table.metadata.num_rows, 1)
                 inside = _path_inside(source.path, table.schema_arrow, text_key)
-                batches = table.iter_batches(batch_size=256, columns=[text_key], use_threads=False)
+                column = text_key if text_key in table.schema_arrow.names else text_key.partition(".")[0]
+                weights = [name for name in _weight_columns(table.schema_arrow) if name != column]
+                batches = table.iter_batches(batch_size=256, columns=[text_key, *weights], use_threads=False)
                 with contextlib.closing(batches):
                     for batch in batches:
-                        for value in batch.column(0):
+                        _count_weights(batch, weights, report)
+                        for value in batch.column(column):
                             number += 1
                             row = (at_row(source.path, number), value, text_key, inside)
                             text = unless_bad(skip_bad_rows, report, _parquet_text, *row)
@@ -65,6 +69,21 @@ def parquet_pieces(
                 f"{source.path} is not a valid parquet file: {' '.join(str(error).split())[:200]}",
                 "get the file again",
             ) from error
+
+
+def _weight_columns(schema: Any) -> list[str]:
+    """The columns that say which rows are trained."""
+    import pyarrow as arrow
+
+    kinds = [(name, schema.field(name).type) for name in WEIGHT_NAMES if schema.names.count(name) == 1]
+    types = (arrow.types.is_boolean, arrow.types.is_integer, arrow.types.is_floating)
+    return [name for name, kind in kinds if any(is_type(kind) for is_type in types)]
+
+
+def _count_weights(batch: Any, weights: Sequence[str], report: ReadReport) -> None:
+    """Counts the rows whose weight is not that of every other row."""
+    for name in weights:
+        report.unused.update(filter(None, (unused_weight(name, value) for value in batch.column(name).to_pylist())))
 
 
 def _path_inside(path: str, schema: Any, text_key: str) -> list[str]:

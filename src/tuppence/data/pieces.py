@@ -6,6 +6,7 @@ A document of any size arrives as pieces of at most `PIECE_CHARACTERS`, cut only
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -42,18 +43,24 @@ class ReadReport:
         documents: how many were read.
         skipped_rows: how many bad rows were left out.
         first_skipped: why the first of them was.
-        web_pages: files that look like a web page, perhaps a server's error in the place of the text.
+        unused: by name, the number of rows with something that is read in rows for finetuning, but not in documents: a
+            weight other than 1, or the first value of a repeated key.
+        web_pages: files that look like a web page, perhaps an error page of a server.
     """
 
     documents: int = 0
     skipped_rows: int = 0
     first_skipped: InputError | None = None
+    unused: Counter[str] = field(default_factory=Counter)
     web_pages: list[str] = field(default_factory=list)
 
     def warn(self) -> None:
         """Says what was left out, and what looks wrong."""
         if self.first_skipped is not None:
             warn(f"skipped {counted(self.skipped_rows, 'bad row')}; the first: {self.first_skipped.message}")
+        if self.unused:
+            names = [f"{name} ({counted(rows, 'row')})" for name, rows in self.unused.most_common()]
+            warn(f"not used: {', '.join(names)}: every row of a text is read")
         if self.web_pages:
             more = f" and {counted(len(self.web_pages) - 1, 'other file')}" if len(self.web_pages) > 1 else ""
             warn(f"{self.web_pages[0]}{more} looks like a web page, and is read as text: is that what you want?")

@@ -89,6 +89,6 @@ def say_left_out(path: Path, skipped_rows: int, untrained_rows: int, unused: Unu
     """Prints how many rows of a file `--skip-bad-rows` and a weight of 0 left out, and its unused columns."""
     warn_of_skipped(path, skipped_rows)
     if untrained_rows:
-        note(f"left out {counted(untrained_rows, 'row')} of {path} with weight 0 or train false")
+        note(f"left out {counted(untrained_rows, 'row')} of {path} with weight 0, or train, training or loss false")
     if unused.rows:
         note(f"not used of {path}: {unused}")

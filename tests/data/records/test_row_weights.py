@@ -23,9 +23,15 @@ PAIR = {"prompt": "Add.", "chosen": "5", "rejected": "6"}
 
 
 @pytest.mark.parametrize("row", [ALPACA, PROMPT])
-@pytest.mark.parametrize("cells", [{"weight": 0}, {"weight": 0.0}, {"weight": False}, {"train": False}, {"train": 0}])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        *({"weight": 0}, {"weight": 0.0}, {"weight": False}, {"train": False}, {"train": 0}),
+        *({"training": False}, {"loss": False}),
+    ],
+)
 def test_instructions_of_weight_0_are_left_out_of_training(write: Write, row: dict[str, Any], cells: Any) -> None:
-    path = write("rows.jsonl", [row | cells, row, row | dict.fromkeys(cells, 1)])
+    path = write("rows.jsonl", [row | cells, row, row | dict.fromkeys(cells, True)])
     found = read_conversations(path, trained_only=True)
     assert (len(found.rows), found.untrained_rows, dict(found.unused.rows)) == (2, 1, {})
     assert len(read_conversations(path).rows) == 3  # of an evaluation
@@ -69,6 +75,10 @@ def test_weights_other_than_0_and_1_are_counted(write: Write) -> None:
         ("train", [0, 1, 2], False),
         ("train", ["false", "TGV"], False),
         ("Weight", [0, 1], False),
+        ("training", [0, 1], True),
+        ("loss", ["False", "true"], True),
+        ("loss", [0, 1], False),  # perhaps a loss of zero
+        ("loss", [0.31, 0.0], False),
     ],
 )
 def test_only_plain_weights_of_rows_are_read(column: str, values: Sequence[Any], is_weight: bool) -> None:
@@ -77,6 +87,6 @@ def test_only_plain_weights_of_rows_are_read(column: str, values: Sequence[Any],
 
 
 def test_a_file_without_a_trained_row_is_refused(write: Write) -> None:
-    with pytest.raises(InputError, match="every row has weight 0 or train false") as caught:
+    with pytest.raises(InputError, match="every row has weight 0: nothing") as caught:
         read_preferences(write("rows.jsonl", [PAIR | {"weight": 0}] * 2), trained_only=True)
     assert "remove the column weight" in caught.value.hint

@@ -20,6 +20,7 @@ from tuppence.data.records.conversations import read_conversations
 from tuppence.data.records.labelled import read_labelled
 from tuppence.data.records.preferences import read_preferences
 from tuppence.data.records.tables import read_table
+from tuppence.data.records.unused import find_unused
 
 Write = Callable[[str, Any], str]
 
@@ -36,6 +37,32 @@ def test_the_content_says_what_a_file_is(write: Write, content: str, name: str) 
     table = read_table(write(name, content))
     assert [dict(row.values) for row in table.rows] == ROWS
     assert table.columns == ("label", "text")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", AS_CSV),
+        ("a.tsv", AS_TSV),
+        ("rows", AS_TSV),
+        ("a.jsonl", AS_LINES),
+        ("a.json", json.dumps(ROWS, indent=2)),
+        ("fast", '__label__ham one, two\n__label__spam a "free" prize; now\n'),
+    ],
+)
+def test_lines_can_end_with_carriage_returns(write: Write, name: str, content: str, end: str) -> None:
+    for last in ("", end):
+        table = read_table(write(name, content.rstrip("\n").replace("\n", end) + last))
+        assert [dict(row.values) for row in table.rows] == ROWS
+        if "json" not in name:
+            header = "label" in content.splitlines()[0] and name != "fast"
+            assert [row.where.rpartition(", ")[2] for row in table.rows] == [f"line {n + header}" for n in (1, 2)]
+
+
+def test_columns_without_names_are_not_shown_as_counts(write: Write) -> None:
+    table = read_table(write("mail", "ham\tsee you\tx\nspam\tWIN\ty\nham\tok\tz\n"))
+    assert str(find_unused(table, {"0", "1"})) == "column '2' (3 rows)"
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.jsonl", json.dumps(ROWS)), ("a.json", AS_LINES)])
@@ -166,7 +193,7 @@ def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathF
     path.write_bytes(text.encode())
     with contextlib.suppress(InputError):
         table = read_table(str(path), skip_bad_rows=True)
-        assert len(table.rows) + table.skipped_rows <= text.count("\n") + 1 or text.startswith("[")
+        assert len(table.rows) + table.skipped_rows <= text.count("\n") + text.count("\r") + 1 or text.startswith("[")
 
 
 @pytest.mark.parametrize("name", ["mail", "mail.txt"])

@@ -45,6 +45,11 @@ def test_the_text_column_is_found_by_its_name_or_because_it_is_the_only_one(tmp_
     assert [list(iter_unlabelled(str(tmp_path / name))) for name in ("a.jsonl", "b.jsonl")] == [["hello"], ["hello"]]
 
 
+def test_lines_can_end_with_carriage_returns(tmp_path: Path) -> None:
+    (tmp_path / "mail.txt").write_bytes("\r\r".join(TEXTS).encode())
+    assert list(iter_unlabelled(str(tmp_path / "mail.txt"))) == TEXTS
+
+
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [

@@ -41,3 +41,14 @@ def test_a_long_list_is_cut_for_people() -> None:
     assert str(Unused(names)).endswith(" and 2 more")
     assert str(Unused({})) == ""
     assert len(str(Unused(names))) < 8 * 60
+
+
+def test_columns_without_a_name_are_described_and_not_shown_as_counts() -> None:
+    row = {"text": "a", "2": "x", "3": "y"}
+    found = find_unused(Table("f", (), [Row("f, line 2", row)], 0, {"2": "3rd column (no name)"}), {"text"})
+    assert str(found) == "3rd column (no name) (1 row), column '3' (1 row)"
+
+
+def test_repeated_keys_are_counted_by_rows() -> None:
+    rows = [Row("f, line 1", {"text": "b"}, frozenset({"text"})), Row("f, line 2", {"text": "c"})]
+    assert str(find_unused(Table("f", (), rows, 0), {"text"})) == 'all but the last value of "text" (1 row)'

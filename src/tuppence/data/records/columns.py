@@ -1,19 +1,19 @@
-"""Reads columns from a .csv or .tsv file, or from a similar file without a suffix.
+"""The columns of a .csv or .tsv file, or of a similar file without a suffix, with their names.
 
-Finds the delimiter, whether quotes enclose cells, and whether the first line names the columns. `tables` calls
-`read_columns` with the whole text.
+Finds whether the first line names the columns. `cells` cuts the text into cells, and `tables` calls `read_columns` with
+the whole text.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
 from tuppence.core.errors import InputError
+from tuppence.data.records.cells import SAMPLE, Cells, RawRow, find_cells, no_columns, single_column
 
 USUAL_NAMES = {
     *("text", "message", "sms", "sentence", "content"),
@@ -22,26 +22,8 @@ USUAL_NAMES = {
 }
 """Names of columns that identify a header, in lower case."""
 
-csv.field_size_limit(2**30)  # csv's default is 128 KiB; `tables` limits the size of the whole table
-
-_SAMPLE = 200  # number of rows from which delimiter and header are determined
-_QUOTES_SAMPLE = 2**20  # number of characters that are searched for quotes: they can be rare
-_SEP_LINE = re.compile(r'"?sep=(?P<delimiter>[,;|\t])"?\r?', re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+){0,3}")
-
-
-class RawRow(NamedTuple):
-    """One row of a file, before its cells have names.
-
-    Attributes:
-        first, last: its first and last line in the file, from 1.
-        cells: its cells, or the error if it cannot be parsed.
-    """
-
-    first: int
-    last: int
-    cells: list[str] | csv.Error
 
 
 class Columns(NamedTuple):
@@ -49,16 +31,13 @@ class Columns(NamedTuple):
 
     Attributes:
         names: of the columns; "0", "1" and so on if the file has no header.
+        titles: descriptions for messages of the columns whose name in the header is missing or repeated.
         rows: all rows except the header; the number of cells can differ from the number of names.
     """
 
     names: list[str]
+    titles: Mapping[str, str]
     rows: Iterator[RawRow]
-
-
-class _Dialect(NamedTuple):
-    delimiter: str
-    quoted: bool
 
 
 def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Columns:
@@ -71,101 +50,35 @@ def read_columns(path: str, text: str, *, named: Collection[str] = ()) -> Column
             are ignored.
 
     Raises:
-        InputError: it has fewer than two columns, or no readable row.
+        InputError: no delimiter cuts it into columns, and it is not a .csv or .tsv file of one column with a name; or
+            it has no readable row.
 
     Example:
         >>> found = read_columns("mail", "ham\\tsee you\\nspam\\tWIN\\nham\\tok\\n")
         >>> found.names, next(found.rows)
         (['0', '1'], RawRow(first=1, last=1, cells=['ham', 'see you']))
     """
-    given, text = _given_delimiter(text)
-    rows = _rows(text, _find_dialect(path, text) if given is None else _Dialect(given, _are_quoted(text, given)))
-    sample = list(islice(rows, _SAMPLE))
+    cells = find_cells(path, text) or _named_column(path, text, named)
+    if cells is None:
+        raise no_columns(path, text)
+    rows = cells.rows()
+    sample = list(islice(rows, SAMPLE))
     readable = [row.cells for row in sample if isinstance(row.cells, list)]
     if not readable:
         raise InputError(f"{path} holds no row that can be read", "is it the right file?")
     if isinstance(sample[0].cells, list) and _is_header(readable, named):
-        return Columns(_column_names(readable[0]), chain(sample[1:], rows))
+        names, titles = _column_names(readable[0])
+        return Columns(names, titles, chain(sample[1:], rows))
     width = Counter(map(len, readable)).most_common(1)[0][0]
-    return Columns(_column_names([""] * width), chain(sample, rows))
+    return Columns([str(number) for number in range(width)], {}, chain(sample, rows))
 
 
-def _find_dialect(path: str, text: str) -> _Dialect:
-    """The delimiter that gives the most sampled lines the same number of cells, and whether quotes enclose cells."""
-    stem = stem_of(path)
-    candidates = "\t" if stem.endswith(".tsv") else ",;\t" if stem.endswith(".csv") else "\t,;"
-    best, best_share = None, 0.0
-    for delimiter in candidates:
-        quoted = _are_quoted(text, delimiter)
-        sample = [row.cells for row in islice(_rows(text, _Dialect(delimiter, quoted)), _SAMPLE)]
-        widths = Counter(len(cells) if isinstance(cells, list) else 0 for cells in sample)
-        share = max((count for width, count in widths.items() if width > 1), default=0) / max(len(sample), 1)
-        if share > best_share:
-            best, best_share = _Dialect(delimiter, quoted), share
-    if best is None:
-        raise InputError(
-            f"{path} is no table: neither JSON nor columns separated by tabs, commas or semicolons",
-            "give a .json, .jsonl, .csv or .tsv file",
-        )
-    return best
-
-
-def _given_delimiter(text: str) -> tuple[str | None, str]:
-    """The delimiter in Excel's first line "sep=;", and the text with that line blank, so that line numbers stay valid.
-
-    Example:
-        >>> _given_delimiter("sep=;\\na;b\\n"), _given_delimiter("a;b\\n")
-        ((';', '\\na;b\\n'), (None, 'a;b\\n'))
-    """
-    line = text[:20].partition("\n")[0]
-    found = _SEP_LINE.fullmatch(line)
-    return (None, text) if found is None else (found["delimiter"], text[len(line) :])
-
-
-def _are_quoted(text: str, delimiter: str) -> bool:
-    return delimiter != "\t" or _tabs_are_quoted(text)
-
-
-def _tabs_are_quoted(text: str) -> bool:
-    """Whether the quotes of a tab-separated file enclose cells: some cell begins with a quote, and with quoting all
-    rows are valid and have the same number of cells. Otherwise a quote is a plain character, as in the SMS
-    collection."""
-    beginning = text[:_QUOTES_SAMPLE]
-    if not beginning.startswith('"') and not any(mark in beginning for mark in ('\t"', '\n"')):
-        return False
-    rows = [row.cells for row in _rows(beginning, _Dialect("\t", quoted=True))]
-    if len(beginning) < len(text):
-        rows.pop()  # the last row is incomplete
-    return len({len(cells) if isinstance(cells, list) else 0 for cells in rows}) == 1
-
-
-def _rows(text: str, dialect: _Dialect) -> Iterator[RawRow]:
-    """Every row that is not blank."""
-    if not dialect.quoted:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line and not line.isspace():
-                yield RawRow(number, number, line.removesuffix("\r").split(dialect.delimiter))
-        return
-    reader = csv.reader(_lines_of(text), delimiter=dialect.delimiter, strict=True)
-    while True:
-        first = reader.line_num + 1
-        try:
-            cells: list[str] | csv.Error = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells = error
-        if cells:
-            yield RawRow(first, reader.line_num, cells)
-
-
-def _lines_of(text: str) -> Iterator[str]:
-    """The lines with their line ends, as csv requires; split only at line feeds, because a text can contain U+2028."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
+def _named_column(path: str, text: str, named: Collection[str]) -> Cells | None:
+    """A file of one column, if its first line names the column."""
+    cells = single_column(path, text)
+    first = next(cells.rows(), None) if cells is not None else None
+    name = first.cells[0].strip() if first is not None and isinstance(first.cells, list) else ""
+    return cells if name.lower() in USUAL_NAMES or (name in named and not name.isdecimal()) else None
 
 
 def _is_header(rows: Sequence[list[str]], asked: Collection[str]) -> bool:
@@ -191,25 +104,36 @@ def _are_labels(cells: Sequence[str]) -> bool:
     return len(cells) >= 5 and min(Counter(cells).values()) > 1
 
 
-def _column_names(header: Sequence[str]) -> list[str]:
-    """The names in a header; a column without a name, or with a repeated name, is named by its number.
+def _column_names(header: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Returns (the names in a header, the titles of the columns that are named by their number).
+
+    A column without a name, or with a repeated name, is named by its number from 0.
 
     Example:
-        >>> _column_names(["label", "text", "", "text"])
-        ['label', 'text', '2', '3']
+        >>> names, titles = _column_names(["label", "text", "", "text"])
+        >>> names, titles["2"], titles["3"]
+        (['label', 'text', '2', '3'], '3rd column (no name)', '2nd column named "text"')
     """
     names: list[str] = []
-    for number, cell in enumerate(header):
-        name = cell.strip()
-        names.append(name if name and name not in names else str(number))
-    return names
+    titles: dict[str, str] = {}
+    cells = [cell.strip() for cell in header]
+    for number, name in enumerate(cells):
+        if name and name not in names:
+            names.append(name)
+            continue
+        new = str(number) if str(number) not in cells else f"#{number}"
+        repeat = cells[: number + 1].count(name)
+        titles[new] = (
+            f'{_ordinal(repeat)} column named "{name}"' if name else f"{_ordinal(number + 1)} column (no name)"
+        )
+        names.append(new)
+    return names, titles
 
 
-def stem_of(path: str) -> str:
-    """A path in lower case, without the suffix of its compression.
-
-    Example:
-        >>> stem_of("Mail.CSV.gz")
-        'mail.csv'
+def _ordinal(number: int) -> str:
+    """Example:
+    >>> [_ordinal(number) for number in (1, 2, 11, 23)]
+    ['1st', '2nd', '11th', '23rd']
     """
-    return path.lower().removesuffix(".gz").removesuffix(".zst")
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -45,7 +45,7 @@ class ConversationSet:
         format: "alpaca", "dolly", "sharegpt", "messages" or "prompt-completion".
         skipped_rows: number of bad rows that were left out, if that is allowed.
         disliked_rows: number of rows that were left out because their `label` is false.
-        untrained_rows: number of rows that were left out because their weight is 0.
+        untrained_rows: number of rows that were left out because the file excludes them from training.
         unused: the columns that were not read.
     """
 

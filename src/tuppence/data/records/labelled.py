@@ -42,7 +42,7 @@ class LabelledSet:
         rows: in the file's order.
         skipped_rows: number of bad rows that were left out, if that is allowed.
         text_column, label_column: the columns of text and label; a number from 0 in files without names.
-        untrained_rows: number of rows that were left out because their weight is 0.
+        untrained_rows: number of rows that were left out because the file excludes them from training.
         unused: the other columns.
     """
 

@@ -59,7 +59,7 @@ class PreferenceSet:
         skipped_rows: number of bad rows that were left out, if that is allowed.
         equal_pairs: rows that were dropped because chosen and rejected differ only in white space at the ends.
         cut_pairs: rows with further turns after the two answers; these turns were left out.
-        untrained_rows: rows that were left out because their weight is 0.
+        untrained_rows: rows that were left out because the file excludes them from training.
         unused: the columns that were not read.
     """
 

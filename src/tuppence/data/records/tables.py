@@ -1,8 +1,9 @@
 """Rows of users' files as dictionaries, each with its position in the file.
 
 Reads .json (a list of objects), .jsonl, .csv and .tsv, also packed as .gz or .zst. The content decides the format: a
-file that begins with `[` or `{` is JSON, any other file has columns. A header line is recognised; columns without names
-are called "0", "1" and so on. Quotes in tab-separated text are plain characters unless they enclose cells.
+file that begins with `[` or `{` is JSON (`json_rows`), any other file has columns (`columns`, `cells`). A header line
+is recognised; columns without names are called "0", "1" and so on. Lines end at line feeds, or at carriage returns in
+files without line feeds.
 
 The whole file is held in memory; `data.sources` reads corpora of any size. `labelled`, `conversations` and
 `preferences` interpret the rows.
@@ -10,18 +11,20 @@ The whole file is held in memory; `data.sources` reads corpora of any size. `lab
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 from tuppence.core.console import counted
-from tuppence.core.errors import CorruptFileError, InputError
-from tuppence.data.bad_rows import BadRowError, at_line, at_row, json_fault, json_kind
+from tuppence.core.errors import InputError
+from tuppence.data.bad_rows import BadRowError, at_line
 from tuppence.data.inputs import COMPRESSIONS, Source
-from tuppence.data.records.columns import read_columns, stem_of
-from tuppence.data.records.rows import Row
+from tuppence.data.line_ends import has_only_returns, with_line_feeds
+from tuppence.data.records.cells import csv_fault, stem_of
+from tuppence.data.records.columns import Columns, read_columns
+from tuppence.data.records.json_rows import json_rows
+from tuppence.data.records.rows import BadRow, Row
 from tuppence.data.text_files import decoded_text
 from tuppence.storage import open_store, split_url
 
@@ -48,12 +51,14 @@ class Table:
         columns: their names, in order of appearance.
         rows: the rows that could be read.
         skipped_rows: number of rows that could not be read, if that is allowed.
+        titles: descriptions for messages of the columns that have no name of their own.
     """
 
     path: str
     columns: tuple[str, ...]
     rows: list[Row]
     skipped_rows: int
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str] = ()) -> Table:
@@ -68,10 +73,10 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
         InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is no row.
         CorruptFileError: a packed file is damaged.
     """
-    text = _read_text(path)
+    contents = _contents(path, _read_text(path), named)
     rows: list[Row] = []
     skipped = 0
-    for found in _rows(path, text, named):
+    for found in contents.rows:
         if isinstance(found, Row):
             rows.append(found)
         elif skip_bad_rows:
@@ -81,7 +86,7 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
     if not rows:
         raise InputError(f"{path} holds no row that can be read", "is it the right file?")
     columns = tuple(dict.fromkeys(column for row in rows[:_KEYS_SAMPLE] for column in row.values))
-    return Table(path, columns, rows, skipped)
+    return Table(path, columns, rows, skipped, contents.titles)
 
 
 def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
@@ -94,7 +99,7 @@ def iter_rows(path: str, *, named: Collection[str] = ()) -> Iterator[Row]:
         InputError: as `read_table`, at the first bad row.
         CorruptFileError: a packed file is damaged.
     """
-    for found in _rows(path, _read_text(path), named):
+    for found in _contents(path, _read_text(path), named).rows:
         if not isinstance(found, Row):
             raise found.error
         yield found
@@ -125,11 +130,11 @@ def parse_rows(table: Table, parse: Callable[[Row], Parsed], *, skip_bad_rows: b
 # ---- the whole file --------------------------------------------------------------------------------------------
 
 
-class _Bad(NamedTuple):
-    """A row that cannot be read, and how many lines of the file it takes."""
+class _Contents(NamedTuple):
+    """The rows of a file, and descriptions for messages of the columns that have no name of their own."""
 
-    error: InputError
-    lines: int
+    rows: Iterator[Row | BadRow]
+    titles: Mapping[str, str]
 
 
 def open_file(path: str) -> Source:
@@ -164,33 +169,32 @@ def _read_text(path: str) -> str:
     return "".join(parts)
 
 
-def _rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
+def _contents(path: str, text: str, named: Collection[str]) -> _Contents:
+    if has_only_returns(text):
+        text = with_line_feeds(text)
     beginning, stem = text[:1000].lstrip(), stem_of(path)
     if beginning.startswith(_FASTTEXT):
-        return _fasttext_rows(path, text)
+        return _Contents(_fasttext_rows(path, text), {})
     is_json = beginning.startswith(("[", "{")) and (".json" in stem or _JSON.match(beginning) is not None)
-    if stem.endswith((".csv", ".tsv")) or not is_json:
-        return _column_rows(path, text, named)
-    if beginning.startswith("["):
-        return _json_list(path, text)
-    columns = _columns_of_json(text)
-    return _json_lines(path, text) if columns is None else _transposed(path, columns)
+    if is_json and not stem.endswith((".csv", ".tsv")):
+        return _Contents(json_rows(path, text), {})
+    columns = read_columns(path, text, named=named)
+    return _Contents(_column_rows(path, columns), columns.titles)
 
 
-def _column_rows(path: str, text: str, named: Collection[str]) -> Iterator[Row | _Bad]:
-    names, raw_rows = read_columns(path, text, named=named)
-    for first, last, cells in raw_rows:
+def _column_rows(path: str, columns: Columns) -> Iterator[Row | BadRow]:
+    for first, last, cells in columns.rows:
         where = at_line(path, first)
         if not isinstance(cells, list):
-            yield _Bad(BadRowError(f"{where}: not valid CSV ({cells})"), lines=last - first + 1)
-        elif len(cells) != len(names):
-            message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(names)}"
-            yield _Bad(BadRowError(message), lines=1)
+            yield BadRow(BadRowError(f"{where}: not valid CSV: {csv_fault(cells)}"), lines=last - first + 1)
+        elif len(cells) != len(columns.names):
+            message = f"{where}: {counted(len(cells), 'column')}, where the file has {len(columns.names)}"
+            yield BadRow(BadRowError(message), lines=1)
         else:
-            yield Row(where, dict(zip(names, cells, strict=True)))
+            yield Row(where, dict(zip(columns.names, cells, strict=True)))
 
 
-def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
+def _fasttext_rows(path: str, text: str) -> Iterator[Row | BadRow]:
     """The rows of fastText's format, "__label__spam You have WON", with the columns `label` and `text`."""
     for number, line in enumerate(text.split("\n"), start=1):
         where = at_line(path, number)
@@ -199,64 +203,8 @@ def _fasttext_rows(path: str, text: str) -> Iterator[Row | _Bad]:
             continue
         label, rest = words[0], words[1] if len(words) > 1 else ""
         if not label.startswith(_FASTTEXT):
-            yield _Bad(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first line does"), 1)
+            yield BadRow(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does"), 1)
         elif rest.startswith(_FASTTEXT):
-            yield _Bad(BadRowError(f"{where}: it has several labels, and a text has one here"), 1)
+            yield BadRow(BadRowError(f"{where}: it has several labels, and a text has one here"), 1)
         else:
             yield Row(where, {"label": label.removeprefix(_FASTTEXT), "text": rest.strip()})
-
-
-def _columns_of_json(text: str) -> dict[str, list[Any]] | None:
-    """The columns of a JSON file with one object that maps each column to a list of cells, as pandas and `datasets`
-    write it; None for any other JSON."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or len(value) < 2:
-        return None
-    cells = list(value.values())
-    if all(isinstance(column, dict) for column in cells) and all(column.keys() == cells[0].keys() for column in cells):
-        value = {name: list(column.values()) for name, column in value.items()}  # pandas: {"text": {"0": …, "1": …}}
-        cells = list(value.values())
-    is_table = all(isinstance(column, list) and len(column) == len(cells[0]) for column in cells) and bool(cells[0])
-    holds_messages = any(isinstance(cell, dict) for column in cells if isinstance(column, list) for cell in column)
-    return value if is_table and not holds_messages else None
-
-
-def _transposed(path: str, columns: Mapping[str, list[Any]]) -> Iterator[Row]:
-    for number, cells in enumerate(zip(*columns.values(), strict=True), start=1):
-        yield Row(at_row(path, number), dict(zip(columns, cells, strict=True)))
-
-
-def _json_list(path: str, text: str) -> Iterator[Row | _Bad]:
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorruptFileError(f"{path} is not valid JSON: {error}", "restore the file or make it again") from error
-    for number, value in enumerate(values, start=1):
-        yield _object(at_row(path, number), value)
-
-
-def _json_lines(path: str, text: str) -> Iterator[Row | _Bad]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line or line.isspace():
-            continue
-        where = at_line(path, number)
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            message = f"{where}: not valid JSON ({json_fault(error)})"
-            if number == 1 and line.strip() == "{":
-                bad = InputError(message, "write one JSON object a line, or a list of objects: [{...}, {...}]")
-            else:
-                bad = BadRowError(message)
-            yield _Bad(bad, lines=1)
-            continue
-        yield _object(where, value)
-
-
-def _object(where: str, value: object) -> Row | _Bad:
-    if isinstance(value, dict):
-        return Row(where, value)
-    return _Bad(BadRowError(f"{where}: not a JSON object but {json_kind(value)}"), lines=1)

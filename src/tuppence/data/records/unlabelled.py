@@ -12,7 +12,8 @@ from typing import BinaryIO
 from tuppence.core.encodings import not_utf8, refuse_other_unicode
 from tuppence.core.errors import InputError
 from tuppence.data.bad_rows import BadRowError, at_line
-from tuppence.data.records.columns import stem_of
+from tuppence.data.line_ends import line_end_of
+from tuppence.data.records.cells import stem_of
 from tuppence.data.records.labelled import TEXT_NAMES
 from tuppence.data.records.rows import Row
 from tuppence.data.records.tables import iter_rows, open_file
@@ -57,11 +58,12 @@ def iter_lines(stream: BinaryIO, name: str) -> Iterator[str]:
 
 
 def _of_chunks(chunks: Iterable[bytes], name: str) -> Iterator[str]:
-    number, rest = 1, b""
-    for position, chunk in enumerate(chunks):
-        if position == 0:
+    number, rest, line_end = 1, b"", None
+    for chunk in chunks:
+        if line_end is None:
             refuse_other_unicode(name, chunk)
-        *complete, rest = (rest + chunk).split(b"\n")
+            line_end = line_end_of(chunk)
+        *complete, rest = (rest + chunk).split(line_end)
         for line in complete:
             yield from _text_of(line, name, number)
             number += 1

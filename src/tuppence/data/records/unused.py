@@ -1,4 +1,7 @@
-"""Counts columns and message keys that no reader uses, so that they are reported instead of silently dropped."""
+"""Counts what no reader uses of a table, so that it is reported instead of silently dropped.
+
+Columns, keys of messages, and the first values of keys that are repeated in a JSON object.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,15 @@ class Unused:
 
     Attributes:
         rows: by name, the number of rows with a value; most frequent first. A message key is written as
-            "messages[].name".
+            "messages[].name", a column without a name as "3rd column (no name)", and a key that occurs more than once
+            in an object as 'all but the last value of "text"'.
     """
 
     rows: Mapping[str, int]
 
     def __str__(self) -> str:
         """A readable list; empty if nothing is unused."""
-        names = [f"{name[:_LONGEST_NAME]} ({counted(rows, 'row')})" for name, rows in self.rows.items()]
+        names = [f"{_shown(name)} ({counted(rows, 'row')})" for name, rows in self.rows.items()]
         return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
@@ -54,9 +58,10 @@ def find_unused(table: Table, used: Collection[str], weights: Collection[str] = 
                 partial = weight_of(row, column) not in (None, 0, 1)
                 found[f"{column} other than 0 and 1"] += partial
             elif column not in used:
-                found[str(column)] += not _is_empty(value)
+                found[table.titles.get(column, str(column))] += not _is_empty(value)
             else:
                 found.update(_unknown_keys(str(column), value))
+        found.update(f'all but the last value of "{key}"' for key in sorted(row.repeated))
     return Unused({name: rows for name, rows in found.most_common() if rows})
 
 
@@ -75,6 +80,11 @@ def _unknown_keys(column: str, value: object) -> set[str]:
             elif key not in MESSAGE_KEYS and not _is_empty(cell):
                 found.add(f"{column}[].{key}")
     return found
+
+
+def _shown(name: str) -> str:
+    """A name for messages; a number would look like a count."""
+    return f"column '{name}'" if name.isdecimal() else name[:_LONGEST_NAME]
 
 
 def _is_empty(value: object) -> bool:
