@@ -9,7 +9,7 @@ from tuppence.synthetic.teller import Teller
 
 @plot("owned up", "hid it", "friend was blamed", "mended", "replaced by work")
 def broken_thing(t: Teller) -> None:
-    """Something valuable of somebody else is broken; the truth comes out sooner or later."""
+    """Somebody breaks a valuable thing of somebody else; sooner or later it becomes known."""
     t.thing("thing", "glass")
     opening(t, "There was a crash, and then a silence that was even [louder|worse].")
     t(

@@ -1,4 +1,4 @@
-"""Wild things that are taken in, and have to be let go."""
+"""Wild animals that are taken in, and later set free."""
 
 from __future__ import annotations
 

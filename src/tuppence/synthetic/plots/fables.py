@@ -118,7 +118,7 @@ def who_is_the_best(t: Teller) -> None:
 
 @plot("stone", "nut", "too heavy", cast="animals", season="autumn")
 def greedy(t: Teller) -> None:
-    """Somebody wants to keep it all, and finds that all is too much."""
+    """Somebody keeps everything, and finds that it is too much."""
     t.pick(hoard="stolen_animal")
     t.person("friend")
     opening(t, "Mine, thought {hero.name}, and mine, and mine.")

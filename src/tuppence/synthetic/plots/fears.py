@@ -1,4 +1,4 @@
-"""Fears of the dark, of water and of heights, and what made somebody go on anyway."""
+"""Fears of the dark, of water and of heights, and how they are overcome."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def afraid_of_the_dark(t: Teller) -> None:
 
 @plot("learned by degrees", "fell in", "pulled somebody out", season="summer")
 def afraid_of_water(t: Teller) -> None:
-    """Somebody who cannot swim learns it, and it comes in useful."""
+    """Somebody who cannot swim learns it, and soon needs it."""
     opening(t, "Everybody was in the water except {hero.name}.")
     t(
         ("All the others [splashed|swam] {at water}, but {hero} stayed on the bank and said that {~hero} had a cold."),
@@ -187,7 +187,7 @@ def afraid_of_water(t: Teller) -> None:
 
 @plot("kitten", "kite", "signal")
 def afraid_of_heights(t: Teller) -> None:
-    """Something has to be fetched from high up, by the one who is afraid of heights."""
+    """Somebody who is afraid of heights has to fetch something from high up."""
     opening(t, '"Don\'t look down," said {hero.name} aloud, and looked down.')
     t(
         "{hero} liked the ground and saw no reason to leave it. Even a chair made {hero.him} giddy.",

@@ -1,4 +1,4 @@
-"""Things that take their time: seeds in the ground, and a skill that will not come."""
+"""Things that take time: seeds in the ground, and a skill that is hard to learn."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def garden(t: Teller) -> None:
 
 @plot("listened", "taught somebody", "different way")
 def learning(t: Teller) -> None:
-    """A skill will not come, until somebody sees why."""
+    """A skill cannot be learned until somebody sees why."""
     t.pick(skill="skill")
     opening(t, "{hero.name} tried for the hundredth time, and for the hundredth time it went wrong.")
     t(

@@ -1,4 +1,4 @@
-"""Things that are made, and fail for a reason before they succeed."""
+"""Things that somebody makes: they fail for a reason, and then succeed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parcels, letters and messages, and what becomes of them on the way."""
+"""Parcels, letters and messages that go astray or change on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neighbours and strangers: what is owed to them."""
+"""Neighbours and strangers: hospitality, and a thing that was borrowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tuppence.synthetic.teller import Teller
     weather="rainy",
 )
 def stranger_at_the_door(t: Teller) -> None:
-    """A stranger knocks; how they are received comes back."""
+    """A stranger knocks at the door; later the hero is treated as the stranger was."""
     t.cast("stranger", trade="traveller")
     opening(t, "There were three knocks, a pause, and then a fourth, much softer.")
     t(
@@ -124,7 +124,7 @@ def stranger_at_the_door(t: Teller) -> None:
 
 @plot("returned late", "returned better", "lent again")
 def borrowed(t: Teller) -> None:
-    """Something borrowed is kept too long, and a friendship cools."""
+    """Something borrowed is kept too long, and a friendship suffers."""
     t.pick(tool="tool")
     t.person("elder")
     opening(t, "The {tool} had hung on {hero.name}'s wall for so long that it had begun to look at home.")

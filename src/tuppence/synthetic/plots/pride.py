@@ -1,4 +1,4 @@
-"""Pride: a boast that has to be made good, and a race that can be won in several ways."""
+"""Pride: a boast that the hero has to prove, and a race that can be won in several ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wishes that do what was said, and tales of how things came to be."""
+"""Wishes that are taken literally, and tales of how things came to be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tuppence.synthetic.teller import Teller
 
 @plot("wasted two", "wished wisely", "wished it free")
 def three_wishes(t: Teller) -> None:
-    """Somebody gets wishes, and they do what was said, not what was meant."""
+    """Somebody gets wishes, which do what was said and not what was meant."""
     t.pick(wisher="wish_giver", wish="wish")
     opening(t, '"Three," said the {wisher}. "And not one more, so think first."')
     t(
