@@ -12,7 +12,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
-from tuppence.tasks.answers import SHOWN_PROMPTS, answer_samples, greedy_answers, shown_prompts
+from tuppence.tasks.answers import SHOWN_PROMPTS, BaseAnswers, answer_samples, greedy_answers, shown_prompts
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 from tuppence.tokenizer.chat_template import Message
 
@@ -73,3 +73,31 @@ def test_without_tokens_there_are_no_samples(model: GPT, tokenizer: Tokenizer) -
     (sample,) = answer_samples(model, prompts, tokenizer, max_tokens=3)
     assert sample.prompt == "Name a fruit.\n→ "
     assert [sample.text] == greedy_answers(model, prompts, tokenizer, max_tokens=3)
+
+
+def test_answers_of_the_base_are_computed_once_and_restored_from_a_checkpoint(model: GPT, tokenizer: Tokenizer) -> None:
+    prompts = shown_prompts([preference("Name a fruit."), preference("Name")], tokenizer, context_length=CONTEXT)
+    kept, resumed = (BaseAnswers(prompts, tokenizer, max_tokens=5) for _ in range(2))
+    assert kept.state() == {}
+    asked: list[GPT] = []
+
+    def base() -> GPT:
+        asked.append(model)
+        return model
+
+    expected = greedy_answers(model, prompts, tokenizer, max_tokens=5)
+    assert kept.of(base) == kept.of(base) == expected
+    resumed.load_state(kept.state())
+    assert resumed.of(base) == expected
+    assert len(asked) == 1
+
+
+def test_answers_of_the_base_to_other_prompts_or_of_another_length_are_dropped(
+    model: GPT, tokenizer: Tokenizer
+) -> None:
+    prompts = shown_prompts([preference("Name a fruit."), preference("Name")], tokenizer, context_length=CONTEXT)
+    kept = BaseAnswers(prompts, tokenizer, max_tokens=5)
+    kept.of(lambda: model)
+    for others in (BaseAnswers(prompts[:1], tokenizer, max_tokens=5), BaseAnswers(prompts, tokenizer, max_tokens=4)):
+        others.load_state(kept.state())
+        assert others.state() == {}

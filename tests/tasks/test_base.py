@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.saving import save_model
 from tuppence.model.tensor_files import read_tensors
+from tuppence.tasks.answers import BaseAnswers
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
 from tuppence.tasks.ppo import PPORecipe, run_ppo
@@ -67,6 +69,25 @@ def test_align_dpo_reads_its_base_once(full: bool, reference: str, base: Path, r
     assert reads[base] == 1
     held_out = [json.loads(line) for line in (base.parent / "run" / "held-out.jsonl").read_text().splitlines()]
     assert any("before" in row for row in held_out)
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new checkpoint", "checkpoint without answers"])
+def test_a_continued_dpo_run_has_the_same_answers_of_its_base(
+    is_new: bool, base: Path, reads: Counter[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(steps: int) -> list[Any]:
+        train = TRAIN.model_copy(update={"max_steps": steps, "learning_rate": 0.1})
+        recipe = DPORecipe(align=DPOConfig(full=True, val_fraction=0.25, reference="precomputed"), train=train)
+        run_dpo(base, base.parent / "pairs.json", base.parent / "run", recipe, RunOptions())
+        held_out = (base.parent / "run" / "held-out.jsonl").read_text().splitlines()
+        return [json.loads(line).get("before") for line in held_out]
+
+    if not is_new:
+        monkeypatch.setattr(BaseAnswers, "state", lambda self: {})
+    first = run(1)
+    assert any(first)
+    assert run(3) == first
+    assert reads[base] == (2 if is_new else 3)
 
 
 def test_align_reward_reads_its_base_once(base: Path, reads: Counter[Path]) -> None:

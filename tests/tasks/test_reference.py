@@ -83,3 +83,13 @@ def test_values_of_other_pairs_are_computed_again_or_refused(model: GPT, pairs: 
     for reference in (resumed, fresh):
         reference.prepare(model, batch_size=4)
     assert torch.equal(resumed.state()["reference"], fresh.state()["reference"])
+
+
+def test_the_reference_is_kept_or_the_policy_before_its_first_step_or_read_again(
+    folder: Path, model: GPT, pairs: Pairs
+) -> None:
+    policy = load(folder)
+    assert Reference(pairs, model, precompute=True).model_at(3, policy) is model
+    again = Reference(pairs, None, precompute=True, reload=lambda: load(folder))
+    assert again.model_at(0, policy) is policy
+    assert again.model_at(3, policy) is not policy

@@ -1,9 +1,13 @@
-"""Greedy answers to a few held-out prompts, which show the progress of a finetune."""
+"""Greedy answers to a few held-out prompts: samples of a finetune, and the answers of its base."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from tuppence.data.records.conversations import Conversation
 from tuppence.data.records.encoding import encode_prompt
@@ -11,6 +15,7 @@ from tuppence.data.records.leaks import prompt_of
 from tuppence.data.records.preferences import Preference
 from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
+from tuppence.model.modes import evaluation_mode
 from tuppence.model.sampling import Sampling
 from tuppence.tokenizer import Tokenizer
 from tuppence.tokenizer.chat_template import Message
@@ -58,14 +63,57 @@ def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
     if not prompts or not max_tokens:
         return ["" for _ in prompts]
     room = model.config.context_length - max(len(prompt.ids) for prompt in prompts)
-    answers = generate(
-        model,
-        [prompt.ids for prompt in prompts],
-        Sampling(temperature=0.0, max_tokens=min(max_tokens, room)),
-        stop_ids=[tokenizer.end_of_text],
-        vocab_size=tokenizer.vocab_size,
-    )
+    with evaluation_mode(model):
+        answers = generate(
+            model,
+            [prompt.ids for prompt in prompts],
+            Sampling(temperature=0.0, max_tokens=min(max_tokens, room)),
+            stop_ids=[tokenizer.end_of_text],
+            vocab_size=tokenizer.vocab_size,
+        )
     return [tokenizer.decode(answer.ids) for answer in answers]
+
+
+class BaseAnswers:
+    """The greedy answers of the base of a run. They are computed once, and kept in every checkpoint.
+
+    Args:
+        prompts, tokenizer, max_tokens: as in `greedy_answers`.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt], tokenizer: Tokenizer, max_tokens: int) -> None:
+        self._prompts, self._tokenizer, self._max_tokens = prompts, tokenizer, max_tokens
+        self._texts: list[str] | None = None
+
+    def of(self, base: Callable[[], GPT]) -> list[str]:
+        """Returns one answer to each prompt.
+
+        Args:
+            base: returns the base; called only if the answers are not known yet.
+        """
+        if self._texts is None:
+            model = base()
+            with torch.autocast(model.token_embedding.weight.device.type, enabled=False):
+                self._texts = greedy_answers(model, self._prompts, self._tokenizer, max_tokens=self._max_tokens)
+        return self._texts
+
+    def state(self) -> dict[str, Tensor]:
+        """The answers as bytes of JSON, with what was asked; {} if they are not known yet."""
+        if self._texts is None:
+            return {}
+        content = json.dumps({**self._asked(), "answers": self._texts}).encode()
+        return {"base_answers": torch.tensor(list(content), dtype=torch.uint8)}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Restores what `state` returned. Answers to other prompts, or of another length, are dropped."""
+        self._texts = None
+        if "base_answers" in tensors:
+            content = json.loads(bytes(tensors["base_answers"].tolist()))
+            answers = content.pop("answers")
+            self._texts = answers if content == self._asked() else None
+
+    def _asked(self) -> dict[str, object]:
+        return {"prompts": [prompt.ids for prompt in self._prompts], "max_tokens": self._max_tokens}
 
 
 def prompt_messages(row: Preference | Conversation) -> Sequence[Message]:

@@ -28,11 +28,10 @@ from tuppence.model.branches import branch_log_probabilities
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, frozen_copy
-from tuppence.model.modes import evaluation_mode
 from tuppence.model.saving import save_model
 from tuppence.storage import output_path
 from tuppence.tasks.adapter import write_adapter
-from tuppence.tasks.answers import Prompt, answer_samples, greedy_answers, shown_prompts
+from tuppence.tasks.answers import BaseAnswers, Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.finetuning import (
     RowJob,
     RowObjective,
@@ -109,6 +108,7 @@ class Preferences(RowObjective[EncodedPair, GPT]):
         pairs: training and held-out pairs.
         reference: the log-probabilities of the pairs before training.
         prompts, tokenizer: held-out prompts; the answers to them are logged as samples.
+        base_answers: the answers of the base, computed before the first step; None computes none.
     """
 
     metrics = (
@@ -126,8 +126,10 @@ class Preferences(RowObjective[EncodedPair, GPT]):
         *,
         prompts: Sequence[Prompt] = (),
         tokenizer: Tokenizer | None = None,
+        base_answers: BaseAnswers | None = None,
     ) -> None:
         super().__init__(pairs.train, pairs.val, recipe.train)
+        self._base_answers = base_answers
         self._reference, self._align = reference, recipe.align
         self._prompts, self._tokenizer = prompts, tokenizer
 
@@ -152,12 +154,17 @@ class Preferences(RowObjective[EncodedPair, GPT]):
 
     def prepare(self, step: int, model: GPT) -> None:
         self._reference.prepare(model, 2 * self._config.batch_size)
+        if self._base_answers is not None:
+            self._base_answers.of(lambda: self._reference.model_at(step, model))
 
     def state(self) -> dict[str, Tensor]:
-        return self._reference.state()
+        answers = {} if self._base_answers is None else self._base_answers.state()
+        return {**self._reference.state(), **answers}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        self._reference.load_state(tensors)
+        self._reference.load_state({name: value for name, value in tensors.items() if name != "base_answers"})
+        if self._base_answers is not None:
+            self._base_answers.load_state(tensors)
 
 
 class DPOJob(RowJob[GPT]):
@@ -182,7 +189,7 @@ class DPOJob(RowJob[GPT]):
             with_end=True,
         )
         self._prompts = shown_prompts(self.pairs.held_out, self.tokenizer, context_length=context_length)
-        self._base_answers: list[str] = []
+        self._base_answers = BaseAnswers(self._prompts, self.tokenizer, recipe.train.sample_tokens)
         self.precompute = align.reference == "precomputed" or (
             align.reference == "auto" and _pays(self.pairs, recipe, options)
         )
@@ -204,7 +211,6 @@ class DPOJob(RowJob[GPT]):
 
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
         model = self.load_base(device)
-        self._base_answers = self._answer(model)
         before = None
         if self.lora is not None or not self.precompute:
             before = frozen_copy(model, shared=self.lora is not None)
@@ -213,7 +219,15 @@ class DPOJob(RowJob[GPT]):
         reference = Reference(
             self.pairs, before, precompute=self.precompute, reload=lambda: self.load_base(device).requires_grad_(False)
         )
-        return Preferences(self.pairs, reference, self._recipe, prompts=self._prompts, tokenizer=self.tokenizer), model
+        objective = Preferences(
+            self.pairs,
+            reference,
+            self._recipe,
+            prompts=self._prompts,
+            tokenizer=self.tokenizer,
+            base_answers=self._base_answers,
+        )
+        return objective, model
 
     def write_result(self, model: GPT) -> None:
         run = Run(self.out)
@@ -226,13 +240,11 @@ class DPOJob(RowJob[GPT]):
         """The answers of base and policy to the first held-out prompts, by row."""
         if not self._prompts or not self.train.sample_tokens:
             return {}
-        with evaluation_mode(model):
-            after = self._answer(model)
-        found = zip(self._prompts, self._base_answers, after, strict=True)
-        return {prompt.row: {"before": before, "after": after} for prompt, before, after in found}
-
-    def _answer(self, model: GPT) -> list[str]:
-        return greedy_answers(model, self._prompts, self.tokenizer, max_tokens=self.train.sample_tokens)
+        device = str(model.token_embedding.weight.device)
+        before = self._base_answers.of(lambda: self.load_base(device))  # known, unless no step was made here
+        after = greedy_answers(model, self._prompts, self.tokenizer, max_tokens=self.train.sample_tokens)
+        found = zip(self._prompts, before, after, strict=True)
+        return {prompt.row: {"before": one, "after": other} for prompt, one, other in found}
 
 
 def run_dpo(

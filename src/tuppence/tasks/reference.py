@@ -29,7 +29,7 @@ class Reference:
     Args:
         model: the reference model; None if it is not kept: the policy before its first step then precomputes all pairs.
         precompute: whether all pairs are computed before the first step. Must be true if there is no model.
-        reload: reads the reference model again, if a run that is continued needs it after all.
+        reload: reads the reference model again, if a run that is continued needs it and did not keep it.
     """
 
     def __init__(
@@ -37,6 +37,13 @@ class Reference:
     ) -> None:
         self._pairs, self._model, self._precompute, self._reload = pairs, model, precompute, reload
         self._table_N2: Tensor | None = None
+
+    def model_at(self, step: int, policy: GPT) -> GPT:
+        """The reference model: the one that is kept, or the policy before its first step, or else read again."""
+        if self._model is not None or step == 0:
+            return policy if self._model is None else self._model
+        assert self._reload is not None
+        return self._reload()
 
     def prepare(self, policy: GPT, batch_size: int) -> None:
         """Computes all pairs, if they are precomputed and this was not done before."""
