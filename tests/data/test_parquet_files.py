@@ -23,13 +23,23 @@ def test_text_in_parquet_is_read_however_it_is_stored(tmp_path: Path, kind: obje
     assert documents_of(tmp_path / "a.parquet") == ["one", "zwölf"]
 
 
-@pytest.mark.parametrize(("values", "name"), [([1, 2], "int64"), ([["a"], ["b"]], "list"), ([{"a": "b"}], "struct")])
-def test_a_parquet_column_without_text_is_refused_as_a_column(tmp_path: Path, values: list[object], name: str) -> None:
-    pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "a.parquet")
+@pytest.mark.parametrize(
+    ("columns", "name", "hint"),
+    [
+        ({"text": [1, 2]}, "int64", "make it a column of strings"),
+        ({"id": [1, 2], "text": [["a"], ["b"]]}, "list", "make it a column of strings"),
+        ({"id": [1], "body": ["a"], "text": [1]}, "int64", "--text-key (there is body)"),
+        ({"text": [{"a": "b", "n": 1}]}, "struct", "--text-key (there is text.a)"),
+    ],
+)
+def test_a_parquet_column_without_text_is_refused_and_columns_of_text_are_named(
+    tmp_path: Path, columns: dict[str, list[object]], name: str, hint: str
+) -> None:
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
     for skip in (False, True):
         with pytest.raises(InputError, match=f"column 'text' holds {name}, not text") as caught:
             pieces_of(tmp_path / "a.parquet", skip=skip)
-        assert "--text-key" in caught.value.hint
+        assert caught.value.hint.endswith(hint)
 
 
 def test_parquet_rows_are_documents(tmp_path: Path) -> None:

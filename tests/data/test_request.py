@@ -25,8 +25,8 @@ def request_of_a(tmp_path: Path) -> Request:
     ("options", "complaint"),
     [
         ({"val_fraction": 0.5, "val_inputs": ("b.txt",)}, "exclude each other"),
-        ({"val_fraction": 1.0}, "is not in 0..1"),
-        ({"val_fraction": -0.1}, "is not in 0..1"),
+        ({"val_fraction": 1.0}, "is not between 0 and 1"),
+        ({"val_fraction": -0.1}, "is not between 0 and 1"),
         ({"shard_tokens": 0}, "is not positive"),
         ({"seed": -1}, "--seed -1 is not in"),
     ],

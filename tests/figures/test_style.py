@@ -30,6 +30,17 @@ def test_drawing_needs_no_pyplot_and_leaves_matplotlib_as_it_was() -> None:
     assert answer.returncode == 0, answer.stderr
 
 
+def test_a_home_that_cannot_be_written_is_no_warning_and_the_logger_stays() -> None:
+    code = (
+        "import logging\nfrom tuppence.figures.style import styled\n"
+        "with styled(): assert logging.getLogger('matplotlib').level == logging.NOTSET\n"
+    )
+    home = {"HOME": "/dev/null/home"}
+    others = {name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME")}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=others | home)
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 def test_the_error_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

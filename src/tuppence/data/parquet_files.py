@@ -102,13 +102,34 @@ def _path_inside(path: str, schema: Any, text_key: str) -> list[str]:
     listed = ", ".join(schema.names[:8])
     if kind is None:
         raise InputError(f"{path}: no column '{text_key}' (it has {listed})", "name the column with --text-key")
-    inner = kind.value_type if arrow.types.is_dictionary(kind) else kind
-    if _type_name(inner) not in _TEXT_TYPES:
+    if not _holds_text(kind):
+        texts = ", ".join(_text_columns(schema)[:8])
         raise InputError(
             f"{path}: column '{text_key}' holds {_type_name(kind)}, not text",
-            f"name the column of the texts with --text-key (there is {listed})",
+            f"name the column of the texts with --text-key (there is {texts})"
+            if texts
+            else "make it a column of strings",
         )
     return inside
+
+
+def _text_columns(schema: Any) -> list[str]:
+    """The values of --text-key that name a column of text, or a text inside a column of structures."""
+    import pyarrow as arrow
+
+    found = []
+    for column in schema:
+        if _holds_text(column.type):
+            found.append(column.name)
+        elif arrow.types.is_struct(column.type):
+            found += [f"{column.name}.{field.name}" for field in column.type if _holds_text(field.type)]
+    return found
+
+
+def _holds_text(kind: Any) -> bool:
+    import pyarrow as arrow
+
+    return _type_name(kind.value_type if arrow.types.is_dictionary(kind) else kind) in _TEXT_TYPES
 
 
 def _type_name(kind: Any) -> str:

@@ -55,7 +55,9 @@ class Request:
         if self.val_inputs and self.val_fraction:
             raise InputError("--val and --val-fraction exclude each other", "give one of them")
         if not 0 <= self.val_fraction < 1:
-            raise InputError(f"--val-fraction {self.val_fraction} is not in 0..1", "0.01 keeps 1 % for validation")
+            raise InputError(
+                f"--val-fraction {self.val_fraction} is not between 0 and 1", "0.01 keeps 1 % for validation"
+            )
         if not 0 <= self.seed < 2**63:
             raise InputError(f"--seed {self.seed} is not in 0..2^63", "0 is as good as any")
         if self.shard_tokens < 1:

@@ -8,6 +8,7 @@ no global state.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -95,10 +96,15 @@ def styled() -> Iterator[None]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)  # its import warns of a home that cannot be written, which does no harm
     try:
         import matplotlib
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "drawing") from error
+    finally:
+        log.setLevel(level)
     with matplotlib.rc_context(_SETTINGS):
         yield
 
