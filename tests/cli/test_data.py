@@ -67,7 +67,7 @@ def test_stories_are_the_same_for_the_same_seed(tmp_path: Path, tuppence: Verb) 
     assert one.count("\n<|endoftext|>\n") == 20
 
 
-def test_a_made_up_set_does_not_depend_on_the_process(tmp_path: Path, tuppence: Verb) -> None:
+def test_a_generated_set_does_not_depend_on_the_process(tmp_path: Path, tuppence: Verb) -> None:
     for name in ("sms.tsv", "instructions.json", "preferences.jsonl"):
         made = []
         for hash_seed in ("1", "2"):
@@ -81,7 +81,7 @@ def test_a_made_up_set_does_not_depend_on_the_process(tmp_path: Path, tuppence: 
         assert made[0] == made[1]
 
 
-def test_a_made_up_set_has_its_standard_columns_and_size(tmp_path: Path, tuppence: Verb) -> None:
+def test_a_generated_set_has_its_standard_columns_and_size(tmp_path: Path, tuppence: Verb) -> None:
     done = tuppence("data", "synth", "sms", "--out", tmp_path / "sms.csv", "--json")
     assert json.loads(done.stdout)["documents"] == 5_000
     assert (tmp_path / "sms.csv").read_text().startswith("label,text\nham,")
@@ -137,7 +137,7 @@ def test_every_help_shows_an_example(tuppence: Verb, verb: str) -> None:
     assert f"tuppence data {verb}" in tuppence("data", verb, "--help").stdout.split("Example")[1]
 
 
-def test_made_up_data_replace_no_file_unasked(tuppence: Verb, tmp_path: Path) -> None:
+def test_generated_data_replace_a_file_only_with_overwrite(tuppence: Verb, tmp_path: Path) -> None:
     mine = tmp_path / "mine.txt"
     mine.write_text("years of work")
     words = ("data", "synth", "stories", "--count", 1, "--out", mine)

@@ -81,7 +81,7 @@ def test_every_line_says_where_the_rate_came_from_and_what_the_budget_is(tmp_pat
     assert all((row["rate_source"], row["cap_usd"]) == ("given by --rate", 9.0) for row in rows)
 
 
-def test_it_writes_ticks_during_long_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_written_during_long_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.05)
     path = tmp_path / "ledger.jsonl"
     ledger = Ledger(path, Rate(3.6, "test"))
@@ -95,7 +95,7 @@ def test_it_writes_ticks_during_long_work(tmp_path: Path, monkeypatch: pytest.Mo
     assert events[-1] == "end"
 
 
-def test_a_full_disk_does_not_end_the_ticks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_end_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledgers, "TICK_SECONDS", 0.01)
     ledger, asked = Ledger(tmp_path / "ledger.jsonl", Rate(3.6, "test")), threading.Event()
 

@@ -98,7 +98,9 @@ def test_the_key_of_a_row_log_is_the_one_of_earlier_versions(loaded: LoadedModel
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_results_depend_on_everything_that_decides_them(what: str, loaded: LoadedModel, tmp_path: Path) -> None:
+def test_the_key_of_a_row_log_has_everything_that_results_depend_on(
+    what: str, loaded: LoadedModel, tmp_path: Path
+) -> None:
     given = {"task": "piqa", "loaded": loaded, "data": "ab12", "settings": {"stride": 8}}
     with open_log(folder=tmp_path, **given) as log:
         log.add(0, {"score": 1})

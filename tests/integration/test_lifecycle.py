@@ -112,7 +112,9 @@ def test_another_setting_for_the_same_run_is_refused(tuppence: Run, run: Path, c
     assert done.stderr.count("\n") == 2
 
 
-def test_a_validation_split_shorter_than_the_context_is_told(corpus: Path, tuppence: Run, tmp_path: Path) -> None:
+def test_a_validation_split_shorter_than_the_context_gives_a_warning(
+    corpus: Path, tuppence: Run, tmp_path: Path
+) -> None:
     (tmp_path / "val.txt").write_text("It was a dark night.")
     words = ["data", "prepare", corpus / "stories.txt", "--tokenizer", corpus / "tok", "--val", tmp_path / "val.txt"]
     done = tuppence(*words, "--out", tmp_path / "data")

@@ -126,7 +126,9 @@ def test_tokens_stream_one_by_one_in_order(small_config: ModelConfig, lively: Ca
     assert first[0] == 0  # it did not wait for the rest
 
 
-def test_one_sequence_can_be_ended_and_the_others_go_on(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
+def test_one_sequence_can_be_ended_and_the_others_continue(
+    small_config: ModelConfig, lively: Callable[..., GPT]
+) -> None:
     model = lively(small_config)
     whole = generate(model, prompts(small_config), Sampling(max_tokens=8, seed=1))
     decoder = Decoder(model, prompts(small_config), Sampling(max_tokens=8, seed=1))
@@ -174,7 +176,7 @@ def test_generation_continues_beyond_the_context_on_the_newest_half(
 
 
 @pytest.mark.parametrize(("length", "max_tokens", "seen"), [(32, 1, 32), (33, 1, 31), (33, 5, 27), (90, 40, 16)])
-def test_of_a_prompt_that_is_too_long_the_newest_part_counts(
+def test_the_newest_part_of_a_prompt_that_is_too_long_is_read(
     length: int, max_tokens: int, seen: int, small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model, prompt = lively(small_config), prompts(small_config, [length])[0]
@@ -182,7 +184,7 @@ def test_of_a_prompt_that_is_too_long_the_newest_part_counts(
     assert first == without_cache(model, prompt[-seen:], 1)[0]
 
 
-def test_a_context_of_one_token_still_writes(lively: Callable[..., GPT]) -> None:
+def test_a_context_of_one_token_still_generates(lively: Callable[..., GPT]) -> None:
     model = lively(ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=1, vocab_size=11))
     assert len(generate(model, [[1, 2, 3]], Sampling(max_tokens=4, temperature=0))[0].ids) == 4
 
@@ -196,7 +198,7 @@ def test_ids_beyond_the_tokenizers_vocabulary_are_never_drawn(
     assert {token for one in result for token in one.ids} == set(range(10))
 
 
-def test_dropout_is_off_while_writing_and_the_training_mode_comes_back(
+def test_dropout_is_off_in_generation_and_the_training_mode_is_restored(
     small_config: ModelConfig, lively: Callable[..., GPT]
 ) -> None:
     model = lively(small_config.model_copy(update={"dropout": 0.5})).train()
@@ -206,14 +208,14 @@ def test_dropout_is_off_while_writing_and_the_training_mode_comes_back(
     assert all(module.training for module in model.modules())
 
 
-def test_bfloat16_models_write(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
+def test_bfloat16_models_generate(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config).to(torch.bfloat16)
     assert [len(result.ids) for result in generate(model, prompts(small_config), Sampling(max_tokens=40, seed=0))] == [
         40
     ] * 4
 
 
-def test_nothing_asked_is_nothing_written(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
+def test_zero_tokens_asked_generate_nothing(small_config: ModelConfig, lively: Callable[..., GPT]) -> None:
     model = lively(small_config)
     assert generate(model, [], Sampling(max_tokens=5)) == []
     assert generate(model, [[1]], Sampling(max_tokens=0)) == [Generation([], "length")]

@@ -16,6 +16,6 @@ def test_products_have_the_precision_and_weights_do_not_change(name: str) -> Non
     assert layer.weight.dtype == torch.float32
 
 
-def test_float32_turns_no_context_on() -> None:
+def test_float32_needs_no_autocast() -> None:
     with autocast("cuda:1", "float32"):  # also without such a device
         assert not torch.is_autocast_enabled("cuda")

@@ -66,7 +66,7 @@ def test_an_incomplete_character_at_the_end_becomes_a_replacement_character() ->
     assert run([b"a", b"\xe2\x82"], []) == (["a", "", "\ufffd"], False)
 
 
-def test_only_what_may_begin_a_stop_string_is_held_back() -> None:
+def test_only_the_possible_beginning_of_a_stop_string_is_held_back() -> None:
     shown, stopped = run([b"one\n", b"two\n\n", b"Us", b"er", b"s are", b"\n\nUser:", b" no"], ["\n\nUser:"])
     assert shown == ["one", "\ntwo", "", "", "\n\nUsers are", "", "", ""]
     assert stopped

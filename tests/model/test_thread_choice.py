@@ -62,5 +62,5 @@ def test_a_processor_that_becomes_slower_keeps_all_threads() -> None:
     assert tokens(choice, 1000, lambda threads: 20.0 / threads).count(1) < 30
 
 
-def test_one_thread_has_no_choice() -> None:
+def test_with_one_thread_nothing_is_chosen() -> None:
     assert set(tokens(ThreadChoice(1), 100, lambda threads: 1.0)) == {1}

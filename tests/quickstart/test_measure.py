@@ -88,7 +88,7 @@ def found(root: Path, little: Any) -> dict[str, Any]:
     return evaluate_models(root, [root / name for name in NAMES], MADE, SEED, ASKED)
 
 
-def test_the_numbers_are_those_of_the_printed_command(
+def test_the_metrics_equal_those_of_the_printed_command(
     root: Path, found: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     words = shlex.split(command(root, [root / name for name in NAMES], ASKED))

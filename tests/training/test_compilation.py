@@ -21,7 +21,7 @@ def test_long_runs_compile_and_short_ones_do_not(monkeypatch: pytest.MonkeyPatch
     assert not worth_compiling("auto", Limits(max_steps=10), 1e11, PEAK, "cpu")
 
 
-def test_true_and_false_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_true_and_false_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
     assert worth_compiling(True, Limits(max_steps=1), 1.0, None, "cpu")
     assert not worth_compiling(False, Limits(max_seconds=1e9), 1.0, PEAK, "cpu")

@@ -32,7 +32,9 @@ def fake_compiler(home: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> P
     return notes
 
 
-def test_it_is_built_once_in_the_users_cache_and_a_line_says_so(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_library_is_built_once_in_the_users_cache_and_a_line_says_so(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert native.library(build=False) is None
     found = native.library(build=True)
     if found is None:
@@ -46,7 +48,7 @@ def test_it_is_built_once_in_the_users_cache_and_a_line_says_so(home: Path, capf
     assert list((home / "tuppence").iterdir()) == built
 
 
-def test_another_source_is_another_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_source_gives_another_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = native.library_path()
     other = tmp_path / "other.cpp"
     other.write_text(native.SOURCE.read_text() + "\n// changed\n")
@@ -64,7 +66,9 @@ def test_a_failing_compiler_is_called_once_and_leaves_no_files(home: Path, monke
     assert list((home / "tuppence").iterdir()) == []
 
 
-def test_a_processor_the_compiler_does_not_know_gets_portable_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_is_portable_if_the_compiler_does_not_know_the_processor(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notes = fake_compiler(home, 'case "$*" in *march=native*) exit 1;; esac\nexec /usr/bin/g++ "$@"', monkeypatch)
     if not Path("/usr/bin/g++").exists():
         pytest.skip("no g++")
@@ -101,7 +105,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(home: Path, monkeypatch: pyt
     assert native.library(build=True) is None
 
 
-def test_an_environment_variable_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_turns_the_library_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUPPENCE_NATIVE", "0")
     monkeypatch.setattr(native, "_load", lambda path: pytest.fail("loaded"))
     assert native.library(build=True) is None

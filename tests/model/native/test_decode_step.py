@@ -202,7 +202,7 @@ def wrapped(model: GPT) -> None:
 
 
 @pytest.mark.parametrize("change", [hooked, adapted, mixed, explicit, half, wrapped])
-def test_anything_but_a_plain_model_goes_the_ordinary_way(
+def test_a_model_that_is_not_plain_takes_the_ordinary_path(
     change: Callable[[GPT], None], lively: Callable[..., GPT], found: ctypes.CDLL
 ) -> None:
     model = lively(CONFIGS[0])
@@ -216,7 +216,7 @@ def test_anything_but_a_plain_model_goes_the_ordinary_way(
     assert step() is None
 
 
-def test_several_sequences_and_mixed_precision_go_the_ordinary_way(
+def test_several_sequences_and_mixed_precision_take_the_ordinary_path(
     lively: Callable[..., GPT], found: ctypes.CDLL
 ) -> None:
     model = lively(CONFIGS[0])
@@ -229,7 +229,7 @@ def test_several_sequences_and_mixed_precision_go_the_ordinary_way(
 @pytest.mark.parametrize(
     ("preset_bytes", "tokens", "builds"), [(500e6, 100, True), (500e6, 10, False), (5e6, 500, False)]
 )
-def test_it_is_built_for_a_long_text_of_a_large_model_only(
+def test_the_library_is_built_only_for_a_long_text_of_a_large_model(
     preset_bytes: float,
     tokens: int,
     builds: bool,
