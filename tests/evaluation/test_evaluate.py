@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import yaml
 from tuppence.core.errors import InputError
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import TASKS, check_tasks, evaluate, evaluate_several
+from tuppence.evaluation.lm_eval.tasks import OPTIONS
 
 EXACT = {"device": "cpu", "precision": "float32"}
 
@@ -145,3 +147,16 @@ def test_options_about_rows_are_refused_for_tasks_that_ignore_them(
 ) -> None:
     with pytest.raises(InputError, match=message):
         evaluate(world.run, config=settings)
+
+
+def test_an_option_that_no_task_uses_gives_a_warning(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate(world.model, config=EvalConfig(data=str(world.text), max_tokens=5, limit=3, judge_url="x"), **EXACT)
+    assert "warning: --limit, --judge-url: no effect on perplexity" in capsys.readouterr().err
+    evaluate(world.model, config=EvalConfig(data=str(world.text), max_tokens=5, stride=2, batch_size=1), **EXACT)
+    assert "no effect" not in capsys.readouterr().err
+
+
+def test_every_option_is_used_by_a_task() -> None:
+    used = {option for task in TASKS.values() for option in task.options} | set(OPTIONS)
+    named = {"data", "task_data", "data_folder"}
+    assert used | named == {field.name for field in dataclasses.fields(EvalConfig)}

@@ -104,7 +104,9 @@ def evaluate_several(
     results: dict[str, dict[str, TaskResult]] = {}
     for name, folder in zip(names, places, strict=True):
         place = out / "-".join(Path(name).parts).lstrip("/-.") if out else None
-        results[name] = _results(folder, tasks, config or EvalConfig(), device, precision, place)
+        results[name] = _results(
+            folder, tasks, config or EvalConfig(), device, precision, place, warns=name == names[0]
+        )
     compared = {
         "runs": {name: {task: one.metrics for task, one in found.items()} for name, found in results.items()},
         "comparison": compare(results),
@@ -159,6 +161,8 @@ def _results(
     precision: str,
     out: Path | None,
     on_result: Callable[[str, Metrics], None] | None = None,
+    *,
+    warns: bool = True,
 ) -> dict[str, TaskResult]:
     if tasks is not None:
         tasks = list(dict.fromkeys(tasks))
@@ -171,6 +175,8 @@ def _results(
         if one.kind != info.kind:
             raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave out --tasks")
     _check_row_options(chosen, config)
+    if warns:
+        _warn_of_unused_options(chosen, config)
     config = _with_files(chosen, config)
     loaded = load(info, device, precision)
     in_float32 = dataclasses.replace(loaded, precision=Precision("float32", "as lm-eval's hf backend"))
@@ -212,6 +218,19 @@ def _check_row_options(tasks: Mapping[str, Task], config: EvalConfig) -> None:
     if other is not None:
         able = ", ".join(name for name, task in TASKS.items() if task.skips_rows)
         raise InputError(f"{other} reads every row: --skip-bad-rows is for {able}", "leave out --skip-bad-rows")
+
+
+def _warn_of_unused_options(tasks: Mapping[str, Task], config: EvalConfig) -> None:
+    """Warns of options that none of the tasks uses."""
+    used = {option for task in tasks.values() for option in task.options} | {"data", "task_data", "data_folder"}
+    given = [field.name for field in dataclasses.fields(config) if getattr(config, field.name) != _default(field)]
+    unused = [f"--{name.replace('_', '-')}" for name in given if name not in used]
+    if unused:
+        console.warn(f"{', '.join(unused)}: no effect on {', '.join(tasks)}")
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _with_files(tasks: Mapping[str, Task], config: EvalConfig) -> EvalConfig:

@@ -69,12 +69,14 @@ class Task:
         kind: the kind of model that the task evaluates, see `model.loaded`.
         reads_rows: the task needs a file of rows, which is looked for before the model is loaded.
         skips_rows: the task can leave out bad rows of its file.
+        options: the options of `EvalConfig` that the task uses, besides those that name data.
     """
 
     run: Callable[[LoadedModel[Any], EvalConfig, Path | None], TaskResult]
     kind: Kind = "language model"
     reads_rows: bool = True
     skips_rows: bool = False
+    options: tuple[str, ...] = ("limit",)
 
 
 def known(values: Sequence[float | None]) -> list[float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def command(root: Path, runs: Sequence[Path], asked: int) -> str:
     """Returns the command line that gives the same numbers, with `asked` questions."""
     tasks, settings = _tasks_and_config(root, runs, asked)
     data = "".join(f" --task-data {task}={file}" for task, file in settings.task_data.items())
-    limits = f" --max-tokens {settings.max_tokens} --limit {asked} --answer-tokens {ANSWER_TOKENS}"
+    limits = f" --max-tokens {settings.max_tokens}"
+    if settings.limit is not None:
+        limits += f" --limit {asked} --answer-tokens {ANSWER_TOKENS}"
     return f"tuppence evaluate {' '.join(map(str, runs))} --tasks {','.join(tasks)}{data}{limits}"
 
 
@@ -65,9 +68,10 @@ def evaluate_models(root: Path, runs: Sequence[Path], made: int, seed: int, aske
 def _tasks_and_config(root: Path, runs: Sequence[Path], asked: int) -> tuple[list[str], EvalConfig]:
     """Returns the tasks and their options; exact match only if there is an instruction model."""
     data = {"perplexity": str(root / "data")}
+    settings = EvalConfig(task_data=data, max_tokens=SCORED_TOKENS * asked)
     if root / "instruct" in runs:
-        data["exact_match"] = str(Run(root / "instruct").held_out_file)
-    settings = EvalConfig(task_data=data, max_tokens=SCORED_TOKENS * asked, limit=asked, answer_tokens=ANSWER_TOKENS)
+        data = {**data, "exact_match": str(Run(root / "instruct").held_out_file)}
+        settings = replace(settings, task_data=data, limit=asked, answer_tokens=ANSWER_TOKENS)
     return list(data), settings
 
 

@@ -33,6 +33,9 @@ from tuppence.model.loaded import LoadedModel
 PREFIX = "lm_eval:"
 """Prefix of the names of lm-eval's tasks: `lm_eval:hellaswag` is lm-eval's, `hellaswag` is ours."""
 
+OPTIONS = ("limit", "batch_size", "num_fewshot", "task_path", "apply_chat_template")
+"""The options of `EvalConfig` that lm-eval's tasks use."""
+
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -67,7 +70,7 @@ def lm_eval_tasks(patterns: Sequence[str], config: EvalConfig) -> dict[str, Task
                 f"lm-eval has no task {name!r}",
                 hint + "'lm-eval ls tasks' lists its tasks; --task-path FOLDER adds task files of your own",
             )
-        found |= {PREFIX + one: Task(partial(run_task, one), reads_rows=False) for one in matching}
+        found |= {PREFIX + one: Task(partial(run_task, one), reads_rows=False, options=OPTIONS) for one in matching}
     return found
 
 
