@@ -1,9 +1,9 @@
 """A DPO step on preferences: ours against trl's trainer; same model, same pairs, same minutes.
 
 Rank 16 on every matrix of every block, bf16, AdamW, eager. What is timed is a whole step: policy, reference, backward,
-clipping, optimizer. "along": the reference is computed with each batch, which is trl's default; "before": it was
-precomputed, which both can do, and which ours does by itself where that is less work. trl's activation checkpointing,
-on by default, is off: it would only slow it down here. Peak memory is that of the whole process.
+clipping, optimizer. "online": the reference is computed with each batch, which is trl's default; "precomputed": it
+was computed before, which both can do, and which ours does by itself where that is less work. trl's activation
+checkpointing, on by default, is off: it would only slow it down here. Peak memory is that of the whole process.
 
     python benchmarks/dpo.py                           gpt2-124m's sizes, on made-up preferences
     python benchmarks/dpo.py --data FILE.json          on yours
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RANK, ALPHA, BETA = 16, 32, 0.1
 BATCHES = 12
-NAMES = ("tuppence, along", "trl, along", "tuppence, before", "trl, before")
+NAMES = ("tuppence, online", "trl, online", "tuppence, precomputed", "trl, precomputed")
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     if options.contender:
         who, _, reference = options.contender.partition(", ")
         build = build_ours if who == "tuppence" else build_theirs
-        serve(build(options, precomputed=reference == "before"))
+        serve(build(options, precomputed=reference == "precomputed"))
         return
     seconds, contenders = take_turns(list(NAMES), options.rounds, options.steps)
     print(f"\n{options.model}, rank {RANK}, batches of {options.batch_size} pairs, bf16\n")

@@ -3,7 +3,7 @@
     checkpoints/step-00000400/
       model.safetensors      the trained weights in float32; of a LoRA run only the adapter
       optimizer.safetensors  moments and momenta, by parameter name
-      objective.safetensors  the state of the objective (PPO's rollouts); empty for most objectives
+      objective.safetensors  the state of the objective (PPO's rollouts, DPO's reference); mostly empty
       state.json             step, tokens, times, best loss, loss scale, sizes of the logs
       MANIFEST.json          size and sha256 of each file above; written last
 
