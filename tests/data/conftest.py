@@ -20,7 +20,7 @@ ShardMaker = Callable[..., Path]
 
 @pytest.fixture
 def make_shards(tmp_path: Path) -> ShardMaker:
-    """`make_shards(documents, shard_tokens=…, split=…)`: token lists become a finished shard folder."""
+    """`make_shards(documents, shard_tokens=…, split=…)`: writes a finished shard folder from lists of tokens."""
 
     def make(
         documents: Sequence[Sequence[int]], *, shard_tokens: int = 2**20, split: str = "train", vocab_size: int = 257
@@ -55,5 +55,5 @@ def make_shards(tmp_path: Path) -> ShardMaker:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
-    """A small real tokenizer: some merges, so that a text cut in the wrong place has other tokens."""
+    """A small tokenizer with some merges, so that a wrong cut changes the tokens."""
     return train_tokenizer(["It was a dark and stormy night; the rain fell in torrents."] * 3, vocab_size=300)

@@ -1,4 +1,4 @@
-"""The order of training is a pure function, fair, and the same for any number of ranks."""
+"""The order of training windows is a pure function, uniform, and independent of the number of ranks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tuppence.data.shards import TokenShards
 
 @pytest.fixture
 def shards(make_shards: Any) -> TokenShards:
-    """1,001 different tokens in several shards: a token says where it stands."""
+    """1,001 different tokens in several shards: each token is its own position."""
     documents = [list(range(start, start + 99)) for start in range(300, 1300, 100)]
     return TokenShards.open(make_shards(documents, shard_tokens=150, vocab_size=2000))
 
 
 @settings(deadline=None)
 @given(size=st.integers(1, 3000), seed=st.integers(0, 2**63), epoch=st.integers(0, 10**6))
-def test_every_position_goes_to_its_own_window(size: int, seed: int, epoch: int) -> None:
+def test_the_order_of_windows_is_a_permutation(size: int, seed: int, epoch: int) -> None:
     assert sorted(permute(np.arange(size), size, seed, epoch).tolist()) == list(range(size))
 
 
@@ -36,28 +36,28 @@ def assert_uniform(counts: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [5, 17, 64, 200])
-def test_every_window_is_as_likely_at_any_position(size: int) -> None:
+def test_every_window_is_equally_likely_at_every_position(size: int) -> None:
     orders = np.array([permute(np.arange(size), size, 7, epoch) for epoch in range(2000)])
     for position in (0, size // 2, size - 1):
         assert_uniform(np.bincount(orders[:, position], minlength=size))
 
 
 @pytest.mark.parametrize("size", [3, 4])
-def test_every_order_of_a_few_windows_is_as_likely(size: int) -> None:
+def test_all_orders_of_a_few_windows_are_equally_likely(size: int) -> None:
     orders = [tuple(permute(np.arange(size), size, 7, epoch).tolist()) for epoch in range(3000)]
     counts = [orders.count(order) for order in itertools.permutations(range(size))]
     assert_uniform(np.array(counts))
 
 
-def test_neighbours_are_scattered_like_random_ones() -> None:
+def test_distances_of_neighbouring_windows_are_those_of_a_random_order() -> None:
     size = 100_000
     steps = np.diff(permute(np.arange(size), size, 1, 0))
-    ranks = np.abs(steps).mean() / size  # two random places are a third of the range apart
+    ranks = np.abs(steps).mean() / size  # the mean distance of two random places is a third of the range
     assert abs(ranks - 1 / 3) < 0.005
     assert len(np.unique(steps % 1024)) == 1024
 
 
-def test_two_epochs_and_two_seeds_have_unrelated_orders() -> None:
+def test_orders_of_two_epochs_or_seeds_are_uncorrelated() -> None:
     size = 10_000
     base = permute(np.arange(size), size, 0, 0)
     for seed, epoch in ((0, 1), (1, 0)):
@@ -66,14 +66,14 @@ def test_two_epochs_and_two_seeds_have_unrelated_orders() -> None:
         assert (base == other).sum() < 10
 
 
-def test_a_corpus_of_billions_of_windows_costs_no_memory() -> None:
+def test_memory_does_not_grow_with_the_number_of_windows() -> None:
     size = 10**13
     images = permute(np.array([0, 1, size - 1]), size, 0, 0)
     assert len(set(images.tolist())) == 3
     assert all(0 <= image < size for image in images)
 
 
-def test_every_window_is_seen_once_an_epoch(shards: TokenShards) -> None:
+def test_an_epoch_contains_every_window_once(shards: TokenShards) -> None:
     batches = Batches(shards, context_length=10, batch_size=7, seed=3)
     assert batches.windows_per_epoch == (len(shards) - 1) // 10
     seen = itertools.chain.from_iterable(batches.windows(step).ravel().tolist() for step in range(200))
@@ -93,7 +93,7 @@ def test_the_global_order_is_the_same_for_ranks_and_accumulation(
         assert together.ravel().tolist() == whole.windows(step).ravel().tolist()
 
 
-def test_a_step_needs_no_earlier_step(shards: TokenShards) -> None:
+def test_a_step_is_independent_of_earlier_steps(shards: TokenShards) -> None:
     def step(number: int) -> list[Any]:
         batches = Batches(shards, context_length=16, batch_size=3, seed=1, accumulation_steps=2)
         for earlier in range(number % 3):
@@ -104,7 +104,7 @@ def test_a_step_needs_no_earlier_step(shards: TokenShards) -> None:
     assert step(0) != step(1)
 
 
-def test_targets_are_the_inputs_one_later(shards: TokenShards) -> None:
+def test_targets_are_the_inputs_shifted_by_one(shards: TokenShards) -> None:
     batches = Batches(shards, context_length=12, batch_size=4, seed=0, accumulation_steps=2)
     pairs = batches.step(3)
     assert len(pairs) == 2
@@ -144,13 +144,13 @@ def test_evaluation_scores_every_target_once_in_order(
     assert all(len(inputs_BT) <= batch_size for inputs_BT, _ in batches)
 
 
-def test_a_limited_evaluation_is_spread_over_the_whole_split(shards: TokenShards) -> None:
+def test_a_limited_evaluation_samples_the_whole_split(shards: TokenShards) -> None:
     batches = list(evaluation_batches(shards, context_length=10, batch_size=2, max_windows=3))
     assert [inputs_BT.shape for inputs_BT, _ in batches] == [(2, 10), (1, 10)]
     starts = [shards.window(start, 1)[0] for start in (0, 330, 660)]
     assert [row[0] for inputs_BT, _ in batches for row in inputs_BT] == starts
 
 
-def test_a_split_without_a_single_target_cannot_be_evaluated(make_shards: Any) -> None:
+def test_a_split_without_a_target_is_refused(make_shards: Any) -> None:
     with pytest.raises(InputError, match="1 tokens in its 'train' split"):
         list(evaluation_batches(TokenShards.open(make_shards([[]])), context_length=4, batch_size=1))

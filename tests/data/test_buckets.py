@@ -1,4 +1,4 @@
-"""The order of training is a pure function, fair, the same for any number of ranks, and wastes little padding."""
+"""The order of training examples is a pure function, independent of the number of ranks, with little padding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def gather(buckets: Buckets, step: int, ranks: int) -> list[int]:
     seed=st.integers(0, 2**40),
     bucket_batches=st.integers(1, 8),
 )
-def test_every_example_comes_once_an_epoch(
+def test_an_epoch_contains_every_example_once(
     lengths: Any, batch_size: int, accumulation: int, ranks: int, seed: int, bucket_batches: int
 ) -> None:
     buckets = Buckets(
@@ -59,7 +59,7 @@ def test_the_global_order_is_the_same_for_ranks_and_accumulation(lengths: Any, s
     assert used(1, 8, 1) == used(1, 1, 8) == used(2, 2, 2) == used(4, 1, 2) == whole
 
 
-def test_a_step_needs_no_earlier_step() -> None:
+def test_a_step_is_independent_of_earlier_steps() -> None:
     lengths = np.arange(50) % 13
 
     def step(number: int, *, after: int) -> list[Any]:
@@ -72,7 +72,7 @@ def test_a_step_needs_no_earlier_step() -> None:
         assert step(number, after=0) == step(number, after=number) == step(number, after=60)
 
 
-def test_two_epochs_and_two_seeds_have_other_batches() -> None:
+def test_batches_differ_between_epochs_and_between_seeds() -> None:
     def first_epoch(seed: int, epoch: int) -> set[tuple[int, ...]]:
         buckets = Buckets(np.arange(400) % 40, batch_size=4, seed=seed)
         return {tuple(buckets.step(epoch * 100 + step)[0].tolist()) for step in range(100)}
@@ -82,7 +82,7 @@ def test_two_epochs_and_two_seeds_have_other_batches() -> None:
         assert len(base & other) < 5
 
 
-def test_lengths_come_in_no_order() -> None:
+def test_the_lengths_of_batches_are_not_sorted() -> None:
     lengths = np.arange(3200)
     buckets = Buckets(lengths, batch_size=4, seed=0)
     means = np.array([lengths[buckets.step(step)[0]].mean() for step in range(800)])
@@ -90,7 +90,7 @@ def test_lengths_come_in_no_order() -> None:
     assert 0.4 < (np.diff(means) > 0).mean() < 0.6
 
 
-def test_ranks_that_work_at_the_same_time_have_examples_of_like_lengths() -> None:
+def test_simultaneous_batches_of_ranks_have_similar_lengths() -> None:
     buckets = Buckets(np.arange(240), batch_size=2, accumulation_steps=4, seed=0)
     for step in range(buckets.steps_per_epoch(3)):
         first, *_, last = zip(*(buckets.step(step, rank, 3) for rank in range(3)), strict=True)
@@ -102,7 +102,7 @@ def padding_share(lengths: Any, batches: list[Any]) -> float:
     return float(1 - lengths.sum() / padded)
 
 
-def test_batches_of_like_lengths_waste_little_padding() -> None:
+def test_batches_of_similar_lengths_have_little_padding() -> None:
     lengths = np.random.default_rng(0).geometric(0.02, size=5000) + 10
     buckets = Buckets(lengths, batch_size=8, seed=0)
     sorted_share = padding_share(lengths, [buckets.step(step)[0] for step in range(buckets.steps_per_epoch())])
@@ -112,7 +112,7 @@ def test_batches_of_like_lengths_waste_little_padding() -> None:
     assert sorted_share < 0.1
 
 
-def test_epochs_are_counted_in_steps() -> None:
+def test_the_number_of_steps_of_an_epoch_is_rounded_up() -> None:
     buckets = Buckets(np.ones(25), batch_size=2, accumulation_steps=2, seed=0)
     assert buckets.steps_per_epoch() == 7
     assert buckets.steps_per_epoch(world_size=2) == 4
@@ -125,7 +125,7 @@ def test_impossible_requests_are_refused(count: int, seed: int, message: str) ->
 
 
 @given(lengths=LENGTHS, batch_size=st.integers(1, 9))
-def test_evaluation_takes_every_example_once_the_longest_first(lengths: Any, batch_size: int) -> None:
+def test_evaluation_scores_every_example_once_and_the_longest_first(lengths: Any, batch_size: int) -> None:
     batches = batches_by_length(lengths, batch_size)
     order = np.concatenate(batches)
     assert sorted(order.tolist()) == list(range(len(lengths)))
@@ -134,7 +134,7 @@ def test_evaluation_takes_every_example_once_the_longest_first(lengths: Any, bat
 
 
 @given(sizes=st.lists(st.integers(0, 20), max_size=5), multiple=st.integers(1, 9), limit=st.integers(20, 30))
-def test_padding_keeps_every_row_and_fills_the_rest(sizes: list[int], multiple: int, limit: int) -> None:
+def test_padding_follows_the_tokens_of_every_row(sizes: list[int], multiple: int, limit: int) -> None:
     rows = [np.arange(1, size + 1) for size in sizes]
     padded = pad(rows, -100, multiple, limit=limit)
     longest = max(sizes, default=0)

@@ -1,4 +1,4 @@
-"""The catalog is complete and consistent, and a zip archive gives up its one file."""
+"""The catalog is complete and consistent, and one file is extracted from a zip archive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WANTED = {
 }
 
 
-def test_the_catalog_names_every_set_once_with_licence_origin_and_use() -> None:
+def test_every_set_has_one_entry_with_licence_origin_and_use() -> None:
     sets = load_catalog()
     assert len({one.name for one in sets}) == len(sets)
     assert {one.name for one in sets} >= WANTED
@@ -53,19 +53,19 @@ def test_the_catalog_names_every_set_once_with_licence_origin_and_use() -> None:
         ("hh-rlhf-test", "preferences/hh-rlhf/helpful-base-test.jsonl.gz"),
     ],
 )
-def test_checksums_are_those_of_the_real_files(shared_data: Path, name: str, file: str) -> None:
+def test_checksums_match_the_files(shared_data: Path, name: str, file: str) -> None:
     content = (shared_data / file).read_bytes()
     one = find_set(name)
     assert (one.bytes, one.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
+def test_the_error_for_an_unknown_name_suggests_the_most_similar_name() -> None:
     with pytest.raises(InputError, match="no public set called 'tinystory'") as caught:
         find_set("tinystory")
     assert "tinystories" in caught.value.hint
 
 
-def test_a_folder_as_out_is_answered_with_a_file_name(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_as_out_suggests_a_file_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder") as caught:
         get(find_set("dolly"), tmp_path)
     assert caught.value.hint.endswith("databricks-dolly-15k.jsonl")
@@ -89,7 +89,7 @@ def zipped(monkeypatch: pytest.MonkeyPatch) -> PublicSet:
     return dataclasses.replace(find_set("sms-spam"), sha256=sha256, bytes=len(content))
 
 
-def test_one_file_is_taken_out_of_an_archive_and_verified(zipped: PublicSet, tmp_path: Path) -> None:
+def test_one_file_is_extracted_from_an_archive_and_verified(zipped: PublicSet, tmp_path: Path) -> None:
     done = get(zipped, tmp_path / "sms.tsv")
     assert (done.bytes, done.sha256, done.verified) == (1000, zipped.sha256, True)
     assert done.path.read_bytes() == b"ham\thello\n" * 100

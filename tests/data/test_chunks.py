@@ -1,4 +1,4 @@
-"""Chunks follow from the text alone, and come back in order however many threads encode them."""
+"""Chunks depend only on the text, and their order does not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 2 * PIECE_OVERHEAD + 8)
 
 
-def test_a_pack_closes_when_it_is_large_enough_and_splits_are_kept_apart() -> None:
+def test_a_chunk_ends_at_its_size_and_has_one_split() -> None:
     documents = [("train", "aaaa"), ("val", "bbbb"), ("train", "cccc"), ("train", "dd"), ("val", "ee")]
     found = [(chunk.split, texts(chunk)) for chunk in chunk_pieces(stream(*documents), NONE_DONE)]
     assert found == [("train", ["aaaa", "cccc"]), ("train", ["dd"]), ("val", ["bbbb", "ee"])]
@@ -52,7 +52,7 @@ def test_finished_chunks_are_left_out_and_the_others_unchanged() -> None:
     assert [chunk for chunk in rest if chunk[0] == "val"] == val[1:]
 
 
-def test_results_come_in_order_though_threads_finish_in_any(
+def test_results_are_in_order_if_threads_finish_out_of_order(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode, threads = Tokenizer.encode_to_array, set()
@@ -72,7 +72,7 @@ def test_results_come_in_order_though_threads_finish_in_any(
     assert len(threads) > 2
 
 
-def test_only_a_few_chunks_are_drawn_ahead(tokenizer: Tokenizer) -> None:
+def test_only_a_few_chunks_are_read_ahead(tokenizer: Tokenizer) -> None:
     drawn: list[int] = []
 
     def endless() -> Iterator[tuple[str, Piece]]:

@@ -1,4 +1,4 @@
-"""Downloads survive bad servers: each test talks to a real one on this machine that misbehaves in one way."""
+"""Downloads from a local server that fails in one way per test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server:
-    """Serves one file; the attributes say how badly."""
+    """Serves one file; the attributes set its faults."""
 
     def __init__(self) -> None:
         self.content = CONTENT
@@ -35,7 +35,7 @@ class Server:
         self.ranges = True
         self.at_most = len(CONTENT)  # bytes of a range sent at once
         self.drop_after: list[int] = []  # bytes sent before the connection is cut, per request
-        self.statuses: list[int] = []  # answered instead, per request
+        self.statuses: list[int] = []  # HTTP errors that are sent instead, per request
         self.redirect = ""
         self.requests: list[tuple[str | None, str | None]] = []
         handler = type("Handler", (_Handler,), {"server_state": self})
@@ -103,7 +103,7 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_whole_file_arrives_and_is_verified(fetch: Any, tmp_path: Path) -> None:
+def test_a_file_is_downloaded_and_verified(fetch: Any, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     done = fetch(on_progress=lambda have, total: seen.append((have, total)))
     assert done.path.read_bytes() == CONTENT
@@ -112,7 +112,7 @@ def test_a_whole_file_arrives_and_is_verified(fetch: Any, tmp_path: Path) -> Non
     assert left_in(tmp_path) == ["out.bin"]
 
 
-def test_dropped_connections_are_taken_up_where_they_broke(server: Server, fetch: Any) -> None:
+def test_a_download_continues_after_dropped_connections(server: Server, fetch: Any) -> None:
     server.drop_after = [300_000, 100_000, 400_000]
     assert fetch(attempts=2).path.read_bytes() == CONTENT
     assert [wanted for wanted, _ in server.requests] == [
@@ -124,7 +124,7 @@ def test_dropped_connections_are_taken_up_where_they_broke(server: Server, fetch
     assert {tag for _, tag in server.requests[1:]} == {'"first"'}
 
 
-def test_a_second_run_continues_what_the_first_one_left(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_second_run_continues_an_interrupted_download(server: Server, fetch: Any, tmp_path: Path) -> None:
     server.drop_after = [250_000]
     with pytest.raises(InputError, match=r"the connection ended after 250,000 of 1,000,000 bytes") as caught:
         fetch(attempts=1)
@@ -135,7 +135,7 @@ def test_a_second_run_continues_what_the_first_one_left(server: Server, fetch: A
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
-def test_a_server_that_sends_part_of_a_range_is_asked_for_the_rest(
+def test_the_rest_of_an_incomplete_range_is_requested(
     server: Server, fetch: Any, tmp_path: Path, sha256: str | None
 ) -> None:
     server.drop_after, server.at_most = [150_000], 300_000
@@ -144,12 +144,12 @@ def test_a_server_that_sends_part_of_a_range_is_asked_for_the_rest(
     assert [wanted for wanted, _ in server.requests] == [None, *(f"bytes={n}-" for n in (150_000, 450_000, 750_000))]
 
 
-def test_a_server_that_ignores_ranges_sends_it_all_again(server: Server, fetch: Any) -> None:
+def test_a_server_without_ranges_sends_the_whole_file_again(server: Server, fetch: Any) -> None:
     server.ranges, server.drop_after = False, [600_000]
     assert fetch().path.read_bytes() == CONTENT
 
 
-def test_a_file_that_changed_in_between_is_fetched_anew(server: Server, fetch: Any) -> None:
+def test_a_changed_file_is_downloaded_from_the_start(server: Server, fetch: Any) -> None:
     server.drop_after = [600_000]
     with pytest.raises(InputError):
         fetch(attempts=1)
@@ -159,20 +159,20 @@ def test_a_file_that_changed_in_between_is_fetched_anew(server: Server, fetch: A
     assert not done.verified
 
 
-def test_a_part_of_another_address_is_not_gone_on_with(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_part_of_another_address_is_not_continued(server: Server, fetch: Any, tmp_path: Path) -> None:
     (tmp_path / "out.bin.part").write_bytes(b"something else")
     (tmp_path / "out.bin.part.json").write_text(json.dumps({"url": "https://elsewhere", "tag": '"first"'}))
     assert fetch().path.read_bytes() == CONTENT
     assert server.requests == [(None, None)]
 
 
-def test_a_part_longer_than_the_file_is_thrown_away(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_part_longer_than_the_file_is_removed(server: Server, fetch: Any, tmp_path: Path) -> None:
     (tmp_path / "out.bin.part").write_bytes(CONTENT + b"more")
     (tmp_path / "out.bin.part.json").write_text(json.dumps({"url": server.url, "tag": '"first"'}))
     assert fetch().path.read_bytes() == CONTENT
 
 
-def test_a_wrong_body_is_refused_and_removed(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_checksum_is_refused_and_removed(server: Server, fetch: Any, tmp_path: Path) -> None:
     server.content = b"<html>Please log in</html>"
     with pytest.raises(CorruptFileError, match=f"not {SHA256}"):
         fetch()
@@ -180,7 +180,7 @@ def test_a_wrong_body_is_refused_and_removed(server: Server, fetch: Any, tmp_pat
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_refusal_is_final(server: Server, fetch: Any, status: int) -> None:
+def test_a_client_error_is_not_retried(server: Server, fetch: Any, status: int) -> None:
     server.statuses = [status]
     with pytest.raises(InputError, match=f"HTTP {status}"):
         fetch()
@@ -188,38 +188,40 @@ def test_a_refusal_is_final(server: Server, fetch: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_server_is_asked_again(server: Server, fetch: Any, status: int) -> None:
+def test_a_busy_server_is_retried(server: Server, fetch: Any, status: int) -> None:
     server.statuses = [status, status]
     assert fetch(attempts=3).path.read_bytes() == CONTENT
 
 
-def test_a_server_that_stays_down_is_given_up(server: Server, fetch: Any) -> None:
+def test_retries_end_if_the_server_stays_down(server: Server, fetch: Any) -> None:
     server.statuses = [503] * 10
     with pytest.raises(InputError, match="HTTP 503"):
         fetch(attempts=3)
     assert len(server.requests) == 3
 
 
-def test_nobody_listening_is_an_error_for_a_person(server: Server, fetch: Any) -> None:
+def test_a_refused_connection_is_an_input_error(server: Server, fetch: Any) -> None:
     server.stop()
     with pytest.raises(InputError, match="cannot download"):
         fetch(attempts=2)
 
 
-def test_more_bytes_than_we_accept_are_refused_before_they_come(server: Server, fetch: Any, tmp_path: Path) -> None:
+def test_a_file_above_the_limit_is_refused_before_the_download(server: Server, fetch: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has 1,000,000 bytes, more than the limit of 5,000"):
         fetch(limit_bytes=5000)
     assert not (tmp_path / "out.bin").exists()
 
 
-def test_a_file_that_cannot_fit_is_refused_before_it_comes(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_larger_than_the_disk_is_refused_before_the_download(
+    fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = type("Usage", (), {"free": 10_000})
     monkeypatch.setattr(downloading.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(OutOfSpaceError, match=r"needs 1,000,000 bytes, the disk has 10,000"):
         fetch()
 
 
-def test_the_same_command_again_after_success_is_done_at_once(server: Server, fetch: Any) -> None:
+def test_a_finished_download_is_not_repeated(server: Server, fetch: Any) -> None:
     assert fetch() == fetch()
     assert len(server.requests) == 1
 
@@ -257,7 +259,7 @@ def test_a_redirect_away_from_https_is_not_followed(server: Server, fetch: Any, 
     ],
     ids=repr,
 )
-def test_a_network_that_goes_in_mid_body_is_tried_again(
+def test_a_network_error_inside_the_body_is_retried(
     broken: Exception, fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, calls = http.client.HTTPResponse.read, iter(range(1000))
@@ -276,7 +278,7 @@ def test_a_network_that_goes_in_mid_body_is_tried_again(
     assert "check the network" in caught.value.hint
 
 
-def test_a_certificate_that_cannot_be_verified_is_told_at_once(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_certificate_is_not_retried(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def refuse(*_: Any, **__: Any) -> None:
@@ -292,7 +294,7 @@ def test_a_certificate_that_cannot_be_verified_is_told_at_once(fetch: Any, monke
     assert "clock" in caught.value.hint
 
 
-def test_a_disk_that_fails_is_not_taken_for_the_network(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_is_not_reported_as_a_network_error(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -301,16 +303,14 @@ def test_a_disk_that_fails_is_not_taken_for_the_network(fetch: Any, monkeypatch:
         fetch()
 
 
-def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(
-    fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_file_is_synced_before_it_is_renamed(fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
     monkeypatch.setattr(downloading, "fsync_file", lambda path: flushed.extend([path.name, *left_in(tmp_path)]))
     fetch()
     assert flushed == ["out.bin.part", "out.bin.part", "out.bin.part.json"]
 
 
-def test_a_link_laid_at_the_part_is_not_followed(fetch: Any, tmp_path: Path) -> None:
+def test_a_symbolic_link_at_the_part_is_not_followed(fetch: Any, tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "out.bin.part").symlink_to("victim")
     with pytest.raises(InputError, match="cannot write"):

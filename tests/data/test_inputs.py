@@ -1,4 +1,4 @@
-"""Files, folders and globs are found, and what is passed over on the way is named."""
+"""Files, folders and globs are found, and files that are left out are reported."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_read_recursively_in_sorted_order_and_only_what_we_read(corpus: Path) -> None:
+def test_known_files_of_a_folder_are_read_recursively_in_sorted_order(corpus: Path) -> None:
     wanted = ["a.md", "b.txt", "deep/c.jsonl", "deep/er/d.parquet", "e.txt.gz", "f.jsonl.zst"]
     assert names(str(corpus)) == [f"{corpus}/{name}" for name in wanted]
 
 
-def test_json_in_a_folder_is_metadata_and_rows_only_when_named(corpus: Path) -> None:
+def test_json_in_a_folder_is_read_only_if_it_is_named(corpus: Path) -> None:
     (corpus / "info.json").write_text("{}")
     assert f"{corpus}/info.json" not in names(str(corpus))
     assert names(f"{corpus}/info.json") == [f"{corpus}/info.json"]
@@ -47,7 +47,7 @@ def test_json_in_a_folder_is_metadata_and_rows_only_when_named(corpus: Path) -> 
         ("[!b].md", ["a.md"]),
     ],
 )
-def test_a_glob_means_what_it_means_in_a_shell(corpus: Path, pattern: str, wanted: list[str]) -> None:
+def test_globs_match_as_in_a_shell(corpus: Path, pattern: str, wanted: list[str]) -> None:
     assert names(f"{corpus}/{pattern}") == [f"{corpus}/{name}" for name in wanted]
 
 
@@ -56,7 +56,7 @@ def test_a_relative_glob_starts_in_the_working_folder(corpus: Path, monkeypatch:
     assert names("*.md", "deep/**/*.parquet") == ["a.md", "deep/er/d.parquet"]
 
 
-def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> None:
+def test_a_file_with_the_name_of_a_glob_is_read(tmp_path: Path) -> None:
     (tmp_path / "part[1].txt").write_text("x")
     assert names(f"{tmp_path}/part[1].txt") == [f"{tmp_path}/part[1].txt"]
 
@@ -74,7 +74,7 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
         ("empty.txt", "is empty"),
     ],
 )
-def test_what_cannot_be_read_is_named(corpus: Path, name: str, complaint: str) -> None:
+def test_the_error_names_an_input_that_cannot_be_read(corpus: Path, name: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint) as caught:
         names(f"{corpus}/{name}")
     assert name in caught.value.message
@@ -94,26 +94,26 @@ def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
         names("")
 
 
-def test_what_exists_under_the_literal_name_of_a_folder_is_meant(tmp_path: Path) -> None:
+def test_a_folder_with_the_name_of_a_glob_is_read(tmp_path: Path) -> None:
     for name in ("corpus [v2]", "what?", "brk["):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.txt").write_text("x")
         assert names(f"{tmp_path}/{name}") == names(f"{tmp_path}/{name}/") == [f"{tmp_path}/{name}/a.txt"]
 
 
-def test_a_glob_reads_the_folders_that_match_as_if_they_were_named(corpus: Path) -> None:
+def test_folders_that_match_a_glob_are_read(corpus: Path) -> None:
     assert names(f"{corpus}/d*") == names(f"{corpus}/deep")
     assert names(f"{corpus}/*") == names(f"{corpus}/**") == names(f"{corpus}//**//*") == names(str(corpus))
     assert names(f"{corpus}/**.jsonl") == [f"{corpus}/deep/c.jsonl"]
 
 
-def test_a_glob_passes_over_other_kinds_unless_nothing_else_matches(corpus: Path) -> None:
+def test_other_kinds_of_files_that_match_a_glob_are_left_out(corpus: Path) -> None:
     (corpus / "info.json").write_text("{}")
     assert names(f"{corpus}/[eip]*") == [f"{corpus}/e.txt.gz"]
     assert names(f"{corpus}/i*.json") == [f"{corpus}/info.json"]
 
 
-def test_a_glob_does_not_look_into_folders_that_cannot_match(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_match_a_glob_are_not_listed(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda folder: looked.append(str(folder)) or scandir(folder))
@@ -121,7 +121,9 @@ def test_a_glob_does_not_look_into_folders_that_cannot_match(corpus: Path, monke
     assert looked == [str(corpus)]
 
 
-def test_what_is_passed_over_is_said_once_with_a_count(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_are_left_out_are_reported_once_with_a_count(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (corpus / "deep" / "lost.txt").symlink_to("/gone/blob")
     assert f"{corpus}/deep/lost.txt" not in names(str(corpus))
     warn_of_passed_over([str(corpus)])
@@ -132,7 +134,7 @@ def test_what_is_passed_over_is_said_once_with_a_count(corpus: Path, capsys: pyt
     assert "deep/lost.txt is a link to /gone/blob" in said
 
 
-def test_a_folder_of_links_to_nothing_says_so(tmp_path: Path) -> None:
+def test_a_folder_of_dead_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lost.txt").symlink_to("/gone/blob")
     for one in (str(tmp_path), f"{tmp_path}/*", f"{tmp_path}/lost.txt"):
         with pytest.raises(InputError, match="is a link to /gone/blob, which does not exist"):

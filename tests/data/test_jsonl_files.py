@@ -1,4 +1,4 @@
-"""Rows of .jsonl files: bad ones are named, or skipped and counted."""
+"""Rows of .jsonl files: the error names a bad row, or the row is skipped and counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize(("row", "complaint"), BAD_ROWS.items())
-def test_a_bad_row_is_named_by_its_number_and_can_be_skipped(tmp_path: Path, row: str, complaint: str) -> None:
+def test_the_error_names_the_line_of_a_bad_row_and_the_row_can_be_skipped(
+    tmp_path: Path, row: str, complaint: str
+) -> None:
     path = write(tmp_path / "a.jsonl", f'{{"text": "one"}}\n\n{row}\n{{"text": "two"}}\n')
     with pytest.raises(InputError, match=complaint) as caught:
         pieces_of(path)
@@ -37,20 +39,18 @@ def test_a_bad_row_is_named_by_its_number_and_can_be_skipped(tmp_path: Path, row
     assert (report.documents, report.skipped_rows) == (2, 1)
 
 
-def test_a_row_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+def test_the_error_names_the_line_of_a_row_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line 2: not UTF-8 \(byte 13 of the line\)"):
         pieces_of(write(tmp_path / "a.jsonl", b'{"text": "ok"}\n{"text": "caf\xe9"}\n'))
 
 
-def test_a_json_array_is_told_apart_from_rows(tmp_path: Path) -> None:
+def test_the_hint_names_a_json_array(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 1: not valid JSON") as caught:
         pieces_of(write(tmp_path / "a.json", '[\n  {"text": "one"}\n]\n'))
     assert "JSON array" in caught.value.hint
 
 
-def test_a_row_longer_than_the_limit_is_refused_instead_of_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_longer_than_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl_files, "ROW_LIMIT_BYTES", 2**20)
     with pytest.raises(InputError, match="line 1: longer than 1 MiB"):
         pieces_of(write(tmp_path / "a.jsonl", '{"text": "' + "a" * 3 * 2**20))
@@ -90,13 +90,13 @@ def test_rows_do_not_depend_on_where_chunks_end(
         ('{"text": "one"},\n{"text": "two"},\n', "remove the comma"),
     ],
 )
-def test_json_that_is_not_one_row_a_line_gets_a_hint_that_repairs_it(tmp_path: Path, content: str, hint: str) -> None:
+def test_the_hint_repairs_json_without_one_row_per_line(tmp_path: Path, content: str, hint: str) -> None:
     with pytest.raises(InputError, match="line 1: not valid JSON") as caught:
         pieces_of(write(tmp_path / "a.json", content))
     assert hint in caught.value.hint
 
 
-def test_a_nested_key_is_named_with_a_dot(tmp_path: Path) -> None:
+def test_a_key_with_a_dot_reads_nested_objects(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"meta": {"text": "one"}}\n{"meta.text": "two"}\n')
     assert documents_of(path, key="meta.text") == ["one", "two"]
     with pytest.raises(InputError, match=r"line 1: no key 'meta\.body' \(it has meta\)"):
@@ -132,7 +132,7 @@ def test_weights_and_repeated_texts_are_counted_as_not_used(tmp_path: Path, caps
     assert not alone.unused
 
 
-def test_an_array_on_one_line_is_told_how_to_become_lines(tmp_path: Path) -> None:
+def test_the_hint_names_a_json_array_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('[{"text": "one"}]\n')
     with pytest.raises(InputError) as refused:
         pieces_of(tmp_path / "a.jsonl")

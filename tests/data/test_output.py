@@ -1,4 +1,4 @@
-"""What we write, we and others read back document for document and row for row."""
+"""Written documents and rows are read back unchanged, by this package and by others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXTS = ["One.", "Two\n\nparagraphs.\n", "  Indented — and more.", "<|endoftex
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
-def test_documents_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+def test_written_documents_are_read_back_unchanged(tmp_path: Path, name: str) -> None:
     ticks: list[None] = []
     size = write_documents(tmp_path / name, iter(TEXTS), lambda: ticks.append(None))
     assert size == (tmp_path / name).stat().st_size
@@ -25,7 +25,7 @@ def test_documents_come_back_as_they_were(tmp_path: Path, name: str) -> None:
     assert ["".join(document.blocks) for document in iter_documents([str(tmp_path / name)])] == TEXTS
 
 
-def test_a_text_with_the_separator_is_written_to_jsonl_only(tmp_path: Path) -> None:
+def test_a_text_with_the_separator_is_written_only_to_jsonl(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="document 2 contains"):
         write_documents(tmp_path / "a.txt", ["one", "two <|endoftext|>"])
     assert list(tmp_path.iterdir()) == []
@@ -43,7 +43,7 @@ ROWS = [{"label": "ham", "text": 'She said "yes", then left'}, {"label": "spam",
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv"])
-def test_rows_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+def test_written_rows_are_read_back_unchanged(tmp_path: Path, name: str) -> None:
     ticks: list[None] = []
     size = write_rows(tmp_path / name, iter(ROWS), lambda: ticks.append(None))
     text = (tmp_path / name).read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path, name: str) -> None:
     }[name](text) == ROWS
 
 
-def test_a_tsv_is_bare_as_the_sms_spam_collection_is(tmp_path: Path) -> None:
+def test_a_tsv_has_no_header_and_no_quotes(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.tsv", ROWS[:1])
     assert (tmp_path / "a.tsv").read_bytes() == b'ham\tShe said "yes", then left\n'
     with pytest.raises(InputError, match="row 1 contains a tab"):
@@ -64,7 +64,7 @@ def test_a_tsv_is_bare_as_the_sms_spam_collection_is(tmp_path: Path) -> None:
     assert not (tmp_path / "b.tsv").exists()
 
 
-def test_no_rows_are_still_a_json_file(tmp_path: Path) -> None:
+def test_an_empty_list_is_written_as_json(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.json", [])
     assert json.loads((tmp_path / "a.json").read_text()) == []
 

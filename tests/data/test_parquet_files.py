@@ -1,4 +1,4 @@
-"""Text columns of parquet files, however they are stored."""
+"""Text columns of parquet files, in all types that store text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuppence.data.pieces import ReadReport
 @pytest.mark.parametrize(
     "kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary(), "dictionary"]
 )
-def test_text_in_parquet_is_read_however_it_is_stored(tmp_path: Path, kind: object) -> None:
+def test_text_is_read_from_all_text_types_of_parquet(tmp_path: Path, kind: object) -> None:
     texts = pyarrow.array(["one", "zwölf"], pyarrow.string())
     column = texts.dictionary_encode() if kind == "dictionary" else texts.cast(kind)
     pyarrow.parquet.write_table(pyarrow.table({"text": column}), tmp_path / "a.parquet")
@@ -58,9 +58,9 @@ def test_weights_in_parquet_are_counted_as_not_used(tmp_path: Path) -> None:
     assert report.unused == {"weight 0": 1, "weight other than 0 and 1": 1, "train false": 1}
 
 
-def test_bytes_in_parquet_that_are_no_text_are_a_bad_row(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_a_bad_row(tmp_path: Path) -> None:
     stored = pyarrow.array([b"one", "caf\xe9".encode("latin-1"), b"two"], pyarrow.binary())
-    texts = pyarrow.Array.from_buffers(pyarrow.string(), 3, stored.buffers())  # nobody looks at them
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 3, stored.buffers())  # the bytes are not checked
     pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="row 2: 'text' is not UTF-8"):
         pieces_of(tmp_path / "a.parquet")

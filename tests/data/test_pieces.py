@@ -1,4 +1,4 @@
-"""Documents are cut into pieces by their text alone."""
+"""The pieces of a document depend only on its text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuppence.data.pieces import PIECE_CHARACTERS
 from tuppence.data.text_files import SEPARATOR
 
 
-def test_a_document_is_cut_alike_at_any_position(tmp_path: Path) -> None:
+def test_the_pieces_of_a_document_do_not_depend_on_its_position(tmp_path: Path) -> None:
     long = "It was a dark and stormy night; the rain fell in torrents. " * 50_000
     texts = {
         "alone.txt": long,
@@ -28,6 +28,6 @@ def test_a_document_is_cut_alike_at_any_position(tmp_path: Path) -> None:
     assert cuts.count(cuts[0]) == len(cuts)
 
 
-def test_a_text_without_any_safe_place_is_cut_at_the_limit(tmp_path: Path) -> None:
+def test_a_text_without_a_safe_cut_is_cut_at_the_limit(tmp_path: Path) -> None:
     pieces = pieces_of(write(tmp_path / "a.txt", "a" * (PIECE_CHARACTERS + 100)))
     assert [len(piece.text) for piece in pieces] == [PIECE_CHARACTERS, 100]

@@ -1,4 +1,4 @@
-"""Prepared tokens are the tokenizer's own, whatever the workers, the shards, or the moment of a kill."""
+"""Prepared tokens are those of the tokenizer, for any workers, shard sizes and kills."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(tmp_path: Path, tokenizer: Tokenizer) -> Prepare:
     )
 
 
-def test_every_document_is_encoded_whole_and_ended(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+def test_every_document_is_encoded_with_an_end_of_text(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
     texts = made_up(500)
     summary = run(write(tmp_path / "a.txt", texts), shard_tokens=1000)
     shards = TokenShards.open(tmp_path / "out")
@@ -95,7 +95,7 @@ def test_a_special_token_in_a_row_is_plain_text(tmp_path: Path, run: Prepare, to
 
 
 @pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 5}])
-def test_workers_change_nothing(
+def test_the_result_does_not_depend_on_the_number_of_workers(
     tmp_path: Path, run: Prepare, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
@@ -112,7 +112,7 @@ def test_a_held_out_file_is_the_validation_split(tmp_path: Path, run: Prepare, t
     assert documents_of(tmp_path / "out", "val", tokenizer) == val
 
 
-def test_a_share_is_held_out_and_nothing_is_lost(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
+def test_train_and_validation_together_have_all_documents(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
     texts = made_up(400)
     run(write(tmp_path / "a.txt", texts), val_fraction=0.25)
     train, val = (documents_of(tmp_path / "out", split, tokenizer) for split in ("train", "val"))
@@ -120,7 +120,7 @@ def test_a_share_is_held_out_and_nothing_is_lost(tmp_path: Path, run: Prepare, t
     assert sorted(train + val) == sorted(texts)
 
 
-def test_the_only_document_gives_its_tail(
+def test_the_end_of_the_only_document_is_held_out(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "\n".join(made_up(100))
@@ -129,10 +129,10 @@ def test_the_only_document_gives_its_tail(
     assert train + val == text
     assert 0.08 < len(val) / len(text) < 0.13
     assert train.endswith("\n")
-    assert "one document only: its last 10.0% is the validation split" in capsys.readouterr().err
+    assert "only one document: its last 10.0% is the validation split" in capsys.readouterr().err
 
 
-def test_copies_of_one_text_are_held_out_of_nothing_unless_they_become_one(
+def test_copies_of_one_text_are_held_out_only_after_deduplication(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer
 ) -> None:
     text = "\n".join(made_up(20))
@@ -145,7 +145,7 @@ def test_copies_of_one_text_are_held_out_of_nothing_unless_they_become_one(
     assert train + val == text
 
 
-def test_what_is_left_out_is_said_with_its_reason(
+def test_files_and_rows_that_are_left_out_are_reported(
     tmp_path: Path, run: Prepare, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "corpus"
@@ -161,9 +161,7 @@ def test_what_is_left_out_is_said_with_its_reason(
     assert "page.txt looks like a web page" in said
 
 
-def test_duplicates_are_dropped_and_so_is_training_text_that_is_held_out(
-    tmp_path: Path, run: Prepare, tokenizer: Tokenizer
-) -> None:
+def test_copies_are_dropped_within_and_across_splits(tmp_path: Path, run: Prepare, tokenizer: Tokenizer) -> None:
     texts = made_up(30)
     inputs = write(tmp_path / "a.txt", texts + texts[:10])
     summary = run(inputs, val_inputs=[write(tmp_path / "b.txt", texts[25:])], deduplicate=True)
@@ -180,7 +178,7 @@ def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
     assert (summary.skipped_rows, summary.splits["train"]["documents"]) == (2, 2)
 
 
-def test_an_error_midway_leaves_no_half_shard_and_the_fixed_input_continues(
+def test_an_error_leaves_no_partial_shard_and_the_corrected_input_is_continued(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 100)
@@ -191,10 +189,12 @@ def test_an_error_midway_leaves_no_half_shard_and_the_fixed_input_continues(
     assert not list((tmp_path / "out").glob("**/.*.tmp"))
     assert not (tmp_path / "out/index.json").exists()
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
-    assert run(str(tmp_path / "a.jsonl"), shard_tokens=1000).resumed_shards == 0  # other bytes, other request
+    assert (
+        run(str(tmp_path / "a.jsonl"), shard_tokens=1000).resumed_shards == 0
+    )  # the input has changed, so it is another request
 
 
-def test_a_full_disk_is_an_error_and_the_finished_shards_are_gone_on_with(
+def test_a_preparation_continues_after_a_full_disk(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
@@ -216,7 +216,7 @@ def test_a_full_disk_is_an_error_and_the_finished_shards_are_gone_on_with(
     assert documents_of(tmp_path / "out", "train", tokenizer) == made_up(200)
 
 
-def test_a_finished_folder_is_not_made_again(tmp_path: Path, run: Prepare) -> None:
+def test_a_finished_folder_is_not_prepared_again(tmp_path: Path, run: Prepare) -> None:
     inputs = write(tmp_path / "a.txt", made_up(20))
     first = run(inputs)
     before = files_of(tmp_path / "out")
@@ -227,7 +227,7 @@ def test_a_finished_folder_is_not_made_again(tmp_path: Path, run: Prepare) -> No
 
 
 @pytest.mark.parametrize("name", ["train-00000.bin", "documents-train.bin"])
-def test_a_finished_folder_with_a_damaged_file_is_made_again(
+def test_a_finished_folder_with_a_damaged_file_is_prepared_again(
     tmp_path: Path, run: Prepare, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inputs = write(tmp_path / "a.txt", made_up(20))
@@ -241,7 +241,7 @@ def test_a_finished_folder_with_a_damaged_file_is_made_again(
     assert f"preparing {tmp_path / 'out'} again" in said
 
 
-def test_a_kill_before_the_state_is_written_again_loses_nothing(
+def test_a_kill_before_the_state_is_written_loses_no_finished_shard(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = write(tmp_path / "a.txt", made_up(200))
@@ -256,7 +256,7 @@ def test_a_kill_before_the_state_is_written_again_loses_nothing(
 
     def killed(self: Progress) -> None:
         saves[0] += 1
-        if saves[0] in (4, 5):  # after some shards; and then at once
+        if saves[0] in (4, 5):  # after some shards, and then at the next save
             raise Killed
         real(self)
 
@@ -272,7 +272,7 @@ def prepare_and_list(run: Prepare, inputs: str, out: Path) -> object:
     return files_of(out)
 
 
-def test_another_request_never_touches_a_finished_folder(tmp_path: Path, run: Prepare) -> None:
+def test_a_finished_folder_of_another_request_is_not_changed(tmp_path: Path, run: Prepare) -> None:
     inputs = write(tmp_path / "a.txt", made_up(20))
     run(inputs)
     before = files_of(tmp_path / "out")
@@ -284,7 +284,7 @@ def test_another_request_never_touches_a_finished_folder(tmp_path: Path, run: Pr
     assert files_of(tmp_path / "out") == before
 
 
-def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, run: Prepare) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path, run: Prepare) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=r"holds other files \(thesis\.tex\)"):
@@ -295,7 +295,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, run: Prepare) ->
     assert (tmp_path / "out/thesis.tex").read_text() == "years of work"
 
 
-def test_only_what_a_preparation_leaves_is_ever_removed(tmp_path: Path, run: Prepare) -> None:
+def test_only_files_of_a_preparation_are_removed(tmp_path: Path, run: Prepare) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name in (".gitignore", ".train-00000.bin.4711.tmp", "train-00003.bin", "unfinished.json"):
@@ -311,13 +311,13 @@ def test_only_what_a_preparation_leaves_is_ever_removed(tmp_path: Path, run: Pre
     ]
 
 
-def test_a_tokenizer_that_is_not_ours_is_left_alone(tmp_path: Path, run: Prepare) -> None:
+def test_a_folder_with_another_tokenizer_is_not_changed(tmp_path: Path, run: Prepare) -> None:
     (tmp_path / "out/tokenizer").mkdir(parents=True)
     with pytest.raises(InputError, match=r"holds other files \(tokenizer\)"):
         run(write(tmp_path / "a.txt", ["one"]))
 
 
-def test_two_processes_do_not_write_one_folder(tmp_path: Path, run: Prepare) -> None:
+def test_a_second_process_cannot_write_to_the_same_folder(tmp_path: Path, run: Prepare) -> None:
     inputs = write(tmp_path / "a.txt", ["one"])
     with preparing._locked(tmp_path / "out"), pytest.raises(InputError, match="another process is writing"):
         run(inputs)
@@ -329,7 +329,7 @@ def test_a_split_without_text_is_refused(tmp_path: Path, run: Prepare) -> None:
         run(write(tmp_path / "a.txt", made_up(20)), val_fraction=1e-9)
 
 
-def test_a_run_killed_many_times_ends_with_the_same_bytes(
+def test_many_kills_do_not_change_the_result(
     tmp_path: Path, tokenizer: Tokenizer, tuppence: Any, start_tuppence: Any
 ) -> None:
     tokenizer.save(tmp_path / "tok")
@@ -346,14 +346,14 @@ def test_a_run_killed_many_times_ends_with_the_same_bytes(
     def shards(out: Path) -> int:
         return len(list(out.glob("train-*.bin")))
 
-    # no new shard at all: the moment lies while the program starts; the others soon after a shard was finished
+    # first a kill at the start of the program, then kills soon after a shard was finished
     start = partial(start_tuppence, *command(tmp_path / "killed"))
     kill_until_done(start, tmp_path / "killed", 1, 5, progress=shards, patience=(0, 2))
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
     assert len(TokenShards.open(tmp_path / "whole").index.shards) > 10
 
 
-def test_a_resumed_run_does_not_encode_what_is_finished(
+def test_a_resumed_run_does_not_encode_finished_shards_again(
     tmp_path: Path, run: Prepare, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 500)
@@ -377,7 +377,7 @@ def test_a_resumed_run_does_not_encode_what_is_finished(
     assert documents_of(tmp_path / "out", "train", tokenizer) == made_up(200)
 
 
-def test_the_novels_are_prepared_as_the_tokenizer_encodes_them(
+def test_the_tokens_of_the_novels_are_those_of_the_tokenizer(
     tmp_path: Path, tokenizer: Tokenizer, shared_data: Path
 ) -> None:
     path = shared_data / "text/english-novels/val.txt"
@@ -389,20 +389,20 @@ def test_the_novels_are_prepared_as_the_tokenizer_encodes_them(
     assert summary.splits["train"]["documents"] == len(texts) == 7
 
 
-def test_an_out_that_cannot_be_made_is_an_input_error(tmp_path: Path, run: Prepare) -> None:
+def test_an_out_that_cannot_be_created_is_an_input_error(tmp_path: Path, run: Prepare) -> None:
     file = write(tmp_path / "a.txt", ["some text"])
     with pytest.raises(InputError, match="cannot write"):
         run(file, out=Path(file) / "inside")
 
 
-def test_a_file_both_trained_on_and_held_out_is_pointed_out(
+def test_a_file_in_both_splits_gives_a_warning(
     tmp_path: Path, run: Prepare, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "corpus").mkdir()
     alone = write(tmp_path / "corpus" / "a.txt", ["one text"])
     val = write(tmp_path / "corpus" / "val.txt", ["another text"])
     run([tmp_path / "corpus"], out=tmp_path / "leaks", val_inputs=[val])
-    assert "val.txt is trained on and held out" in capsys.readouterr().err
+    assert "val.txt is both trained on and held out" in capsys.readouterr().err
     run([tmp_path / "corpus"], out=tmp_path / "sound", val_inputs=[val], deduplicate=True)
     run(alone, out=tmp_path / "apart", val_inputs=[val])
     assert "held out" not in capsys.readouterr().err

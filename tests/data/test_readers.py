@@ -1,4 +1,4 @@
-"""Every kind of file goes to its reader, and says the same where it holds no text."""
+"""Every kind of file has a reader; the errors for files without text are the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuppence.core.errors import InputError
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
-def test_utf_16_is_named_whatever_is_read(tmp_path: Path, suffix: str) -> None:
+def test_the_error_names_utf_16_for_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"a{suffix}", '{"text": "one"}\n'.encode("utf-16"))
     for skip in (False, True):
         with pytest.raises(InputError, match="is UTF-16, not UTF-8") as caught:
@@ -19,7 +19,7 @@ def test_utf_16_is_named_whatever_is_read(tmp_path: Path, suffix: str) -> None:
         assert caught.value.hint == f"convert it: iconv -f UTF-16 -t UTF-8 {path} > new{suffix}"
 
 
-def test_a_file_of_which_every_row_is_skipped_says_why(tmp_path: Path) -> None:
+def test_the_error_for_a_file_without_a_good_row_has_the_first_reason(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"content": "one"}\n{"content": "two"}\n')
     with pytest.raises(
         InputError, match=r"all 2 rows of .*a\.jsonl were skipped; the first: .*no key 'text'"
@@ -28,6 +28,6 @@ def test_a_file_of_which_every_row_is_skipped_says_why(tmp_path: Path) -> None:
     assert caught.value.hint == "name the key with --text-key"
 
 
-def test_another_key_can_hold_the_text(tmp_path: Path) -> None:
+def test_the_text_is_read_from_the_named_key(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"body": "one"}\n')
     assert documents_of(path, key="body") == ["one"]

@@ -28,20 +28,16 @@ def request_of_a(tmp_path: Path) -> Request:
         ({"val_fraction": 1.0}, "is not between 0 and 1"),
         ({"val_fraction": -0.1}, "is not between 0 and 1"),
         ({"shard_tokens": 0}, "is not positive"),
-        ({"seed": -1}, "--seed -1 is not in"),
+        ({"seed": -1}, "--seed -1 is not between"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(
-    request_of_a: Request, options: dict[str, Any], complaint: str
-) -> None:
+def test_invalid_settings_are_refused(request_of_a: Request, options: dict[str, Any], complaint: str) -> None:
     request_of_a.check()
     with pytest.raises(InputError, match=complaint):
         replace(request_of_a, **options).check()
 
 
-def test_the_digest_follows_the_settings_and_the_files(
-    request_of_a: Request, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_the_digest_depends_on_settings_and_files(request_of_a: Request, tokenizer: Tokenizer, tmp_path: Path) -> None:
     digest = request_of_a.digest(tokenizer)
     assert replace(request_of_a).digest(tokenizer) == digest
     assert replace(request_of_a, seed=1).digest(tokenizer) != digest
@@ -49,7 +45,7 @@ def test_the_digest_follows_the_settings_and_the_files(
     assert request_of_a.digest(tokenizer) != digest
 
 
-def test_copies_are_selected_once_where_that_is_asked_for(request_of_a: Request, tmp_path: Path) -> None:
+def test_deduplicate_selects_copies_once(request_of_a: Request, tmp_path: Path) -> None:
     def texts(request: Request) -> list[tuple[str, str]]:
         pieces = selected_pieces(request, ReadReport(), Deduplicator(tmp_path), lambda size: None)
         return [(split, piece.text.strip()) for split, piece in pieces]

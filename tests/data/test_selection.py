@@ -1,4 +1,4 @@
-"""Duplicates go, splits follow the text, and nothing depends on where a document stands."""
+"""Copies are dropped, and splits depend only on the text, not on the position of a document."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def joined(found: Iterator[Piece]) -> list[str]:
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4), max_size=12))
-def test_exact_copies_are_dropped_and_the_first_ones_kept_in_order(documents: list[list[str]]) -> None:
-    # cut like the reader cuts: equal texts are cut alike, so that "ab" is never both one piece and two
+def test_copies_are_dropped_and_first_documents_kept_in_order(documents: list[list[str]]) -> None:
+    # cut as the reader does: equal texts have equal pieces, so "ab" is never both one piece and two
     documents = [[piece * 2 for piece in parts] for parts in documents]
     deduplicator = Deduplicator()
     wanted = list(dict.fromkeys("".join(parts) for parts in documents))
@@ -45,7 +45,7 @@ def test_exact_copies_are_dropped_and_the_first_ones_kept_in_order(documents: li
     assert deduplicator.dropped == len(documents) - len(wanted)
 
 
-def test_long_documents_with_the_same_beginning_are_told_apart_by_their_ends() -> None:
+def test_long_documents_with_equal_beginnings_and_other_ends_are_kept() -> None:
     documents = [["head", "one"], ["head", "two"], ["head", "one"], ["head", "two", "more"]]
     deduplicator = Deduplicator()
     assert joined(deduplicator.unique(pieces(*documents))) == ["headone", "headtwo", "headtwomore"]
@@ -59,14 +59,14 @@ def test_documents_seen_in_one_stream_are_dropped_from_the_next() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5])
-def test_the_hash_holds_out_about_the_share_that_was_asked_for(fraction: float) -> None:
+def test_the_hash_holds_out_about_the_requested_share(fraction: float) -> None:
     documents = [[f"document {number}"] for number in range(20_000)]
     held_out = sum(split == "val" for split, _ in assign_splits(pieces(*documents), assign_by_hash(fraction, 0)))
     deviation = (fraction * (1 - fraction) * len(documents)) ** 0.5
     assert abs(held_out - fraction * len(documents)) < 4 * deviation
 
 
-def test_the_split_follows_from_the_text_and_the_seed_alone() -> None:
+def test_the_split_depends_only_on_text_and_seed() -> None:
     documents = [[f"document {number}"] for number in range(300)]
 
     def splits(order: list[list[str]], seed: int) -> dict[str, str]:
@@ -85,7 +85,7 @@ def test_the_pieces_of_a_document_stay_in_one_split() -> None:
     assert len({next(iter(splits)) for splits in seen.values()}) == 2
 
 
-def test_one_text_is_measured_with_its_copies_and_another_one_ends_the_search() -> None:
+def test_only_text_counts_copies_and_stops_at_another_text() -> None:
     assert only_text(pieces(["four", "more"])) == OneText(characters=8, copies=1)
     assert only_text(pieces(["four", "more"], ["fourmo", "re"])) == OneText(characters=8, copies=2)
     drawn = pieces(["one"], ["two"], ["three"])
@@ -98,7 +98,7 @@ def test_one_text_is_measured_with_its_copies_and_another_one_ends_the_search() 
     parts=st.lists(st.text(alphabet="ab \n", min_size=1, max_size=12), min_size=1, max_size=6),
     share=st.floats(0.05, 0.95),
 )
-def test_the_tail_of_the_only_document_becomes_the_validation_split(parts: list[str], share: float) -> None:
+def test_the_end_of_the_only_document_is_the_validation_split(parts: list[str], share: float) -> None:
     whole = "".join(parts)
     train_characters = int(len(whole) * share)
     found = list(split_tail(pieces(parts), train_characters))
@@ -109,7 +109,7 @@ def test_the_tail_of_the_only_document_becomes_the_validation_split(parts: list[
     assert [split for split, piece in found if piece.last] == ["train", "val"]
 
 
-def test_the_tail_begins_on_a_new_line_where_there_is_one() -> None:
+def test_the_validation_split_begins_at_a_line_if_possible() -> None:
     found = list(split_tail(pieces(["first line\nsecond line\nthird line\n"]), 25))
     assert [(split, piece.text) for split, piece in found] == [
         ("train", "first line\nsecond line\n"),

@@ -1,4 +1,4 @@
-"""Shards read as one long array; whatever was damaged on the disk is noticed and named."""
+"""Shards are read as one array; damage on the disk is found, and the error names the file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ TOKENS = [token for document in DOCUMENTS for token in [*document, 256]]
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data(), shard_tokens=st.integers(1, 200))
-def test_a_window_is_a_slice_of_all_tokens_whatever_the_shards(
-    make_shards: Any, data: st.DataObject, shard_tokens: int
-) -> None:
+def test_a_window_can_span_shards(make_shards: Any, data: st.DataObject, shard_tokens: int) -> None:
     shards = TokenShards.open(make_shards(DOCUMENTS, shard_tokens=shard_tokens))
     start = data.draw(st.integers(0, len(TOKENS)))
     length = data.draw(st.integers(0, len(TOKENS) - start))
@@ -32,7 +30,7 @@ def test_a_window_is_a_slice_of_all_tokens_whatever_the_shards(
     assert window.tolist() == TOKENS[start : start + length]
 
 
-def test_the_folder_says_what_it_holds(make_shards: Any) -> None:
+def test_the_index_has_the_counts_of_the_folder(make_shards: Any) -> None:
     shards = TokenShards.open(make_shards(DOCUMENTS, shard_tokens=50))
     assert len(shards.index.shards) > 2
     assert len(shards) == shards.num_tokens == len(TOKENS)
@@ -52,7 +50,7 @@ def test_documents_begin_after_each_end_of_text(make_shards: Any) -> None:
 
 
 @pytest.mark.parametrize(("vocab_size", "wanted"), [(257, "uint16"), (65_536, "uint16"), (65_537, "uint32")])
-def test_ids_are_as_small_on_disk_as_the_vocabulary_allows(vocab_size: int, wanted: str) -> None:
+def test_ids_have_the_smallest_type_for_the_vocabulary(vocab_size: int, wanted: str) -> None:
     assert dtype_of(vocab_size) == wanted
 
 
@@ -62,7 +60,7 @@ def test_a_large_vocabulary_reads_back(make_shards: Any) -> None:
     assert TokenShards.open(folder).window(0, 3).tolist() == [70_000, 1, 99_999]
 
 
-def test_one_flipped_bit_is_found_and_named(make_shards: Any) -> None:
+def test_a_flipped_bit_is_found(make_shards: Any) -> None:
     folder = make_shards(DOCUMENTS, shard_tokens=50)
     path = folder / "train-00001.bin"
     content = bytearray(path.read_bytes())
@@ -81,14 +79,14 @@ def test_a_truncated_shard_is_found_without_reading_it(make_shards: Any) -> None
         TokenShards.open(folder, verify="size")
 
 
-def test_a_missing_shard_is_named(make_shards: Any) -> None:
+def test_the_error_names_a_missing_shard(make_shards: Any) -> None:
     folder = make_shards(DOCUMENTS)
     (folder / "train-00000.bin").unlink()
     with pytest.raises(CorruptFileError, match=r"train-00000\.bin is missing"):
         TokenShards.open(folder)
 
 
-def test_a_split_that_is_not_there_says_how_to_get_one(make_shards: Any) -> None:
+def test_the_error_for_a_missing_split_says_how_to_make_one(make_shards: Any) -> None:
     with pytest.raises(InputError, match=r"no split 'val' \(it has train\)") as caught:
         TokenShards.open(make_shards(DOCUMENTS), "val")
     assert "--val" in caught.value.hint
@@ -101,7 +99,7 @@ def test_shards_of_another_tokenizer_are_refused(make_shards: Any) -> None:
         shards.require_tokenizer(SimpleNamespace(fingerprint="e" * 64))  # type: ignore[arg-type]
 
 
-def test_a_folder_without_an_index_is_not_finished(tmp_path: Path) -> None:
+def test_a_folder_without_an_index_is_refused_as_unfinished(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a finished folder of token shards"):
         TokenShards.open(tmp_path)
 
@@ -125,7 +123,7 @@ def test_a_damaged_index_is_refused(make_shards: Any, change: dict[str, Any], co
         read_index(folder)
 
 
-def test_an_index_cannot_lead_outside_its_folder(make_shards: Any) -> None:
+def test_an_index_with_a_path_outside_its_folder_is_refused(make_shards: Any) -> None:
     folder = make_shards(DOCUMENTS)
     content = json.loads((folder / "index.json").read_text())
     content["shards"][0]["file"] = "../secret.bin"
@@ -134,7 +132,7 @@ def test_an_index_cannot_lead_outside_its_folder(make_shards: Any) -> None:
         read_index(folder)
 
 
-def test_the_fingerprint_follows_the_tokens(make_shards: Any) -> None:
+def test_the_fingerprint_depends_on_the_tokens(make_shards: Any) -> None:
     one = TokenShards.open(make_shards(DOCUMENTS)).fingerprint
     again = TokenShards.open(make_shards(DOCUMENTS)).fingerprint
     other = TokenShards.open(make_shards(DOCUMENTS[1:])).fingerprint

@@ -21,7 +21,7 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_documents_of_several_files_have_names_and_an_order(corpus: Path) -> None:
+def test_documents_of_several_files_have_names_and_are_in_order(corpus: Path) -> None:
     found = [
         (document.name, "".join(document.blocks)) for document in iter_documents([str(corpus)], skip_bad_rows=True)
     ]
@@ -34,20 +34,20 @@ def test_documents_of_several_files_have_names_and_an_order(corpus: Path) -> Non
     ]
 
 
-def test_texts_say_how_many_rows_they_skipped(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipped_rows_are_reported_with_a_count(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(iter_texts([str(corpus)], skip_bad_rows=True)) == ["one", "two", "three", "four", "# five"]
     assert "skipped 1 bad row; the first: " in capsys.readouterr().err
     with pytest.raises(InputError, match="line 2: no key 'text'"):
         list(iter_texts([str(corpus)]))
 
 
-def test_bytes_are_counted_as_they_lie_in_the_files(corpus: Path) -> None:
+def test_bytes_are_counted_before_unpacking(corpus: Path) -> None:
     counted: list[int] = []
     list(iter_texts([str(corpus)], skip_bad_rows=True, on_bytes=counted.append))
     assert sum(counted) == total_bytes([str(corpus)]) == sum(path.stat().st_size for path in corpus.iterdir())
 
 
-def test_a_document_that_is_left_early_does_not_spill_into_the_next(tmp_path: Path) -> None:
+def test_unread_blocks_of_a_document_are_skipped(tmp_path: Path) -> None:
     rows = [{"text": "word " * 500_000}, {"text": "next"}]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     firsts = [next(document.blocks)[:4] for document in iter_documents([str(tmp_path / "a.jsonl")])]
@@ -77,7 +77,7 @@ def test_memory_does_not_grow_with_a_single_document(tmp_path: Path) -> None:
     assert peak(60) < 1.2 * peak(12) < 25e6
 
 
-def test_the_novels_are_eighty_seven_documents_and_all_their_text(shared_data: Path) -> None:
+def test_all_text_of_the_87_novels_is_read(shared_data: Path) -> None:
     path = shared_data / "text/english-novels/train.txt.gz"
     documents = [("".join(document.blocks)) for document in iter_documents([str(path)])]
     whole = gzip.decompress(path.read_bytes()).decode()

@@ -1,4 +1,4 @@
-"""Documents of text files: separators, encodings, and bytes that are no text."""
+"""Documents of text files: separators, encodings, and bytes that are not text."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ from tuppence.data.text_files import SEPARATOR
         ("\ufeffone", ["one"]),
     ],
 )
-def test_a_separator_takes_one_line_break_on_either_side_with_it(
-    tmp_path: Path, content: str, documents: list[str]
-) -> None:
+def test_a_separator_includes_one_line_break_on_each_side(tmp_path: Path, content: str, documents: list[str]) -> None:
     assert documents_of(write(tmp_path / "a.txt", content)) == documents
 
 
@@ -52,7 +50,7 @@ def test_documents_do_not_depend_on_where_chunks_end(
 
 
 @pytest.mark.parametrize("chunk", [5, 2**20])
-def test_a_byte_that_is_not_utf8_is_named_with_offset_and_line(
+def test_the_error_names_offset_and_line_of_a_byte_that_is_not_utf8(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(unpacking, "CHUNK_BYTES", chunk)
@@ -61,7 +59,7 @@ def test_a_byte_that_is_not_utf8_is_named_with_offset_and_line(
         pieces_of(path)
 
 
-def test_a_character_cut_off_at_the_end_of_the_file_is_named(tmp_path: Path) -> None:
+def test_an_incomplete_character_at_the_end_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"byte 0xe2 at offset 6 \(line 2\)"):
         pieces_of(write(tmp_path / "a.txt", b"euro:\n\xe2\x82"))
 
@@ -77,6 +75,6 @@ def test_a_character_cut_off_at_the_end_of_the_file_is_named(tmp_path: Path) -> 
         (b" \n \n", "holds no text"),
     ],
 )
-def test_what_is_not_text_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_files_that_are_not_text_are_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         pieces_of(write(tmp_path / "a.txt", content))

@@ -1,4 +1,4 @@
-"""Packed files are unpacked in bounded memory; damaged ones, and those that are something else, are refused by name."""
+"""Packed files are unpacked in bounded memory; damaged files and other kinds of files are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def content(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
-def test_unpacking_gives_the_bytes_back_and_counts_the_packed_ones(tmp_path: Path, suffix: str) -> None:
+def test_unpacking_restores_the_bytes_and_counts_the_packed_ones(tmp_path: Path, suffix: str) -> None:
     pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
     path = tmp_path / f"a.txt{suffix}"
     path.write_bytes(pack(TEXT))
@@ -34,7 +34,7 @@ def test_unpacking_gives_the_bytes_back_and_counts_the_packed_ones(tmp_path: Pat
     assert max(map(len, chunks)) <= 2 * 2**20
 
 
-def test_several_gzip_members_and_zstd_frames_are_one_text(tmp_path: Path) -> None:
+def test_several_gzip_members_or_zstd_frames_are_one_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one, ") + gzip.compress(b"two") + b"\0" * 512)
     (tmp_path / "a.txt.zst").write_bytes(zstandard.compress(b"one, ") + zstandard.compress(b"two"))
     assert content(tmp_path / "a.txt.gz") == content(tmp_path / "a.txt.zst") == b"one, two"
@@ -42,7 +42,7 @@ def test_several_gzip_members_and_zstd_frames_are_one_text(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
-def test_half_a_packed_file_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+def test_an_incomplete_packed_file_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
     packed = {".gz": gzip.compress, ".zst": zstandard.compress}[suffix](TEXT)
     path = tmp_path / f"a.txt{suffix}"
     path.write_bytes(packed[: int(len(packed) * share)])
@@ -54,7 +54,7 @@ def test_flipped_bits_in_a_packed_file_are_found(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(TEXT))
     packed[-6] ^= 1  # in the checksum at the end
     (tmp_path / "a.txt.gz").write_bytes(packed)
-    with pytest.raises(CorruptFileError, match="not a sound"):
+    with pytest.raises(CorruptFileError, match="is not a valid"):
         content(tmp_path / "a.txt.gz")
 
 
@@ -77,7 +77,7 @@ def test_a_packed_suffix_on_plain_text_is_refused(tmp_path: Path, suffix: str) -
         (b"PAR1\0\0", "is a parquet file", ".parquet"),
     ],
 )
-def test_a_file_that_is_another_kind_than_its_name_says_is_named(
+def test_the_error_names_the_kind_of_a_file_with_a_wrong_suffix(
     tmp_path: Path, begins: bytes, complaint: str, hint: str
 ) -> None:
     (tmp_path / "a.txt").write_bytes(begins)
@@ -87,7 +87,7 @@ def test_a_file_that_is_another_kind_than_its_name_says_is_named(
 
 
 @pytest.mark.parametrize("name", ["a.txt.gz", "a.jsonl.zst"])
-def test_a_git_lfs_pointer_is_named_under_a_packed_name_too(tmp_path: Path, name: str) -> None:
+def test_a_git_lfs_pointer_with_a_packed_suffix_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
     with pytest.raises(InputError, match="is a Git LFS pointer"):
         content(tmp_path / name)
@@ -101,23 +101,23 @@ def test_a_zstd_window_longer_than_the_librarys_limit_is_read(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_no_chunk_is_huge_however_well_a_file_is_packed(tmp_path: Path, suffix: str) -> None:
+def test_chunks_are_small_for_files_that_are_packed_very_well(tmp_path: Path, suffix: str) -> None:
     pack = {".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
     (tmp_path / f"a.txt{suffix}").write_bytes(pack(bytes(100 * 2**20)))
     chunks = read_chunks(find_sources([f"{tmp_path}/a.txt{suffix}"])[0])
     assert max(map(len, chunks)) <= 18 * 2**20
 
 
-def test_a_file_of_very_many_members_is_read_in_time_that_grows_with_its_size(tmp_path: Path) -> None:
+def test_the_time_to_unpack_is_linear_in_the_number_of_members(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"") * 40_000 + gzip.compress(b"end"))
     before = time.process_time()
     assert content(tmp_path / "a.txt.gz") == b"end"
-    assert time.process_time() - before < 4  # it took 20 s where each member looked at all before it
+    assert time.process_time() - before < 4  # a quadratic version took 20 s
 
 
-def test_a_hint_is_a_command_that_a_shell_understands(tmp_path: Path) -> None:
+def test_the_hint_is_a_valid_shell_command(tmp_path: Path) -> None:
     (tmp_path / "my text.txt").write_bytes(gzip.compress(b"text"))
     with pytest.raises(InputError) as caught:
         content(tmp_path / "my text.txt")
-    subprocess.run(caught.value.hint.removeprefix("give it its name: "), shell=True, check=True)
+    subprocess.run(caught.value.hint.removeprefix("give it this suffix: "), shell=True, check=True)
     assert content(tmp_path / "my text.txt.gz") == b"text"

@@ -1,4 +1,4 @@
-"""Shards are complete or absent, and what is finished is remembered."""
+"""Shards are complete or absent, and finished shards are recorded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_shard_is_closed_between_chunks_once_it_is_full(tmp_path: Path) -> Non
         assert shard.info.sha256 == sha256_file(tmp_path / shard.info.file)
 
 
-def test_an_error_leaves_finished_shards_and_no_half_one(tmp_path: Path) -> None:
+def test_an_error_leaves_only_finished_shards(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
 
     def break_midway() -> None:
@@ -49,7 +49,7 @@ def test_an_error_leaves_finished_shards_and_no_half_one(tmp_path: Path) -> None
     assert names(tmp_path) == ["train-00000.bin", "unfinished.json"]
 
 
-def test_the_same_request_finds_its_finished_shards_and_another_finds_none(tmp_path: Path) -> None:
+def test_only_the_same_request_finds_the_finished_shards(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
         writer.add(chunk(1, 2))
@@ -57,7 +57,7 @@ def test_the_same_request_finds_its_finished_shards_and_another_finds_none(tmp_p
     assert Progress(tmp_path, "another", DTYPE).finished == []
 
 
-def test_shards_of_a_split_after_a_damaged_one_are_made_again(tmp_path: Path) -> None:
+def test_shards_after_a_damaged_one_are_written_again(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 2, state) as writer:
         for start in (0, 2, 4):
@@ -78,12 +78,12 @@ def test_the_state_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"request": "request", "finished": [{"packs": 1}]}'])
-def test_a_damaged_state_means_starting_over(tmp_path: Path, content: str) -> None:
+def test_a_damaged_state_is_discarded(tmp_path: Path, content: str) -> None:
     (tmp_path / "unfinished.json").write_text(content)
     assert Progress(tmp_path, "request", DTYPE).finished == []
 
 
-def test_document_offsets_follow_the_end_of_text_across_shards(tmp_path: Path) -> None:
+def test_document_offsets_are_found_across_shards(tmp_path: Path) -> None:
     state = Progress(tmp_path, "request", DTYPE)
     with ShardWriter(tmp_path, "train", DTYPE, 3, state) as writer:
         for tokens in ([1, 2, 0], [3, 0], [4, 5, 6], [7, 0]):

@@ -194,7 +194,7 @@ def test_long_prompts_are_cut_and_counted(tuppence: Run, base: Path, pairs: Path
         ([{"prompt": "Add.", "chosen": "5"}], "row 1: it has no 'rejected' answer"),
         ([{"prompt": "Add.", "chosen": "5", "rejected": "5"}], "equal in all"),
         ([{"prompt": "Add.", "chosen": "5", "rejected": "6"}] * 3, "cannot be split in two"),
-        ([{"text": "Add."}], "no preferences that we recognise"),
+        ([{"text": "Add."}], "no preferences in a known format"),
     ],
 )
 def test_bad_rows_end_in_one_line(

@@ -137,7 +137,7 @@ def test_the_error_of_a_template_is_reported(vocabulary: Tokenizer, tmp_path: Pa
     no_system = CHATML.replace("{% for message in messages %}", "{% for message in messages %}" + refusal)
     tokenizer = with_template(vocabulary, tmp_path, no_system).with_chat_template()
     assert tokenizer.foreign_template is not None
-    with pytest.raises(InputError, match=r"cannot write this conversation .its error: no system role"):
+    with pytest.raises(InputError, match="cannot render this conversation: its error is 'no system role'"):
         encode_prompt(tokenizer, TALK[:2])
 
 

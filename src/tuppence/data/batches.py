@@ -98,7 +98,7 @@ class Batches:
     ) -> None:
         _require_window(shards, context_length)
         if seed < 0:
-            raise InputError(f"seed {seed} is negative", "choose 0 or more")
+            raise InputError(f"seed {seed} is negative", "choose a seed of at least 0")
         self.shards = shards
         self.context_length = context_length
         self.batch_size = batch_size

@@ -61,7 +61,7 @@ class Buckets:
         if len(lengths) == 0:
             raise InputError("there is no example to train on", "check the data file")
         if seed < 0:
-            raise InputError(f"seed {seed} is negative", "choose 0 or more")
+            raise InputError(f"seed {seed} is negative", "choose a seed of at least 0")
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.batch_size = batch_size
         self.accumulation_steps = accumulation_steps

@@ -1,7 +1,7 @@
-"""Pieces of documents, and the report of what was read: common to all readers of files.
+"""Pieces of documents, and counts of what was read. Used by all readers of documents.
 
-A document of any size arrives as pieces of at most `PIECE_CHARACTERS`, cut only where no token can lie across the cut
-(`tokenizer.patterns.safe_cut`). How a document is cut depends on its text alone, not on the file around it.
+Readers yield a document of any size as pieces of at most `PIECE_CHARACTERS`. A cut never splits a token
+(`tokenizer.patterns.safe_cut`), and depends only on the text of the document, not on the rest of the file.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PIECE_CHARACTERS = 2**20
 
 
 class Piece(NamedTuple):
-    """A part of a document, or all of it.
+    """A part of a document, or the whole document.
 
     Attributes:
-        source: the file it comes from.
-        number: of the document (text) or row (jsonl, parquet) in that file, from 1.
+        source: path of its file.
+        number: of the document (text), the line (jsonl) or the row (parquet) in that file, from 1.
         text: at most `PIECE_CHARACTERS` characters.
-        last: whether the document ends with this piece.
+        last: whether it is the last piece of the document.
     """
 
     source: str
@@ -37,12 +37,12 @@ class Piece(NamedTuple):
 
 @dataclass
 class ReadReport:
-    """What was read and what was left out; filled in while the pieces are drawn.
+    """Counts of what was read and what was left out. The readers update it with every piece.
 
     Attributes:
-        documents: how many were read.
-        skipped_rows: how many bad rows were left out.
-        first_skipped: why the first of them was.
+        documents: number of documents that were read.
+        skipped_rows: number of bad rows that were left out.
+        first_skipped: the error of the first of these rows.
         unused: by name, the number of rows with something that is read in rows for finetuning, but not in documents: a
             weight other than 1, or the first value of a repeated key.
         web_pages: files that look like a web page, perhaps an error page of a server.
@@ -55,24 +55,24 @@ class ReadReport:
     web_pages: list[str] = field(default_factory=list)
 
     def warn(self) -> None:
-        """Says what was left out, and what looks wrong."""
+        """Prints warnings of what was left out or not used, and of files that look wrong."""
         if self.first_skipped is not None:
             warn(f"skipped {counted(self.skipped_rows, 'bad row')}; the first: {self.first_skipped.message}")
         if self.unused:
             names = [f"{name} ({counted(rows, 'row')})" for name, rows in self.unused.most_common()]
-            warn(f"not used: {', '.join(names)}: every row of a text is read")
+            warn(f"not used: {', '.join(names)}; every row is read")
         if self.web_pages:
             more = f" and {counted(len(self.web_pages) - 1, 'other file')}" if len(self.web_pages) > 1 else ""
-            warn(f"{self.web_pages[0]}{more} looks like a web page, and is read as text: is that what you want?")
+            warn(f"{self.web_pages[0]}{more} looks like a web page, and is read as text: is it the right file?")
 
 
 def no_text(path: str, skipped: int, first: InputError | None) -> InputError:
     """The error for inputs without a document.
 
     Args:
-        path: of the file, or all that was named.
-        skipped: the bad rows that were left out.
-        first: what is wrong with the first of them.
+        path: of the file, or all inputs.
+        skipped: number of bad rows that were left out.
+        first: the error of the first of these rows.
     """
     if first is None:
         return InputError(f"{path} holds no text", "name a file that holds text")
@@ -85,7 +85,7 @@ def no_text(path: str, skipped: int, first: InputError | None) -> InputError:
 
 
 def cut_document(source: str, number: int, text: str) -> Iterator[Piece]:
-    """Cuts one document's whole text into pieces; yields nothing for white space."""
+    """Yields the pieces of a document; none if its text is only white space."""
     if not text or text.isspace():
         return
     while len(text) > PIECE_CHARACTERS:
@@ -96,12 +96,15 @@ def cut_document(source: str, number: int, text: str) -> Iterator[Piece]:
 
 
 def cut_of(text: str) -> int:
-    """Where a text longer than a piece is cut; it depends on its first `PIECE_CHARACTERS` and one more."""
+    """The length of the first piece of a text longer than a piece.
+
+    It depends only on the first `PIECE_CHARACTERS` + 1 characters.
+    """
     return safe_cut(text, 0, PIECE_CHARACTERS) or PIECE_CHARACTERS
 
 
 def unless_bad(skip: bool, report: ReadReport, read: Callable[..., str], *row: object) -> str | None:
-    """What `read` makes of a row; None for a bad one that may be skipped, which is counted."""
+    """Returns `read(*row)`. For a bad row: returns None and counts the row if `skip`, otherwise raises the error."""
     try:
         return read(*row)
     except InputError as error:

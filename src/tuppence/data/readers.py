@@ -1,6 +1,6 @@
-"""Turns the bytes of one file into documents, piece by piece, in bounded memory: the choice by kind of file.
+"""Reads the documents of one file in pieces and in bounded memory.
 
-`sources` calls it. `text_files`, `jsonl_files` and `parquet_files` do the reading.
+Chooses the reader for the kind of file: `text_files`, `jsonl_files` or `parquet_files`. Called by `sources`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,17 @@ from tuppence.data.unpacking import OnBytes
 def read_pieces(
     source: Source, *, text_key: str, skip_bad_rows: bool, report: ReadReport, on_bytes: OnBytes | None = None
 ) -> Iterator[Piece]:
-    """The documents of one file, in order. Documents of nothing but white space are left out.
+    """Yields the documents of one file, in order, without documents of only white space.
+
+    Args:
+        source: the file.
+        text_key: key or column of a row's text.
+        skip_bad_rows: leave out bad rows, and count them in `report`.
+        report: updated with every piece.
+        on_bytes: called with the number of bytes that were read from the file, before unpacking.
 
     Raises:
-        InputError: binary content, an encoding that is not UTF-8, a bad row (unless skipped), no text at all.
+        InputError: binary content, an encoding that is not UTF-8, a bad row (unless skipped), or no text.
     """
     if source.kind == "text":
         documents = text_pieces(source, report, on_bytes)

@@ -1,7 +1,7 @@
-"""What a preparation was asked for, and the pieces of text that follow from it. Called by `prepare`.
+"""The request of a preparation, and the pieces of text that it selects. Called by `prepare`.
 
-Everything here is a pure function of the request and of its input files: the same request selects the same pieces in
-the same order.
+The selection is a pure function of the request and of its input files: the same request selects the same pieces in the
+same order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHARD_TOKENS = 2**24
 
 @dataclass(frozen=True)
 class Request:
-    """What decides the shards' content: equal requests give equal bytes."""
+    """The settings that determine the content of the shards: equal requests give equal bytes."""
 
     inputs: tuple[str, ...]
     val_inputs: tuple[str, ...]
@@ -41,36 +41,36 @@ class Request:
     seed: int
 
     def digest(self, tokenizer: Tokenizer) -> str:
-        """sha256 over the settings, the tokenizer and the size and version of every input file."""
+        """The sha256 of the settings, the tokenizer, and the sizes and versions of all input files."""
         files = [source.identity for source in find_sources([*self.val_inputs, *self.inputs])]
         content = json.dumps([asdict(self), tokenizer.fingerprint, CHUNK_CHARACTERS, files], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def check(self) -> None:
-        """Refuses settings that make no sense.
+        """Checks the settings.
 
         Raises:
-            InputError: with the flag.
+            InputError: a setting is out of range, or two settings exclude each other.
         """
         if self.val_inputs and self.val_fraction:
-            raise InputError("--val and --val-fraction exclude each other", "give one of them")
+            raise InputError("--val and --val-fraction exclude each other", "give only one of them")
         if not 0 <= self.val_fraction < 1:
             raise InputError(
-                f"--val-fraction {self.val_fraction} is not between 0 and 1", "0.01 keeps 1 % for validation"
+                f"--val-fraction {self.val_fraction} is not between 0 and 1", "0.01 holds out 1 % for validation"
             )
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed} is not in 0..2^63", "0 is as good as any")
+            raise InputError(f"--seed {self.seed} is not between 0 and 2^63", "choose another seed, for example 0")
         if self.shard_tokens < 1:
-            raise InputError(f"--shard-tokens {self.shard_tokens} is not positive", f"{SHARD_TOKENS:,} is usual")
+            raise InputError(f"--shard-tokens {self.shard_tokens} is not positive", f"the default is {SHARD_TOKENS:,}")
 
     def warn_of_leaks(self) -> None:
-        """Warns of a held-out file that is trained on as well: its validation loss would say nothing."""
+        """Warns of a file that is in both splits: its validation loss has no meaning."""
         if not self.val_inputs or self.deduplicate:
             return
         trained = {os.path.realpath(source.path) for source in find_sources(self.inputs)}
         for source in find_sources(self.val_inputs):
             if os.path.realpath(source.path) in trained:
-                warn(f"{source.path} is trained on and held out: keep it out of the inputs, or pass --deduplicate")
+                warn(f"{source.path} is both trained on and held out: remove it from the inputs, or pass --deduplicate")
 
 
 def selected_pieces(
@@ -79,7 +79,7 @@ def selected_pieces(
     deduplicator: selection.Deduplicator,
     on_bytes: Callable[[int], object],
 ) -> Iterator[tuple[str, Piece]]:
-    """All pieces that are kept, each with its split; the validation files first."""
+    """Yields (split, piece) for all selected pieces, those of the validation files first."""
 
     def stream(inputs: Sequence[str]) -> Iterator[Piece]:
         pieces = iter_pieces(
@@ -101,13 +101,13 @@ def selected_pieces(
     )
     if only is not None and only.copies > 1 and not request.deduplicate:
         raise InputError(
-            f"all {only.copies:,} documents are the same text: none can be held out of the others",
-            "pass --deduplicate to cut the one text in two, or hold out a file with --val FILE",
+            f"all {only.copies:,} documents are the same text: none can be held out",
+            "pass --deduplicate to split this text in two, or hold out a file with --val FILE",
         )
     if only is None:
         by_hash = selection.assign_by_hash(request.val_fraction, request.seed)
         yield from selection.assign_splits(stream(request.inputs), by_hash)
         return
-    note(f"there is one document only: its last {request.val_fraction:.1%} is the validation split")
+    note(f"there is only one document: its last {request.val_fraction:.1%} is the validation split")
     train_characters = min(round(only.characters * (1 - request.val_fraction)), only.characters - 1)
     yield from selection.split_tail(stream(request.inputs), train_characters)

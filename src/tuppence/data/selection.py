@@ -1,8 +1,8 @@
-"""Decides which documents are kept, and which split each belongs to. Pure Python over streams of pieces.
+"""Selects documents: drops exact copies, and assigns each document to a split.
 
-A document larger than a piece is never held whole: its split follows from its first piece, and only when an
-earlier document began with the same million characters is the rest parked in a temporary file until its digest
-says whether it is a duplicate.
+Works on streams of pieces. A document larger than a piece is never held in memory as a whole. The first piece decides
+its split. If an earlier document begins with the same piece, the document is written to a temporary file until its
+digest shows whether it is a copy.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ Assign = Callable[[Piece], str]
 
 
 def assign_all(split: str) -> Assign:
-    """Every document into one split."""
+    """Assigns every document to one split."""
     return lambda first: split
 
 
 def assign_by_hash(val_fraction: float, seed: int) -> Assign:
-    """About `val_fraction` of the documents into "val", by a hash of their text.
+    """Assigns about `val_fraction` of the documents to "val", by a hash of their first piece.
 
-    The same text is in the same split, wherever and however often it occurs, so that no copy of a training
-    document is found in the validation split.
+    Equal texts get the same split, in any order and number, so no validation document is a copy of a training document.
     """
     key = seed.to_bytes(8, "little")
 
@@ -43,10 +42,11 @@ def assign_by_hash(val_fraction: float, seed: int) -> Assign:
 
 
 class Deduplicator:
-    """Drops documents whose text was seen before, to the letter. Holds 16 bytes and a set's slot per document.
+    """Drops exact copies of earlier documents. Memory: one set entry of 16 bytes for each document.
 
     Args:
-        scratch: the folder for the rare document that has to be parked; the system's own by default.
+        scratch: the folder for temporary files; by default the system's. A file is needed only for a document longer
+            than a piece that begins with the same piece as an earlier one.
     """
 
     def __init__(self, scratch: Path | None = None) -> None:
@@ -56,14 +56,14 @@ class Deduplicator:
         self._beginnings: set[bytes] = set()  # digests of the first pieces of documents longer than a piece
 
     def unique(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
-        """The pieces of the documents that were not seen before, in order; call it on several streams in turn."""
+        """Yields the pieces of the new documents, in order. Several streams can be filtered one after the other."""
         for first in pieces:
             digest = hashlib.blake2b(first.text.encode(), digest_size=16)
             if first.last:
                 if self._is_new(digest.digest()):
                     yield first
             elif digest.digest() in self._beginnings:
-                yield from self._parked(first, pieces)
+                yield from self._stored(first, pieces)
             else:
                 self._beginnings.add(digest.digest())
                 yield first
@@ -79,21 +79,22 @@ class Deduplicator:
         self._seen.add(digest)
         return True
 
-    def _parked(self, first: Piece, pieces: Iterator[Piece]) -> Iterator[Piece]:
+    def _stored(self, first: Piece, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        """Stores a document in a temporary file until its digest is known; yields its pieces if it is new."""
         digest = hashlib.blake2b(first.text.encode(), digest_size=16)
-        with tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._scratch) as parked:
-            _park(first, parked)
+        with tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._scratch) as stored:
+            _store(first, stored)
             for piece in _rest_of_document(pieces):
                 digest.update(piece.text.encode())
-                _park(piece, parked)
+                _store(piece, stored)
             if self._is_new(digest.digest()):
-                parked.seek(0)
-                for line in parked:
+                stored.seek(0)
+                for line in stored:
                     yield Piece(*json.loads(line))
 
 
-def _park(piece: Piece, parked: IO[str]) -> None:
-    parked.write(json.dumps(piece, ensure_ascii=False) + "\n")
+def _store(piece: Piece, stored: IO[str]) -> None:
+    stored.write(json.dumps(piece, ensure_ascii=False) + "\n")
 
 
 def _rest_of_document(pieces: Iterator[Piece]) -> Iterator[Piece]:
@@ -104,7 +105,7 @@ def _rest_of_document(pieces: Iterator[Piece]) -> Iterator[Piece]:
 
 
 def assign_splits(pieces: Iterator[Piece], assign: Assign) -> Iterator[tuple[str, Piece]]:
-    """(split, piece) for every piece; the pieces of a document stay together."""
+    """Yields (split, piece) for every piece. All pieces of a document have the same split."""
     for first in pieces:
         split = assign(first)
         yield split, first
@@ -115,11 +116,11 @@ def assign_splits(pieces: Iterator[Piece], assign: Assign) -> Iterator[tuple[str
 
 @dataclass(frozen=True)
 class OneText:
-    """Inputs that hold one text only.
+    """Inputs in which every document has the same text.
 
     Attributes:
-        characters: of the text.
-        copies: how many documents there are, all of this text.
+        characters: length of the text.
+        copies: number of documents.
     """
 
     characters: int
@@ -127,7 +128,7 @@ class OneText:
 
 
 def only_text(pieces: Iterator[Piece]) -> OneText | None:
-    """The only text there is; None as soon as a document of another text ends."""
+    """The only text of the documents; None if there are two different texts, or none."""
     known: tuple[bytes, int] | None = None  # its digest and length
     copies = characters = 0
     digest = hashlib.blake2b(digest_size=16)
@@ -144,9 +145,13 @@ def only_text(pieces: Iterator[Piece]) -> OneText | None:
 
 
 def split_tail(pieces: Iterator[Piece], train_characters: int) -> Iterator[tuple[str, Piece]]:
-    """Cuts the only document in two: about `train_characters`, fewer than it has, for "train", the rest for "val".
+    """Splits the only document: about the first `train_characters` for "train", the rest for "val".
 
-    The cut lies at the last line break before that place, or else where no token can lie across it.
+    The cut is after the last line break of the piece before that place; without a line break, between two tokens.
+
+    Args:
+        pieces: of the document.
+        train_characters: fewer than the document has.
     """
     before = 0
     for piece in pieces:

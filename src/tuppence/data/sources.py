@@ -1,8 +1,8 @@
-"""Text from files, folders and globs, as a stream: for tokenizer training, preparation and evaluation.
+"""Streams of text from files, folders and globs, for tokenizer training, preparation and evaluation.
 
-Memory stays bounded whatever the size of a file or of a document: nothing larger than a piece of about a million
-characters is held. A row of a .jsonl or .parquet file is a document; a .txt or .md file is one document, unless
-`<|endoftext|>` separates several (on a line of its own, as we write it, or inline, as some public files have it).
+Memory is bounded for files and documents of any size: at most a piece of about a million characters is held. A row of a
+.jsonl or .parquet file is a document. A .txt or .md file is one document, unless `<|endoftext|>` separates several, on
+a line of its own or inside a line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Document:
 
     Attributes:
         name: file and number, "novels.txt:3".
-        blocks: its text in blocks; valid until the next document is drawn.
+        blocks: its text in blocks; they can be read until the next document is requested.
     """
 
     name: str
@@ -37,17 +37,17 @@ def iter_pieces(
     on_bytes: OnBytes | None = None,
     report: ReadReport | None = None,
 ) -> Iterator[Piece]:
-    """The pieces of all documents of `inputs`, in order.
+    """Yields the pieces of all documents of `inputs`, in order.
 
     Args:
         inputs: one or several files, folders (recursive, sorted) or globs of .txt .md .jsonl .parquet, also .gz .zst.
         text_key: the key or column that holds the text of a row.
         skip_bad_rows: leave out rows without usable text instead of refusing them; `report` counts them.
-        on_bytes: called with the bytes just read, as they lie in the files, for a progress bar.
-        report: filled in along the way.
+        on_bytes: called with the number of bytes that were read from a file, before unpacking; for a progress bar.
+        report: updated with every piece.
 
     Raises:
-        InputError: missing, empty, binary, damaged or wrongly encoded files, bad rows, no text at all.
+        InputError: missing, empty, binary, damaged or wrongly encoded files, bad rows, or no text.
     """
     report = ReadReport() if report is None else report
     before, skipped_before = report.documents, report.skipped_rows
@@ -60,10 +60,10 @@ def iter_pieces(
 def iter_texts(
     inputs: Inputs, *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
 ) -> Iterator[str]:
-    """Blocks of text of at most about 4 MiB, never across two documents, cut where no token lies across the cut.
+    """Yields blocks of text of at most about 4 MiB. Each is part of one document, and no cut splits a token.
 
-    Made for counting words (tokenizer training). Arguments and errors are those of `iter_pieces`. Says at the end what
-    was left out.
+    For counting words in tokenizer training. Arguments and errors as for `iter_pieces`. Warns at the end of what was
+    left out.
 
     Example:
         >>> import tempfile, pathlib
@@ -82,9 +82,9 @@ def iter_texts(
 def iter_documents(
     inputs: Inputs, *, text_key: str = "text", skip_bad_rows: bool = False, on_bytes: OnBytes | None = None
 ) -> Iterator[Document]:
-    """The documents of `inputs`, each with its text as a stream of blocks (see `iter_pieces`).
+    """Yields the documents of `inputs`, each with its text as a stream of blocks. Arguments as for `iter_pieces`.
 
-    Whatever is left of a document when the next one is asked for is skipped.
+    When the next document is requested, unread blocks of the current one are skipped.
     """
     pieces = iter_pieces(inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, on_bytes=on_bytes)
     for first in pieces:
@@ -103,5 +103,5 @@ def _blocks(first: Piece, pieces: Iterator[Piece]) -> Iterator[str]:
 
 
 def total_bytes(inputs: Inputs) -> int:
-    """The size of all files of `inputs` as they lie there: the total that `on_bytes` counts towards."""
+    """The size of all files of `inputs`, before unpacking: the total of the numbers that `on_bytes` gets."""
     return sum(source.entry.size for source in find_sources(inputs))

@@ -14,14 +14,16 @@ from tuppence.data.unpacking import OnBytes, read_chunks
 from tuppence.tokenizer.vocabulary import END_OF_TEXT
 
 SEPARATOR = END_OF_TEXT
-"""Separates the documents of a .txt or .md file, anywhere in it; one line break on each side belongs to it."""
+"""Separates the documents of a .txt or .md file, anywhere in it. It includes one line break on each side."""
+
 _SEPARATOR_SLACK = len("\r\n" + SEPARATOR)
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
-_WEB_PAGE_BYTES = 2**16  # larger ones are not what a server sends with an error
+_WEB_PAGE_BYTES = 2**16  # error pages of servers are smaller
 
 
 def text_pieces(source: Source, report: ReadReport, on_bytes: OnBytes | None) -> Iterator[Piece]:
-    rest = ""  # of the document being read; its first line break may still be the separator's
+    """Yields the documents of a .txt or .md file; notes in the report whether it looks like a web page."""
+    rest = ""  # of the current document; its first line break can be part of the separator
     number, follows_separator, begun = 1, False, False
     at_beginning = True
     for chunk in decoded_text(source, on_bytes):
@@ -44,7 +46,7 @@ def text_pieces(source: Source, report: ReadReport, on_bytes: OnBytes | None) ->
 
 
 def _finish(source: Source, number: int, text: str, begun: bool) -> Iterator[Piece]:
-    """The pieces of a document's end; where it has begun already, even an empty end says that it is over."""
+    """Yields the last pieces of a document. If earlier pieces have been yielded, an empty end is a piece, too."""
     pieces = list(cut_document(source.path, number, text))
     if begun and not pieces:
         pieces = [Piece(source.path, number, text, last=True)]
@@ -60,7 +62,11 @@ def _without_end_of_line(text: str) -> str:
 
 
 def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
-    """UTF-8 text in chunks; a byte-order mark is dropped, line ends stay as they are."""
+    """Yields UTF-8 text in chunks, without a byte-order mark and with its line ends unchanged.
+
+    Raises:
+        InputError: a zero byte, or bytes that are not UTF-8.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = lines = 0
     for chunk in read_chunks(source, on_bytes):
@@ -73,7 +79,7 @@ def decoded_text(source: Source, on_bytes: OnBytes | None) -> Iterator[str]:
             raise InputError(
                 f"{source.path} is binary: a zero byte at offset {offset + zero:,}", "name a UTF-8 text file"
             )
-        pending = len(decoder.getstate()[0])  # bytes of a character that the last chunk began
+        pending = len(decoder.getstate()[0])  # bytes of a character that began in the last chunk
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:

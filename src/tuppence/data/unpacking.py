@@ -1,8 +1,7 @@
-"""Opens a source as plain bytes: `.gz` and `.zst` are unpacked on the way, in bounded memory.
+"""Reads the bytes of a file, and unpacks `.gz` and `.zst` in bounded memory.
 
-A file whose first bytes say that it is something else than its name (a Git LFS pointer, a packed file without the
-suffix, a zip or PDF) is refused here, whatever reads it. What the bytes mean is the business of `readers` and
-`records`.
+Refuses a file whose first bytes contradict its name: a Git LFS pointer, a packed file without the suffix, a zip file or
+a PDF. `readers` and `records` interpret the bytes.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from tuppence.data.inputs import Source
 
 CHUNK_BYTES = 2**20
 _GZIP_BYTES = 2**14  # unpack to 16 MiB at most
-_ZSTD_BYTES = 256  # a block of 4 bytes may unpack to 128 KiB, so these to 8 MiB at most; 2**14 of them to 512 MiB
-_ZSTD_WINDOW = 2**31  # what `zstd --long=31` writes; the library alone refuses more than 2**27
+_ZSTD_BYTES = 256  # unpack to 8 MiB at most, because a block of 4 bytes can unpack to 128 KiB
+_ZSTD_WINDOW = 2**31  # window of `zstd --long=31`; the library's default limit is 2**27
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _OTHER_FILES = {b"PK\x03\x04": "a zip or Office file", b"%PDF-": "a PDF", b"Rar!": "a rar archive"}
@@ -28,15 +27,15 @@ OnBytes = Callable[[int], object]
 
 
 def read_chunks(source: Source, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
-    """The unpacked bytes of a file in chunks of about 1 MiB.
+    """Yields the unpacked bytes of a file in chunks of about 1 MiB.
 
     Args:
         source: the file.
-        on_bytes: called with the number of bytes just read from the file as it lies there (packed).
+        on_bytes: called with the number of bytes that were read from the file, before unpacking.
 
     Raises:
-        InputError: the file is not what its name says.
-        CorruptFileError: a `.gz` or `.zst` that is damaged or ends too early.
+        InputError: the file is of another kind than its name says.
+        CorruptFileError: a `.gz` or `.zst` file is damaged or ends too early.
     """
     with source.store.open(source.entry.name) as stream:
         refuse_other_content(source, stream)
@@ -57,10 +56,10 @@ def read_chunks(source: Source, on_bytes: OnBytes | None = None) -> Iterator[byt
 
 
 def refuse_other_content(source: Source, stream: BinaryIO) -> None:
-    """Looks at a file's first bytes, and leaves the stream at its beginning.
+    """Checks the first bytes of a file. The stream is at its beginning before and after.
 
     Raises:
-        InputError: they are those of another kind of file than the name says.
+        InputError: they belong to another kind of file than the name says.
     """
     head = stream.read(64)
     stream.seek(0)
@@ -72,11 +71,12 @@ def refuse_other_content(source: Source, stream: BinaryIO) -> None:
     for suffix, magic in ((".gz", _GZIP), (".zst", _ZSTD)):
         if head.startswith(magic) and source.compression != suffix:
             raise InputError(
-                f"{path} is packed as a {suffix} file", f"give it its name: {shlex.join(['mv', path, path + suffix])}"
+                f"{path} is packed as a {suffix} file",
+                f"give it this suffix: {shlex.join(['mv', path, path + suffix])}",
             )
     if source.compression and _is_plain_text(head):
         raise InputError(
-            f"{path} is not packed: it begins as plain text does",
+            f"{path} is not packed: it begins with plain text",
             _rename_hint(path, path[: -len(source.compression)]),
         )
     for magic, what in _OTHER_FILES.items():
@@ -87,11 +87,11 @@ def refuse_other_content(source: Source, stream: BinaryIO) -> None:
 
 
 def _rename_hint(path: str, name: str) -> str:
-    return f"give it its name: {shlex.join(['mv', path, name])}"
+    return f"remove the suffix: {shlex.join(['mv', path, name])}"
 
 
 def _is_plain_text(head: bytes) -> bool:
-    """Whether bytes can be the beginning of UTF-8 text: no packed file begins so."""
+    """Whether bytes can be the beginning of UTF-8 text. The first bytes of packed files cannot."""
     return bool(head) and all(byte >= 32 or byte in b"\t\r\n" for byte in head) and head[0] < 128
 
 
@@ -103,7 +103,7 @@ def _raw_chunks(stream: BinaryIO, size: int, on_bytes: OnBytes | None) -> Iterat
 
 
 def _unpacked(chunks: Iterator[bytes], source: Source) -> Iterator[bytes]:
-    """Unpacks one or more gzip members or zstd frames, one after the other."""
+    """Yields the unpacked bytes of consecutive gzip members or zstd frames."""
     new_engine, errors = _engine_of(source)
     engine: Any = None
     for chunk in chunks:
@@ -115,18 +115,20 @@ def _unpacked(chunks: Iterator[bytes], source: Source) -> Iterator[bytes]:
                 raise _damaged(source, error) from error
             if not engine.eof:
                 break
-            chunk, engine = engine.unused_data.lstrip(b"\0"), None  # gzip allows zeros as padding
+            chunk, engine = engine.unused_data.lstrip(b"\0"), None  # zeros can follow a gzip member as padding
     if engine is not None:
-        raise CorruptFileError(f"{source.path} ends too early: half a {source.compression} file", "get the file again")
+        raise CorruptFileError(
+            f"{source.path} ends too early: the {source.compression} file is incomplete", "get the file again"
+        )
 
 
 def _damaged(source: Source, error: Exception) -> InputError:
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
         return InputError(
-            f"{source.path} needs more memory to unpack than there is",
+            f"{source.path} needs more memory to unpack than is free",
             f"unpack it first: {shlex.join(['zstd', '-d', '--long=31', source.path])}",
         )
-    return CorruptFileError(f"{source.path} is not a sound {source.compression} file: {error}", "get the file again")
+    return CorruptFileError(f"{source.path} is not a valid {source.compression} file: {error}", "get the file again")
 
 
 def _engine_of(source: Source) -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:

@@ -17,7 +17,8 @@ import jinja2
 
 from tuppence.core.errors import InputError
 from tuppence.tokenizer.chat_template import Message
-from tuppence.tokenizer.template_reader import TemplateReader, UnsupportedTemplateError
+from tuppence.tokenizer.template_expressions import UnsupportedTemplateError
+from tuppence.tokenizer.template_reader import TemplateReader
 from tuppence.tokenizer.traced_text import Piece
 
 
@@ -73,7 +74,7 @@ class ForeignTemplate:
             found = self._reader.render(messages, add_generation_prompt)
         except (UnsupportedTemplateError, RecursionError) as error:
             raise InputError(
-                f"the base's chat template cannot write this conversation ({error})",
+                f"the base's chat template cannot render this conversation: {error}",
                 "remove the row from the file",
             ) from error
         written = {piece.message for piece in found}

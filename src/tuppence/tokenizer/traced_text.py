@@ -1,4 +1,4 @@
-"""Text of a conversation that remembers which message each part of it comes from. Used by `template_reader`."""
+"""Text of a conversation that remembers which message each part of it comes from. Used by the readers of templates."""
 
 from __future__ import annotations
 

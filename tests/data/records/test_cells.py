@@ -32,7 +32,7 @@ def written(rows: list[list[str]], **options: object) -> str:
 
 
 @given(rows=st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1, max_size=8), delimiter=st.sampled_from(",;|"))
-def test_rows_that_pythons_csv_wrote_are_read_back(rows: list[list[str]], delimiter: str) -> None:
+def test_rows_written_by_the_csv_module_are_read_back(rows: list[list[str]], delimiter: str) -> None:
     text = written([["text", "label"], *rows], delimiter=delimiter, quoting=csv.QUOTE_ALL)
     assert cells("rows.csv", text) == rows
 
@@ -50,7 +50,7 @@ def test_tab_separated_text_that_is_quoted_is_unquoted() -> None:
     assert cells("a.tsv", written(rows, delimiter="\t")) == rows
 
 
-def test_the_quotes_of_a_large_file_are_found_in_its_beginning() -> None:
+def test_quotes_are_found_in_the_beginning_of_a_large_file() -> None:
     rows = [["ham", f'line {row}\n"and" another, {"long " * 200}'.strip()] for row in range(2000)]
     text = written(rows, delimiter="\t")
     assert len(text) > 2**20
@@ -73,11 +73,11 @@ def test_the_quotes_of_a_large_file_are_found_in_its_beginning() -> None:
         ("rows.csv", 'ham,one\rspam,"two\nlines"\rham,three\r', ["ham", "one"]),  # Excel on old Macintosh
     ],
 )
-def test_the_delimiter_is_the_one_that_cuts_most_lines_alike(path: str, content: str, first: list[str]) -> None:
+def test_the_delimiter_gives_most_lines_the_same_number_of_cells(path: str, content: str, first: list[str]) -> None:
     assert cells(path, content)[0] == first
 
 
-def test_each_row_has_its_lines_in_the_file_and_blank_lines_are_no_rows() -> None:
+def test_rows_have_line_numbers_and_blank_lines_are_left_out() -> None:
     first, bad, last = read_columns("a.csv", 'text,label\n\n"two\nlines",1\n\n"a"b,2\nlast,3').rows
     assert first == RawRow(3, 4, ["two\nlines", "1"])
     assert isinstance(bad.cells, csv.Error)
@@ -94,10 +94,22 @@ def test_lines_end_at_line_feeds_only() -> None:
     ("path", "text", "message", "hint"),
     [
         ("story", "Just one column\nof text\n", r"^story is no table", ".json, .jsonl, .csv or .tsv"),
+        (
+            "a.jsonl",
+            "Just one column\nof text\n",
+            r"^a\.jsonl is not JSON: it begins with 'Just",
+            "one JSON object per line",
+        ),
         ("story.tsv", "Just one column\nof text\n", r"^story\.tsv is no table: no tab", "for example sep=:"),
         ("a.csv", "text:label\none:ham\n", r"^a\.csv is no table: no tab, comma, semicolon or \| cuts", "sep=:"),
         ("a.tsv", "one,ham|x\ntwo,spam|y\n", r"^a\.tsv is no table", "sep=:"),
         ("a.csv", 'text\n"one\ntwo\n', r"^a\.csv, line 2: not valid CSV: a quote that is never closed", '""quoted""'),
+        (
+            "a.csv",
+            "one,ham\rtwo\nthree,spam,x\ry\n",
+            r"line 1: not valid CSV: a carriage return",
+            r"tr '\r' '\n' < a.csv",
+        ),
         ("a", "| text | label |\n|------|-------|\n| one | ham |\n", "^a is no table", ".csv"),  # Markdown
     ],
 )
@@ -110,13 +122,13 @@ def test_a_file_without_columns_is_refused_with_a_repair(path: str, text: str, m
         assert isinstance(first, list)
 
 
-def test_a_cell_can_be_longer_than_csvs_default_limit() -> None:
+def test_a_cell_can_be_longer_than_the_default_limit_of_csv() -> None:
     long = "x" * 200_000
     assert cells("long.csv", f'text,label\n"{long}",a\nshort,b\n')[0] == [long, "a"]
 
 
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;\r"])
-def test_excels_line_with_the_delimiter_is_no_row(line: str) -> None:
+def test_excels_line_with_the_delimiter_is_not_a_row(line: str) -> None:
     found = read_columns("mail.csv", f"{line}\ntext;label\nsee you, at noon;ham\nWIN;spam\n")
     assert found.names == ["text", "label"]
     first = next(found.rows)

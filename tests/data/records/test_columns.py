@@ -49,7 +49,7 @@ def test_a_csv_file_of_one_column_with_a_name_is_read() -> None:
         read_columns("a", "text\none\ntwo\n")
 
 
-def test_a_first_line_with_a_column_that_was_asked_for_is_the_header() -> None:
+def test_a_first_line_with_a_requested_column_is_the_header() -> None:
     text = "Class Index,Title,Description\n3,Oil rises,Prices rose again\n1,Vote,Votes are counted\n"
     assert read_columns("news.csv", text).names == ["0", "1", "2"]
     found = read_columns("news.csv", text, named=["Description", "Class Index"])

@@ -1,3 +1,5 @@
+"""Conversations are read from five formats of public files."""
+
 from __future__ import annotations
 
 import gzip
@@ -34,7 +36,7 @@ FORMATS = [
 ]
 
 
-def test_public_instructions_are_read_whole(shared_data: Path) -> None:
+def test_all_rows_of_public_instructions_are_read(shared_data: Path) -> None:
     found = read_conversations(str(shared_data / "instructions" / "instruction-data.json"))
     assert (len(found.rows), found.format, found.skipped_rows) == (1100, "alpaca", 0)
     dolly = shared_data / "instructions" / "databricks-dolly-15k.jsonl.gz"
@@ -49,19 +51,19 @@ def test_public_instructions_are_read_whole(shared_data: Path) -> None:
 
 @pytest.mark.parametrize(("name", "row"), FORMATS)
 @pytest.mark.parametrize("file", ["rows.json", "rows.jsonl", "rows.txt"])
-def test_the_rows_say_which_format_it_is(write: Write, name: str, row: dict[str, Any], file: str) -> None:
+def test_the_keys_of_the_rows_decide_the_format(write: Write, name: str, row: dict[str, Any], file: str) -> None:
     found = read_conversations(write(file, [row, row]))
     assert found.format == name
     assert [conversation.messages for conversation in found.rows] == [(ASKED, ANSWERED)] * 2
 
 
-def test_columns_hold_instructions_too(write: Write) -> None:
+def test_instructions_are_read_from_csv(write: Write) -> None:
     found = read_conversations(write("rows.csv", 'instruction,output\n"Name a fruit, please.",Plum\n'))
     assert found.rows[0].messages == (Message("user", "Name a fruit, please."), Message("assistant", "Plum"))
 
 
 @pytest.mark.parametrize("nothing", [{}, {"input": ""}, {"input": None}])
-def test_an_instruction_without_input_stands_alone(write: Write, nothing: dict[str, Any]) -> None:
+def test_an_instruction_without_input_has_no_empty_line(write: Write, nothing: dict[str, Any]) -> None:
     found = read_conversations(write("rows.jsonl", [{"instruction": "Sing.", "output": "La."} | nothing]))
     assert found.rows[0].messages[0].content == "Sing."
 
@@ -95,7 +97,7 @@ def test_a_system_message_and_several_turns_are_kept(write: Write) -> None:
         ("prompt-completion", {"prompt": "x"}, "no 'completion'"),
     ],
 )
-def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
+def test_a_bad_row_is_an_error_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
     sound = dict(FORMATS)[good]
     path = write("rows.jsonl", [sound, bad, sound])
     with pytest.raises(InputError, match=message) as caught:
@@ -108,7 +110,7 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
 
 
 def test_rows_of_no_known_format_are_refused(write: Write) -> None:
-    with pytest.raises(InputError, match="no instructions that we recognise: its rows have text, label"):
+    with pytest.raises(InputError, match="no instructions in a known format: its rows have text, label"):
         read_conversations(write("rows.jsonl", [{"text": "a", "label": "b"}]))
 
 
@@ -124,7 +126,7 @@ def test_a_system_message_beside_the_turns_comes_first(write: Write) -> None:
 
 
 @pytest.mark.parametrize("names", [("Human", "GPT"), ("User", "Assistant"), ("USER", "Model"), ("prompter", "bot")])
-def test_speakers_are_known_by_many_names_in_any_case(write: Write, names: tuple[str, str]) -> None:
+def test_speakers_have_many_names_in_any_case(write: Write, names: tuple[str, str]) -> None:
     turns = [{"role": name, "content": content} for name, content in zip(names, ("Hi", "Hello"), strict=True)]
     found = read_conversations(
         write("rows.jsonl", [{"messages": [{"role": "System", "content": "Be brief."}, *turns]}])
@@ -156,15 +158,15 @@ def test_earlier_turns_and_the_system_message_come_first_in_every_format(write: 
     ]  # fmt: skip
 
 
-def test_rows_that_were_disliked_are_left_out_and_counted(write: Write) -> None:
+def test_rejected_answers_are_left_out_and_counted(write: Write) -> None:
     rows = [{"prompt": "Hi", "completion": "Hello", "label": liked} for liked in (True, False, True)]
     found = read_conversations(write("kto.jsonl", rows))
     assert (len(found.rows), found.disliked_rows) == (2, 1)
-    with pytest.raises(InputError, match="every answer was disliked"):
+    with pytest.raises(InputError, match="every answer was rejected"):
         read_conversations(write("kto.jsonl", rows[1:2]))
 
 
-def test_what_rows_say_besides_is_named_with_a_count(write: Write) -> None:
+def test_unused_columns_and_keys_are_reported_with_a_count(write: Write) -> None:
     talk = [{**TURNS[1], "name": "Ann"}, {**TURNS[2], "weight": 0.5}]
     rows = [{"id": 1, "tools": [], "messages": talk}, {"id": 2, "tools": ["search"], "messages": TURNS[1:]}]
     found = read_conversations(write("rows.jsonl", rows))
@@ -174,6 +176,6 @@ def test_what_rows_say_besides_is_named_with_a_count(write: Write) -> None:
     assert str(read_conversations(write("rows.json", [{"messages": TURNS}])).unused) == ""
 
 
-def test_pairs_of_answers_are_sent_to_alignment(write: Write) -> None:
-    with pytest.raises(InputError, match="holds preferences, not instructions"):
+def test_the_error_for_preferences_names_align_dpo(write: Write) -> None:
+    with pytest.raises(InputError, match="has preferences, not instructions"):
         read_conversations(write("rows.jsonl", [{"text": "a", "chosen": "b", "rejected": "c"}]))

@@ -1,4 +1,4 @@
-"""What is trained, what is cut, and that transformers gives the same ids."""
+"""The targets and cuts of encoded rows; transformers gives the same ids."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_targets_are_the_next_tokens_of_responses_and_their_ends(tokenizer: Toke
     assert encoded.truncated == 0
 
 
-def test_an_end_of_text_that_somebody_typed_is_plain_text(tokenizer: Tokenizer) -> None:
+def test_an_end_of_text_inside_a_message_is_plain_text(tokenizer: Tokenizer) -> None:
     typed = "stop<|endoftext|>now"
     encoded = encode_conversation(tokenizer, turns(typed, typed), context_length=500)
     assert (encoded.ids == tokenizer.end_of_text).sum() == 0
@@ -81,7 +81,7 @@ def test_a_long_conversation_is_cut_at_the_right_and_counted(tokenizer: Tokenize
     assert cut.truncated == len(whole.ids) - len(cut.ids)
 
 
-def test_a_file_is_encoded_with_counts_of_what_was_cut_and_left_out(tokenizer: Tokenizer) -> None:
+def test_conversations_that_are_cut_or_left_out_are_counted(tokenizer: Tokenizer) -> None:
     short, long, hopeless = turns("a", "b"), turns("a", "rain " * 100), turns("rain " * 100, "b")
     encoded = encode_conversations(tokenizer, [short, long, hopeless], context_length=60)
     whole = encode_conversation(tokenizer, long, context_length=1000)
@@ -96,12 +96,12 @@ def test_a_file_is_encoded_with_counts_of_what_was_cut_and_left_out(tokenizer: T
         encode_conversations(tokenizer, [hopeless, hopeless], context_length=60)
 
 
-def test_a_conversation_without_a_response_cannot_be_learned(tokenizer: Tokenizer) -> None:
-    with pytest.raises(InputError, match="a conversation without a response"):
+def test_a_conversation_without_a_response_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputError, match="a conversation has no response"):
         encode_conversation(tokenizer, turns("a"), context_length=100)
 
 
-def test_a_preference_that_fits_is_whole(tokenizer: Tokenizer) -> None:
+def test_a_preference_that_fits_is_not_cut(tokenizer: Tokenizer) -> None:
     encoded = encode_preference(tokenizer, Preference(tuple(turns("dark?")), " yes ", "no, no"), context_length=200)
     assert encoded.prompt_ids.tolist() == encode_prompt(tokenizer, turns("dark?"))
     assert tokenizer.decode(encoded.chosen_ids) == "yes<|endoftext|>"
@@ -126,7 +126,7 @@ def test_a_long_preference_keeps_the_end_of_the_prompt_and_the_beginning_of_the_
     for short, full in ((cut.chosen_ids, whole.chosen_ids), (cut.rejected_ids, whole.rejected_ids)):
         assert short.tolist() == full[: len(short)].tolist()
         assert len(short) >= min(len(full), context_length // 2)
-    if cut.truncated:  # no room is wasted
+    if cut.truncated:  # the context is filled
         assert len(cut.prompt_ids) + longest == context_length
     sizes = [len(part) for kept in (whole, cut) for part in (kept.prompt_ids, kept.chosen_ids, kept.rejected_ids)]
     assert cut.truncated == sum(sizes[:3]) - sum(sizes[3:])

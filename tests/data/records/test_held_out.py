@@ -1,4 +1,4 @@
-"""One schema for the held-out rows of every kind of run, which the readers of rows read again."""
+"""The held-out rows of all runs have one schema, and are read back."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ TALK = Conversation(
 PAIR = Preference((Message("user", "Name a fruit."),), chosen="A plum.", rejected="No.")
 
 
-def test_held_out_conversations_are_read_again_with_their_weights(tmp_path: Path) -> None:
+def test_held_out_conversations_are_read_back_with_their_weights(tmp_path: Path) -> None:
     run = Run(tmp_path)
     write_held_out(run, [conversation_row(TALK)])
     assert read_conversations(run.held_out_file).rows == [TALK]
 
 
-def test_held_out_pairs_are_read_again_with_and_without_answers(tmp_path: Path) -> None:
+def test_held_out_pairs_are_read_back_with_and_without_answers(tmp_path: Path) -> None:
     run = Run(tmp_path)
     write_held_out(run, [preference_row(PAIR, {"before": "x", "after": "y"}), preference_row(PAIR)])
     assert read_preferences(str(run.held_out_file)).rows == [PAIR, PAIR]
 
 
-def test_every_row_has_a_kind_and_answers_have_one_form(tmp_path: Path) -> None:
+def test_rows_have_a_kind_and_one_form_of_answers(tmp_path: Path) -> None:
     run = Run(tmp_path)
     rows = [
         conversation_row(TALK),
@@ -49,7 +49,7 @@ def test_every_row_has_a_kind_and_answers_have_one_form(tmp_path: Path) -> None:
     assert written[2]["before"]["scores"] is None
 
 
-def test_files_without_a_kind_as_earlier_versions_wrote_them_are_read(tmp_path: Path) -> None:
+def test_files_of_earlier_versions_without_a_kind_are_read(tmp_path: Path) -> None:
     run = Run(tmp_path)
     old = {key: value for key, value in preference_row(PAIR).items() if key != "kind"}
     write_held_out(run, [{**old, "before": "x", "after": "y"}])

@@ -1,3 +1,5 @@
+"""Evaluation rows in the training data are counted."""
+
 from __future__ import annotations
 
 import gzip
@@ -27,12 +29,12 @@ from tuppence.tokenizer.chat_template import Message
 ROW = "It was the best of times, it was the worst of times, it was the age of wisdom"
 
 
-def test_rows_are_equal_whatever_their_white_space_and_case() -> None:
+def test_the_comparison_ignores_white_space_and_case() -> None:
     leak = count_shared(["Name a\nfruit. ", "Add."], ["NAME A FRUIT.", "Name a fruit", "add."])
     assert leak == Leak(count=2, compared=3, examples=("NAME A FRUIT.", "add."))
 
 
-def test_three_examples_are_enough() -> None:
+def test_a_leak_has_at_most_three_examples() -> None:
     texts = [str(row) for row in range(10)]
     assert count_shared(texts, texts) == Leak(10, 10, ("0", "1", "2"))
 
@@ -54,11 +56,11 @@ def test_a_row_is_found_at_any_position(corpus: list[str]) -> None:
 
 
 @pytest.mark.parametrize("corpus", [[], [ROW.replace("worst", "best")], [ROW[:60]], ["x" + ROW + "y"]])
-def test_a_row_that_is_not_there_is_not_found(corpus: list[str]) -> None:
+def test_a_row_outside_the_corpus_is_not_found(corpus: list[str]) -> None:
     assert count_in_corpus(corpus, [ROW]) == Leak(0, 1, ())
 
 
-def test_short_rows_are_not_looked_for() -> None:
+def test_short_rows_are_not_searched() -> None:
     assert count_in_corpus(["See you at noon."], ["See you at noon."]) == Leak(0, 0, ())
 
 
@@ -70,9 +72,7 @@ WORDS = st.lists(st.sampled_from(["time", "times", "wisdom", "age", "of"]), min_
     rows=st.lists(WORDS, max_size=4),
     inside=st.booleans(),
 )
-def test_it_finds_what_a_search_for_the_words_finds(
-    corpus: list[list[str]], rows: list[list[str]], inside: bool
-) -> None:
+def test_the_result_equals_that_of_a_plain_search(corpus: list[list[str]], rows: list[list[str]], inside: bool) -> None:
     if inside and rows and corpus:
         corpus[-1] = corpus[-1] + rows[0]
     whole = " ".join(word for block in corpus for word in block)
@@ -88,7 +88,7 @@ def test_sentences_of_a_novel_are_found_in_it(shared_data: Path) -> None:
     blocks = [text[start : start + 4096] for start in range(0, len(text), 4096)]
     leak = count_in_corpus(blocks, sentences)
     assert leak.compared == len(sentences) > 80
-    assert leak.count >= leak.compared - len(blocks)  # a word that is cut by a block's end hides its sentence
+    assert leak.count >= leak.compared - len(blocks)  # the end of a block can cut a word, and its sentence is not found
     with gzip.open(shared_data / "text" / "english-novels" / "train.txt.gz", "rt", encoding="utf-8") as novels:
         assert count_in_corpus([novels.read(2_000_000)], sentences).count == 0
 
@@ -104,7 +104,7 @@ def test_every_kind_of_row_has_a_prompt_and_content() -> None:
     assert [content_of(row) for row in rows] == ["You won\n\nspam", "Add.\n\n2 + 3?\n\n5", "2 + 3?\n\n5"]
 
 
-def test_a_row_leaks_if_any_of_its_long_texts_is_in_the_corpus(tmp_path: Path) -> None:
+def test_a_row_is_counted_if_any_of_its_long_texts_is_in_the_corpus(tmp_path: Path) -> None:
     ending = "and then the whole village came running down to the harbour"
     rows = [
         {"ctx": "Nobody knew what the old clock in the tower was waiting for", "endings": ["short", ending]},
@@ -118,7 +118,7 @@ def test_a_row_leaks_if_any_of_its_long_texts_is_in_the_corpus(tmp_path: Path) -
     assert count_rows_in_corpus(["Nothing of the kind."], table).count == 0
 
 
-def test_dialogues_that_begin_alike_share_their_opening() -> None:
+def test_dialogues_with_the_same_beginning_have_the_same_opening() -> None:
     turns = [Message(role, text) for role, text in (("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"))]  # type: ignore[arg-type]
     short, long = Conversation(tuple(turns[:2])), Conversation((*turns, Message("assistant", "Farewell")))
     assert opening_of(short) == opening_of(long) == opening_of(Preference(tuple(turns), "a", "b")) == "Hi"

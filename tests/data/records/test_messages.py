@@ -1,4 +1,4 @@
-"""The turns of a conversation in a column, and the errors where it holds something else."""
+"""The turns of a conversation in a column, and the errors for other values."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def test_a_string_a_message_and_a_list_are_turns() -> None:
     assert turns("turns") == [("user", "Hello"), ("assistant", "Hi")]
 
 
-def test_another_value_than_a_list_names_its_type() -> None:
+def test_the_error_for_a_value_that_is_no_list_names_its_type() -> None:
     with pytest.raises(BadRowError, match="line 3: 'text' is not a list of messages but a string"):
         list_of_messages(ROW, "text")
     with pytest.raises(BadRowError, match="line 3: 'other' is not a list of messages but missing"):
         list_of_messages(ROW, "other")
 
 
-def test_an_instruction_is_joined_with_its_input_and_may_not_be_empty() -> None:
+def test_an_instruction_is_joined_with_its_input_and_must_not_be_empty() -> None:
     assert instruction_of(ROW, "input").content == "Add.\n\n1 and 2"
     assert instruction_of(ROW, "empty").content == instruction_of(ROW, None).content == "Add."
     with pytest.raises(BadRowError, match="the empty is empty"):

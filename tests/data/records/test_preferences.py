@@ -1,3 +1,5 @@
+"""Preferences are read from the formats of public files."""
+
 from __future__ import annotations
 
 import gzip
@@ -30,12 +32,12 @@ FORMATS = [
 ]
 
 
-def test_public_pairs_are_read_and_equal_ones_dropped(shared_data: Path) -> None:
+def test_public_pairs_are_read_and_equal_pairs_dropped(shared_data: Path) -> None:
     found = read_preferences(str(shared_data / "preferences" / "instruction-data-with-preference.json"))
     assert (len(found.rows), found.equal_pairs, found.format) == (1094, 6, "instruction")
 
 
-def test_hh_rlhf_is_read_whole(shared_data: Path) -> None:
+def test_all_rows_of_hh_rlhf_are_read(shared_data: Path) -> None:
     path = shared_data / "preferences" / "hh-rlhf" / "helpful-base-test.jsonl.gz"
     found = read_preferences(str(path))
     assert (len(found.rows), found.equal_pairs, found.format) == (2352, 2, "transcript")
@@ -49,7 +51,7 @@ def test_hh_rlhf_is_read_whole(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "row"), FORMATS)
-def test_the_rows_say_which_format_it_is(write: Write, name: str, row: dict[str, Any]) -> None:
+def test_the_keys_of_the_rows_decide_the_format(write: Write, name: str, row: dict[str, Any]) -> None:
     found = read_preferences(write("rows.jsonl", [row]))
     assert found.format == name
     pair = found.rows[0]
@@ -69,7 +71,7 @@ def transcript(*turns: str) -> str:
         (["h1", "a1", "a2"], ["h1", "a3"], ["h1"], ("a1\n\na2", "a3")),
     ],
 )
-def test_the_prompt_is_what_both_transcripts_begin_with(
+def test_the_prompt_is_the_common_beginning_of_both_transcripts(
     write: Write, chosen: list[str], rejected: list[str], prompt: list[str], answers: tuple[str, str]
 ) -> None:
     row = {"chosen": transcript(*chosen), "rejected": transcript(*rejected)}
@@ -78,7 +80,7 @@ def test_the_prompt_is_what_both_transcripts_begin_with(
     assert (pair.chosen, pair.rejected) == answers
 
 
-def test_an_answer_may_be_rejected_for_saying_nothing(write: Write) -> None:
+def test_a_rejected_answer_can_be_empty(write: Write) -> None:
     pair = read_preferences(write("rows.jsonl", [{"prompt": "Hello?", "chosen": "Hi.", "rejected": ""}])).rows[0]
     assert pair.rejected == ""
 
@@ -87,7 +89,7 @@ def test_answers_that_differ_in_white_space_at_the_ends_are_equal(write: Write) 
     rows = [FORMATS[0][1], {"prompt": "x", "chosen": "same", "rejected": " same\n"}]
     found = read_preferences(write("rows.json", rows))
     assert (len(found.rows), found.equal_pairs, found.skipped_rows) == (1, 1, 0)
-    with pytest.raises(InputError, match="chosen and rejected are equal in all of its rows"):
+    with pytest.raises(InputError, match="chosen and rejected are equal in all rows"):
         read_preferences(write("rows.json", rows[1:]))
 
 
@@ -102,22 +104,22 @@ def test_answers_that_differ_in_white_space_at_the_ends_are_equal(write: Write) 
         ("prompt", {"chosen": "a", "rejected": "b"}, "no 'prompt'"),
         ("prompt", {"prompt": [ASK, GOOD], "chosen": "a", "rejected": "b"}, "the prompt's last turn is not the user's"),
         ("prompt", {"prompt": [GOOD], "chosen": "a", "rejected": "b"}, "turn 1 is the assistant's"),
-        ("conversation", {"chosen": [ASK], "rejected": [ASK]}, "do not part at an answer of the assistant"),
+        ("conversation", {"chosen": [ASK], "rejected": [ASK]}, "do not differ first at an answer of the assistant"),
         ("conversation", {"chosen": [GOOD], "rejected": [BAD]}, "without a turn of the user"),
         ("transcript", {"chosen": "hello", "rejected": "\n\nHuman: x"}, "should begin with 'Human:'"),
         (
             "transcript",
             {"chosen": transcript("h1", "a1", "h2", "a2"), "rejected": transcript("h9", "a1", "h2", "a2")},
-            "do not part at an answer",
+            "do not differ first at an answer",
         ),
         (
             "transcript",
             {"chosen": transcript("h1", "a1", "h2", "a2"), "rejected": transcript("h1", "a1", "h9", "a2")},
-            "do not part at an answer",
+            "do not differ first at an answer",
         ),
     ],
 )
-def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
+def test_a_bad_row_is_an_error_or_left_out(write: Write, good: str, bad: dict[str, Any], message: str) -> None:
     sound = dict(reversed(FORMATS))[good]
     path = write("rows.jsonl", [sound, bad, sound])
     with pytest.raises(InputError, match=message) as caught:
@@ -130,11 +132,11 @@ def test_a_bad_row_is_named_or_left_out(write: Write, good: str, bad: dict[str, 
 
 
 def test_rows_of_no_known_format_are_refused(write: Write) -> None:
-    with pytest.raises(InputError, match="no preferences that we recognise: its rows have instruction, output"):
+    with pytest.raises(InputError, match="no preferences in a known format: its rows have instruction, output"):
         read_preferences(write("rows.jsonl", [{"instruction": "a", "output": "b"}]))
 
 
-def test_an_earlier_turn_that_both_share_belongs_to_the_prompt_and_later_ones_are_counted(write: Write) -> None:
+def test_common_turns_belong_to_the_prompt_and_later_turns_are_counted(write: Write) -> None:
     thanks, more = {"role": "user", "content": "And 3 + 3?"}, {"role": "assistant", "content": "7"}
     row = {"prompt": [ASK], "chosen": [GOOD, thanks, BAD], "rejected": [GOOD, thanks, more, thanks, more]}
     found = read_preferences(write("rows.jsonl", [row]))
@@ -155,14 +157,14 @@ FURTHER = [
 
 
 @pytest.mark.parametrize(("name", "row"), FURTHER)
-def test_layouts_of_other_tools_are_read(write: Write, name: str, row: dict[str, Any]) -> None:
+def test_formats_of_other_tools_are_read(write: Write, name: str, row: dict[str, Any]) -> None:
     found = read_preferences(write("rows.json", [row, row]))
     assert (found.format, str(found.unused)) == (name, "")
     assert [(pair.prompt, pair.chosen, pair.rejected) for pair in found.rows] == [(ONE_TURN, "5", "6")] * 2
 
 
 @pytest.mark.parametrize(("name", "row"), [*FORMATS, *FURTHER])
-def test_the_prompt_has_the_system_message_and_the_earlier_turns_in_every_layout(
+def test_prompts_have_the_system_message_and_earlier_turns_in_every_format(
     write: Write, name: str, row: dict[str, Any]
 ) -> None:
     beside = {"system": "You are a pirate.", "history": [["hello", "ahoy"]]}
@@ -171,20 +173,20 @@ def test_the_prompt_has_the_system_message_and_the_earlier_turns_in_every_layout
     assert pair.prompt[3:] == ONE_TURN
 
 
-def test_what_stands_beside_the_messages_of_openai_is_named(write: Write) -> None:
+def test_unused_keys_beside_the_messages_of_openai_are_reported(write: Write) -> None:
     row = dict(FURTHER[-1][1])
     row["input"] = {"messages": [ASK], "tools": [{"type": "function"}], "parallel_tool_calls": True}
     unused = read_preferences(write("rows.json", [row])).unused
     assert dict(unused.rows) == {"input.tools": 1, "input.parallel_tool_calls": 1}
 
 
-def test_a_system_message_in_the_prompt_stays_where_the_answers_repeat_the_conversation(write: Write) -> None:
+def test_the_system_message_is_kept_if_the_answers_repeat_the_conversation(write: Write) -> None:
     row = {"prompt": [{"role": "system", "content": "Be brief."}, ASK], "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}
     (pair,) = read_preferences(write("rows.json", [row])).rows
     assert [message.role for message in pair.prompt] == ["system", "user"]
 
 
-def test_single_answers_with_a_label_are_sent_to_finetuning(write: Write) -> None:
+def test_the_error_for_single_answers_names_finetune_instruct(write: Write) -> None:
     with pytest.raises(InputError, match="single answers with a label") as caught:
         read_preferences(write("rows.jsonl", [{"prompt": "Hi", "completion": "Hello", "label": False}]))
     assert "tuppence finetune instruct" in caught.value.hint

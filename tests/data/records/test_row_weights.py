@@ -1,4 +1,4 @@
-"""Rows of weight 0, or with `train` false, are left out of training and counted; other such columns are data."""
+"""Rows that a file excludes from training are left out and counted; other columns of these names are data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_instructions_of_weight_0_are_left_out_of_training(write: Write, row: di
     path = write("rows.jsonl", [row | cells, row, row | dict.fromkeys(cells, True)])
     found = read_conversations(path, trained_only=True)
     assert (len(found.rows), found.untrained_rows, dict(found.unused.rows)) == (2, 1, {})
-    assert len(read_conversations(path).rows) == 3  # of an evaluation
+    assert len(read_conversations(path).rows) == 3  # for an evaluation
 
 
 def test_preferences_of_weight_0_are_left_out_of_training(write: Write) -> None:
@@ -51,7 +51,7 @@ def test_labelled_texts_of_weight_0_are_left_out_of_training(write: Write, name:
     assert ([row.text for row in found.rows], found.untrained_rows) == (["one", "three"], 1)
 
 
-def test_a_column_that_is_the_label_is_no_weight(write: Write) -> None:
+def test_a_label_column_is_not_read_as_weight(write: Write) -> None:
     path = write("rows.csv", "text,weight\none,0\ntwo,1\nthree,0\n")
     found = read_labelled(path, label_column="weight", trained_only=True)
     assert (len(found.rows), found.untrained_rows, found.labels) == (3, 0, ("0", "1"))
@@ -81,12 +81,12 @@ def test_weights_other_than_0_and_1_are_counted(write: Write) -> None:
         ("loss", [0.31, 0.0], False),
     ],
 )
-def test_only_plain_weights_of_rows_are_read(column: str, values: Sequence[Any], is_weight: bool) -> None:
+def test_only_columns_of_valid_weights_are_read(column: str, values: Sequence[Any], is_weight: bool) -> None:
     table = Table("f", (column,), [Row("f", {column: value}) for value in values], 0)
     assert find_row_weights(table, ()) == ({column} if is_weight else set())
 
 
 def test_a_file_without_a_trained_row_is_refused(write: Write) -> None:
-    with pytest.raises(InputError, match="every row has weight 0: nothing") as caught:
+    with pytest.raises(InputError, match="every row has weight 0: no row is left") as caught:
         read_preferences(write("rows.jsonl", [PAIR | {"weight": 0}] * 2), trained_only=True)
     assert "remove the column weight" in caught.value.hint

@@ -1,4 +1,4 @@
-"""Nothing that is learned from is measured on; proportions are kept; a seed is a split."""
+"""Splits share no text, keep the proportions of the labels, and depend on the seed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def parts(splits: Splits) -> tuple[list[LabelledText], ...]:
     return splits.train, splits.validation, splits.test
 
 
-def test_the_books_balanced_sms_split(shared_data: Path) -> None:
+def test_the_balanced_sms_split_has_the_sizes_of_the_book(shared_data: Path) -> None:
     rows = read_labelled(str(shared_data / "spam" / "SMSSpamCollection")).rows
     splits = split_labelled(rows, seed=123, balance=True)
     assert splits.dropped_by_balance == 4827 - 747
     assert Counter(row.label for row in splits.test) == {"ham": 150, "spam": 150}
-    # of 1,045 + 149 + 300 rows; the collection holds many messages twice
+    # of 1,045 + 149 + 300 rows; the collection has many messages twice
     assert len(splits.train) + len(splits.validation) + splits.duplicates == 1045 + 149
     assert 20 < splits.duplicates < 120
     texts = [{normalise(row.text) for row in part} for part in parts(splits)]
@@ -53,7 +53,7 @@ def test_every_row_is_in_one_part_and_labels_are_in_proportion(counts: list[int]
             assert abs(len(part) - fraction * len(everything)) <= 2
 
 
-def test_a_seed_is_a_split() -> None:
+def test_the_split_depends_on_the_seed() -> None:
     rows = labelled(a=50, b=70)
     assert split_labelled(rows, seed=1) == split_labelled(rows, seed=1)
     assert split_labelled(rows, seed=1).test != split_labelled(rows, seed=2).test
@@ -67,18 +67,18 @@ def test_duplicates_across_the_splits_are_removed_from_the_earlier_one_and_count
     validation = [LabelledText("c", "x"), LabelledText("e", "y"), LabelledText("g", "y")]
     test = [LabelledText("a b", "y"), LabelledText("E ", "y")]
     splits = fixed_splits(train, validation, test)
-    assert [row.text for row in splits.train] == ["d", "d", "f"]  # two copies in one part teach nothing that is asked
+    assert [row.text for row in splits.train] == ["d", "d", "f"]  # copies inside one part are kept
     assert [row.text for row in splits.validation] == ["c", "g"]
     assert splits.test == test
     assert splits.duplicates == 3  # "A  b" and "c" in training, "e" in validation
     assert splits.contradictions == 1  # "a b" is x and y
 
 
-def test_a_label_whose_rows_are_all_copies_cannot_be_learned() -> None:
+def test_a_label_with_only_copies_is_refused() -> None:
     train = [LabelledText("a b", "x"), LabelledText("d", "y")]
-    with pytest.raises(InputError, match="every training row of the label 'x' is in the validation or the test"):
+    with pytest.raises(InputError, match="every training row of the label 'x' is also in the validation or the test"):
         fixed_splits(train, [LabelledText("z", "y")], [LabelledText("A B", "x")])
-    with pytest.raises(InputError, match="every validation row is in the test data too"):
+    with pytest.raises(InputError, match="every validation row is also in the test data"):
         fixed_splits(train, [LabelledText("z", "y")], [LabelledText("Z", "y")])
 
 
@@ -100,7 +100,7 @@ def test_impossible_requests_are_refused() -> None:
     with pytest.raises(InputError, match="seed -1 is negative"):
         split_labelled(labelled(a=9, b=9), seed=-1)
     for fractions in ((0.7, 0.1, 0.1), (1.2, -0.1, -0.1), (0.8, 0.0, 0.2)):
-        with pytest.raises(InputError, match="are not three parts of 1"):
+        with pytest.raises(InputError, match="are not positive numbers with the sum 1"):
             split_labelled(labelled(a=9, b=9), seed=0, fractions=fractions)
 
 
@@ -130,7 +130,7 @@ def test_equal_prompts_are_held_out_together(keys: list[str], fraction: float, s
     assert sorted(again[1]) == held
 
 
-def test_about_the_fraction_is_held_out_and_the_seed_says_who() -> None:
+def test_about_the_fraction_is_held_out_and_the_seed_chooses_the_rows() -> None:
     rows = list(range(1000))
     _, held = hold_out(rows, 0.1, seed=0, key=str)
     assert len(held) == 100
@@ -138,13 +138,13 @@ def test_about_the_fraction_is_held_out_and_the_seed_says_who() -> None:
     assert abs(sum(held) / 100 - 500) < 120  # from everywhere in the file
 
 
-def test_one_prompt_cannot_be_held_out() -> None:
-    with pytest.raises(InputError, match="2 rows with one and the same prompt cannot be split"):
+def test_rows_with_one_prompt_cannot_be_split() -> None:
+    with pytest.raises(InputError, match="2 rows with the same prompt cannot be split"):
         hold_out(["a", "A "], 0.5, seed=0, key=str)
 
 
 def chats(opening: str, count: int) -> list[tuple[str, str]]:
-    """(how it opens, what it asks) of each row."""
+    """Returns (opening, last question) of each row."""
     return [(opening, f"{opening} {number}") for number in range(count)]
 
 
@@ -158,14 +158,14 @@ def chats(opening: str, count: int) -> list[tuple[str, str]]:
         (chats("Hi", 50) + chats("Hello", 50), 10),
     ],
 )
-def test_a_group_of_most_rows_does_not_eat_the_training_set(rows: list[tuple[str, str]], least: int, seed: int) -> None:
+def test_a_group_of_most_rows_stays_in_the_training_set(rows: list[tuple[str, str]], least: int, seed: int) -> None:
     kept, held = hold_out(rows, 0.1, seed=seed, key=lambda row: row[0], finer_key=lambda row: row[1])
     assert least <= len(held) <= max(least, len(rows) // 10 + 1)
     assert not {asked for _, asked in kept} & {asked for _, asked in held}
-    assert {row for row in rows if rows.count(row) < 3} & set(kept)  # rare prompts are learned, too
+    assert {row for row in rows if rows.count(row) < 3} & set(kept)  # rare prompts are in the training set, too
 
 
-def test_rows_that_open_alike_stay_together_where_that_leaves_a_split() -> None:
+def test_rows_with_the_same_opening_are_on_one_side_if_possible() -> None:
     rows = [row for number in range(50) for row in chats(f"opening {number}", 4)]
     kept, held = hold_out(rows, 0.1, seed=3, key=lambda row: row[0], finer_key=lambda row: row[1])
     assert len(held) == 20

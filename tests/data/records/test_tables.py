@@ -1,4 +1,4 @@
-"""What is in a file is told by its content; what is wrong with it, by file and row."""
+"""The content of a file decides its format; errors name the file and the line or row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONTENTS = [AS_LINES, json.dumps(ROWS), json.dumps(ROWS, indent=2), AS_CSV, AS_C
 
 @pytest.mark.parametrize("content", [*CONTENTS, "\ufeff" + AS_CSV, "\ufeff" + AS_LINES, "\n\n" + AS_LINES])
 @pytest.mark.parametrize("name", ["rows", "rows.txt", "rows.data"])
-def test_the_content_says_what_a_file_is(write: Write, content: str, name: str) -> None:
+def test_the_content_decides_the_format(write: Write, content: str, name: str) -> None:
     table = read_table(write(name, content))
     assert [dict(row.values) for row in table.rows] == ROWS
     assert table.columns == ("label", "text")
@@ -66,7 +66,7 @@ def test_columns_without_names_are_not_shown_as_counts(write: Write) -> None:
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.jsonl", json.dumps(ROWS)), ("a.json", AS_LINES)])
-def test_a_wrong_json_suffix_does_no_harm(write: Write, name: str, content: str) -> None:
+def test_json_with_the_wrong_suffix_is_read(write: Write, name: str, content: str) -> None:
     assert [dict(row.values) for row in read_table(write(name, content)).rows] == ROWS
 
 
@@ -77,9 +77,9 @@ def test_packed_files_are_unpacked(write: Write, content: str, pack: Callable[[b
     assert [dict(row.values) for row in read_table(write(f"rows{suffix}", pack(content.encode()))).rows] == ROWS
 
 
-def test_half_a_packed_file_is_refused(write: Write) -> None:
+def test_an_incomplete_packed_file_is_refused(write: Write) -> None:
     path = write("rows.jsonl.gz", gzip.compress(AS_LINES.encode() * 50)[:-20])
-    with pytest.raises(CorruptFileError, match=r"rows\.jsonl\.gz ends too early: half a \.gz file"):
+    with pytest.raises(CorruptFileError, match=r"rows\.jsonl\.gz ends too early: the \.gz file is incomplete"):
         read_table(path)
 
 
@@ -101,7 +101,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "content", "message", "left"), BAD)
-def test_a_bad_row_is_named_or_left_out(write: Write, name: str, content: str, message: str, left: int) -> None:
+def test_a_bad_row_is_an_error_or_left_out(write: Write, name: str, content: str, message: str, left: int) -> None:
     path = write(name, content)
     with pytest.raises(InputError, match=message) as caught:
         read_table(path)
@@ -111,7 +111,7 @@ def test_a_bad_row_is_named_or_left_out(write: Write, name: str, content: str, m
     assert (len(table.rows), table.skipped_rows) == (left, 1)
 
 
-def test_the_line_of_a_row_is_the_one_that_an_editor_shows(write: Write) -> None:
+def test_the_error_names_the_first_line_of_a_row(write: Write) -> None:
     path = write("a.csv", 'text,label\n\n"x\ny",1\n"a\nb"c,2\nz,1\n')
     with pytest.raises(InputError, match=r"a\.csv, line 5: not valid CSV"):
         read_table(path)
@@ -120,7 +120,7 @@ def test_the_line_of_a_row_is_the_one_that_an_editor_shows(write: Write) -> None
     assert [row.where for row in read_table(by_columns).rows] == [f"{by_columns}, row 1", f"{by_columns}, row 2"]
 
 
-def test_a_quotation_that_never_ends_counts_all_the_lines_it_swallowed(write: Write) -> None:
+def test_all_lines_of_an_unclosed_quote_are_counted_as_skipped(write: Write) -> None:
     content = 'text,label\nx,1\n"y,2\n' + "z,1\n" * 10
     table = read_table(write("a.csv", content), skip_bad_rows=True)
     assert (len(table.rows), table.skipped_rows) == (1, 11)
@@ -142,7 +142,7 @@ def test_a_quotation_that_never_ends_counts_all_the_lines_it_swallowed(write: Wr
         ("a.jsonl", b"[" * 100_000, "is not valid JSON"),
     ],
 )
-def test_files_that_are_no_tables_are_refused(write: Write, name: str, content: bytes, message: str) -> None:
+def test_files_without_a_table_are_refused(write: Write, name: str, content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_table(write(name, content))
 
@@ -160,7 +160,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(write: Write, monkeypatch: p
         read_table(path)
 
 
-def test_half_a_character_in_json_is_refused(write: Write) -> None:
+def test_a_lone_surrogate_in_json_is_refused(write: Write) -> None:
     row = read_table(write("a.jsonl", '{"text": "\\ud800"}\n')).rows[0]
     with pytest.raises(InputError, match="line 1: 'text' is not valid Unicode"):
         row.text("text")
@@ -178,7 +178,7 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("read", [read_labelled, read_conversations, read_preferences])
 @given(rows=st.lists(JSON, min_size=1, max_size=3), skip=st.booleans())
-def test_rows_of_any_shape_are_read_or_refused_in_words(
+def test_json_of_any_shape_is_read_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, read: Callable[..., Any], rows: list[Any], skip: bool
 ) -> None:
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
@@ -188,7 +188,7 @@ def test_rows_of_any_shape_are_read_or_refused_in_words(
 
 
 @given(text=st.text(alphabet='ab",;\t\n\r{}[]é', max_size=60), name=st.sampled_from(["rows", "rows.csv", "rows.tsv"]))
-def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, text: str, name: str) -> None:
+def test_any_text_is_read_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, text: str, name: str) -> None:
     path = tmp_path_factory.mktemp("rows") / name
     path.write_bytes(text.encode())
     with contextlib.suppress(InputError):
@@ -197,6 +197,6 @@ def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("name", ["mail", "mail.txt"])
-def test_a_text_may_begin_with_a_bracket(write: Write, name: str) -> None:
+def test_a_text_can_begin_with_a_bracket(write: Write, name: str) -> None:
     table = read_table(write(name, "[URGENT] call now\tspam\n{name}, hello\tham\nsee you\tham\n"))
     assert [row.values["0"] for row in table.rows] == ["[URGENT] call now", "{name}, hello", "see you"]

@@ -1,4 +1,4 @@
-"""Texts as a classifier reads them."""
+"""Texts encoded for a classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def tokenizer() -> Tokenizer:
     return train_tokenizer(["see you at noon, you have won a prize"] * 5, vocab_size=280)
 
 
-def test_texts_are_their_ids_and_nothing_else(tokenizer: Tokenizer) -> None:
+def test_no_special_token_is_added_to_texts(tokenizer: Tokenizer) -> None:
     texts = ["see you", "won <|endoftext|> a prize", "é\n雨"]
     encoded = encode_texts(tokenizer, texts, context_length=64)
     assert [tokenizer.decode(row.tolist()) for row in encoded.rows] == texts
@@ -22,7 +22,7 @@ def test_texts_are_their_ids_and_nothing_else(tokenizer: Tokenizer) -> None:
     assert (encoded.truncated_rows, encoded.truncated_tokens) == (0, 0)
 
 
-def test_what_is_longer_than_the_context_is_cut_at_the_right_and_counted(tokenizer: Tokenizer) -> None:
+def test_texts_longer_than_the_context_are_cut_at_the_right_and_counted(tokenizer: Tokenizer) -> None:
     whole = encode_texts(tokenizer, ["see you at noon", "won"], context_length=64)
     cut = encode_texts(tokenizer, ["see you at noon", "won"], context_length=3)
     assert cut.rows[0].tolist() == whole.rows[0][:3].tolist()
@@ -31,6 +31,6 @@ def test_what_is_longer_than_the_context_is_cut_at_the_right_and_counted(tokeniz
 
 
 @pytest.mark.parametrize("empty", ["", " \n\t"])
-def test_an_empty_text_is_refused_by_its_number(tokenizer: Tokenizer, empty: str) -> None:
+def test_the_error_names_the_number_of_an_empty_text(tokenizer: Tokenizer, empty: str) -> None:
     with pytest.raises(InputError, match="text 2 is empty"):
         encode_texts(tokenizer, ["see you", empty], context_length=8)

@@ -17,7 +17,7 @@ from tuppence.data.records.unlabelled import iter_lines, iter_unlabelled
 TEXTS = ["See you at noon", 'You have "WON", call', "Ärger; mit\u2028Umlauten"]
 
 
-def test_lines_are_texts_and_blank_ones_are_left_out(tmp_path: Path) -> None:
+def test_every_line_that_is_not_blank_is_a_text(tmp_path: Path) -> None:
     content = "\ufeff" + "\r\n \n".join(TEXTS)
     for name in ("mail.txt", "mail", "mail.txt.gz"):
         data = content.encode()
@@ -39,7 +39,7 @@ def test_the_named_column_of_a_table_is_read(tmp_path: Path, column: str) -> Non
         assert list(iter_unlabelled(str(tmp_path / name), text_column=column)) == TEXTS
 
 
-def test_the_text_column_is_found_by_its_name_or_because_it_is_the_only_one(tmp_path: Path) -> None:
+def test_the_text_column_has_a_usual_name_or_is_the_only_one(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": 1, "Message": "hello"}\n')
     (tmp_path / "b.jsonl").write_text('{"anything": "hello"}\n')
     assert [list(iter_unlabelled(str(tmp_path / name))) for name in ("a.jsonl", "b.jsonl")] == [["hello"], ["hello"]]
@@ -78,7 +78,7 @@ def test_a_missing_file_and_other_encodings_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_utf_16_is_named_in_a_file_and_on_stdin(tmp_path: Path, encoding: str) -> None:
+def test_the_error_names_utf_16_for_files_and_stdin(tmp_path: Path, encoding: str) -> None:
     content = "one\ntwo\n".encode(encoding)
     (tmp_path / "u.txt").write_bytes(content)
     with pytest.raises(InputError, match=r"u\.txt is UTF-16.*, not UTF-8") as caught:
@@ -88,7 +88,7 @@ def test_utf_16_is_named_in_a_file_and_on_stdin(tmp_path: Path, encoding: str) -
         list(iter_lines(io.BytesIO(content), "stdin"))
 
 
-def test_a_line_without_an_end_is_not_collected_for_ever() -> None:
+def test_a_line_above_the_limit_is_refused() -> None:
     class Endless(io.RawIOBase):
         def readline(self, size: int | None = -1, /) -> bytes:
             return b"x" * (size or 1)

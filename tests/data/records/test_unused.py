@@ -1,4 +1,4 @@
-"""Columns and keys that no reader uses are counted, most frequent first."""
+"""Unused columns and keys are counted, most frequent first."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def test_columns_that_are_not_used_are_counted_by_their_values() -> None:
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}])
-def test_an_empty_cell_is_no_value(empty: object) -> None:
+def test_empty_cells_are_not_counted(empty: object) -> None:
     assert find_unused(table({"text": "a", "extra": empty}), {"text"}).rows == {}
 
 
-def test_unknown_keys_of_messages_and_partial_weights_are_named() -> None:
+def test_unknown_keys_of_messages_and_partial_weights_are_counted() -> None:
     talk = [{"role": "user", "content": "Hi", "weight": 1}, {"role": "assistant", "content": "Yes", "weight": 0.5}]
     found = find_unused(table({"messages": [*talk, {"role": "user", "content": "x", "name": "Ann"}]}), {"messages"})
     assert found.rows == {"messages[].weight other than 0 and 1": 1, "messages[].name": 1}
 
 
-def test_the_keys_beside_the_messages_of_an_object_are_named() -> None:
+def test_the_other_keys_of_an_object_with_messages_are_counted() -> None:
     found = find_unused(table({"body": {"messages": [], "tools": ["x"]}}), {"body"})
     assert found.rows == {"body.tools": 1}
 
 
-def test_a_long_list_is_cut_for_people() -> None:
+def test_a_long_list_is_shortened() -> None:
     names = {f"column {number} {'x' * 60}": 1 for number in range(10)}
     assert str(Unused(names)).endswith(" and 2 more")
     assert str(Unused({})) == ""

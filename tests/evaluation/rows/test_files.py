@@ -73,7 +73,7 @@ def test_damaged_missing_and_empty_parquet_files_have_different_errors(tmp_path:
         read_rows(str(path))
     write_parquet(path)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(CorruptFileError, match="is not a sound parquet file") as refusal:
+    with pytest.raises(CorruptFileError, match="is not a valid parquet file") as refusal:
         read_rows(str(path))
     assert "\n" not in refusal.value.message
 

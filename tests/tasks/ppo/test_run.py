@@ -117,7 +117,7 @@ def _one_prompt(places: Places) -> None:
         (_other_tokenizer, "has another tokenizer than the base"),
         (_three_scores, "gives 3 scores"),
         (_language_model, "a language model: it has no scores"),
-        (_no_prompts, "no instructions that we recognise"),
+        (_no_prompts, "no instructions in a known format"),
         (_one_prompt, "cannot be split in two"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -109,6 +110,11 @@ def single_column(path: str, text: str) -> Cells | None:
 
 def no_columns(path: str, text: str) -> InputError:
     """The error for a text that is not cut into columns by any delimiter."""
+    if ".json" in stem_of(path):
+        return InputError(
+            f"{path} is not JSON: it begins with {text.lstrip()[:20]!r}",
+            "write one JSON object per line, or a list of objects",
+        )
     if not stem_of(path).endswith((".csv", ".tsv")):
         return InputError(
             f"{path} is no table: neither JSON nor columns separated by tabs, commas, semicolons or |",
@@ -116,10 +122,12 @@ def no_columns(path: str, text: str) -> InputError:
         )
     for row in islice(Cells(text, ",", quoted=True).rows(), SAMPLE):
         if isinstance(row.cells, csv.Error):
-            return InputError(
-                f"{at_line(path, row.first)}: not valid CSV: {csv_fault(row.cells)}",
-                'a cell with quotes is written as "a ""quoted"" word"',
-            )
+            fault = csv_fault(row.cells)
+            if "carriage" in fault:
+                hint = f"end the lines with line feeds: tr '\\r' '\\n' < {shlex.quote(path)} > new.csv"
+            else:
+                hint = 'write a cell with quotes as "a ""quoted"" word"'
+            return InputError(f"{at_line(path, row.first)}: not valid CSV: {fault}", hint)
     return InputError(
         f"{path} is no table: no tab, comma, semicolon or | cuts its lines into columns",
         "if another character separates the columns, name it in a first line, for example sep=:",

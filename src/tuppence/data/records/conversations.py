@@ -41,12 +41,12 @@ class ConversationSet:
     """A file of conversations.
 
     Attributes:
-        rows: in the file's order.
+        rows: in the order of the file.
         format: "alpaca", "dolly", "sharegpt", "messages" or "prompt-completion".
         skipped_rows: number of bad rows that were left out, if that is allowed.
         disliked_rows: number of rows that were left out because their `label` is false.
         untrained_rows: number of rows that were left out because the file excludes them from training.
-        unused: the columns that were not read.
+        unused: what was not used of the file.
     """
 
     rows: list[Conversation]
@@ -65,7 +65,7 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False, trained
 
     Raises:
         InputError: the file cannot be read or its format is unknown; a row lacks a part, has an empty response, or
-            has turns out of order (unless skipped).
+            has turns in a wrong order (unless skipped).
 
     Example:
         >>> import tempfile, pathlib
@@ -81,7 +81,7 @@ def read_conversations(path: str | Path, *, skip_bad_rows: bool = False, trained
     liked = [row for row in table.rows if not _is_disliked(row)]
     if not liked:
         raise InputError(
-            f"{path}: the label is false in all of its rows: every answer was disliked", "name a file with other rows"
+            f"{path}: the label is false in all rows: every answer was rejected", "name a file with other rows"
         )
 
     label = {column for column in _DISLIKED_COLUMNS if len(liked) < len(table.rows)}
@@ -113,20 +113,20 @@ def _check(row: Row, messages: Sequence[Message]) -> None:
     except InputError as error:
         raise BadRowError(f"{row.where}: {error.message} ({error.hint})") from error
     if messages[-1].role != "assistant":
-        raise BadRowError(f"{row.where}: the last turn is the user's: there is no response to learn")
+        raise BadRowError(f"{row.where}: the last turn is the user's, so there is no response to train on")
     if any(message.role == "assistant" and not message.content.strip() for message in messages):
         raise BadRowError(f"{row.where}: the response is empty")
     if any(message.role == "user" and not message.content.strip() for message in messages):
         raise BadRowError(f"{row.where}: the user's turn is empty")
     if not any(message.role == "assistant" and message.trained for message in messages):
-        raise BadRowError(f"{row.where}: every response has weight 0: nothing is left to learn")
+        raise BadRowError(f"{row.where}: every response has weight 0, so there is no response to train on")
 
 
 _DISLIKED_COLUMNS = ("label", "kto_tag")
 
 
 def _is_disliked(row: Row) -> bool:
-    """Whether a row of KTO's format says that its answer was disliked."""
+    """Whether a row of KTO's format has a rejected answer."""
     return any(str(row.values.get(column)).casefold() == "false" for column in _DISLIKED_COLUMNS)
 
 
@@ -185,11 +185,9 @@ def _recognise(table: Table) -> str:
             if any(keys <= row.values.keys() for keys in choices):
                 return name
     if any({"chosen", "rejected"} <= row.values.keys() for row in table.rows):
-        raise InputError(
-            f"{table.path} holds preferences, not instructions", "learn from them with 'tuppence align dpo'"
-        )
+        raise InputError(f"{table.path} has preferences, not instructions", "train on them with 'tuppence align dpo'")
     raise InputError(
-        f"{table.path} holds no instructions that we recognise: its rows have {', '.join(table.columns[:12])}",
+        f"{table.path} has no instructions in a known format: its rows have {', '.join(table.columns[:12])}",
         "rows should have instruction and output (or response), prompt and completion, messages, or conversations",
     )
 

@@ -122,13 +122,13 @@ def encode_conversation(
     """
     tokens, trained = _encode(tokenizer, messages, add_generation_prompt=False)
     if not any(trained):
-        raise InputError("a conversation without a response", "the last turn should be the assistant's")
+        raise InputError("a conversation has no response", "the last turn must be the assistant's")
     ids = np.array(tokens[:-1], dtype=np.int64)[:context_length]
     targets = np.where(trained[1:], tokens[1:], IGNORED_TARGET).astype(np.int64)[:context_length]
     if (targets == IGNORED_TARGET).all():
         prompt = trained.index(True)
         raise PromptTooLongError(
-            f"the prompt has {prompt:,} tokens, and the context is {context_length:,}: nothing is left of the response",
+            f"the prompt has {prompt:,} tokens, and the context is {context_length:,}: no token of the response fits",
             "use shorter prompts or a model with a longer context",
         )
     return EncodedConversation(ids, targets, truncated=len(tokens) - 1 - len(ids))

@@ -1,4 +1,4 @@
-"""Labelled text: the rows that a classifier learns from.
+"""Labelled text: the training rows of a classifier.
 
 Finds the columns, or takes the named ones. Every label is converted to a string with one canonical spelling: "True" in
 a CSV file equals `true` in JSON, and 1.0 equals 1 (`canonical_label`). `splits` splits the rows into training,
@@ -36,14 +36,14 @@ class LabelledText:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """A file of labelled texts.
+    """The labelled texts of a file.
 
     Attributes:
-        rows: in the file's order.
+        rows: in the order of the file.
         skipped_rows: number of bad rows that were left out, if that is allowed.
         text_column, label_column: the columns of text and label; a number from 0 in files without names.
         untrained_rows: number of rows that were left out because the file excludes them from training.
-        unused: the other columns.
+        unused: what was not used of the file.
     """
 
     rows: list[LabelledText]
@@ -149,7 +149,10 @@ def alike_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def find_label(label: str, labels: Sequence[str]) -> int | None:
-    """The index of a label in a model's labels, also if the model has it in another spelling (`True`)."""
+    """The index of a label in the labels of a model; None if it has no such label.
+
+    A label in another spelling (`True` for `true`) is found, too, if only one label of the model matches.
+    """
     if label in labels:
         return labels.index(label)
     canonical = [canonical_label(one) for one in labels]

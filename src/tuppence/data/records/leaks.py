@@ -53,7 +53,7 @@ def normalise(text: str) -> str:
 
 
 def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
-    """How many evaluation rows are in the training rows.
+    """Counts the evaluation rows that are in the training rows.
 
     Use it on whole rows (`content_of`), and on their prompts alone (`prompt_of`): a prompt that was trained with
     another answer is a smaller leak. For training conversations, use every row of `lessons_of`.
@@ -68,7 +68,7 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
 
 
 def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
-    """How many evaluation rows of at least 50 characters a corpus holds whole.
+    """Counts the evaluation rows of at least 50 characters that a corpus contains as a whole.
 
     Rows are compared exactly as sequences of words: punctuation, white space and case make no difference. The search
     key of a row is its longest pair of neighbouring words, because that pair is rare. Where the pair occurs, all words
@@ -84,7 +84,7 @@ def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> L
 
 
 def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
-    """How many rows of an evaluation file a corpus holds. A row counts if the text of any of its columns is found.
+    """Counts the rows of an evaluation file that a corpus contains. A row counts if any of its texts is found.
 
     Args:
         corpus: as for `count_in_corpus`.
@@ -107,7 +107,7 @@ def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
 
 
 def _found_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
-    """Returns the ascending indices of the texts that a corpus holds, and the number of texts that were searched."""
+    """Returns the ascending indices of the texts that a corpus contains, and the number of texts that were searched."""
     rows: dict[int, tuple[str, ...]] = {}
     for number, text in enumerate(texts):
         words = tuple(_words(text))

@@ -77,7 +77,7 @@ def join_input(instruction: str, further: str) -> str:
 
 
 def context_of(row: Row, turns: list[Message]) -> list[Message]:
-    """The turns that some files keep in columns beside the others: `system`, then `history`.
+    """The turns that some files keep in separate columns: `system`, then `history`.
 
     Args:
         turns: the turns that follow. A system message that they already contain is not repeated.
@@ -86,8 +86,8 @@ def context_of(row: Row, turns: list[Message]) -> list[Message]:
         InputError: `history` is not a list of pairs of question and answer.
     """
     text = row.text("system", default="").strip()
-    stands_there = bool(turns) and turns[0].role == "system" and turns[0].content.strip() == text
-    system = [Message("system", text)] if text and not stands_there else []
+    is_repeated = bool(turns) and turns[0].role == "system" and turns[0].content.strip() == text
+    system = [Message("system", text)] if text and not is_repeated else []
     return [*system, *_history_of(row)]
 
 

@@ -1,4 +1,4 @@
-"""Preferences: a prompt with a preferred and a rejected answer, in the formats that public files use.
+"""Preferences: a prompt with a preferred and a rejected answer, in the formats of public files.
 
     prompt            {prompt | question | input, chosen, rejected}: strings, or lists of messages
     instruction       {instruction, input?, chosen, rejected}
@@ -40,7 +40,7 @@ class Preference:
 
     Attributes:
         prompt: the conversation so far; its last turn is the user's.
-        chosen: the answer that was liked better.
+        chosen: the preferred answer.
         rejected: the other answer.
     """
 
@@ -54,13 +54,13 @@ class PreferenceSet:
     """A file of preferences.
 
     Attributes:
-        rows: in the file's order, without the equal pairs.
+        rows: in the order of the file, without the equal pairs.
         format: one of the formats listed above.
         skipped_rows: number of bad rows that were left out, if that is allowed.
         equal_pairs: rows that were dropped because chosen and rejected differ only in white space at the ends.
         cut_pairs: rows with further turns after the two answers; these turns were left out.
         untrained_rows: rows that were left out because the file excludes them from training.
-        unused: the columns that were not read.
+        unused: what was not used of the file.
     """
 
     rows: list[Preference]
@@ -80,7 +80,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False, trained_o
 
     Raises:
         InputError: the file cannot be read or its format is unknown; a row lacks `chosen` or `rejected`, has an empty
-            `chosen`, or has turns out of order (unless skipped); no pair has two different answers.
+            `chosen`, or has turns in a wrong order (unless skipped); no pair has two different answers.
 
     Example:
         >>> import tempfile, pathlib
@@ -103,8 +103,8 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False, trained_o
             if row.values.get(column) is None:
                 raise BadRowError(f"{row.where}: it has no '{column}' answer")
         try:
-            pair, goes_on = _parse(row, name)
-            if goes_on:
+            pair, is_cut = _parse(row, name)
+            if is_cut:
                 cut.add(row.where)
             return pair
         except InputError as error:
@@ -116,7 +116,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False, trained_o
     rows = [pair for pair in pairs if pair.chosen.strip() != pair.rejected.strip()]
     if not rows:
         raise InputError(
-            f"{path}: chosen and rejected are equal in all of its rows", "there is nothing to learn from it"
+            f"{path}: chosen and rejected are equal in all rows", "name a file with pairs of different answers"
         )
     return PreferenceSet(
         rows,
@@ -130,7 +130,7 @@ def read_preferences(path: str | Path, *, skip_bad_rows: bool = False, trained_o
 
 
 def holds_preferences(table: Table) -> bool:
-    """Whether a file holds pairs of answers, in any format."""
+    """Whether a file has pairs of answers, in any format."""
     return any("chosen" in _with_named_answers(row).values for row in table.rows)
 
 
@@ -176,11 +176,11 @@ def _recognise(table: Table) -> str:
             return "prompt"
     if any(isinstance(row.values.get(column), bool) for row in table.rows for column in ("label", "kto_tag")):
         raise InputError(
-            f"{table.path} holds single answers with a label (KTO), not pairs of them",
-            "learn from those with label true: tuppence finetune instruct",
+            f"{table.path} has single answers with a label (KTO), not pairs of answers",
+            "train on the answers with label true: tuppence finetune instruct",
         )
     raise InputError(
-        f"{table.path} holds no preferences that we recognise: its rows have {', '.join(table.columns[:12])}",
+        f"{table.path} has no preferences in a known format: its rows have {', '.join(table.columns[:12])}",
         "rows should have prompt (or instruction), chosen and rejected",
     )
 
@@ -198,7 +198,7 @@ def _used_columns(table: Table, name: str) -> set[str]:
 
 
 def _parse(row: Row, name: str) -> tuple[Preference, bool]:
-    """Returns the pair, and whether turns after it were left out."""
+    """Returns the pair, and whether turns after its answers were left out."""
     if name in ("instruction", "ranked"):
         prompt: list[Message] = [instruction_of(row, "input")]
     elif name == "prompt":
@@ -217,7 +217,7 @@ def _parse(row: Row, name: str) -> tuple[Preference, bool]:
     prompt += common
     prompt = [*context_of(row, prompt), *prompt]
     if not (chosen and rejected) or chosen[0].role != "assistant" or rejected[0].role != "assistant":
-        raise BadRowError(f"{row.where}: the two do not part at an answer of the assistant")
+        raise BadRowError(f"{row.where}: chosen and rejected do not differ first at an answer of the assistant")
     check_turns(prompt)
     if not all(message.content.strip() for message in prompt if message.role == "user"):
         raise BadRowError(f"{row.where}: the user's turn is empty")

@@ -54,7 +54,7 @@ def trained_rows(path: str, rows: Iterable[Row], columns: Collection[str]) -> li
     kept = [row for row in rows if not any(weight_of(row, column) == 0 for column in columns)]
     if columns and not kept:
         raise InputError(
-            f"{path}: every row has {excluded_by(columns)}: nothing is left to learn",
+            f"{path}: every row has {excluded_by(columns)}: no row is left for training",
             f"name a file with other rows, or remove the column {' or '.join(sorted(columns))}",
         )
     return kept

@@ -87,7 +87,7 @@ def split_labelled(
 def fixed_splits(
     train: Sequence[LabelledText], validation: Sequence[LabelledText], test: Sequence[LabelledText]
 ) -> Splits:
-    """Three parts that the user gave; duplicates across them are removed from the earlier part.
+    """The parts of the user's three files; duplicates across them are removed from the earlier part.
 
     Raises:
         InputError: the training rows have only one label; another part has a label that they lack, or has no row.
@@ -99,10 +99,14 @@ def fixed_splits(
             near = next((label for label in labels if label.casefold() == unknown[0].casefold()), None)
             raise InputError(
                 f"the {name} data has the label '{unknown[0]}', which the training data lacks",
-                f"known labels: {', '.join(labels[:12])}" if near is None else f"write it as there: '{near}'",
+                f"known labels: {', '.join(labels[:12])}"
+                if near is None
+                else f"write '{near}', as in the training data",
             )
         if not part:
-            raise InputError(f"the {name} data has no row", "name a file with rows, or let the training data be split")
+            raise InputError(
+                f"the {name} data has no row", "name a file with rows, or omit it to split the training data"
+            )
     return _without_leaks(train, validation, test, labels, dropped_by_balance=0)
 
 
@@ -146,7 +150,7 @@ def hold_out(
         held = groups.smallest()
     if not held:
         raise InputError(
-            f"{counted(len(rows), 'row')} with one and the same prompt cannot be split in two",
+            f"{counted(len(rows), 'row')} with the same prompt cannot be split in two",
             "name the held-out rows with --val FILE",
         )
     kept = [row for number, row in enumerate(rows) if number not in held]
@@ -196,10 +200,11 @@ class _Groups:
 
 def _check_request(seed: int, fractions: Sequence[float]) -> None:
     if seed < 0:
-        raise InputError(f"seed {seed} is negative", "choose 0 or more")
+        raise InputError(f"seed {seed} is negative", "choose a seed of at least 0")
     if any(not 0 < fraction < 1 for fraction in fractions) or not math.isclose(sum(fractions), 1, abs_tol=1e-6):
         raise InputError(
-            f"the fractions {', '.join(map(str, fractions))} are not three parts of 1", "for example 0.7, 0.1, 0.2"
+            f"the fractions {', '.join(map(str, fractions))} are not positive numbers with the sum 1",
+            "for example 0.7, 0.1, 0.2",
         )
 
 
@@ -207,7 +212,7 @@ def _check_labels(rows: Sequence[LabelledText], what: str) -> tuple[str, ...]:
     labels = sorted_labels({row.label for row in rows})
     if len(labels) < 2:
         only = f"only the label '{labels[0]}'" if labels else "no row"
-        raise InputError(f"{what} has {only}", "a classifier needs rows of two labels at least")
+        raise InputError(f"{what} has {only}", "a classifier needs rows of at least two labels")
     return labels
 
 
@@ -217,7 +222,7 @@ def _stratify(by_label: dict[str, list[LabelledText]], fractions: Sequence[float
         if len(members) < len(PARTS):
             raise InputError(
                 f"the label '{label}' has {counted(len(members), 'row')}, too few for training, validation and test",
-                "add rows of it, or leave the label out",
+                "add rows with this label, or remove it from the data",
             )
     places = [
         ((place + 0.5) / len(members), label, place)
@@ -254,13 +259,13 @@ def _without_leaks(
     clean_train = [row for row in train if normalise(row.text) not in measured]
     if not clean_validation:
         raise InputError(
-            "every validation row is in the test data too",
-            "give validation rows, or more rows, that are not copies of each other",
+            "every validation row is also in the test data",
+            "give other validation rows, or more rows that are not copies of each other",
         )
     missing = [label for label in labels if label not in {row.label for row in clean_train}]
     if missing:
         raise InputError(
-            f"every training row of the label '{missing[0]}' is in the validation or the test data too",
+            f"every training row of the label '{missing[0]}' is also in the validation or the test data",
             "add rows that are not copies of each other",
         )
     labels_of: dict[str, set[str]] = defaultdict(set)

@@ -65,13 +65,13 @@ def read_table(path: str, *, skip_bad_rows: bool = False, named: Collection[str]
     """Reads a file of rows.
 
     Args:
-        path: a local file, or a URL that `storage` knows.
+        path: a local file, or a URL that `storage` supports.
         skip_bad_rows: leave out rows that cannot be read, and count them.
         named: columns that the user asked for, by their names or numbers.
 
     Raises:
         InputError: the file is missing, empty, too large, binary or not UTF-8; a row is bad; there is no row.
-        CorruptFileError: a packed file is damaged.
+        CorruptFileError: a packed file is damaged, or a JSON list is not valid.
     """
     contents = _contents(path, _read_text(path), named)
     rows: list[Row] = []
@@ -141,13 +141,13 @@ def open_file(path: str) -> Source:
     """Opens one file, with any suffix.
 
     Raises:
-        InputError: there is no such file, it is empty, or it is a parquet or Excel file.
+        InputError: there is no such file, or it is empty.
     """
     folder, name = split_url(path)
     entry = open_store(folder).describe(name) if name else None
     if entry is None:
         if open_store(path).is_folder():
-            raise InputError(f"{path} is a folder", "name one file of it")
+            raise InputError(f"{path} is a folder", "name a file in it")
         raise InputError(f"{path}: there is no such file", "check the path; name one file, not a folder")
     if entry.size == 0:
         raise InputError(f"{path} is empty", "name a file that holds rows")
@@ -163,7 +163,7 @@ def _read_text(path: str) -> str:
         if characters > TABLE_LIMIT_CHARACTERS:
             raise InputError(
                 f"{path} has more than {TABLE_LIMIT_CHARACTERS // 2**20} million characters",
-                "cut it into smaller files",
+                "split it into smaller files",
             )
         parts.append(part)
     return "".join(parts)
@@ -205,6 +205,6 @@ def _fasttext_rows(path: str, text: str) -> Iterator[Row | BadRow]:
         if not label.startswith(_FASTTEXT):
             yield BadRow(BadRowError(f"{where}: it does not begin with {_FASTTEXT}, as the first row does"), 1)
         elif rest.startswith(_FASTTEXT):
-            yield BadRow(BadRowError(f"{where}: it has several labels, and a text has one here"), 1)
+            yield BadRow(BadRowError(f"{where}: it has several labels, but only one label per text is supported"), 1)
         else:
             yield Row(where, {"label": label.removeprefix(_FASTTEXT), "text": rest.strip()})

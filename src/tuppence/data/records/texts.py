@@ -1,7 +1,7 @@
-"""Encodes texts as ids for a classifier: each text is cut to the context, with nothing before or after it.
+"""Encodes texts as ids for a classifier. Each text is cut to the context; no special token is added.
 
 A classifier computes its scores at the last token of the text, as `GPT2ForSequenceClassification` does. Therefore no
-end-of-text token is added. Used in training, evaluation and prediction of a classifier.
+end-of-text token follows the text. Used in training, evaluation and prediction.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, context_length: 
     """
     for number, text in enumerate(texts, start=1):
         if not text.strip():
-            raise InputError(f"text {number:,} is empty", "give a text that says something")
+            raise InputError(f"text {number:,} is empty", "give a text with at least one visible character")
     rows: list[Array] = []
     truncated: list[int] = []
     for ids in tokenizer.encode_batch(list(texts)):

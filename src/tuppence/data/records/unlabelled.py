@@ -1,7 +1,7 @@
-"""Texts without labels, one by one: the input of a classifier.
+"""Texts without labels: the input of a classifier.
 
-From lines (.txt, stdin): one text a line, without blank lines, in bounded memory for a stream of any length. From a
-table (.csv, .tsv, .json, .jsonl): its text column.
+Lines (.txt, stdin) have one text each; blank lines are left out, and memory is bounded for a stream of any length. A
+table (.csv, .tsv, .json, .jsonl) has a text column.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME_IT = "name it with --text-column (a name, or a number from 0)"
 
 
 def iter_unlabelled(path: str, *, text_column: str | None = None) -> Iterator[str]:
-    """The texts of a file. Its suffix decides whether it is a table or lines; it can be packed as .gz or .zst.
+    """Yields the texts of a file. Its suffix decides whether it is a table or lines; it can be packed as .gz or .zst.
 
     Args:
         text_column: of a table. Default: the column with a usual name, or the only column.
@@ -44,7 +44,7 @@ def iter_unlabelled(path: str, *, text_column: str | None = None) -> Iterator[st
     if stem_of(path).endswith(_TABLES):
         return _of_table(path, text_column)
     if text_column is not None:
-        raise InputError(f"{path} is read line by line and has no columns", "leave --text-column away")
+        raise InputError(f"{path} is read line by line and has no columns", "omit --text-column")
     return _of_chunks(read_chunks(open_file(path)), path)
 
 
@@ -69,7 +69,7 @@ def _of_chunks(chunks: Iterable[bytes], name: str) -> Iterator[str]:
             number += 1
         if len(rest) > LINE_LIMIT_BYTES:
             raise InputError(
-                f"{at_line(name, number)}: longer than {LINE_LIMIT_BYTES // 2**20} MiB", "give one text a line"
+                f"{at_line(name, number)}: longer than {LINE_LIMIT_BYTES // 2**20} MiB", "write one text per line"
             )
     yield from _text_of(rest, name, number)
 

@@ -109,7 +109,7 @@ def _parquet_rows(path: str) -> Iterator[Row]:
             values = parquet.read_table(stream).to_pylist()
         except (arrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise CorruptFileError(f"{path} is not a sound parquet file: {reason}", "get the file again") from error
+            raise CorruptFileError(f"{path} is not a valid parquet file: {reason}", "get the file again") from error
     for number, row in enumerate(values, start=1):
         yield Row(at_row(path, number), {name: _text_of_bytes(value) for name, value in row.items()})
 
