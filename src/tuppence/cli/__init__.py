@@ -8,6 +8,7 @@ saved, 1 a bug in tuppence. Large packages (torch, numpy, pydantic) are imported
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from tuppence.cli import endings
 from tuppence.cli.command import Command
 from tuppence.core import console
 from tuppence.core.errors import Interrupted, OtherRankError, TuppenceError
+from tuppence.core.interrupts import repeat_lost_interrupts
 from tuppence.core.memory import out_of_memory
 from tuppence.core.process import exit_process
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
@@ -94,7 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    code = _run(arguments, command, debug)
+    with repeat_lost_interrupts() if command.is_the_program else nullcontext():
+        code = _run(arguments, command, debug)
     unwritten = finish_streams()
     if unwritten is not None and code == 0:
         error = endings.unwritable_stdout(unwritten)
@@ -105,8 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], command: Command, debug: bool) -> int:
-    _register_verbs()
     try:
+        _register_verbs()
         endings.refuse_undecodable(arguments)
         result: Any = app(arguments, standalone_mode=False, prog_name="tuppence", obj=command)
         return result if isinstance(result, int) else 0

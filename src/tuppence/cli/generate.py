@@ -10,6 +10,7 @@ import typer
 from tuppence.cli.flags import Device, Json
 from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
+from tuppence.core.interrupts import interrupt_taken
 
 if TYPE_CHECKING:
     from tuppence.model.chat import ChatSession
@@ -136,6 +137,7 @@ def _talk(session: ChatSession) -> None:
                 return
             _answer(session, line)
         except KeyboardInterrupt:
+            interrupt_taken()
             console.note("")
             console.note("stopped; /exit or Ctrl-D ends the program")
 
