@@ -18,14 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from tuppence.core import git_lfs
 from tuppence.core.errors import CorruptFileError, InputError, OutOfSpaceError, TuppenceError
 from tuppence.core.temporary import is_temporary, remove_litter, temporary_sibling
 
 JSON_LIMIT_BYTES = 64 * 2**20
 """Largest JSON file that we read. The tokenizer.json of a 100k vocabulary has about 8 MB."""
-
-GIT_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""First bytes of a Git LFS pointer: a clone without git-lfs has this small text file instead of each large file."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNSUPPORTED = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -209,26 +207,6 @@ def encode_json(value: Any, indent: int | None = None) -> bytes:
         return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
-def git_lfs_pointer(path: Path | str) -> InputError:
-    """Returns the error for a file that begins with `GIT_LFS_POINTER`."""
-    return InputError(
-        f"{path} is a Git LFS pointer, not the file itself",
-        "get the file: git lfs install, then git lfs pull in its repository; or download it again",
-    )
-
-
-def refuse_git_lfs_pointer(path: Path) -> None:
-    """Checks the first bytes of a file.
-
-    Raises:
-        InputError: the file is a Git LFS pointer.
-        OSError: the file cannot be opened.
-    """
-    with path.open("rb") as stream:
-        if stream.read(len(GIT_LFS_POINTER)) == GIT_LFS_POINTER:
-            raise git_lfs_pointer(path)
-
-
 def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
     """Reads a JSON file of at most `limit` bytes.
 
@@ -243,8 +221,8 @@ def read_json(path: Path, limit: int = JSON_LIMIT_BYTES) -> Any:
         content = path.read_bytes()
     except OSError as error:
         raise explain_os_error(error, path) from error
-    if content.startswith(GIT_LFS_POINTER):
-        raise git_lfs_pointer(path)
+    if content.startswith(git_lfs.BEGINNING):
+        raise git_lfs.pointer_error(path)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -105,6 +105,10 @@ class Run:
         return self.path / "model"
 
     @property
+    def weights(self) -> Path:
+        return self.model / "model.safetensors"
+
+    @property
     def adapter(self) -> Path:
         return self.path / "adapter"
 

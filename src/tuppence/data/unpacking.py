@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+from tuppence.core import git_lfs
 from tuppence.core.errors import CorruptFileError, InputError, MissingExtraError
-from tuppence.core.files import GIT_LFS_POINTER, git_lfs_pointer
 from tuppence.data.inputs import Source
 
 CHUNK_BYTES = 2**20
@@ -64,8 +64,8 @@ def refuse_other_content(source: Source, stream: BinaryIO) -> None:
     head = stream.read(64)
     stream.seek(0)
     path = source.path
-    if head.startswith(GIT_LFS_POINTER):
-        raise git_lfs_pointer(path)
+    if head.startswith(git_lfs.BEGINNING):
+        raise git_lfs.pointer_error(path)
     if source.kind == "parquet":
         return
     for suffix, magic in ((".gz", _GZIP), (".zst", _ZSTD)):

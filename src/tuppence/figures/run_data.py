@@ -144,7 +144,7 @@ def _results(path: Path, problems: list[str]) -> Row:
 
 def _of_this_model(run: Run, problems: list[str]) -> Row:
     """Returns the results in evaluation.json of the weights in RUN/model. Others are left out, with a problem."""
-    path, model = run.evaluation_file, run.model / "model.safetensors"
+    path, model = run.evaluation_file, run.weights
     folder, results = run.path, _results(path, problems)
     named = {task: one["weights"] for task, one in results.items() if isinstance(one, Mapping) and "weights" in one}
     if len(named) < len(results) and model.is_file() and model.stat().st_mtime > path.stat().st_mtime:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tuppence.core import files
+from tuppence.core import files, git_lfs
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import (
@@ -102,7 +102,7 @@ def tensor_names(path: Path, hint: str = "give a complete Hugging Face GPT-2 fol
     """
     if not path.is_file():
         raise InputError(f"{path} is missing", hint)
-    files.refuse_git_lfs_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
+    git_lfs.refuse_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
     try:
         with safe_open(path, framework="pt") as opened:
             return list(opened.keys())

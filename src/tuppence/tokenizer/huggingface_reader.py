@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuppence.core import files
+from tuppence.core import files, git_lfs
 from tuppence.core.errors import InputError
 from tuppence.tokenizer import byte_alphabet
 from tuppence.tokenizer.patterns import GPT2, PATTERNS, SplitPattern
@@ -79,8 +79,8 @@ def read_lines(path: Path) -> list[str]:
         if path.stat().st_size > files.JSON_LIMIT_BYTES:
             raise InputError(f"{path} has more than {files.JSON_LIMIT_BYTES:,} bytes", "is it the right file?")
         content = path.read_bytes()
-        if content.startswith(files.GIT_LFS_POINTER):
-            raise files.git_lfs_pointer(path)
+        if content.startswith(git_lfs.BEGINNING):
+            raise git_lfs.pointer_error(path)
         # not splitlines(): a token can contain U+0085 or U+2028
         return content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
