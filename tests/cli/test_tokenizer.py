@@ -144,6 +144,18 @@ def test_import_does_not_replace_another_tokenizer_without_overwrite(
     assert not (model / "chat_template.jinja").exists()
 
 
+@pytest.mark.parametrize(("file", "kind"), [("run.yaml", "is a run"), ("index.json", "holds token shards")])
+def test_a_run_and_token_shards_get_no_second_tokenizer(
+    tok: Path, corpus: Path, tmp_path: Path, tuppence: Run, file: str, kind: str
+) -> None:
+    (tmp_path / file).write_text("{}")
+    for words in (("import", tok), ("train", corpus, "--vocab-size", 270)):
+        refused = tuppence("tokenizer", *words, "--out", tmp_path)
+        assert refused.returncode == 2
+        assert f"{tmp_path} {kind}, not a tokenizer" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
 def test_training_does_not_replace_a_tokenizer_in_an_older_layout(corpus: Path, tmp_path: Path, tuppence: Run) -> None:
     model = tokenizer_document(train_tokenizer(["abc"], 257).vocabulary)["model"]
     (tmp_path / "vocab.json").write_text(json.dumps(model["vocab"]))

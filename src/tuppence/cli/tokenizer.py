@@ -120,12 +120,18 @@ def _tokenizer_in(folder: Path) -> Tokenizer | None:
     """Returns the tokenizer in a folder, in any layout; None if there is none.
 
     Raises:
-        InputError: the tokenizer cannot be read, so it is not ours.
+        InputError: the tokenizer cannot be read, so it is not ours; or the folder is a run or holds token shards, which
+            have a tokenizer of their own below.
     """
+    from tuppence.core.run import Run
+    from tuppence.data.shards import INDEX_NAME
     from tuppence.tokenizer import Tokenizer
     from tuppence.tokenizer.folders import holds_tokenizer
 
     if not holds_tokenizer(folder):
+        if Run(folder).exists() or (folder / INDEX_NAME).exists():
+            kind = "is a run" if Run(folder).exists() else "holds token shards"
+            raise InputError(f"{folder} {kind}, not a tokenizer", "choose a new --out")
         return None
     try:
         return Tokenizer.load(folder)
