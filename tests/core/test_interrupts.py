@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tuppence.core.interrupts import interrupt_taken, repeat_lost_interrupts
+from tuppence.core.interrupts import AGAIN_SECONDS, interrupt_taken, repeat_lost_interrupts
 
 PROGRAM = """
 import signal, time
@@ -30,6 +31,31 @@ except KeyboardInterrupt:
 def test_an_interrupt_lost_in_a_destructor_arrives_later_without_a_word_on_stderr() -> None:
     answer = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=15)
     assert (answer.stdout.split(), answer.stderr) == (["lost", "taken"], "")
+
+
+def test_code_that_cleans_up_after_an_interrupt_is_not_interrupted_again() -> None:
+    steps = []
+
+    def clean_up() -> None:
+        try:
+            raise ValueError("a second exception")
+        except ValueError:
+            until = time.monotonic() + 1.5 * AGAIN_SECONDS
+            while time.monotonic() < until:
+                time.sleep(0.05)
+        steps.append("inner")
+
+    def work() -> None:
+        with repeat_lost_interrupts():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                clean_up()
+                steps.append("outer")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert steps == ["inner", "outer"]
 
 
 def test_an_interrupt_that_was_taken_is_not_repeated() -> None:

@@ -2,7 +2,8 @@
 
 Python drops an exception that a signal handler raises inside a destructor or a weakref callback, and so does some C
 code. Imports run both: of 60 Ctrl-C in the first seconds of `generate`, two were lost. `cli.main` therefore runs a
-command inside `repeat_lost_interrupts`.
+command inside `repeat_lost_interrupts`. An interrupt that is not lost is not repeated: code that cleans up is not
+interrupted again.
 
 Not covered: training, where the handler of `training.signals` raises nothing.
 """
@@ -23,6 +24,8 @@ AGAIN_SECONDS = 0.5
 @contextlib.contextmanager
 def repeat_lost_interrupts() -> Iterator[None]:
     """Raises KeyboardInterrupt every `AGAIN_SECONDS` after Ctrl-C, until it ends the block or `interrupt_taken`.
+
+    Waits while `except` and `finally` clauses handle a KeyboardInterrupt that was not lost.
 
     Does nothing outside the main thread, on Windows, and where SIGINT is ignored or somebody else handles it.
     """
@@ -55,4 +58,15 @@ def _interrupt(number: int, frame: FrameType | None) -> Any:
 
 
 def _again(number: int, frame: FrameType | None) -> Any:
+    if _is_handled():
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        return
     signal.raise_signal(signal.SIGINT)  # also to a handler that was installed since
+
+
+def _is_handled() -> bool:
+    """Whether the main thread is in an `except` or `finally` clause for KeyboardInterrupt, or for an exception that it caused."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
