@@ -58,3 +58,9 @@ def test_a_pipe_is_refused_also_behind_a_link(tmp_path: Path) -> None:
     for name in ("pipe", "link"):
         with pytest.raises(InputError, match=rf"cannot write .*{name}: it is a pipe, not a file"):
             refuse_unwritable(tmp_path / name, file=True)
+
+
+@pytest.mark.parametrize("file", [True, False])
+def test_a_place_whose_name_is_too_long_is_refused(tmp_path: Path, file: bool) -> None:
+    with pytest.raises(InputError, match="cannot write .*File name too long"):
+        refuse_unwritable(tmp_path / ("a" * 300) / "inside", file=file)

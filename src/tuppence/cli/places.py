@@ -89,6 +89,7 @@ class Verb(TyperCommand):
             InputError: a location is empty, the scheme of an input is unknown, or an output is not on this machine or
                 cannot be created.
         """
+        from tuppence.core.files import explain_disk_errors
         from tuppence.core.outputs import refuse_unwritable
         from tuppence.storage import output_path, require_known_scheme
 
@@ -103,8 +104,9 @@ class Verb(TyperCommand):
                     )
                 if kind.is_output:
                     output = output_path(place)
-                    if not output.exists():  # a verb that finds its result there writes nothing
-                        refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
+                    with explain_disk_errors(output):
+                        if not output.exists():  # a verb that finds its result there writes nothing
+                            refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
                     outputs.append(output)
                 else:
                     require_known_scheme(place)

@@ -24,6 +24,13 @@ def refuse_unwritable(path: Path, *, file: bool) -> None:
         InputError: nothing can be created there, or `path` is a folder where a file is wanted, or the other way round.
         OutOfSpaceError: the disk is full.
     """
+    try:
+        _probe(path, file=file)
+    except OSError as error:
+        raise explain_os_error(error, path, writing=True) from error
+
+
+def _probe(path: Path, *, file: bool) -> None:
     if file:
         refuse_special_file(path)
         if path.is_dir():
@@ -31,8 +38,5 @@ def refuse_unwritable(path: Path, *, file: bool) -> None:
         path = end_of_link(path)
     places = path.absolute().parents if file else (path.absolute(), *path.absolute().parents)
     nearest = next(place for place in places if place.exists())
-    try:
-        with temporary_sibling(nearest / "probe") as probe:
-            open_new(probe).close()
-    except OSError as error:
-        raise explain_os_error(error, path, writing=True) from error
+    with temporary_sibling(nearest / "probe") as probe:
+        open_new(probe).close()

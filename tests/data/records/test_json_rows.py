@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -46,6 +47,15 @@ def test_repeated_keys_are_listed_and_the_last_value_is_read(form: str) -> None:
     assert (first.repeated, second.repeated) == ({"text", "role"}, set())
 
 
-def test_a_repeated_column_is_listed_in_every_row() -> None:
-    rows = rows_of('{"text": ["a", "b"], "label": [1, 2], "text": ["c", "d"]}')
+@pytest.mark.parametrize("text", ['["a", "b"]', '{"0": "a", "1": "b"}'])
+def test_a_repeated_column_is_listed_in_every_row(text: str) -> None:
+    last = text.replace("a", "c").replace("b", "d")
+    rows = rows_of(f'{{"text": {text}, "label": {text}, "text": {last}}}')
     assert [(row.values["text"], row.repeated) for row in rows] == [("c", {"text"}), ("d", {"text"})]
+
+
+def test_many_keys_of_which_one_is_repeated_take_no_long_time() -> None:
+    cells = ", ".join(f'"{number}": "a"' for number in range(100_000))
+    began = time.process_time()
+    assert len(rows_of(f'{{"text": {{{cells}, "0": "b"}}, "label": {{{cells}}}}}')) == 100_000
+    assert time.process_time() - began < 20

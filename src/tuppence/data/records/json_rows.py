@@ -7,6 +7,7 @@ calls `json_rows` with the whole text.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,8 +25,8 @@ def json_rows(path: str, text: str) -> Iterator[Row | BadRow]:
     if text.lstrip().startswith("["):
         return _rows_of_list(path, text)
     parser = JsonParser()
-    columns = _columns_of(parser, text)
-    return _rows_of_lines(path, text) if columns is None else _transposed(path, columns, parser.repeated_in(columns))
+    columns, repeated = _columns_of(parser, text)
+    return _rows_of_lines(path, text) if columns is None else _transposed(path, columns, repeated)
 
 
 class JsonParser:
@@ -69,8 +70,8 @@ class JsonParser:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) < len(pairs):
-            keys = [key for key, _ in pairs]
-            self._repeated[id(value)] = value, {key for key in value if keys.count(key) > 1}
+            counts = Counter(key for key, _ in pairs)
+            self._repeated[id(value)] = value, {key for key, count in counts.items() if count > 1}
         return value
 
 
@@ -109,22 +110,23 @@ def _row(where: str, value: object, parser: JsonParser) -> Row | BadRow:
     return BadRow(BadRowError(f"{where}: not a JSON object but {json_kind(value)}"), lines=1)
 
 
-def _columns_of(parser: JsonParser, text: str) -> dict[str, list[Any]] | None:
-    """The columns of a JSON file with one object that maps each column to a list of cells, as pandas and `datasets`
-    write it; None for any other JSON."""
+def _columns_of(parser: JsonParser, text: str) -> tuple[dict[str, list[Any]] | None, frozenset[str]]:
+    """Returns (columns, repeated keys) of a JSON file with one object that maps each column to a list of cells, as
+    pandas and `datasets` write it; the columns are None for any other JSON."""
     try:
         value = parser.parse(text)
     except (ValueError, RecursionError):
-        return None
+        return None, frozenset()
     if not isinstance(value, dict) or len(value) < 2:
-        return None
+        return None, frozenset()
+    repeated = parser.repeated_in(value)
     cells = list(value.values())
     if all(isinstance(column, dict) for column in cells) and all(column.keys() == cells[0].keys() for column in cells):
         value = {name: list(column.values()) for name, column in value.items()}  # pandas: {"text": {"0": …, "1": …}}
         cells = list(value.values())
     is_table = all(isinstance(column, list) and len(column) == len(cells[0]) for column in cells) and bool(cells[0])
     holds_messages = any(isinstance(cell, dict) for column in cells if isinstance(column, list) for cell in column)
-    return value if is_table and not holds_messages else None
+    return (value if is_table and not holds_messages else None), repeated
 
 
 def _transposed(path: str, columns: Mapping[str, list[Any]], repeated: frozenset[str]) -> Iterator[Row]:
