@@ -62,5 +62,14 @@ def test_a_pipe_is_refused_also_behind_a_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", [True, False])
 def test_a_place_whose_name_is_too_long_is_refused(tmp_path: Path, file: bool) -> None:
-    with pytest.raises(InputError, match="cannot write .*File name too long"):
+    with pytest.raises(InputError, match=r"cannot write .*File name too long"):
         refuse_unwritable(tmp_path / ("a" * 300) / "inside", file=file)
+
+
+@pytest.mark.parametrize("file", [True, False])
+@pytest.mark.parametrize("target", ["absent", "link"])
+def test_a_place_below_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str, file: bool) -> None:
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(InputError, match="cannot write"):
+        refuse_unwritable(tmp_path / "link" / "inside", file=file)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]

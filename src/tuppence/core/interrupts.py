@@ -65,7 +65,7 @@ def _again(number: int, frame: FrameType | None) -> Any:
 
 
 def _is_handled() -> bool:
-    """Whether the main thread is in an `except` or `finally` clause for KeyboardInterrupt, or for an exception that it caused."""
+    """Whether the main thread handles a KeyboardInterrupt, or an exception that it caused: in `except` or `finally`."""
     error = sys.exc_info()[1]
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__

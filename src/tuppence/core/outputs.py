@@ -36,7 +36,8 @@ def _probe(path: Path, *, file: bool) -> None:
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a folder", "name a file to write")
         path = end_of_link(path)
-    places = path.absolute().parents if file else (path.absolute(), *path.absolute().parents)
-    nearest = next(place for place in places if place.exists())
+    above = path.absolute().parents
+    places = above if file or not path.exists() else (path.absolute(), *above)
+    nearest = next(place for place in places if place.exists() or place.is_symlink())  # a link that leads nowhere fails
     with temporary_sibling(nearest / "probe") as probe:
         open_new(probe).close()
