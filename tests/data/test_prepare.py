@@ -178,6 +178,19 @@ def test_skipped_rows_are_counted(tmp_path: Path, run: Prepare) -> None:
     assert (summary.skipped_rows, summary.splits["train"]["documents"]) == (2, 2)
 
 
+def test_a_refused_input_leaves_nothing_where_nothing_was(
+    tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 100)
+    rows = [json.dumps({"text": text}) for text in made_up(50)]
+    (tmp_path / "a.jsonl").write_text("\n".join([*rows, "not json"]))
+    (tmp_path / "empty").mkdir()
+    for out in ("deep/out", "empty"):
+        with pytest.raises(InputError, match="line 51"):
+            run(str(tmp_path / "a.jsonl"), shard_tokens=1000, out=tmp_path / out)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jsonl", "empty"]
+
+
 def test_an_error_leaves_no_partial_shard_and_the_corrected_input_is_continued(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,24 @@ def test_skipped_rows_are_reported_with_a_count(corpus: Path, capsys: pytest.Cap
         list(iter_texts([str(corpus)]))
 
 
+def test_a_file_of_bad_rows_alone_is_skipped_if_another_has_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = tmp_path / "bad.jsonl", tmp_path / "good.jsonl"
+    bad.write_text('{"text": 1}\nnot json\n')
+    good.write_text('{"text": "one"}\n')
+    for inputs in ([str(bad), str(good)], [str(good), str(bad)]):
+        assert list(iter_texts(inputs, skip_bad_rows=True)) == ["one"]
+        assert f"nothing was read from {bad}: all 2 rows are bad" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"all 2 rows of .*bad\.jsonl were skipped; the first: .*line 1") as caught:
+        list(iter_texts([str(bad)], skip_bad_rows=True))
+    assert caught.value.hint == 'write each row as an object like {"text": "…"}, or name a file with such rows'
+    bad.write_text('{"content": "one"}\n')
+    with pytest.raises(InputError, match=r"the only row .*no key 'text'") as caught:
+        list(iter_texts([str(bad)], skip_bad_rows=True))
+    assert caught.value.hint == "name the key with --text-key"
+
+
 def test_bytes_are_counted_before_unpacking(corpus: Path) -> None:
     counted: list[int] = []
     list(iter_texts([str(corpus)], skip_bad_rows=True, on_bytes=counted.append))

@@ -45,6 +45,7 @@ class ReadReport:
         first_skipped: the error of the first of these rows.
         unused: by name, the number of rows with something that is read in rows for finetuning, but not in documents: a
             weight other than 1, or the first value of a repeated key.
+        without_good_rows: by path, the number of rows of files of which all rows were left out.
         web_pages: files that look like a web page, perhaps an error page of a server.
     """
 
@@ -52,12 +53,15 @@ class ReadReport:
     skipped_rows: int = 0
     first_skipped: InputError | None = None
     unused: Counter[str] = field(default_factory=Counter)
+    without_good_rows: dict[str, int] = field(default_factory=dict)
     web_pages: list[str] = field(default_factory=list)
 
     def warn(self) -> None:
         """Prints warnings of what was left out or not used, and of files that look wrong."""
         if self.first_skipped is not None:
             warn(f"skipped {counted(self.skipped_rows, 'bad row')}; the first: {self.first_skipped.message}")
+        for path, rows in self.without_good_rows.items():
+            warn(f"nothing was read from {path}: {_all_rows(rows)} bad")
         if self.unused:
             names = [f"{name} ({counted(rows, 'row')})" for name, rows in self.unused.most_common()]
             warn(f"not used: {', '.join(names)}; every row is read")
@@ -76,12 +80,18 @@ def no_text(path: str, skipped: int, first: InputError | None) -> InputError:
     """
     if first is None:
         return InputError(f"{path} holds no text", "name a file that holds text")
-    rows = "the only row" if skipped == 1 else f"all {skipped:,} rows"
+    which = "the only row" if skipped == 1 else f"all {skipped:,} rows"
     was = "was" if skipped == 1 else "were"
     return InputError(
-        f"{rows} of {path} {was} skipped; the first: {first.message}",
-        first.hint.replace(f"; or {ROW_HINT}", "").replace(ROW_HINT, "fix the rows"),
+        f"{which} of {path} {was} skipped; the first: {first.message}",
+        first.hint.replace(f"; or {ROW_HINT}", "").replace(
+            ROW_HINT, 'write each row as an object like {"text": "…"}, or name a file with such rows'
+        ),
     )
+
+
+def _all_rows(count: int) -> str:
+    return "its only row is" if count == 1 else f"all {count:,} rows are"
 
 
 def cut_document(source: str, number: int, text: str) -> Iterator[Piece]:

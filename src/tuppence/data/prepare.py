@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def prepare(
     if done is not None:
         return done
     warn_of_passed_over([*request.val_inputs, *request.inputs])
-    with _locked(out):
+    with _removing_if_refused(out), _locked(out):
         state = _resume(out, digest, tokenizer)
         resumed = len(state.finished)
         report, deduplicator = ReadReport(), selection.Deduplicator(out)
@@ -172,6 +173,29 @@ def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSu
 
 def _hidden(path: Path) -> bool:
     return path.name.startswith(".")
+
+
+@contextlib.contextmanager
+def _removing_if_refused(out: Path) -> Iterator[None]:
+    """If the inputs are refused, removes what was written to `out`, unless it held something before.
+
+    After the inputs are mended it would be of no use: the request is another one then.
+    """
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    if not new and any(out.iterdir()):
+        yield
+        return
+    try:
+        yield
+    except InputError:
+        with contextlib.suppress(OSError):
+            for path in out.iterdir():
+                if _OURS.fullmatch(path.name):
+                    path.unlink()
+            shutil.rmtree(tokenizer_folder(out), ignore_errors=True)
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager

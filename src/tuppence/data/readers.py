@@ -29,6 +29,7 @@ def read_pieces(
 
     Raises:
         InputError: binary content, an encoding that is not UTF-8, a bad row (unless skipped), or no text.
+            A file of which all rows were skipped is no error: `report` names it.
     """
     if source.kind == "text":
         documents = text_pieces(source, report, on_bytes)
@@ -41,6 +42,10 @@ def read_pieces(
     for piece in documents:
         report.documents += piece.last
         yield piece
-    if report.documents == documents_before and source.named:
-        raise no_text(source.path, report.skipped_rows - skipped_before, report.first_skipped)
+    if report.documents == documents_before:
+        skipped = report.skipped_rows - skipped_before
+        if skipped:
+            report.without_good_rows[source.path] = skipped
+        elif source.named:
+            raise no_text(source.path, 0, None)
     report.first_skipped = first or report.first_skipped

@@ -153,6 +153,12 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
             read_table(str(path))
 
 
+def test_rows_on_stdin_are_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match="rows cannot be read from stdin") as caught:
+        read_table("-")
+    assert caught.value.hint == "write them to a file, and name the file"
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "TABLE_LIMIT_CHARACTERS", 10_000)
     path = write("a.jsonl.gz", gzip.compress(AS_LINES.encode() * 1000))

@@ -146,6 +146,11 @@ def open_file(path: str) -> Source:
     folder, name = split_url(path)
     entry = open_store(folder).describe(name) if name else None
     if entry is None:
+        if path == "-":
+            raise InputError(
+                "rows cannot be read from stdin (-), because they are read more than once",
+                "write them to a file, and name the file",
+            )
         if open_store(path).is_folder():
             raise InputError(f"{path} is a folder", "name a file in it")
         raise InputError(f"{path}: there is no such file", "check the path; name one file, not a folder")
