@@ -204,6 +204,12 @@ def test_a_byte_order_mark_in_merges_is_dropped(sound: dict[str, Any], tmp_path:
     assert Tokenizer.load(tmp_path).vocab_size == 262
 
 
+def test_a_run_has_the_tokenizer_of_its_model(sound: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "tokenizer.json").write_text(json.dumps(sound))
+    assert Tokenizer.load(tmp_path).fingerprint == Tokenizer.load(tmp_path / "model").fingerprint
+
+
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no tokenizer\.json"):
         Tokenizer.load(tmp_path)

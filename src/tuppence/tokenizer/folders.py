@@ -14,6 +14,7 @@ from typing import Any
 
 from tuppence.core import files
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
 from tuppence.tokenizer import huggingface_reader
 from tuppence.tokenizer.huggingface import CONFIG_FILE, TEMPLATE_FILE, TOKENIZER_FILE
 from tuppence.tokenizer.huggingface_reader import AddedToken
@@ -53,7 +54,8 @@ def holds_tokenizer(folder: Path) -> bool:
 
 
 def read_folder(path: Path) -> FolderContents:
-    """Reads a folder; a `tokenizer.json` with the other files of its folder; or such a file with another name, alone.
+    """Reads a folder, or the model of a run; a `tokenizer.json` with the other files of its folder; or such a file with
+    another name, alone.
 
     Raises:
         InputError: there is none, or it cannot be used.
@@ -64,9 +66,13 @@ def read_folder(path: Path) -> FolderContents:
     if (path / TOKENIZER_FILE).exists():
         return _read(path, lambda added: huggingface_reader.read_tokenizer_json(path / TOKENIZER_FILE, added))
     pair = _pair_in(path)
+    model = Run(path).model
+    if pair is None and holds_tokenizer(model):
+        return read_folder(model)
     if pair is None:
         raise InputError(
-            f"{path} holds no {TOKENIZER_FILE}", "give the folder that `tuppence tokenizer train` wrote, or a model's"
+            f"{path} holds no {TOKENIZER_FILE}",
+            "give the folder that `tuppence tokenizer train` wrote, or a run or model folder with a tokenizer",
         )
     return read_pair(*pair)
 

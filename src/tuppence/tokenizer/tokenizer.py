@@ -19,7 +19,7 @@ import tiktoken
 
 from tuppence.core.console import warn
 from tuppence.core.errors import InputError
-from tuppence.storage import stage
+from tuppence.storage import stage_run
 from tuppence.tokenizer import huggingface
 from tuppence.tokenizer.chat_template import chat_template_with
 from tuppence.tokenizer.folders import FolderContents, read_folder
@@ -69,12 +69,12 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
-        """Reads a folder that holds `tokenizer.json` (or `vocab.json` and `merges.txt`), or such a file itself.
+        """Reads a folder that holds `tokenizer.json` (or `vocab.json` and `merges.txt`), a run, or such a file.
 
         Raises:
             InputError: there is none, or it is not a byte-level BPE with a known split pattern.
         """
-        return cls.of_folder(read_folder(stage(path)))
+        return cls.of_folder(read_folder(stage_run(path)))
 
     @classmethod
     def of_folder(cls, contents: FolderContents) -> Tokenizer:
