@@ -82,4 +82,4 @@ def test_the_reason_names_the_budget_as_it_was_given(budget: float, said: str) -
 
 def test_a_limit_below_the_steps_already_done_says_so() -> None:
     reached = [Limits(max_steps=20).reached(step=step, elapsed=0.0, spent=0.0, reserve=0.0) for step in (20, 100)]
-    assert reached == ["reached its limit of 20 steps", "had gone beyond its limit of 20 steps before"]
+    assert reached == ["reached its limit of 20 steps", "was past its limit of 20 steps"]

@@ -12,7 +12,7 @@ import pytest
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.cost.ledger import KILLED_SECONDS, Ledger, Rate, read_attempts
-from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
+from tuppence.tasks.attempt import budget_refusal, done_without_budget, open_ledger, settle_run_file, summary_of
 
 RATE = Rate(3600.0, "a dollar a second")
 
@@ -72,6 +72,23 @@ def test_attempt_that_cannot_start_and_finish_under_its_budget_is_refused(tmp_pa
     assert "a --budget of $10.11 or more continues from there" in refusal
     assert budget_refusal(run, RATE, 10.11) is None
     assert budget_refusal(run, RATE, None) is None
+
+
+def test_run_that_its_steps_have_ended_is_done_if_the_same_command_has_no_budget_left(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    limits = {"max_steps": 4, "max_minutes": None, "budget_usd": 10.0}
+    run.update(status="done", ended_because="reached its limit of 4 steps", limits=limits)
+
+    def said(**other: float) -> str | None:
+        return done_without_budget(run, **{**limits, **other})  # type: ignore[arg-type]
+
+    assert said() is None  # without a model
+    run.model.mkdir()
+    (run.model / "config.json").write_text("{}")
+    assert f"{run.path} is done already: it reached its limit of 4 steps;" in str(said())
+    assert said(max_steps=5) is said(budget_usd=9.0) is said(max_minutes=1.0) is None
+    run.update(ended_because="reached its budget of $10.00")
+    assert said() is None
 
 
 def test_first_attempt_whose_budget_does_not_pay_for_its_start_and_end_is_refused(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     from tuppence.core.run import Run
     from tuppence.cost.limits import Limits
     from tuppence.storage import output_path
-    from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
+    from tuppence.tasks.attempt import budget_refusal, done_without_budget, open_ledger, settle_run_file, summary_of
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
@@ -250,7 +250,10 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
             content = settle_run_file(run)
         finally:
             release()
-        console.note(refusal)
+        done = done_without_budget(
+            run, max_steps=training.max_steps, max_minutes=training.max_minutes, budget_usd=training.budget
+        )
+        console.note(done or refusal)
         if training.json:
             console.emit_json(summary_of(content))
         yield None

@@ -74,7 +74,7 @@ class Limits:
             restart: seconds that another attempt needs to start up and write the result; only the budget reserves them.
         """
         if self.max_steps is not None and step > self.max_steps:
-            return f"had gone beyond its limit of {counted(self.max_steps, 'step')} before"
+            return f"was past its limit of {counted(self.max_steps, 'step')}"
         if self.max_steps is not None and step == self.max_steps:
             return f"reached its limit of {counted(self.max_steps, 'step')}"
         if self.max_seconds is not None and elapsed + reserve + MARGIN_SECONDS >= self.max_seconds:

@@ -106,6 +106,25 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None, *, whole_proc
     )
 
 
+def done_without_budget(run: Run, *, max_steps: int | None, max_minutes: float | None, budget_usd: float) -> str | None:
+    """The message for a run that another limit than the budget has ended, if its command is given again; else None.
+
+    The caller has found that the budget is too small for another attempt. Steps that a recipe asks for are not known
+    before the recipe is read; therefore the message says that the budget allows no more.
+
+    Args:
+        max_steps, max_minutes, budget_usd: the limits of the command.
+    """
+    content = run.read_tolerantly([])
+    limits, because = content.get("limits") or {}, str(content.get("ended_because"))
+    if content.get("status") != "done" or not run.has_model() or because.startswith(BUDGET_SPENT):
+        return None
+    same_steps = max_steps is None or max_steps == limits.get("max_steps")
+    if not same_steps or max_minutes != limits.get("max_minutes") or budget_usd != limits.get("budget_usd"):
+        return None
+    return f"{run.path} is done already: it {because}; its budget leaves too little for more steps"
+
+
 def settle_run_file(run: Run) -> dict[str, Any]:
     """Returns run.yaml of a run that no process trains. If the last attempt was killed, records it as stopped."""
     if not run.exists():
