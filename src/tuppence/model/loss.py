@@ -208,12 +208,14 @@ def _losses_and_gradient(logits_nV: Tensor, targets_n: Tensor) -> tuple[Tensor, 
     """-log softmax[target], (n, 1), and its gradient in the logits, softmax - one_hot(target), (n, V); in float32.
     Padded columns, as `_logits` makes them, have the gradient zero."""
     targets_n1 = targets_n[:, None]
-    if torch.compiler.is_compiling():  # a formula that becomes one kernel, from the logits to their gradient
+    if torch.compiler.is_compiling():  # a formula that becomes one kernel, with one exponential for each logit
         logits_nV = logits_nV.float()
-        normaliser_n1 = torch.logsumexp(logits_nV, dim=-1, keepdim=True)
+        largest_n1 = logits_nV.amax(dim=-1, keepdim=True)
+        exponentials_nV = torch.exp(logits_nV - largest_n1)
+        sums_n1 = exponentials_nV.sum(dim=-1, keepdim=True)
         one_hot_nV = torch.arange(logits_nV.shape[1], device=logits_nV.device) == targets_n1
-        softmax_nV = torch.exp(logits_nV - normaliser_n1)
-        return normaliser_n1 - logits_nV.gather(1, targets_n1), softmax_nV - one_hot_nV.float()
+        losses_n1 = largest_n1 + sums_n1.log() - logits_nV.gather(1, targets_n1)
+        return losses_n1, exponentials_nV / sums_n1 - one_hot_nV.float()
     # else the fewest operations, in place
     log_softmax_nV = torch.log_softmax(logits_nV, dim=-1, dtype=torch.float32)
     losses_n1 = -log_softmax_nV.gather(1, targets_n1)
