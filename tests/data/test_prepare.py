@@ -191,6 +191,21 @@ def test_a_refused_input_leaves_nothing_where_nothing_was(
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jsonl", "empty"]
 
 
+def test_a_refused_lock_removes_nothing_of_the_command_that_holds_it(
+    tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write(tmp_path / "a.txt", made_up(20))
+
+    def held(folder: Path, doing: str) -> None:  # another command began at the same moment
+        (folder / "train-00000.bin").write_bytes(b"its shard")
+        raise InputError(f"another process is {doing} {folder}", "wait for it")
+
+    monkeypatch.setattr(preparing, "lock_folder", held)
+    with pytest.raises(InputError, match="another process"):
+        run(inputs)
+    assert (tmp_path / "out/train-00000.bin").read_bytes() == b"its shard"
+
+
 def test_an_error_leaves_no_partial_shard_and_the_corrected_input_is_continued(
     tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

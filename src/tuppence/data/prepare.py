@@ -126,7 +126,7 @@ def prepare(
     if done is not None:
         return done
     warn_of_passed_over([*request.val_inputs, *request.inputs])
-    with _removing_if_refused(out), _locked(out):
+    with _locked_or_removed(out):
         state = _resume(out, digest, tokenizer)
         resumed = len(state.finished)
         report, deduplicator = ReadReport(), selection.Deduplicator(out)
@@ -176,26 +176,35 @@ def _hidden(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _removing_if_refused(out: Path) -> Iterator[None]:
-    """If the inputs are refused, removes what was written to `out`, unless it held something before.
+def _locked_or_removed(out: Path) -> Iterator[None]:
+    """Locks `out`. If the inputs are refused, removes what was written there, unless it held something before.
 
     After the inputs are mended it would be of no use: the request is another one then.
     """
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    if not new and any(out.iterdir()):
-        yield
-        return
     try:
-        yield
+        with _locked(out):
+            was_empty = all(map(_hidden, out.iterdir()))  # decided under the lock: another command may be at work
+            try:
+                yield
+            except InputError:
+                if was_empty:
+                    _remove_unfinished(out)
+                raise
     except InputError:
-        with contextlib.suppress(OSError):
-            for path in out.iterdir():
-                if _OURS.fullmatch(path.name):
-                    path.unlink()
-            shutil.rmtree(tokenizer_folder(out), ignore_errors=True)
+        with contextlib.suppress(OSError):  # a folder that is not empty stays
             for folder in new:
                 folder.rmdir()
         raise
+
+
+def _remove_unfinished(out: Path) -> None:
+    """Removes shards, state and tokenizer of an unfinished preparation."""
+    with contextlib.suppress(OSError):
+        for path in out.iterdir():
+            if _OURS.fullmatch(path.name):
+                path.unlink()
+    shutil.rmtree(tokenizer_folder(out), ignore_errors=True)
 
 
 @contextlib.contextmanager
