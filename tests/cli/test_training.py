@@ -36,7 +36,7 @@ def test_a_flag_of_zero_or_false_is_given() -> None:
 
 
 def test_the_rate_is_that_of_the_flag_or_empty() -> None:
-    given = flags(max_minutes=2.0, budget=1.0, rate=0.7364, resume="never").options()
+    given = flags(max_minutes=2.0, budget=1.0, rate=Rate(0.7364, "given by --rate"), resume="never").options()
     assert given == RunOptions(2.0, 1.0, Rate(0.7364, "given by --rate"), "never", "none")
     assert flags().options() == RunOptions()
 
@@ -63,7 +63,7 @@ def test_a_training_verb_gets_its_flags_as_objects() -> None:
 
     command = Command(1.0, False)
     context = type("Context", (), {"obj": command})()
-    shared = {"set_": None, "config": None, "max_steps": 3, "max_minutes": None, "budget": None, "rate": 0.0}
+    shared = {"set_": None, "config": None, "max_steps": 3, "max_minutes": None, "budget": None, "rate": Rate()}
     shared |= {"resume": "auto", "track": "none", "json": False, "skip_bad_rows": True, "epochs": None}
     verb(context=context, data="d", val="v", lora=4, full=False, base="b", out="o", **shared)
     assert (seen["data"], seen["val"], seen["adapter"]) == ("d", "v", AdapterFlags(lora=4))
@@ -124,4 +124,13 @@ def test_an_interrupted_run_prints_json_if_asked(
 @pytest.mark.parametrize("flag", ["--max-minutes", "--budget", "--rate"])
 def test_a_limit_or_a_rate_must_be_finite(number: float, flag: str) -> None:
     with pytest.raises(InputError, match=flag):
-        flags(**{flag.removeprefix("--").replace("-", "_"): number}).options()
+        given: Any = Rate(number) if flag == "--rate" else number
+        flags(**{flag.removeprefix("--").replace("-", "_"): given}).options()
+
+
+def test_a_rate_can_be_an_instance(tuppence: Any, tmp_path: Path) -> None:
+    command = ("pretrain", "--data", "none", "--out", tmp_path / "run", "--budget", "1", "--rate")
+    unknown = tuppence(*command, "ml.g4nd.xlarge")
+    assert unknown.returncode == 2
+    assert "ml.g4dn.xlarge" in unknown.stderr.splitlines()[1]
+    assert "--rate" not in tuppence(*command, "ml.g4dn.xlarge").stderr

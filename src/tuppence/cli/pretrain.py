@@ -29,7 +29,7 @@ def pretrain(
     \b
     Examples:
       tuppence pretrain --data DATA --out RUN --config tiny --max-minutes 10
-      tuppence pretrain --data DATA --out RUN --budget 5 --rate 0.7364 --set train.learning_rate=3e-4
+      tuppence pretrain --data DATA --out RUN --budget 5 --rate ml.g4dn.xlarge --set train.learning_rate=3e-4
     """
     from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 

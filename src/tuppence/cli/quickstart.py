@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuppence.cli.flags import HourlyRate, Json
+from tuppence.cli.flags import NO_RATE, HourlyRate, Json
 from tuppence.cli.places import OutputFolder, add_verb
 from tuppence.core import console
 from tuppence.quickstart import STAGES
@@ -37,7 +37,7 @@ def quickstart(
             metavar="STAGE", help=f"Skip a stage and all stages that need it. Repeatable. Stages: {', '.join(STAGES)}."
         ),
     ] = None,
-    rate: HourlyRate = 0.0,
+    rate: HourlyRate = NO_RATE,
     json: Json = False,
 ) -> None:
     """Run all stages of a small model's life in minutes.
@@ -57,13 +57,11 @@ def quickstart(
     from tuppence.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    from tuppence.cost.ledger import Rate
     from tuppence.quickstart.life import quickstart as run
     from tuppence.quickstart.plan import Plan
     from tuppence.storage import output_path
 
-    price = Rate(rate, "given by --rate") if rate else Rate()
-    results = run(Plan(output_path(out), minutes, stories, rows, max_steps, price, frozenset(skip or ())))
+    results = run(Plan(output_path(out), minutes, stories, rows, max_steps, rate, frozenset(skip or ())))
     if json:
         console.emit_json(results)
     elif "pretrain" in results:

@@ -20,7 +20,7 @@ import typer
 from typer.models import ParameterInfo
 
 from tuppence.cli.command import Command
-from tuppence.cli.flags import HourlyRate, Json, SkipBadRows
+from tuppence.cli.flags import NO_RATE, HourlyRate, Json, SkipBadRows
 from tuppence.cli.places import InputFile, InputFolder, InputRun, OutputRun, flat_annotations
 from tuppence.core import console
 from tuppence.core.errors import InputError, Interrupted
@@ -28,7 +28,6 @@ from tuppence.core.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from tuppence.core.config import Section
-    from tuppence.cost.ledger import Rate
     from tuppence.tasks.run_options import RunOptions
 
     Recipe = TypeVar("Recipe", bound=Section)
@@ -49,7 +48,7 @@ class TrainingFlags:
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many optimizer steps.")] = None
     max_minutes: Annotated[float | None, typer.Option(help="Stop after this many minutes, including saving.")] = None
     budget: Annotated[float | None, typer.Option(help="Most US dollars to spend; needs --rate.")] = None
-    rate: HourlyRate = 0.0
+    rate: HourlyRate = NO_RATE
     resume: Annotated[
         InputFolder,
         typer.Option(metavar="FOLDER", help="auto (continue the run in --out), never, or the folder of a checkpoint."),
@@ -82,25 +81,20 @@ class TrainingFlags:
         """
         from tuppence.tasks.run_options import RunOptions
 
-        for flag, value in (("--max-minutes", self.max_minutes), ("--budget", self.budget), ("--rate", self.rate)):
+        rate = self.rate.rate_usd_per_hour
+        for flag, value in (("--max-minutes", self.max_minutes), ("--budget", self.budget), ("--rate", rate)):
             if value is not None and not math.isfinite(value):
                 raise InputError(f"{flag} {value} is no limit", f"give a number, or leave {flag} out")
         return RunOptions(
             max_minutes=self.max_minutes,
             budget_usd=self.budget,
-            rate=self.price(),
+            rate=self.rate,
             resume=self.resume,
             track=self.track,
             began=None if self.command is None else self.command.began,
             ledger=self.ledger,
             whole_process=self.command is not None and self.command.is_the_program,
         )
-
-    def price(self) -> Rate:
-        """Returns the rate of `--rate`, or an empty rate."""
-        from tuppence.cost.ledger import Rate
-
-        return Rate(self.rate, "given by --rate") if self.rate else Rate()
 
     def carry_out(self, train: Callable[[], dict[str, Any]], example: str | Callable[[], str]) -> dict[str, Any]:
         """Trains, and prints the result on rank 0, as text or as JSON.
@@ -239,7 +233,7 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
-    Limits(budget_usd=training.budget, rate_usd_per_hour=training.rate)
+    Limits(budget_usd=training.budget, rate_usd_per_hour=price.rate_usd_per_hour)
     refusal = budget_refusal(run, price, training.budget, whole_process=options.whole_process)
     if refusal is not None and _has_several_ranks():
         yield training  # all ranks exit together, in `session`

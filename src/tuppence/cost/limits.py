@@ -44,7 +44,10 @@ class Limits:
         if not 0 <= self.rate_usd_per_hour < float("inf"):
             raise InputError(f"a rate of {self.rate_usd_per_hour} dollars an hour makes no sense", "give --rate USD")
         if self.budget_usd is not None and self.rate_usd_per_hour == 0:
-            raise InputError("--budget needs the price of an hour of this machine", "add --rate USD_PER_HOUR")
+            raise InputError(
+                "--budget needs the price of an hour of this machine",
+                "add --rate USD_PER_HOUR, or an instance type: --rate ml.g4dn.xlarge",
+            )
 
     @property
     def timed(self) -> bool:
