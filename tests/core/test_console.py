@@ -129,3 +129,26 @@ def test_ctrl_c_ends_the_wait_for_a_line_and_the_next_line_is_read(terminal: int
             console.read_line()
     os.write(terminal, b"still here\n")
     assert console.read_line() == "still here"
+
+
+def test_notes_of_a_block_are_kept_and_warnings_are_printed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.listening() as heard:
+        console.note("a note")
+        console.warn("a warning")
+    console.note("after it")
+    assert heard == ["a note", "warning: a warning"]
+    assert capsys.readouterr().err == "warning: a warning\nafter it\n"
+
+
+def test_messages_can_go_to_a_function(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    console.tell(told.append)
+    try:
+        console.note("a note")
+        with console.listening():
+            console.note("kept")
+            console.warn("told at once")
+    finally:
+        console.tell(None)
+    assert told == ["a note", "warning: told at once"]
+    assert capsys.readouterr().err == ""

@@ -13,7 +13,7 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 
 PROMPT = "> "
+WARNING = "warning: "
 
 _shown_as: dict[str, str] = {}
+_listener: Callable[[str], object] | None = None
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -50,12 +52,55 @@ def note(message: str, *, lines: bool = False) -> None:
         lines: whether the message has several lines.
     """
     message = with_names(message)
-    console().print(visible(message) if lines else one_line(message), markup=False)
+    _print(visible(message) if lines else one_line(message))
 
 
 def warn(message: str) -> None:
     """Prints a warning of one line on stderr."""
-    console().print(f"warning: {one_line(with_names(message))}", style="yellow", markup=False)
+    _print(f"{WARNING}{one_line(with_names(message))}", style="yellow")
+
+
+def _print(text: str, style: str | None = None) -> None:
+    if _listener is not None:
+        _listener(text)
+    else:
+        console().print(text, style=style, markup=False)
+
+
+def tell(listener: Callable[[str], object] | None) -> None:
+    """Gives all further notes and warnings to a function instead of stderr, as text; None restores stderr.
+
+    A notebook shows stderr in red, and rich's output as HTML.
+    """
+    global _listener
+    _listener = listener
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[str]]:
+    """Keeps the notes of the block in a list instead of printing them. Warnings are also printed as before.
+
+    Example:
+        >>> with listening() as heard:
+        ...     note("training")
+        >>> heard
+        ['training']
+    """
+    heard: list[str] = []
+    before = _listener
+
+    def keep(text: str) -> None:
+        heard.append(text)
+        if text.startswith(WARNING):
+            tell(before)
+            _print(text, style="yellow")
+            tell(keep)
+
+    tell(keep)
+    try:
+        yield heard
+    finally:
+        tell(before)
 
 
 def show_as(path: str, name: str) -> None:

@@ -67,6 +67,8 @@ class ProgressLine:
     ) -> None:
         if self._live:
             self._live.stop()
+        if self._cell:
+            self._cell.show("")  # the metrics have it
 
     def show(self, row: Mapping[str, Any]) -> None:
         """Updates the live line; outside terminals and notebooks, prints a line every ten seconds."""
