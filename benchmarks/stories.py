@@ -28,7 +28,7 @@ from tuppence.data.shards import TokenShards
 from tuppence.evaluation.copied import copied
 from tuppence.model.sampling import Sampling
 from tuppence.model.text import generate_text
-from tuppence.model.weights import load_model, model_folder
+from tuppence.model.weights import load_model
 from tuppence.synthetic import iter_stories
 from tuppence.synthetic.english import with_article
 from tuppence.synthetic.tables import table
@@ -138,7 +138,7 @@ def main() -> None:
     judge = Judge(iter_stories(options.fresh, 991, options.plots))
     shards = TokenShards.open(options.data)
     print(f"{'':34}sound  returns  names  words  ended  copied  longest")
-    tokenizer = Tokenizer.load(model_folder(options.run[0]))
+    tokenizer = Tokenizer.load(options.run[0])
     fresh = [
         tokenizer.encode(story)[: options.max_tokens] for story in iter_stories(options.texts * 3, 992, options.plots)
     ]

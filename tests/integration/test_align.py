@@ -13,7 +13,7 @@ from tests.integration.conftest import Check, Run, Start
 from tests.ranks import as_ranks
 
 from tuppence.core.json_lines import read_json_lines
-from tuppence.model.weights import load_model, load_scorer
+from tuppence.model.weights import load_model, load_scorer, open_model
 from tuppence.tokenizer import Tokenizer
 
 STEPS = 18
@@ -81,8 +81,8 @@ def test_a_reward_model_is_a_classifier_of_transformers_and_is_evaluated_on_its_
     assert low < numbers["margin"] < high
 
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(out / "model").eval()
-    tokenizer, (ours, labels) = Tokenizer.load(out / "model"), load_scorer(out)
-    assert labels == ["reward"]
+    tokenizer, ours = Tokenizer.load(out / "model"), load_scorer(out)
+    assert open_model(out).labels == ("reward",)
     ids = torch.tensor([tokenizer.encode("### Response:\nmoon moon")])
     with torch.no_grad():
         expected = theirs(ids).logits
@@ -104,7 +104,7 @@ def test_peft_opens_a_reward_adapter_and_evaluation_on_training_pairs_warns(
     theirs = peft.PeftModel.from_pretrained(plain, out / "adapter").eval()
     ids = torch.tensor([Tokenizer.load(out / "model").encode("### Response:\nmoon moon")])
     with torch.no_grad():
-        ours = load_scorer(out)[0](ids, torch.tensor([ids.shape[1]]))
+        ours = load_scorer(out)(ids, torch.tensor([ids.shape[1]]))
         torch.testing.assert_close(theirs(ids).logits, ours, atol=1e-5, rtol=1e-5)
 
     assert "was trained on" not in tuppence("evaluate", out).stderr

@@ -14,7 +14,7 @@ from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.lora import LoRA, lora_layers
 from tuppence.model.saving import save_scorer
-from tuppence.model.weights import load_model, load_scorer
+from tuppence.model.weights import load_model, load_scorer, open_model
 from tuppence.tokenizer import train_tokenizer
 
 ROWS = [[5, 6, 7, 8, 9], [10, 11], [12]]
@@ -50,8 +50,8 @@ def test_transformers_opens_the_result_and_agrees(
     with torch.no_grad():
         assert (theirs(tokens).logits - model(tokens, LENGTHS)).abs().max() < 1e-5
 
-    ours, labels = load_scorer(tmp_path / "model")
-    assert labels == ["ham", "spam", "eggs"]
+    ours = load_scorer(tmp_path / "model")
+    assert list(open_model(tmp_path / "model").labels) == ["ham", "spam", "eggs"]
     assert torch.equal(ours(tokens, LENGTHS), model(tokens, LENGTHS))
 
 
@@ -62,8 +62,8 @@ def test_we_open_transformers_classifier(tmp_path: Path, small_config: ModelConf
         transformers.GPT2Config(n_layer=2, n_head=2, n_embd=16, n_positions=32, vocab_size=61, pad_token_id=0)
     ).eval()
     theirs.save_pretrained(tmp_path)
-    ours, labels = load_scorer(tmp_path)
-    assert labels == ["LABEL_0", "LABEL_1"]
+    ours = load_scorer(tmp_path)
+    assert list(open_model(tmp_path).labels) == ["LABEL_0", "LABEL_1"]
     with torch.no_grad():
         assert (theirs(padded(0)).logits - ours(padded(0), LENGTHS)).abs().max() < 1e-5
 
@@ -98,7 +98,7 @@ def test_an_adapter_is_merged_into_what_is_saved(
         for _, layer in lora_layers(model):
             layer.lora_B.normal_(std=0.2)
     save_scorer(model, tmp_path / "model", labels=["a", "b"])
-    plain, _ = load_scorer(tmp_path / "model")
+    plain = load_scorer(tmp_path / "model")
     torch.testing.assert_close(plain(padded(0), LENGTHS), model(padded(0), LENGTHS), rtol=1e-4, atol=1e-4)
 
 

@@ -19,7 +19,7 @@ from tuppence.model.generate import generate
 from tuppence.model.gpt import GPT
 from tuppence.model.sampling import Sampling
 from tuppence.model.saving import save_model
-from tuppence.model.weights import load_model, model_folder, unused_generation_settings
+from tuppence.model.weights import load_model, open_model, unused_generation_settings
 from tuppence.tokenizer import Tokenizer, train_tokenizer
 
 SIZES = [
@@ -61,7 +61,8 @@ def test_logits_equal_transformers_for_a_model_that_transformers_saved(
 
 def test_a_run_folder_means_its_model(lively: Callable[..., GPT], tmp_path: Path) -> None:
     save_model(lively(SIZES[0]), tmp_path / "run" / "model")
-    assert model_folder(tmp_path / "run") == tmp_path / "run" / "model"
+    found = open_model(tmp_path / "run")
+    assert (found.folder, found.place, found.adapter) == (tmp_path / "run", tmp_path / "run" / "model", None)
     assert load_model(str(tmp_path / "run")).config == SIZES[0]
 
 

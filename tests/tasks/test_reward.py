@@ -24,7 +24,7 @@ def theirs(tmp_path: Path) -> Any:
 
 
 def ours(folder: Path) -> SequenceScorer:
-    return load_scorer(folder)[0]
+    return load_scorer(folder)
 
 
 def comparisons_of(ids: list[Ids]) -> Comparisons:

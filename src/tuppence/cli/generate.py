@@ -156,11 +156,9 @@ def _answer(session: ChatSession, line: str) -> None:
 def _load(run: str, device: str, precision: str) -> LoadedModel[GPT]:
     from tuppence.model.loaded import load
     from tuppence.model.weights import unused_generation_settings
-    from tuppence.storage import stage_run
 
-    folder = stage_run(run)
-    loaded = load(folder, device, precision, head="lm", cast_weights=True)
-    unused = unused_generation_settings(folder)
+    loaded = load(run, device, precision, head="lm", cast_weights=True)
+    unused = unused_generation_settings(loaded.place)
     if unused:
         console.note(f"ignored in generation_config.json: {', '.join(unused)}; see --temperature, --top-k and --top-p")
     return loaded

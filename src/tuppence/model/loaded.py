@@ -20,13 +20,12 @@ from torch import Tensor, nn
 from tuppence.core.environment import Precision, choose_device, choose_precision
 from tuppence.core.errors import InputError
 from tuppence.core.threads import share_cores
-from tuppence.model import adapters, weights
-from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.heads import SequenceScorer
 from tuppence.model.precision import DTYPES, autocast
-from tuppence.storage import stage_run
+from tuppence.model.weights import ModelFiles, load_model, load_scorer, open_model
 from tuppence.tokenizer import Tokenizer
+from tuppence.tokenizer.folders import read_folder
 
 Kind = Literal["language model", "classifier", "reward model"]
 Head = Literal["lm", "scores"]
@@ -34,27 +33,19 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class ModelInfo:
-    """Facts about a model folder that are known without its weights.
+class ModelInfo(ModelFiles):
+    """The files of a model, and its tokenizer; without its weights.
 
-    Attributes:
-        folder: as the user named it: a run, a Hugging Face folder, or an adapter's folder.
-        config: the sizes of the GPT.
+    Attributes, beside those of `ModelFiles`:
         tokenizer: has at most `config.vocab_size` ids.
-        kind: a reward model is a classifier with one score.
-        labels: the names of the scores; empty for a language model.
     """
 
-    folder: Path
-    config: ModelConfig
     tokenizer: Tokenizer
-    kind: Kind
-    labels: tuple[str, ...]
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """sha256 of the weight files, see `weights.fingerprint`; reads them."""
-        return weights.fingerprint(self.folder)
+    @property
+    def kind(self) -> Kind:
+        """A reward model is a classifier with one score."""
+        return "language model" if not self.labels else "reward model" if len(self.labels) == 1 else "classifier"
 
 
 @dataclass(frozen=True)
@@ -106,27 +97,24 @@ def inspect(folder: str | Path, head: Head | None = None) -> ModelInfo:
             ids that the model does not.
         CorruptFileError: a file is damaged.
     """
-    folder = stage_run(folder)
-    place = weights.model_folder(folder)
-    if head == "scores" and adapters.is_adapter(folder):
-        raise InputError(f"{folder} is an adapter without its classifier's labels", "give the run it belongs to")
-    headers = weights.read_headers(place)
-    config, labels = headers.config, headers.labels
-    if head == "lm" and labels:
-        raise InputError(f"{folder} is a classifier, not a language model", "use it with a classifying verb")
-    if head == "scores" and not labels:
+    found = open_model(folder)
+    if head == "scores" and found.adapter is not None:
+        raise InputError(f"{found.folder} is an adapter without its classifier's labels", "give the run it belongs to")
+    if head == "lm" and found.labels:
+        raise InputError(f"{found.folder} is a classifier, not a language model", "use it with a classifying verb")
+    if head == "scores" and not found.labels:
         raise InputError(
-            f"{folder} is a language model: it has no scores",
+            f"{found.folder} is a language model: it has no scores",
             "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
         )
-    tokenizer = Tokenizer.load(place)
-    if tokenizer.vocab_size > config.vocab_size:
+    tokenizer = Tokenizer.of_folder(read_folder(found.place))
+    if tokenizer.vocab_size > found.config.vocab_size:
         raise InputError(
-            f"the tokenizer in {place} has {tokenizer.vocab_size:,} ids, the model only {config.vocab_size:,}",
+            f"the tokenizer in {found.place} has {tokenizer.vocab_size:,} ids, the model only"
+            f" {found.config.vocab_size:,}",
             "put the tokenizer beside the model that it was trained with",
         )
-    kind: Kind = "language model" if not labels else "reward model" if len(labels) == 1 else "classifier"
-    return ModelInfo(folder, config, tokenizer, kind, labels)
+    return ModelInfo(**vars(found), tokenizer=tokenizer)
 
 
 @overload
@@ -174,9 +162,9 @@ def load(
     chosen = choose_precision(device, "float32" if info.labels and precision == "auto" else precision)
     model: nn.Module
     if info.labels:
-        model, _ = weights.load_scorer(info.folder, device=device)
+        model = load_scorer(info, device=device)
     else:
-        model = weights.load_model(info.folder, device=device, dtype=DTYPES[chosen.name] if cast_weights else None)
+        model = load_model(info, device=device, dtype=DTYPES[chosen.name] if cast_weights else None)
     known = {field.name: getattr(info, field.name) for field in fields(info)}
     return LoadedModel(**known, model=model, device=device, precision=chosen)
 

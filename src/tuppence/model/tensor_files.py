@@ -183,17 +183,10 @@ def read_tensors(stored: Mapping[str, Path], dtype: torch.dtype) -> dict[str, Te
     for path in sorted(set(stored.values())):
         with safe_open(path, framework="pt") as opened:
             for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
-                tensors[name] = read_tensor(opened, name, path).to(dtype)
+                tensor: Tensor = opened.get_tensor(name)
+                if not tensor.isfinite().all():
+                    raise InputError(
+                        f"{path}: tensor {name} holds NaN or infinity", "the model is broken: restore an older one"
+                    )
+                tensors[name] = tensor.to(dtype)
     return tensors
-
-
-def read_tensor(opened: Any, name: str, path: Path) -> Tensor:
-    """One tensor of an opened file.
-
-    Raises:
-        InputError: it holds NaN or infinity.
-    """
-    tensor: Tensor = opened.get_tensor(name)
-    if not tensor.isfinite().all():
-        raise InputError(f"{path}: tensor {name} holds NaN or infinity", "the model is broken: restore an older one")
-    return tensor

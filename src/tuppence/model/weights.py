@@ -1,7 +1,7 @@
 """Reads models from Hugging Face GPT-2 folders.
 
-Folders are checked before weights are read (`tensor_files`); `hugging_face` translates the names of tensors. `saving`
-writes such folders.
+`open_model` finds and checks the files, and `load_model` reads the weights. `tensor_files` has the checks;
+`hugging_face` translates the names of tensors. `saving` writes such folders.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from torch import Tensor
 
 from tuppence.core import files
 from tuppence.core.errors import InputError
@@ -35,7 +36,6 @@ from tuppence.model.lora import merged_state
 from tuppence.model.tensor_files import (
     check_names,
     check_shapes,
-    read_tensor,
     read_tensors,
     shapes,
     tensor_files,
@@ -53,53 +53,44 @@ _GENERATION_KEYS = (
 )
 
 
-def model_folder(folder: Path | str) -> Path:
-    """Returns the Hugging Face folder for `folder`: itself, RUN/model for a run, or the base of an adapter.
-
-    Raises:
-        InputError: there is no model in `folder`.
-    """
-    folder = standing(stage_run(folder))
-    for place in (folder, standing(Run(folder).model)):
-        if (place / "config.json").is_file():
-            return place
-    if adapters.is_adapter(folder):
-        return adapters.base_of(folder)
-    if not folder.exists():
-        raise InputError(f"{folder} does not exist", "give a run folder, or a Hugging Face GPT-2 folder")
-    raise InputError(
-        f"{folder} holds no model: there is no config.json in it or in its model/ folder",
-        "give a run that has ended or stopped, or a Hugging Face GPT-2 folder",
-    )
-
-
 @dataclass(frozen=True)
-class Headers:
-    """Facts about the model in a Hugging Face folder that are known without reading its weights.
+class ModelFiles:
+    """The files of a model that was found and checked, without its weights.
 
     Attributes:
-        place: the folder.
+        folder: as the user named it, on this machine: a run, a Hugging Face folder, or an adapter's folder.
+        place: the Hugging Face folder: `folder` itself, RUN/model, or the base of the adapter.
+        adapter: the folder of the adapter, which is merged into the model of `place`; None if there is none.
         config: the sizes.
         labels: the names of a classifier's scores, in order; empty for a language model.
         stored: the file of each tensor, by Hugging Face's names.
     """
 
+    folder: Path
     place: Path
+    adapter: Path | None
     config: ModelConfig
     labels: tuple[str, ...]
     stored: Mapping[str, Path]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of the weight file, see the function `fingerprint`; reads the file."""
+        return _sha256_of_weights(self.stored, self.adapter)
 
-def read_headers(place: Path) -> Headers:
-    """Reads config.json and the headers of the weight files, and compares names, shapes and types of all tensors.
+
+def open_model(folder: Path | str) -> ModelFiles:
+    """Finds the files of a model, and compares names, shapes and types of all tensors with config.json.
 
     Args:
-        place: a folder, as returned by `model_folder`.
+        folder: a Hugging Face folder, a run, or the folder of a PEFT adapter.
 
     Raises:
-        InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
+        InputError: there is no model, or not a GPT-2 we implement; the message names the file and the key or tensor.
         CorruptFileError: a file is damaged or has another format than its name says.
     """
+    folder = stage_run(folder)
+    place, adapter = _find_model(folder)
     path = place / "config.json"
     values = files.read_json(path)
     config, stored = config_from_hugging_face(values, str(path)), tensor_files(place)
@@ -111,18 +102,38 @@ def read_headers(place: Path) -> Headers:
     check_names(names, model, place)
     check_shapes(names, shapes(model))
     named = values.get("architectures")
+    labels: tuple[str, ...] = ()
     if SCORE in stored:
         labels = tuple(labels_from_config(values, str(path)))
         check_shapes({SCORE: stored[SCORE]}, {SCORE: (len(labels), config.d_model)})
     elif isinstance(named, list) and any("SequenceClassification" in str(one) for one in named):
         raise InputError(f"{place}: tensor {SCORE} is missing", "restore the file")
-    else:
-        labels = ()
-    return Headers(place, config, labels, stored)
+    return ModelFiles(folder, place, adapter, config, labels, stored)
+
+
+def _find_model(folder: Path) -> tuple[Path, Path | None]:
+    """Returns the attributes `place` and `adapter` of `ModelFiles`.
+
+    Raises:
+        InputError: there is no model in `folder`.
+    """
+    folder = standing(folder)
+    adapter = folder if adapters.is_adapter(folder) else None
+    for place in (folder, standing(Run(folder).model)):
+        if (place / "config.json").is_file():
+            return place, adapter
+    if adapter is not None:
+        return adapters.base_of(adapter), adapter
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist", "give a run folder, or a Hugging Face GPT-2 folder")
+    raise InputError(
+        f"{folder} holds no model: there is no config.json in it or in its model/ folder",
+        "give a run that has ended or stopped, or a Hugging Face GPT-2 folder",
+    )
 
 
 def load_model(
-    folder: Path | str,
+    folder: Path | str | ModelFiles,
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
@@ -135,7 +146,8 @@ def load_model(
     and bfloat16 files.
 
     Args:
-        folder: config.json with model.safetensors (or its index and shards); or a RUN that has those in RUN/model.
+        folder: config.json with model.safetensors (or its index and shards); or a RUN that has those in RUN/model; or
+            the result of `open_model`, which is then not found and checked again.
         dtype: of the parameters; float32 by default, whatever dtype the file has.
         device: of the parameters; the CPU by default.
         dropout: for further training; the config's by default.
@@ -147,17 +159,14 @@ def load_model(
         InputError: not a GPT-2 we implement; the message names the file and the key or tensor.
         CorruptFileError: a file is damaged or has another format than its name says.
     """
-    folder = standing(stage_run(folder))
-    headers = read_headers(model_folder(folder))
-    if headers.labels:
+    found = folder if isinstance(folder, ModelFiles) else open_model(folder)
+    if found.labels:
         error = unexpected_tensor(SCORE)
-        raise InputError(f"{headers.stored[SCORE]}: {error.message}", error.hint)
-    config = headers.config if dropout is None else headers.config.model_copy(update={"dropout": dropout})
-    with torch.device("meta"):
-        model = GPT(config)
-    _fill(model, headers, dtype or torch.float32)
-    if adapters.is_adapter(folder):
-        adapters.load_adapter(model, folder, base_sha256=fingerprint(headers.place))
+        raise InputError(f"{found.stored[SCORE]}: {error.message}", error.hint)
+    config = found.config if dropout is None else found.config.model_copy(update={"dropout": dropout})
+    model, _ = _read_gpt(found, config, dtype or torch.float32)
+    if found.adapter is not None:
+        adapters.load_adapter(model, found.adapter, base_sha256=_sha256_of_weights(found.stored))
         merged = merged_state(model)
         with torch.device("meta"):
             model = GPT(config)
@@ -165,45 +174,49 @@ def load_model(
     return model.to(device or "cpu").eval()
 
 
-def load_scorer(folder: Path | str, *, device: torch.device | str | None = None) -> tuple[SequenceScorer, list[str]]:
-    """Reads a `GPT2ForSequenceClassification` folder or a run; returns the model and the names of its scores.
+def load_scorer(folder: Path | str | ModelFiles, *, device: torch.device | str | None = None) -> SequenceScorer:
+    """Reads the model of a `GPT2ForSequenceClassification` folder or a run, in float32.
 
-    The weights are float32. Errors as in `load_model`.
+    Arguments and errors as in `load_model`; also InputError if the model has no scores.
     """
-    headers = read_headers(model_folder(folder))
-    if not headers.labels:
+    found = folder if isinstance(folder, ModelFiles) else open_model(folder)
+    if not found.labels:
         raise InputError(
-            f"{headers.place} is a language model: it has no scores",
+            f"{found.place} is a language model: it has no scores",
             "give a run of 'tuppence finetune classify', or of 'tuppence align reward' where answers are scored",
         )
+    gpt, score = _read_gpt(found, found.config, torch.float32)
+    assert score is not None  # `open_model` has checked it
     with torch.device("meta"):
-        model = SequenceScorer(GPT(headers.config), len(headers.labels))
-    _fill(model.gpt, headers, torch.float32)
-    path = headers.stored[SCORE]
-    with safe_open(path, framework="pt") as opened:
-        score = read_tensor(opened, SCORE, path)
-    model.score.weight = torch.nn.Parameter(score.to(torch.float32))
-    return model.to(device or "cpu").eval(), list(headers.labels)
+        model = SequenceScorer(gpt, len(found.labels))
+    model.score.weight = torch.nn.Parameter(score)
+    return model.to(device or "cpu").eval()
 
 
 def fingerprint(folder: Path | str) -> str:
     """Returns the sha256 of a model's weight file. For several files, it is the sha256 of their sha256s. For an
     adapter's folder, it covers the files of the base and of the adapter."""
-    folder = standing(stage_run(folder))
-    place = model_folder(folder)
-    paths = sorted(set(tensor_files(place).values()))
-    if adapters.is_adapter(folder):
-        paths += [folder / adapters.CONFIG, folder / adapters.WEIGHTS]
+    place, adapter = _find_model(stage_run(folder))
+    return _sha256_of_weights(tensor_files(place), adapter)
+
+
+def _sha256_of_weights(stored: Mapping[str, Path], adapter: Path | None = None) -> str:
+    paths = sorted(set(stored.values()))
+    if adapter is not None:
+        paths += [adapter / adapters.CONFIG, adapter / adapters.WEIGHTS]
     digests = [files.sha256_file(path) for path in paths]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def unused_generation_settings(folder: Path | str) -> list[str]:
-    """Returns the keys of a folder's `generation_config.json` that `generate` ignores: it only uses its arguments.
+def unused_generation_settings(place: Path) -> list[str]:
+    """Returns the keys of `generation_config.json` that `generate` ignores: it only uses its arguments.
 
     `eos_token_id` is used: it becomes the tokenizer's `stop_ids`.
+
+    Args:
+        place: `ModelFiles.place`.
     """
-    path = model_folder(folder) / "generation_config.json"
+    path = place / "generation_config.json"
     values = files.read_json(path) if path.is_file() else None
     return [key for key in _GENERATION_KEYS if values.get(key) is not None] if isinstance(values, dict) else []
 
@@ -219,10 +232,14 @@ def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
         raise InputError(f"{place}: tensor {their_name(TOKEN_EMBEDDING)} is missing", "restore the file")
 
 
-def _fill(model: GPT, headers: Headers, dtype: torch.dtype) -> None:
-    """Reads the tensors of a GPT into a model on the meta device."""
-    state = read_tensors({name: path for name, path in headers.stored.items() if name != SCORE}, dtype)
+def _read_gpt(found: ModelFiles, config: ModelConfig, dtype: torch.dtype) -> tuple[GPT, Tensor | None]:
+    """Reads all tensors. Returns the GPT, and the weight matrix of a classifier's head; None if there is none."""
+    with torch.device("meta"):
+        model = GPT(config)
+    state = read_tensors(found.stored, dtype)
+    score = state.pop(SCORE, None)
     try:
         model.load_state_dict(from_hugging_face(state), assign=True)
     except InputError as error:
-        raise InputError(f"{headers.place}: {error.message}", error.hint) from error
+        raise InputError(f"{found.place}: {error.message}", error.hint) from error
+    return model, score

@@ -10,11 +10,10 @@ from torch import nn
 from tuppence.core.config import Section
 from tuppence.core.console import note
 from tuppence.core.run import Run
-from tuppence.model.adapters import is_adapter, save_adapter
+from tuppence.model.adapters import save_adapter
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo
 from tuppence.model.lora import TARGETS, LoRA
-from tuppence.model.weights import model_folder
 
 
 class LoRAConfig(Section):
@@ -46,9 +45,8 @@ def write_adapter(gpt: GPT, run: Run, base: ModelInfo, lora: LoRA | None, score:
     """
     if lora is None:
         return
-    if is_adapter(base.folder):
+    if base.adapter is not None:
         shutil.rmtree(run.adapter, ignore_errors=True)
         note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")
         return
-    place = model_folder(base.folder)
-    save_adapter(gpt, run.adapter, lora, base=place, base_sha256=base.fingerprint, score=score)
+    save_adapter(gpt, run.adapter, lora, base=base.place, base_sha256=base.fingerprint, score=score)

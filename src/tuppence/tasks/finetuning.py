@@ -95,7 +95,7 @@ class RowJob(Job[Model]):
 
     def load_base(self, device: str, *, dropout: float = 0.0) -> GPT:
         """Reads the weights of the base."""
-        model = load_model(self.base.folder, device=device, dropout=dropout)
+        model = load_model(self.base, device=device, dropout=dropout)
         model.activation_checkpointing = self.train.activation_checkpointing
         return model
 
