@@ -7,7 +7,7 @@ vocabulary itself; `Tokenizer.load` and `imports` call `read_folder`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from tuppence.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
 MODEL_FILE, GENERATION_FILE = "config.json", "generation_config.json"
 MAP_FILE, ADDED_FILE = "special_tokens_map.json", "added_tokens.json"
-
-ReadVocabulary = Callable[[Sequence[AddedToken]], Vocabulary]
 
 PAIRS = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """The older layouts: a vocabulary and its merges, by transformers' names and by OpenAI's."""
@@ -60,21 +58,19 @@ def read_folder(path: Path) -> FolderContents:
     Raises:
         InputError: there is none, or it cannot be used.
     """
-    if not path.is_dir():
-        beside = path.parent if path.name == TOKENIZER_FILE else None
-        return _read(beside, lambda added: huggingface_reader.read_tokenizer_json(path, added))
-    if (path / TOKENIZER_FILE).exists():
-        return _read(path, lambda added: huggingface_reader.read_tokenizer_json(path / TOKENIZER_FILE, added))
-    pair = _pair_in(path)
-    model = Run(path).model
-    if pair is None and holds_tokenizer(model):
+    if path.is_dir() and not (path / TOKENIZER_FILE).exists():
+        pair, model = _pair_in(path), Run(path).model
+        if pair is not None:
+            return read_pair(*pair)
+        if not holds_tokenizer(model):
+            raise InputError(
+                f"{path} holds no {TOKENIZER_FILE}",
+                "give the folder that `tuppence tokenizer train` wrote, or a run or model folder with a tokenizer",
+            )
         return read_folder(model)
-    if pair is None:
-        raise InputError(
-            f"{path} holds no {TOKENIZER_FILE}",
-            "give the folder that `tuppence tokenizer train` wrote, or a run or model folder with a tokenizer",
-        )
-    return read_pair(*pair)
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    beside = _Settings.read(file.parent if file.name == TOKENIZER_FILE else None)
+    return beside.contents(huggingface_reader.read_tokenizer_json(file, beside.added_tokens))
 
 
 def read_pair(vocab: Path, merges: Path) -> FolderContents:
@@ -84,11 +80,8 @@ def read_pair(vocab: Path, merges: Path) -> FolderContents:
         InputError: a file is missing, malformed, or does not belong to the other.
     """
     usual = vocab.parent == merges.parent and (vocab.name, merges.name) in PAIRS
-    return _read(
-        vocab.parent if usual else None,
-        lambda added: huggingface_reader.read_vocab_and_merges(vocab, merges, added),
-        alone=True,
-    )
+    beside = _Settings.read(vocab.parent if usual else None, alone=True)
+    return beside.contents(huggingface_reader.read_vocab_and_merges(vocab, merges, beside.added_tokens))
 
 
 def _pair_in(folder: Path) -> tuple[Path, Path] | None:
@@ -98,22 +91,79 @@ def _pair_in(folder: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _read(
-    folder: Path | None, read: Callable[[Sequence[AddedToken]], Vocabulary], *, alone: bool = False
-) -> FolderContents:
-    """Combines the vocabulary with the other files of the folder.
+@dataclass(frozen=True)
+class _Settings:
+    """What the other files of a folder say about its vocabulary.
 
-    Args:
-        folder: None if the vocabulary is read without other files.
-        read: returns the vocabulary with the added tokens that it is given.
-        alone: whether the vocabulary's files hold nothing else (vocab.json and merges.txt).
+    Attributes:
+        named: the special tokens by their use, such as `eos_token`.
+        added_tokens: the tokens that were added to the vocabulary, in the form of `tokenizer.json`.
+        eos_ids: the ids of `eos_token_id`, for each file that can have it, the deciding one first.
+        chat_template: its source; None if there is none.
     """
-    config = _json(folder, CONFIG_FILE)
-    _refuse_changes_of_text(folder, config, alone=alone)
-    named = config if "added_tokens_decoder" in config else config | _json(folder, MAP_FILE)
-    vocabulary = read(_added_tokens(folder, config, named))
-    end, unknown = _end_of_text(folder, named, vocabulary)
-    return FolderContents(vocabulary, _chat_template(folder, config), end, _stop_ids(folder, vocabulary, end), unknown)
+
+    named: Mapping[str, Any]
+    added_tokens: list[AddedToken]
+    eos_ids: list[list[int]]
+    chat_template: str | None
+
+    @classmethod
+    def read(cls, folder: Path | None, *, alone: bool = False) -> _Settings:
+        """Reads the files.
+
+        Args:
+            folder: None if the vocabulary is read without other files.
+            alone: whether the vocabulary's files hold nothing else (vocab.json and merges.txt).
+
+        Raises:
+            InputError: a file is malformed, or puts something before every text.
+        """
+        config = _json(folder, CONFIG_FILE)
+        _refuse_changes_of_text(config, f"{folder}/{CONFIG_FILE}", alone=alone)
+        named = config if "added_tokens_decoder" in config else config | _json(folder, MAP_FILE)
+        if isinstance(config.get("added_tokens_decoder"), dict):
+            added = _decoder_tokens(config["added_tokens_decoder"], f"{folder}/{CONFIG_FILE}: added_tokens_decoder")
+        else:
+            special = set(map(_content, _flat(named.values())))
+            added = [
+                {"content": name, "id": identity, "special": name in special}
+                for name, identity in _json(folder, ADDED_FILE).items()
+            ]
+        ends = [_ids(_json(folder, file).get("eos_token_id")) for file in (GENERATION_FILE, MODEL_FILE)]
+        template = _template(config.get("chat_template"))
+        if folder is not None and (folder / TEMPLATE_FILE).exists():
+            template = "\n".join(huggingface_reader.read_lines(folder / TEMPLATE_FILE))
+        return cls(named, added, ends, template)
+
+    def contents(self, vocabulary: Vocabulary) -> FolderContents:
+        """Returns the tokenizer of a vocabulary that has the added tokens."""
+        end, unknown = self._end_of_text(vocabulary)
+        return FolderContents(vocabulary, self.chat_template, end, self._stop_ids(vocabulary, end), unknown)
+
+    def _end_of_text(self, vocabulary: Vocabulary) -> tuple[str | None, str | None]:
+        """Returns the special token that ends a text, and the end of text that the files name if the vocabulary lacks
+        it.
+
+        `eos_token_id` of `generation_config.json` and `config.json` comes first, as in transformers' `generate`, then
+        `eos_token`, then `<|endoftext|>`. An ordinary token cannot end a document, because a text can contain it.
+        """
+        specials = vocabulary.special_tokens
+        by_id = {identity: name for name, identity in specials.items()}
+        name = next((by_id[one] for ids in self.eos_ids for one in ids if one in by_id), None)
+        if name is not None:
+            return name, None
+        name = _content(self.named.get("eos_token"))
+        if name in specials:
+            return name, None
+        return (END_OF_TEXT if END_OF_TEXT in specials else None), name
+
+    def _stop_ids(self, vocabulary: Vocabulary, end: str | None) -> tuple[int, ...]:
+        """All ids of `eos_token_id`, special or not, as in transformers' `generate`; otherwise the end of text."""
+        for ids in self.eos_ids:
+            known = tuple(dict.fromkeys(one for one in ids if 0 <= one < vocabulary.size))
+            if known:
+                return known
+        return () if end is None else (vocabulary.special_tokens[end],)
 
 
 def _json(folder: Path | None, name: str) -> dict[str, Any]:
@@ -124,7 +174,7 @@ def _json(folder: Path | None, name: str) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _refuse_changes_of_text(folder: Path | None, config: Mapping[str, Any], *, alone: bool) -> None:
+def _refuse_changes_of_text(config: Mapping[str, Any], where: str, *, alone: bool) -> None:
     """Refuses a config by which transformers prepends something to every text."""
     is_gpt2 = alone or str(config.get("tokenizer_class", "")).startswith("GPT2")
     for key, applies, what in (
@@ -133,25 +183,17 @@ def _refuse_changes_of_text(folder: Path | None, config: Mapping[str, Any], *, a
     ):
         if applies and config.get(key) is True:
             raise InputError(
-                f"{folder}/{CONFIG_FILE}: {key} puts {what} before every text",
+                f"{where}: {key} puts {what} before every text",
                 f'set "{key}": false in a copy of the folder, and write it into the texts that need it',
             )
 
 
-def _added_tokens(folder: Path | None, config: Mapping[str, Any], named: Mapping[str, Any]) -> list[AddedToken]:
-    """The tokens that were added to the vocabulary, in the form of `tokenizer.json`."""
-    decoder = config.get("added_tokens_decoder")
-    if isinstance(decoder, dict):
-        where = f"{folder}/{CONFIG_FILE}: added_tokens_decoder"
-        found = [(written, token) for written, token in decoder.items() if isinstance(token, dict)]
-        if len(found) < len(decoder) or not all(written.isdecimal() for written, _ in found):
-            raise InputError(f"{where} does not map ids to tokens", "restore the file")
-        return [{**token, "id": int(written)} for written, token in found]
-    special = set(map(_content, _flat(named.values())))
-    return [
-        {"content": name, "id": identity, "special": name in special}
-        for name, identity in _json(folder, ADDED_FILE).items()
-    ]
+def _decoder_tokens(decoder: Mapping[str, Any], where: str) -> list[AddedToken]:
+    """The added tokens of `added_tokens_decoder`, which maps ids to tokens."""
+    found = [(written, token) for written, token in decoder.items() if isinstance(token, dict)]
+    if len(found) < len(decoder) or not all(written.isdecimal() for written, _ in found):
+        raise InputError(f"{where} does not map ids to tokens", "restore the file")
+    return [{**token, "id": int(written)} for written, token in found]
 
 
 def _flat(values: Any) -> list[Any]:
@@ -164,44 +206,12 @@ def _content(token: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _end_of_text(
-    folder: Path | None, named: Mapping[str, Any], vocabulary: Vocabulary
-) -> tuple[str | None, str | None]:
-    """Returns the special token that ends a text, and the end of text that the files name if the vocabulary lacks it.
-
-    `eos_token_id` of `generation_config.json` and `config.json` comes first, as in transformers' `generate`, then
-    `eos_token`, then `<|endoftext|>`. An ordinary token cannot end a document, because a text can contain it.
-    """
-    specials = vocabulary.special_tokens
-    by_id = {identity: name for name, identity in specials.items()}
-    for file in (GENERATION_FILE, MODEL_FILE):
-        name = next((by_id[one] for one in _ids(_json(folder, file).get("eos_token_id")) if one in by_id), None)
-        if name is not None:
-            return name, None
-    name = _content(named.get("eos_token"))
-    if name in specials:
-        return name, None
-    return (END_OF_TEXT if END_OF_TEXT in specials else None), name
-
-
-def _stop_ids(folder: Path | None, vocabulary: Vocabulary, end: str | None) -> tuple[int, ...]:
-    """All ids of `eos_token_id`, special or not, as in transformers' `generate`; otherwise the end of text."""
-    for file in (GENERATION_FILE, MODEL_FILE):
-        ids = tuple(one for one in _ids(_json(folder, file).get("eos_token_id")) if 0 <= one < vocabulary.size)
-        if ids:
-            return tuple(dict.fromkeys(ids))
-    return () if end is None else (vocabulary.special_tokens[end],)
-
-
 def _ids(named: Any) -> list[int]:
     return [one for one in _flat([named]) if type(one) is int]
 
 
-def _chat_template(folder: Path | None, config: Mapping[str, Any]) -> str | None:
-    """First `chat_template.jinja`, then the key in `tokenizer_config.json`; of several, the one called "default"."""
-    if folder is not None and (folder / TEMPLATE_FILE).exists():
-        return "\n".join(huggingface_reader.read_lines(folder / TEMPLATE_FILE))
-    template = config.get("chat_template")
+def _template(template: Any) -> str | None:
+    """The key `chat_template` of `tokenizer_config.json`; of several templates, the one called "default"."""
     if isinstance(template, list):
         named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
         template = named[0].get("template") if named else None
