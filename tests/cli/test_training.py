@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import SUMMARY
 
 from tuppence.cli.command import Command
-from tuppence.cli.training import AdapterFlags, FinetuneFlags, TrainingFlags, training_verb
+from tuppence.cli.training import AdapterFlags, Base, FinetuneFlags, TrainingFlags, training_verb
 from tuppence.core.errors import InputError, Interrupted
 from tuppence.core.run import Run
 from tuppence.cost.ledger import Rate
@@ -58,7 +58,7 @@ def test_a_training_verb_gets_its_flags_as_objects() -> None:
     seen: dict[str, Any] = {}
 
     @training_verb
-    def verb(data: str, adapter: AdapterFlags, training: FinetuneFlags, val: str | None = None) -> None:
+    def verb(base: Base, data: str, adapter: AdapterFlags, training: FinetuneFlags, val: str | None = None) -> None:
         seen.update(locals())
 
     command = Command(1.0, False)
@@ -66,45 +66,57 @@ def test_a_training_verb_gets_its_flags_as_objects() -> None:
     shared = {"set_": None, "config": None, "max_steps": 3, "max_minutes": None, "budget": None, "rate": Rate()}
     shared |= {"resume": "auto", "track": "none", "json": False, "skip_bad_rows": True, "epochs": None}
     verb(context=context, data="d", val="v", lora=4, full=False, base="b", out="o", **shared)
-    assert (seen["data"], seen["val"], seen["adapter"]) == ("d", "v", AdapterFlags(lora=4))
+    assert (seen["base"], seen["data"], seen["val"], seen["adapter"]) == ("b", "d", "v", AdapterFlags(lora=4))
     training = seen["training"]
-    assert (training.base, training.out, training.max_steps, training.command) == ("b", "o", 3, command)
+    assert (training.out, training.max_steps, training.command) == ("o", 3, command)
 
 
 def test_the_end_of_a_run_goes_to_people_on_stderr_or_to_programs_on_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    flags().carry_out(lambda: SUMMARY, "tuppence chat runs/x")
+    flags().tell(SUMMARY, "tuppence chat runs/x")
     out, errors = capsys.readouterr()
     assert out == ""
     assert errors.startswith("runs/x: reached --max-steps 7 after 7 steps (700 tokens)")
     assert errors.endswith("next: tuppence chat runs/x\n")
-    flags(json=True).carry_out(lambda: SUMMARY, "tuppence chat runs/x")
+    flags(json=True).tell(SUMMARY, "tuppence chat runs/x")
     out, errors = capsys.readouterr()
     assert (json.loads(out), errors) == (SUMMARY, "")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ranks_other_than_0_print_nothing(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    flags(json=as_json).carry_out(dict, "tuppence chat runs/x")
+    flags(json=as_json).tell({}, "tuppence chat runs/x")
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_run_without_a_recorded_end_prints_no_result(capsys: pytest.CaptureFixture[str]) -> None:
     refused = {"status": "stopped", "ended_because": "was killed", "result": None}
-    assert flags().carry_out(lambda: refused, "tuppence chat runs/x") == refused
+    flags().tell(refused, "tuppence chat runs/x")
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_interrupted_run_prints_json_if_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped() -> dict[str, object]:
+    @training_verb
+    def stopped(training: TrainingFlags) -> None:
         raise Interrupted(15)
+
+    context = type("Context", (), {"obj": Command(1.0, False)})()
+    unset = dict.fromkeys(("set_", "config", "max_steps", "max_minutes", "budget"))
 
     def said(as_json: bool) -> str:
         with pytest.raises(Interrupted):
-            flags(out=str(tmp_path / "run"), json=as_json).carry_out(stopped, "tuppence chat runs/x")
+            stopped(
+                context=context,
+                out=str(tmp_path / "run"),
+                json=as_json,
+                **unset,
+                rate=Rate(),
+                resume="auto",
+                track="none",
+            )
         out, errors = capsys.readouterr()
         assert errors == ""
         return out

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuppence.cli.places import InputFile, InputRun, add_verb
-from tuppence.cli.training import AdapterFlags, FinetuneFlags, training_verb
+from tuppence.cli.training import AdapterFlags, Base, FinetuneFlags, training_verb
 
 Preferences = Annotated[
     InputFile, typer.Option(help="Preference pairs: rows with prompt (or instruction), chosen, rejected; or HH-RLHF.")
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 @training_verb
-def reward(data: Preferences, adapter: AdapterFlags, training: FinetuneFlags, val: HeldOut = None) -> None:
+def reward(base: Base, data: Preferences, adapter: AdapterFlags, training: FinetuneFlags, val: HeldOut = None) -> None:
     """Train a reward model, which scores answers: higher for answers that people prefer.
 
     RUN/model opens in transformers as GPT2ForSequenceClassification with one label. 'tuppence evaluate RUN' measures it
@@ -37,15 +37,18 @@ def reward(data: Preferences, adapter: AdapterFlags, training: FinetuneFlags, va
     """
     from tuppence.tasks.reward import RewardRecipe, run_reward
 
-    recipe, options = training.recipe(RewardRecipe, **_shared(adapter, training)), training.options()
-    base, out, skip = training.base, training.out, training.skip_bad_rows
-    training.carry_out(
-        lambda: run_reward(base, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence evaluate {out}"
+    recipe, out, skip = (
+        training.recipe(RewardRecipe, **_shared(adapter, training)),
+        training.out,
+        training.skip_bad_rows,
     )
+    summary = run_reward(base, data, out, recipe, training.options(), val=val, skip_bad_rows=skip)
+    training.tell(summary, f"tuppence evaluate {out}")
 
 
 @training_verb
 def dpo(
+    base: Base,
     data: Preferences,
     adapter: AdapterFlags,
     training: FinetuneFlags,
@@ -70,14 +73,14 @@ def dpo(
     recipe = training.recipe(
         DPORecipe, align__beta=beta, align__label_smoothing=label_smoothing, **_shared(adapter, training)
     )
-    options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
-    training.carry_out(
-        lambda: run_dpo(base, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence chat {out}"
-    )
+    out, skip = training.out, training.skip_bad_rows
+    summary = run_dpo(base, data, out, recipe, training.options(), val=val, skip_bad_rows=skip)
+    training.tell(summary, f"tuppence chat {out}")
 
 
 @training_verb
 def ppo(
+    base: Base,
     reward: Annotated[InputRun, typer.Option(help="Reward model: a run of 'tuppence align reward'.")],
     data: Annotated[InputFile, typer.Option(help="Prompts: the prompts of preference pairs or instructions.")],
     adapter: AdapterFlags,
@@ -108,10 +111,9 @@ def ppo(
         align__max_new_tokens=max_tokens,
         **_shared(adapter, training),
     )
-    options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
-    training.carry_out(
-        lambda: run_ppo(base, reward, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence chat {out}"
-    )
+    out, skip = training.out, training.skip_bad_rows
+    summary = run_ppo(base, reward, data, out, recipe, training.options(), val=val, skip_bad_rows=skip)
+    training.tell(summary, f"tuppence chat {out}")
 
 
 def _shared(adapter: AdapterFlags, training: FinetuneFlags) -> dict[str, object]:

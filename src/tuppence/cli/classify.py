@@ -10,7 +10,7 @@ import typer
 
 from tuppence.cli.flags import Device
 from tuppence.cli.places import InputFile, InputRun, add_verb
-from tuppence.cli.training import FinetuneFlags, training_verb
+from tuppence.cli.training import Base, FinetuneFlags, training_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @training_verb
 def finetune_classify(
+    base: Base,
     data: Annotated[InputFile, typer.Option(help="Labelled texts: a .csv, .tsv, .json or .jsonl file.")],
     training: FinetuneFlags,
     train: Annotated[
@@ -63,10 +64,10 @@ def finetune_classify(
         finetune__balance=balance or None,
         finetune__epochs=training.epochs,
     )
-    options, base, out, json = training.options(), training.base, training.out, training.json
-    given = LabelledFiles(data, val, test, text_column, label_column, training.skip_bad_rows)
-    summary = training.carry_out(lambda: run_classify(base, given, out, recipe, options), lambda: _next_command(out))
-    if "evaluation" in summary and not json:
+    out, given = training.out, LabelledFiles(data, val, test, text_column, label_column, training.skip_bad_rows)
+    summary = run_classify(base, given, out, recipe, training.options())
+    training.tell(summary, lambda: _next_command(out))
+    if "evaluation" in summary and not training.json:
         _tell_test(summary["evaluation"]["classification"])
 
 

@@ -8,7 +8,7 @@ import typer
 
 from tuppence.cli import classify
 from tuppence.cli.places import InputFile, add_verb
-from tuppence.cli.training import AdapterFlags, FinetuneFlags, training_verb
+from tuppence.cli.training import AdapterFlags, Base, FinetuneFlags, training_verb
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 @training_verb
 def instruct(
+    base: Base,
     data: Annotated[
         InputFile,
         typer.Option(help="Conversations in the format of Alpaca, Dolly, ShareGPT, messages or prompt-completion."),
@@ -44,7 +45,6 @@ def instruct(
     recipe = training.recipe(
         InstructRecipe, finetune__full=adapter.full or None, finetune__epochs=training.epochs, lora__rank=adapter.lora
     )
-    options, base, out, skip = training.options(), training.base, training.out, training.skip_bad_rows
-    training.carry_out(
-        lambda: run_instruct(base, data, out, recipe, options, val=val, skip_bad_rows=skip), f"tuppence chat {out}"
-    )
+    out, skip = training.out, training.skip_bad_rows
+    summary = run_instruct(base, data, out, recipe, training.options(), val=val, skip_bad_rows=skip)
+    training.tell(summary, f"tuppence chat {out}")

@@ -33,8 +33,8 @@ def pretrain(
     """
     from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 
-    recipe, options, out = training.recipe(PretrainRecipe), training.options(), training.out
-    training.carry_out(lambda: run_pretraining(data, out, recipe, options), lambda: _next_command(data, out))
+    recipe, out = training.recipe(PretrainRecipe), training.out
+    training.tell(run_pretraining(data, out, recipe, training.options()), lambda: _next_command(data, out))
 
 
 def _next_command(data: str, out: str) -> str:

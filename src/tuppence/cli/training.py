@@ -1,7 +1,7 @@
 """Code that all training verbs share: their flags, the ledger that is opened first, and the output at the end of a run.
 
 A verb takes `training: TrainingFlags` (or `FinetuneFlags`, `AdapterFlags`) and is decorated with `training_verb`, which
-adds the fields of these classes to the verb's parameters.
+adds the fields of these classes to the verb's parameters. It calls its task, and `tell` with the result.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tuppence.tasks.run_options import RunOptions
 
     Recipe = TypeVar("Recipe", bound=Section)
+
+Base = Annotated[InputRun, typer.Option(help="Model to start from: a run, or a Hugging Face GPT-2 folder.")]
+"""The type of the parameter `base` of every verb that finetunes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,51 +99,43 @@ class TrainingFlags:
             whole_process=self.command is not None and self.command.is_the_program,
         )
 
-    def carry_out(self, train: Callable[[], dict[str, Any]], example: str | Callable[[], str]) -> dict[str, Any]:
-        """Trains, and prints the result on rank 0, as text or as JSON.
-
-        After an interruption by a signal, only JSON is printed, from the run file; the text was printed before.
+    def tell(self, summary: dict[str, Any], example: str | Callable[[], str]) -> None:
+        """Prints the result of a run, as text or as JSON.
 
         Args:
+            summary: what the task returned; {} on ranks other than 0.
             example: a useful next command; a function if it depends on the finished run.
-
-        Returns:
-            The return value of `train`.
         """
         from tuppence.storage import output_path
         from tuppence.tasks.run_file import describe_result
 
-        try:
-            summary = train()
-        except Interrupted:
-            if self.json and _is_rank_0():
-                self._emit_recorded()
-            raise
         if summary and self.json:
             console.emit_json(summary)
-        elif summary.get("result") is not None:  # None: no attempt has recorded its end, and `train` has said why
+        elif summary.get("result") is not None:  # None: no attempt has recorded its end, and the task has said why
             last = example if isinstance(example, str) else example()
             console.note(describe_result(output_path(self.out), summary, last), lines=True)
-        return summary
 
-    def _emit_recorded(self) -> None:
-        """Prints the end of the run as the run file has it; nothing if no attempt has ended."""
+    def tell_interrupted(self) -> None:
+        """Prints the end of an interrupted run as JSON if that is asked for: the text was printed before.
+
+        The end is that in the run file. Nothing is printed if no attempt has ended, or on ranks other than 0.
+        """
         from tuppence.core.run import Run
         from tuppence.storage import output_path
         from tuppence.tasks.attempt import summary_of
 
-        recorded = Run(output_path(self.out)).read_tolerantly([])
-        if recorded.get("status") not in (None, "running"):
-            console.emit_json(summary_of(recorded))
+        if self.json and _is_rank_0():
+            recorded = Run(output_path(self.out)).read_tolerantly([])
+            if recorded.get("status") not in (None, "running"):
+                console.emit_json(summary_of(recorded))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneFlags(TrainingFlags):
-    """The flags of every verb that trains a base model on rows."""
+    """The flags of every verb that trains a base model on rows, beside `--base` and `--data`."""
 
     large_pages: ClassVar[bool] = False  # batches differ in length
 
-    base: Annotated[InputRun, typer.Option(help="Model to start from: a run, or a Hugging Face GPT-2 folder.")]
     skip_bad_rows: SkipBadRows = False
     epochs: Annotated[
         float | None, typer.Option(help="Passes over the rows, if no other limit ends the run before.")
@@ -190,8 +185,13 @@ def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
         training = dataclasses.replace(made["training"], command=context.obj)
         keep_freed_memory(large_pages=training.large_pages)
         with _with_ledger(training) as opened:
-            if opened is not None:
+            if opened is None:
+                return
+            try:
                 verb(**given, **{**made, "training": opened})
+            except Interrupted:
+                opened.tell_interrupted()
+                raise
 
     run.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in [context, *parameters]}
