@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from tuppence.figures.classification import plot_calibration, plot_confusion_matrix, plot_roc_curve, plot_scores
+from tuppence.figures.classification import (
+    DARKEST,
+    plot_calibration,
+    plot_confusion_matrix,
+    plot_roc_curve,
+    plot_scores,
+)
 from tuppence.figures.svg import to_svg
 
 pytest.importorskip("matplotlib")
@@ -17,7 +23,7 @@ def test_the_confusion_matrix_has_every_count_and_shades_shares() -> None:
     assert sorted(text.get_text() for text in axes.texts) == ["145", "146", "4", "5"]
     assert [one.get_text() for one in axes.get_yticklabels()] == ["ham", "spam"]
     shades = [patch.get_alpha() for patch in axes.patches]
-    assert shades == pytest.approx([0.9 * share for share in (146 / 150, 4 / 150, 5 / 150, 145 / 150)])
+    assert shades == pytest.approx([DARKEST * share for share in (146 / 150, 4 / 150, 5 / 150, 145 / 150)])
 
 
 def test_the_curves_go_through_the_given_points() -> None:

@@ -31,8 +31,8 @@ EMPTY: dict[str, tuple[Any, ...]] = {
 MORE: dict[str, dict[str, Any]] = {"plot_roc_curve": {"positive": "spam", "area": 0.5}}
 
 
-def test_every_public_figure_is_tested_here() -> None:
-    assert sorted(EMPTY) == figures.__all__
+def test_every_figure_of_a_report_is_tested_here() -> None:
+    assert sorted(EMPTY) == [name for name in figures.__all__ if name.startswith("plot_")]
 
 
 @pytest.mark.parametrize("name", EMPTY)

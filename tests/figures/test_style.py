@@ -4,6 +4,7 @@ import builtins
 import os
 import subprocess
 import sys
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -83,11 +84,45 @@ def test_few_points_are_not_smoothed() -> None:
 
 def luminance(colour: str) -> float:
     """WCAG 2.2: relative luminance."""
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    red, green, blue = linear(colour)
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
-@pytest.mark.parametrize("name", ["ink", "muted"])
-def test_text_has_enough_contrast_with_a_white_page(name: str) -> None:
-    assert 1.05 / (luminance(style.PALETTE[name]) + 0.05) >= 4.5
+def linear(colour: str) -> Any:
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("name", ["ink", "muted", "blue", "orange", "green", "purple"])
+def test_text_in_any_colour_has_enough_contrast_with_pages_and_cards(name: str) -> None:
+    for background in ("#ffffff", "#f6f7f9"):
+        assert 1.05 / (luminance(style.PALETTE[name]) + 0.05) >= 4.5
+        assert (luminance(background) + 0.05) / (luminance(style.PALETTE[name]) + 0.05) >= 4.5
+    for background in ("#11141a", "#1a1f28"):
+        assert (luminance(style.DARK_PALETTE[name]) + 0.05) / (luminance(background) + 0.05) >= 4.5
+
+
+# Machado, Oliveira and Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency",
+# table 1, severity 1.0.
+DEFICIENCIES = {
+    "none": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(rgb: Any) -> Any:
+    """CIE L*a*b* of linear sRGB, white D65."""
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    x, y, z = np.cbrt(np.array(to_xyz) @ np.clip(rgb, 0.01, 1) / np.array([0.95047, 1, 1.08883]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+@pytest.mark.parametrize("palette", [style.PALETTE, style.DARK_PALETTE], ids=["light", "dark"])
+def test_colour_blind_people_can_distinguish_the_colours_of_curves(palette: dict[str, str], deficiency: str) -> None:
+    """A difference of 2.3 is just noticeable in the L*a*b* space; the bound is four times that."""
+    names = ("blue", "orange", "green", "purple", "yellow")
+    seen = {name: lab(np.array(DEFICIENCIES[deficiency]) @ linear(palette[name])) for name in names}
+    assert min(float(np.linalg.norm(seen[a] - seen[b])) for a, b in combinations(names, 2)) > 9.2

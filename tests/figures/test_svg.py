@@ -38,7 +38,7 @@ def test_colours_are_css_variables_of_the_page(drawn: str) -> None:
 @pytest.mark.filterwarnings("error")
 def test_text_in_any_script_gives_no_warning_about_fonts() -> None:
     with styled():
-        figure, _ = new_figure("垃圾邮件 · स्पैम · 🎁")
+        figure, _ = new_figure("垃圾邮件 · स्पैम · 🎁", alt="labels")
     assert "垃圾邮件 · स्पैम · 🎁" in to_svg(figure, "labels", "labels")
 
 
@@ -57,9 +57,22 @@ def test_references_point_to_ids_of_the_same_figure(drawn: str) -> None:
 def test_the_same_figure_gives_the_same_bytes_and_text_is_escaped() -> None:
     def draw() -> str:
         with styled():
-            figure, axes = new_figure("a < b & c")
+            figure, axes = new_figure("a < b & c", alt="one line")
             axes.plot([1, 2], [3, 4], color=BLUE)
         return to_svg(figure, "p", "x")
 
     assert draw() == draw()
     assert "a &lt; b &amp; c" in draw()
+
+
+def test_a_document_has_a_namespace_a_size_a_background_and_light_colours_where_the_page_has_none() -> None:
+    root = ElementTree.fromstring(plot_loss([1, 2], [2.0, 1.0])._repr_svg_())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert (root.get("width"), root.get("height")) == ("500", "320")
+    assert root[0].get("style") == "fill: var(--figure-page, #ffffff)"
+    assert f"var(--blue, {BLUE})" in ElementTree.tostring(root, encoding="unicode")
+
+
+def test_the_label_is_by_default_the_description_of_the_figure() -> None:
+    figure = plot_loss([1, 2], [2.0, 1.0])
+    assert ElementTree.fromstring(to_svg(figure, "x")).get("aria-label") == figure.alt

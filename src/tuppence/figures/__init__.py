@@ -1,14 +1,16 @@
 """Figures and reports of runs.
 
     curves.py, classification.py, answers.py, costs.py   the figures: `plot_…` functions from arrays to a Figure
-    style.py, svg.py, notebook.py, format.py             the style of figures, and their display in pages and notebooks
+    course/                                              the figures of the course's chapters, from arrays to a Figure
+    style.py, svg.py, themes.py, notebook.py, format.py  the style of figures, and their display in pages and notebooks
     run_data.py                                          reads the files of a run folder
     html.py, templates/                                  HTML pages from jinja2 templates, with autoescape
     report/                                              `tuppence report RUN`: one run on one page
     quickstart_report/                                   the page of a whole quickstart
 
-The figures are also names of this package: `from tuppence.figures import plot_loss`. They do not use pyplot and do not
-change global state, so they work in notebooks, reports and tests.
+The figures are also names of this package: `from tuppence.figures import plot_loss, scale`. They do not use pyplot and
+do not change global state, so they work in notebooks, reports and tests. Each has a description for those who cannot
+see it, `figure.alt`. matplotlib is imported by the first figure.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from __future__ import annotations
 from tuppence.figures.answers import plot_exact_match, plot_exact_match_by_kind
 from tuppence.figures.classification import plot_calibration, plot_confusion_matrix, plot_roc_curve, plot_scores
 from tuppence.figures.costs import plot_dollars, plot_stage_seconds, plot_time_shares
+from tuppence.figures.course.diagrams import architecture, masks, stages
+from tuppence.figures.course.fundamentals import dollars_against_loss, roadmap, scale
 from tuppence.figures.curves import (
     plot_gradient_norm,
     plot_learning_rate,
@@ -26,6 +30,9 @@ from tuppence.figures.curves import (
 )
 
 __all__ = [
+    "architecture",
+    "dollars_against_loss",
+    "masks",
     "plot_calibration",
     "plot_confusion_matrix",
     "plot_dollars",
@@ -41,4 +48,7 @@ __all__ = [
     "plot_stage_seconds",
     "plot_throughput",
     "plot_time_shares",
+    "roadmap",
+    "scale",
+    "stages",
 ]

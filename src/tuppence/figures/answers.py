@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuppence.figures.format import shorten
-from tuppence.figures.style import BLUE, GREEN, MUTED, ORANGE, SMALL, Array, Size, drawable, new_figure, styled
+from tuppence.figures.style import BLUE, GREEN, MEDIUM, MUTED, ORANGE, SMALL, Array, Size, drawable, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,10 @@ def plot_exact_match(models: Sequence[str], shares: Array, stderrs: Array, *, si
     percent = 100 * np.asarray(shares, dtype=float)
     around = 196 * np.nan_to_num(np.asarray(stderrs, dtype=float))
     with styled():
-        figure, axes = new_figure("Exactly right on held-out tasks", size)
+        listed = ", ".join(f"{name} {share:.1f} %" for name, share in zip(models, percent, strict=True))
+        figure, axes = new_figure(
+            "Exactly right on held-out tasks", size, alt=f"Exactly right answers: {listed or 'none'}."
+        )
         for place, (share, above) in enumerate(zip(percent, around, strict=True)):
             axes.barh(place, share, height=0.6, color=_MODEL_COLOURS[place % len(_MODEL_COLOURS)], alpha=0.85)
             axes.errorbar(share, place, xerr=[[min(share, above)], [above]], fmt="none", ecolor=MUTED, capsize=2.5)
@@ -52,7 +55,7 @@ def plot_exact_match(models: Sequence[str], shares: Array, stderrs: Array, *, si
 
 
 def plot_exact_match_by_kind(
-    kinds: Sequence[str], rows: Sequence[int], shares: Mapping[str, Array], *, width: float = 8.4
+    kinds: Sequence[str], rows: Sequence[int], shares: Mapping[str, Array], *, width: float = MEDIUM[0]
 ) -> Figure:
     """Plots the share of exactly right answers by kind of task: a row for each kind, a point for each model.
 
@@ -65,7 +68,10 @@ def plot_exact_match_by_kind(
     percent_MK = 100 * np.array([np.asarray(values, dtype=float) for values in shares.values()])
     order = np.argsort(-percent_MK.max(axis=0), kind="stable") if percent_MK.size else np.arange(0)
     with styled():
-        figure, axes = new_figure("", (width, 0.8 + _ROW_INCHES * len(order)))
+        best = ", ".join(f"{kinds[kind]} {percent_MK[:, kind].max():.0f} %" for kind in order)
+        columns = max(1, len(shares)) if width > 6 else 1
+        size = (width, 0.6 + 0.2 * np.ceil(len(shares) / columns) + _ROW_INCHES * max(1, len(order)))
+        figure, axes = new_figure("", size, alt=f"Right answers of the best model by kind of task: {best or 'none'}.")
         for place, kind in enumerate(order):
             low, high = percent_MK[:, kind].min(), percent_MK[:, kind].max()
             axes.plot([low, high], [place, place], color=MUTED, linewidth=1, alpha=0.6)
@@ -78,7 +84,7 @@ def plot_exact_match_by_kind(
         axes.set_xlim(-3, 103)
         axes.set_xlabel("% right", loc="right")
         if shares:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(shares) if width > 6 else 1)
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     return figure
 
 

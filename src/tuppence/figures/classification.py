@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MOST_CELLS = 20
 """A confusion matrix of more classes has no counts: they would overlap."""
 
+DARKEST = 0.42
+"""Opacity of a cell with all rows of its class: the count in it needs contrast."""
+
 _LONGEST_NAME = 16
 _MEASURE_COLOURS = (BLUE, GREEN, ORANGE, PURPLE)
 
@@ -53,11 +56,14 @@ def plot_confusion_matrix(counts: Array, labels: Sequence[object], *, size: Size
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     names = [_name(label) for label in labels]
     with styled():
-        figure, axes = new_figure("Confusion matrix", size)
+        right = f"{np.trace(table):,.0f} of {table.sum():,.0f} rows"
+        figure, axes = new_figure(
+            "Confusion matrix", size, alt=f"Confusion matrix of {len(names)} classes: {right} right."
+        )
         axes.grid(visible=False)
         for (row, column), share in np.ndenumerate(shares):  # rectangles, whose colours follow the theme of the page
             corner = (column - 0.5, row - 0.5)
-            axes.add_patch(_square(corner, BLUE if row == column else ORANGE, 0.9 * share))
+            axes.add_patch(_square(corner, BLUE if row == column else ORANGE, DARKEST * share))
             if len(names) <= MOST_CELLS:
                 count = f"{int(table[row, column]):,}"
                 axes.text(column, row, count, ha="center", va="center", color=INK, fontsize=10)
@@ -86,7 +92,8 @@ def plot_calibration(
     confidence, accuracy, rows = (np.asarray(values, dtype=float) for values in (confidence, accuracy, rows))
     error = float(np.average(np.abs(accuracy - confidence), weights=rows))
     with styled():
-        figure, axes = new_figure(f"Calibration (expected error {error:.3f})", size)
+        title = f"Calibration (expected error {error:.3f})"
+        figure, axes = new_figure(title, size, alt=f"{title}: accuracy against confidence in {len(rows)} bins.")
         _diagonal(axes)
         axes.plot(confidence, accuracy, color=BLUE, linewidth=1.2)
         axes.scatter(confidence, accuracy, s=20 + 180 * rows / rows.max(), color=BLUE, alpha=0.75, linewidths=0)
@@ -110,7 +117,8 @@ def plot_roc_curve(
         size: width and height in inches.
     """
     with styled():
-        figure, axes = new_figure(f"ROC of {_name(positive)} (area {area:.4f})", size)
+        title = f"ROC of {_name(positive)} (area {area:.4f})"
+        figure, axes = new_figure(title, size, alt=f"{title}: true against false positive rate.")
         _diagonal(axes)
         axes.plot(np.asarray(false_positive_rate), np.asarray(true_positive_rate), color=BLUE)
         axes.set_xlim(-0.02, 1.02)
@@ -131,7 +139,8 @@ def plot_scores(models: Sequence[str], measures: Mapping[str, Array], *, size: S
         size: width and height in inches.
     """
     with styled():
-        figure, axes = new_figure("Against the baselines", size)
+        described = "; ".join(f"{name}: {_values(models, rows)}" for name, rows in measures.items())
+        figure, axes = new_figure("Against the baselines", size, alt=f"Models against the baselines. {described}.")
         for number, (name, rows) in enumerate(measures.items()):
             values, low, high = np.asarray(rows, dtype=float).reshape(-1, 3).T
             places = np.arange(len(models)) + 0.76 / len(measures) * (number - (len(measures) - 1) / 2)
@@ -144,6 +153,11 @@ def plot_scores(models: Sequence[str], measures: Mapping[str, Array], *, size: S
         axes.set_xlim(0, 1.05)
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.08), ncols=2)
     return figure
+
+
+def _values(models: Sequence[str], rows: Array) -> str:
+    values = np.asarray(rows, dtype=float).reshape(-1, 3)[:, 0]
+    return ", ".join(f"{name} {value:.3f}" for name, value in zip(models, values, strict=True))
 
 
 def _square(corner: tuple[float, float], colour: str, alpha: float) -> Any:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuppence.core.numbers import duration
 from tuppence.figures.format import dollars_label
 from tuppence.figures.style import (
     BLUE,
     DASHED,
+    MEDIUM,
     MUTED,
     ORANGE,
     PALETTE,
@@ -50,7 +52,9 @@ def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None,
     """
     times, spent = np.asarray(seconds, dtype=float), np.asarray(dollars, dtype=float)
     with styled():
-        figure, axes = new_figure("Dollars", size)
+        figure, axes = new_figure(
+            "Dollars", size, alt=f"Dollars by time: {dollars_label(max(spent, default=0))} spent."
+        )
         unit, seconds_of_unit = ("hours", 3600) if max(times, default=0) >= 7200 else ("minutes", 60)
         axes.plot(*thin(times / seconds_of_unit, spent), color=YELLOW)
         if budget:
@@ -61,7 +65,7 @@ def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None,
                 textcoords="offset points",
                 xytext=(2, 4),
                 color=MUTED,
-                fontsize=8.5,
+                fontsize=9,
             )
         axes.set_ylim(0, max(budget or 0.0, max(spent, default=0.0)) * 1.18 or 1.0)
         axes.yaxis.set_major_formatter(dollars_label)
@@ -70,7 +74,7 @@ def plot_dollars(seconds: Array, dollars: Array, *, budget: float | None = None,
     return figure
 
 
-def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size: Size = (8.4, 1.0)) -> Figure:
+def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size: Size = (5.0, 1.4)) -> Figure:
     """Plots one bar that is divided into the shares of the purposes.
 
     Args:
@@ -79,8 +83,9 @@ def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size:
         size: width and height in inches.
     """
     total = sum(seconds.values()) or 1.0
+    shares = ", ".join(f"{name} {part / total:.0%}" for name, part in seconds.items())
     with styled():
-        figure, axes = new_figure("", size)
+        figure, axes = new_figure("", size, alt=f"Shares of the wall time: {shares or 'none'}.")
         start = 0.0
         for name, part in seconds.items():
             share = part / total
@@ -90,11 +95,11 @@ def plot_time_shares(seconds: Mapping[str, float], *, legend: bool = True, size:
         axes.set_xlim(0, 1)
         axes.set_axis_off()
         if legend and seconds:
-            axes.legend(loc="upper left", bbox_to_anchor=(-0.01, 0.05), ncols=len(seconds), handlelength=0.9)
+            axes.legend(loc="upper left", bbox_to_anchor=(-0.01, 0.05), ncols=3 if size[0] < 6 else 5, handlelength=0.9)
     return figure
 
 
-def plot_stage_seconds(seconds: Mapping[str, float], *, size: Size = (8.4, 2.6)) -> Figure:
+def plot_stage_seconds(seconds: Mapping[str, float], *, size: Size = MEDIUM) -> Figure:
     """Plots the wall time of each stage as a horizontal bar.
 
     Args:
@@ -104,7 +109,8 @@ def plot_stage_seconds(seconds: Mapping[str, float], *, size: Size = (8.4, 2.6))
     with styled():
         from matplotlib.ticker import MaxNLocator
 
-        figure, axes = new_figure("", size)
+        times = ", ".join(f"{name} {duration(part)}" for name, part in seconds.items())
+        figure, axes = new_figure("", size, alt=f"Wall time by stage: {times or 'none'}.")
         axes.barh(range(len(seconds)), list(seconds.values()), height=0.62, color=BLUE, alpha=0.85)
         axes.set_yticks(range(len(seconds)), list(seconds))
         axes.invert_yaxis()

@@ -16,11 +16,11 @@ from tuppence.figures.style import (
     BLUE,
     DASHED,
     GREEN,
+    MEDIUM,
     MUTED,
     ORANGE,
     PURPLE,
     SMALL,
-    WIDE,
     Array,
     Floats,
     Size,
@@ -45,7 +45,7 @@ def plot_loss(
     token_steps: Array = (),
     tokens: Array = (),
     unit: str = "nats per token",
-    size: Size = WIDE,
+    size: Size = MEDIUM,
 ) -> Figure:
     """Plots the training loss, as measured (faint) and smoothed, and the validation losses with the best one marked.
 
@@ -59,8 +59,10 @@ def plot_loss(
     """
     steps, losses = _finite_points(steps, losses)
     val_steps, val_losses = _finite_points(val_steps, val_losses)
+    known = [("training", losses), ("validation", val_losses)]
+    alt = " ".join(_summary(f"{name} loss in {unit} by step", values) for name, values in known)
     with styled():
-        figure, axes = new_figure("Loss", size)
+        figure, axes = new_figure("Loss", size, alt=alt)
         if losses.size:
             axes.plot(*thin(steps, losses), color=BLUE, alpha=0.22, linewidth=0.9)
             axes.plot(*thin(steps, smooth(losses)), color=BLUE, label="training, smoothed")
@@ -125,10 +127,19 @@ def _finite_points(x: Array, y: Array) -> tuple[Floats, Floats]:
     return xs[known], ys[known]
 
 
+def _summary(name: str, values: Floats) -> str:
+    """Describes a curve for those who cannot see it."""
+    name = name[0].upper() + name[1:]
+    if not values.size:
+        return f"{name}: no points."
+    first, last, low, high = (f"{value:.4g}" for value in (values[0], values[-1], values.min(), values.max()))
+    return f"{name}: from {first} to {last}, lowest {low}, highest {high}."
+
+
 def _plot_curve(title: str, steps: Array, values: Array, colour: str, size: Size) -> Figure:
     steps, values = _finite_points(steps, values)
     with styled():
-        figure, axes = new_figure(title, size)
+        figure, axes = new_figure(title, size, alt=_summary(f"{title} by step", values))
         if values.size:
             axes.plot(*thin(steps, values), color=colour, linewidth=1.3, marker="o" if values.size == 1 else None)
         axes.yaxis.set_major_formatter(count_label)
@@ -139,7 +150,7 @@ def _plot_curve(title: str, steps: Array, values: Array, colour: str, size: Size
 def _plot_from_step_0(title: str, steps: Array, values: Array, start: float, unit: str, size: Size) -> Figure:
     steps, values = _finite_points(steps, values)
     with styled():
-        figure, axes = new_figure(title, size)
+        figure, axes = new_figure(title, size, alt=_summary(f"{title} by step", values))
         axes.plot([0, *steps], [start, *values], color=GREEN, marker="o", markersize=4)
         axes.axhline(start, color=MUTED, linewidth=1, linestyle=DASHED)
         axes.set_ylabel(unit)
@@ -181,7 +192,7 @@ def _mark_best(axes: Axes, steps: Floats, losses: Floats) -> None:
         xytext=(0, 11),
         ha="right" if steps[best] > np.mean([steps[0], steps[-1]]) else "left",
         color=MUTED,
-        fontsize=8.5,
+        fontsize=9,
     )
 
 

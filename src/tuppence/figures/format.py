@@ -34,6 +34,19 @@ def count_label(value: float, _: object = None) -> str:
     return f"{value:.3g}"
 
 
+def size_label(value: float, _: object = None) -> str:
+    """Formats a number of parameters or tokens: 124,439,808 → 124M.
+
+    Example:
+        >>> [size_label(value) for value in (12, 57_000, 124_439_808, 1.558e9, 1.76e12)]
+        ['12', '57k', '124M', '1.56B', '1.76T']
+    """
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
 def rate_label(value: float, _: object = None) -> str:
     """Formats a learning rate.
 

@@ -1,14 +1,15 @@
 """The style of all figures: settings of matplotlib, sizes, and colours that colour-blind people can distinguish.
 
-The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/). `svg` replaces them by CSS variables of the
-page, so that a figure suits light and dark pages. Figures are made without pyplot, so they need no display and change
-no global state.
+The colours start from those of Okabe and Ito (https://jfly.uni-koeln.de/color/), darkened until text in them has enough
+contrast on white: a curve and its label have the same colour. `svg` replaces them by CSS variables of the page, so that
+a figure suits light and dark pages. Figures are made without pyplot: they need no display and change no global state.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,15 +26,20 @@ if TYPE_CHECKING:
 INK = "#1d2330"
 MUTED = "#667085"
 GRID = "#e3e6eb"
-BLUE = "#0072b2"
-ORANGE = "#d55e00"
-GREEN = "#009e73"
-PURPLE = "#aa5590"
-YELLOW = "#e69f00"
+BLUE = "#0068b8"
+ORANGE = "#b84a00"
+GREEN = "#007a5a"
+PURPLE = "#9b4a94"
+YELLOW = "#d08f00"
+"""For lines and areas only: text in it has too little contrast."""
 
 PALETTE = {"ink": INK, "muted": MUTED, "grid": GRID, "blue": BLUE, "orange": ORANGE, "green": GREEN}
 PALETTE |= {"purple": PURPLE, "yellow": YELLOW}
 """Name of a CSS variable of the pages → colour."""
+
+DARK_PALETTE = {"ink": "#e8ebf0", "muted": "#9aa4b5", "grid": "#2b323e", "blue": "#5db7ee", "orange": "#ff8748"}
+DARK_PALETTE |= {"green": "#3fcfa0", "purple": "#e07cc4", "yellow": "#f7d154"}
+"""Name → colour on dark pages. The style sheets of pages have the same values."""
 
 DASHED = (0, (4, 3))
 """The line style of reference lines: budgets, chance, the diagonal."""
@@ -43,15 +49,23 @@ Floats: TypeAlias = NDArray[np.float64]
 Size: TypeAlias = tuple[float, float]
 
 WIDE: Size = (8.4, 3.6)
+MEDIUM: Size = (5.0, 3.2)
 SMALL: Size = (4.2, 2.6)
 SQUARE: Size = (4.2, 3.6)
-"""Sizes in inches. A page scales its figures to its width, so a phone shows the small one."""
+"""Sizes in inches. A page scales its figures to its width, so a phone shows a small or medium one."""
 
 MAX_POINTS = 1200
 """A curve is reduced to this many points. More points are smaller than a pixel and make pages slow."""
 
 _SETTINGS: Any = {  # matplotlib's type lists all keys
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": [
+        "DejaVu Sans",
+        "Verdana",
+        "Arial",
+        "sans-serif",
+    ],  # a page without the first has one of the others
+    "font.monospace": ["DejaVu Sans Mono", "Menlo", "Consolas", "monospace"],
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
@@ -71,8 +85,8 @@ _SETTINGS: Any = {  # matplotlib's type lists all keys
     "grid.linewidth": 0.8,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
     "xtick.major.size": 0,
     "xtick.minor.size": 0,
     "ytick.major.size": 0,
@@ -81,7 +95,7 @@ _SETTINGS: Any = {  # matplotlib's type lists all keys
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9,
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",  # text as text, not as paths: small, sharp, searchable, in the font of the page
@@ -109,11 +123,26 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(title: str, size: tuple[float, float] = SMALL) -> tuple[Figure, Axes]:
-    """Returns a figure with titled axes, which a notebook displays. Call it inside `styled()`."""
+@contextlib.contextmanager
+def without_font_warnings() -> Iterator[None]:
+    """Silences warnings of letters that the font lacks (Chinese, emoji), for which a browser has other fonts."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def new_figure(title: str, size: tuple[float, float] = SMALL, *, alt: str) -> tuple[Figure, Axes]:
+    """Returns a figure with titled axes, which a notebook displays. Call it inside `styled()`.
+
+    Args:
+        title: of the axes; empty for none.
+        size: width and height in inches.
+        alt: what the figure shows, in words.
+    """
     from tuppence.figures.notebook import NotebookFigure
 
     figure = NotebookFigure(figsize=size)
+    figure.alt = alt
     axes = figure.add_subplot()
     if title:
         axes.set_title(title, pad=8)

@@ -88,6 +88,6 @@ def _receipt(life: QuickstartData) -> dict[str, Any]:
     dollars = {name: finite(stage.get("dollars")) or 0.0 for name, stage in stages.items()}
     rows = [(name, duration(seconds[name]), dollars_label(dollars[name])) for name in stages]
     return {
-        "bar": to_svg(plot_stage_seconds(seconds), "time", "Wall time by stage") if any(seconds.values()) else None,
+        "bar": to_svg(plot_stage_seconds(seconds, size=(8.4, 2.6)), "time") if any(seconds.values()) else None,
         "rows": [*rows, ("together", duration(sum(seconds.values())), dollars_label(sum(dollars.values())))],
     }

@@ -1,0 +1,209 @@
+"""The layout of the figures of the course: charts with a message as title, and drawings in inches.
+
+A figure is 5 inches wide, so a text of 10 points is 10 pixels high where the figure is shown 360 pixels wide, as on a
+phone. The title says the one thing that the figure shows; the unit of the y axis stands at its top; a curve has its
+name at its end instead of a legend.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuppence.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    Floats,
+    drawable,
+    styled,
+    without_font_warnings,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 5.0
+"""Of every figure, in inches."""
+
+TITLE, TEXT, SMALL_TEXT = 12.0, 10.0, 9.5
+"""Sizes of text in points, which are pixels where the figure is 360 pixels wide."""
+
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, MUTED)
+MARKERS = ("o", "s", "^", "D", "v")
+"""Of the series of a chart, in this order: shape and colour tell them apart."""
+
+MONOSPACE_EM = 0.602
+"""Width of a letter of DejaVu Sans Mono, as a share of its size."""
+
+
+def chart(
+    title: str, height: float, *, alt: str, columns: int = 1, rows: int = 1, **grid: Any
+) -> tuple[Figure, list[Axes]]:
+    """Returns a figure and its charts, from left to right and top to bottom. Call it inside `styled()`.
+
+    Args:
+        title: the message; wrapped.
+        height: of the figure without its title, in inches.
+        alt: what the figure shows, in words.
+        columns, rows: number of charts.
+        grid: further arguments of `Figure.subplots`.
+    """
+    from tuppence.figures.notebook import NotebookFigure
+
+    lines = wrapped(title, WIDTH - 0.3, TITLE, bold=True)
+    figure = NotebookFigure(figsize=(WIDTH, height + 0.22 * len(lines)))
+    figure.alt = alt
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
+    found = figure.subplots(rows, columns, squeeze=False, **grid)
+    if lines:
+        figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=TITLE, fontweight="bold", linespacing=1.15)
+    for axes in found.flat:
+        axes.tick_params(labelsize=SMALL_TEXT, labelcolor=MUTED, length=0, which="both")
+        axes.xaxis.label.set_fontsize(SMALL_TEXT)
+    return figure, list(found.flat)
+
+
+def drawing(title: str, height: float, *, alt: str) -> tuple[Figure, Axes, float]:
+    """Returns a figure, axes whose unit is an inch, and the height that is left below the title.
+
+    Args:
+        title: the message; wrapped.
+        height: of the figure without its title, in inches; (0, 0) is the lower left corner.
+        alt: what the figure shows, in words.
+    """
+    from tuppence.figures.notebook import NotebookFigure
+
+    lines = wrapped(title, WIDTH - 0.3, TITLE, bold=True)
+    total = height + 0.1 + 0.22 * len(lines)
+    figure = NotebookFigure(figsize=(WIDTH, total))
+    figure.set_layout_engine("none")
+    figure.alt = alt
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, WIDTH)
+    axes.set_ylim(0, total)
+    if lines:
+        write(axes, 0.1, total - 0.08, "\n".join(lines), size=TITLE, weight="bold", va="top", linespacing=1.15)
+    return figure, axes, height
+
+
+def write(axes: Axes, x: float, y: float, text: str, *, size: float = TEXT, color: str = INK, **more: Any) -> Any:
+    """Writes text at a point of a drawing: left-aligned and vertically centred unless said otherwise."""
+    more = {"ha": "left", "va": "center"} | more
+    return axes.text(x, y, drawable(text), fontsize=size, color=color, **more)
+
+
+def box(axes: Axes, x: float, y: float, width: float, height: float, colour: str, **more: Any) -> Any:
+    """Draws a rounded box with its lower left corner at (x, y): a pale area with an edge of the same colour."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import FancyBboxPatch
+
+    fill = more.pop("fill_alpha", 0.14)
+    radius = min(0.06, width / 3, height / 3)
+    style = f"round,pad=0,rounding_size={radius}"
+    settings: dict[str, Any] = {"facecolor": to_rgba(colour, fill), "edgecolor": colour, "linewidth": 1.0} | more
+    return axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, **settings))
+
+
+def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **more: Any) -> Any:
+    """Draws an arrow from one point of a drawing to another."""
+    from matplotlib.patches import FancyArrowPatch
+
+    settings: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "color": MUTED, "linewidth": 1.2}
+    return axes.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **(settings | more)))
+
+
+def unit(axes: Axes, text: str) -> None:
+    """Writes the unit of the y axis at its top."""
+    axes.set_title(text, loc="left", fontsize=SMALL_TEXT, fontweight="normal", color=MUTED, pad=6)
+
+
+def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Names curves at the right of the axes, next to their last points, without overlaps.
+
+    The limits and the scale of the y axis must be final.
+
+    Args:
+        figure, axes: the chart.
+        ends: last y value, name (with line breaks) and colour of each curve.
+    """
+    if not ends:
+        return
+    height = 72 * figure.get_size_inches()[1] * 0.62
+    to_share = axes.transScale + axes.transLimits
+    shares = np.array([to_share.transform((axes.get_xlim()[1], y))[1] for y, _, _ in ends])
+    lines = [1.25 * SMALL_TEXT * (name.count("\n") + 1) / height for _, name, _ in ends]
+    for place, (_, name, colour) in zip(spread(shares, lines), ends, strict=True):
+        axes.annotate(
+            drawable(name),
+            (1, place),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            xytext=(7, 0),
+            va="center",
+            color=colour,
+            fontsize=SMALL_TEXT,
+            linespacing=1.15,
+        )
+
+
+def spread(places: Sequence[float] | Floats, sizes: Sequence[float]) -> Floats:
+    """Moves intervals of the given sizes along a line until none overlap; as little as possible.
+
+    Args:
+        places: the wanted centres.
+        sizes: of the intervals.
+
+    Returns:
+        The centres, in the order of the arguments. Least squares under the constraints, which is isotonic regression
+        of the places minus the room that the intervals before them need (pool adjacent violators).
+
+    Example:
+        >>> spread([0.0, 0.1, 5.0], [1, 1, 1]).round(2).tolist()
+        [-0.45, 0.55, 5.0]
+    """
+    wanted, size = np.asarray(places, dtype=float), np.asarray(sizes, dtype=float)
+    order = np.argsort(wanted, kind="stable")
+    room = np.concatenate(([0.0], np.cumsum((size[order][:-1] + size[order][1:]) / 2)))[: len(order)]
+    pools: list[tuple[float, int]] = []
+    for value in wanted[order] - room:
+        pools.append((float(value), 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (mean, count), (last, more) = pools[-2:]
+            pools[-2:] = [((mean * count + last * more) / (count + more), count + more)]
+    found = np.empty(len(order))
+    found[order] = np.repeat([mean for mean, _ in pools], [count for _, count in pools]) + room
+    return found
+
+
+def wrapped(text: str, width: float, size: float = TEXT, *, bold: bool = False, mono: bool = False) -> list[str]:
+    """Breaks text into lines of at most `width` inches in letters of `size` points."""
+    if not text.strip():
+        return []
+    letters = min(len(text), int(250 * width / size))
+    while letters > 1:
+        lines = textwrap.wrap(text, letters)
+        if all(text_width(line, size, bold=bold, mono=mono) <= width for line in lines):
+            return lines
+        letters -= 1
+    return textwrap.wrap(text, 1)
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float = TEXT, *, bold: bool = False, mono: bool = False) -> float:
+    """Returns the width of text in inches."""
+    with styled(), without_font_warnings():
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.textpath import text_to_path
+
+        font = FontProperties(family="monospace" if mono else None, weight="bold" if bold else "normal", size=size)
+        return float(text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0]) / 72

@@ -1,0 +1,105 @@
+"""One realistic call of every figure function. Figures of new functions need a line here, see test_legibility.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tuppence import figures
+
+CAUSAL = np.tril(np.ones((5, 5), dtype=bool))
+BOTH = np.block([[np.ones((3, 3)), np.zeros((3, 3))], [np.ones((3, 3)), np.tril(np.ones((3, 3)))]]).astype(bool)
+SHAPES = {"tokens": (2, 64), "token_embedding": (2, 64, 128), "logits": (2, 64, 2048), "final_norm": (2, 64, 128)}
+SHAPES |= {f"blocks.{layer}": (2, 64, 128) for layer in range(4)}
+SHAPES |= {f"blocks.0.{part}": (2, 64, 128) for part in ("attention_norm", "attention", "mlp_norm", "mlp")}
+
+EXAMPLES: dict[str, Callable[[], Any]] = {
+    "scale": lambda: figures.scale(
+        {
+            "GPT-2 small": 124_439_808,
+            "GPT-2 medium": 354_823_168,
+            "GPT-2 large": 774_030_080,
+            "GPT-2 XL": 1_557_611_200,
+            "GPT-3": 175e9,
+            "GPT-4": 1.76e12,
+            "the course's model": 1_350_000,
+        },
+        rumours={"GPT-4": "rumour, June 2023"},
+        ours=["the course's model"],
+    ),
+    "dollars_against_loss": lambda: figures.dollars_against_loss(
+        [0.05, 1.2, 9.0, 60.0, 410.0],
+        [4.2, 3.9, 3.5, 3.25, 3.05],
+        names=["nano", "30M", "60M", "124M", "355M"],
+    ),
+    "roadmap": lambda: figures.roadmap(
+        ["Fundamentals", "Text", "Attention", "GPT", "Pretraining", "Classification", "Instructions", "Alignment"],
+        [0.25, 0.75, 1.3, 1.8, 3.3, 1.7, 2.4, 2.7],
+        [140, 210, 230, 260, 320, 250, 240, 290],
+        ideas=[
+            "what is a model, what does it cost",
+            "bytes, merges, tokens, windows",
+            "queries, keys, values, masks, heads",
+            "norms, residuals, blocks, sampling, cache",
+            "loss, AdamW, schedules, scaling laws, resuming",
+            "heads, metrics, calibration, honest baselines",
+            "templates, loss masks, LoRA",
+            "reward models, KL, DPO, PPO",
+        ],
+    ),
+    "architecture": lambda: figures.architecture(SHAPES),
+    "masks": lambda: figures.masks(
+        {"decoder\n(GPT)": CAUSAL, "encoder\n(BERT)": np.ones((5, 5)), "encoder–decoder\n(T5)": BOTH}
+    ),
+    "stages": lambda: figures.stages(
+        [
+            (
+                "Pretraining",
+                "One day, a girl named Lily found a needle in her room. She knew it was difficult to play with it",
+                "every next token",
+                "3.3 min, 1.6M tokens",
+            ),
+            ("Instructions", "User: Name two colours. → Assistant: red, blue", "the tokens of the answer", "1.1 min"),
+            (
+                "Alignment",
+                "chosen: I cannot help with that, but here is who can. rejected: No.",
+                "chosen above rejected, compared with the model before",
+                "0.9 min",
+            ),
+        ]
+    ),
+}
+
+STEPS = np.arange(1, 401)
+SHARES = {"training": 300.0, "start-up": 12.0, "evaluation": 20.0, "checkpoints": 9.0, "everything else": 3.0}
+
+EXAMPLES |= {
+    "plot_loss": lambda: figures.plot_loss(
+        STEPS, 9 / STEPS**0.2, STEPS[49::50], 9.1 / STEPS[49::50] ** 0.2, token_steps=STEPS, tokens=STEPS * 2048
+    ),
+    "plot_learning_rate": lambda: figures.plot_learning_rate(STEPS, 1e-3 * np.minimum(STEPS / 40, 1 - STEPS / 450)),
+    "plot_gradient_norm": lambda: figures.plot_gradient_norm(STEPS, 0.8 + 4 * np.exp(-STEPS / 30)),
+    "plot_throughput": lambda: figures.plot_throughput(STEPS, 2600 + 50 * np.sin(STEPS)),
+    "plot_preference_accuracy": lambda: figures.plot_preference_accuracy([50, 100, 150], [0.6, 0.7, 0.72]),
+    "plot_reward_margin": lambda: figures.plot_reward_margin([50, 100, 150], [0.1, 0.3, 0.35]),
+    "plot_confusion_matrix": lambda: figures.plot_confusion_matrix([[146, 4], [5, 145]], ["ham", "spam"]),
+    "plot_calibration": lambda: figures.plot_calibration([0.66, 0.8, 0.99], [0.5, 0.75, 0.98], [12, 30, 288]),
+    "plot_roc_curve": lambda: figures.plot_roc_curve([0, 0.02, 1], [0, 0.96, 1], positive="spam", area=0.97),
+    "plot_scores": lambda: figures.plot_scores(
+        ["this model", "TF-IDF + logistic regression", "majority"],
+        {"accuracy": [(0.97, 0.92, 0.99), (0.96, 0.9, 0.98), (0.87, 0.8, 0.9)], "F1": [(0.9, 0.8, 0.95)] * 3},
+    ),
+    "plot_exact_match": lambda: figures.plot_exact_match(
+        ["base", "instructions", "alignment"], [0.01, 0.42, 0.47], [0.001, 0.02, 0.02]
+    ),
+    "plot_exact_match_by_kind": lambda: figures.plot_exact_match_by_kind(
+        ["arithmetic", "copying a sentence", "sorting"], [40, 50, 30], {"base": [0, 0.1, 0], "tuned": [0.3, 0.9, 0.5]}
+    ),
+    "plot_dollars": lambda: figures.plot_dollars([0, 100, 200, 300], [0, 0.02, 0.04, 0.06], budget=0.1),
+    "plot_time_shares": lambda: figures.plot_time_shares(SHARES),
+    "plot_stage_seconds": lambda: figures.plot_stage_seconds(
+        {"tokenizer": 4, "pretrain": 200, "instruct": 120, "dpo": 90}
+    ),
+}
