@@ -84,4 +84,4 @@ def test_it_shows_itself_in_a_terminal_and_in_a_notebook() -> None:
     for shown in (repr(both()), both()._repr_html_()):
         for part in ("$3.68", "$14.79", "$7.39", "$0.10", "1.3 billion", "2026-09-27", "assumed"):
             assert part in shown
-    assert max(map(len, repr(both()).splitlines())) <= 118
+    assert max(map(len, repr(both()).splitlines())) <= 122

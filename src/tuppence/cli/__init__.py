@@ -25,7 +25,7 @@ from tuppence.core.process import exit_process
 from tuppence.core.streams import Messages, discard, finish_streams, prepare_streams
 
 LIFE = (
-    *("doctor", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
+    *("doctor", "plan", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
     *("generate", "chat", "classify", "evaluate", "report"),
 )
 
@@ -74,13 +74,15 @@ def _register_verbs() -> None:
         evaluate,
         finetune,
         generate,
+        plan,
         pretrain,
         quickstart,
         report,
         tokenizer,
     )
 
-    for verbs in (doctor, quickstart, tokenizer, data, pretrain, finetune, align, generate, classify, evaluate, report):
+    early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, report)
+    for verbs in (*early, pretrain, finetune, align, *late):
         verbs.register(app)
 
 

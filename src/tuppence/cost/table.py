@@ -6,15 +6,15 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuppence.core.console import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDTH = 118
-"""Columns of a table as text; a terminal of another width gets its own (see `Table.renderable`)."""
+WIDTH = 122
+"""Columns of a table as text, unless the caller knows the width of the terminal."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,37 @@ class Table:
 
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in self.columns:
-            table.add_column(Text(column.lstrip(">")), justify="right" if column.startswith(">") else "left")
+            right, last = column.startswith(">"), column == self.columns[-1]
+            justify: Any = "right" if right else "left"
+            # the last column has sentences, and is the only one that is broken into lines
+            table.add_column(Text(column.lstrip(">")), justify=justify, no_wrap=right or not last)
         for row in self.rows:
             table.add_row(*(Text(one_line(cell)) for cell in row))
         title = [Text(one_line(self.title))] if self.title else []
         return Group(*title, table, *(Text(one_line(note)) for note in self.notes))
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that the table needs, if nothing is broken into lines."""
+        cells = [[column.lstrip(">") for column in self.columns], *self.rows]
+        return sum(max(len(row[index]) for row in cells) + 3 for index in range(len(self.columns))) - 1
+
+    def without(self, column: str) -> Table:
+        """The table without a column."""
+        kept = [index for index, name in enumerate(self.columns) if name != column]
+        rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
+        return Table(self.title, tuple(self.columns[index] for index in kept), rows, self.notes)
+
     def __str__(self) -> str:
         """The table as plain text."""
+        return self.text()
+
+    def text(self, width: int = WIDTH) -> str:
+        """The table as plain text that is at most so many columns wide."""
         from rich.console import Console
 
         out = io.StringIO()
-        Console(file=out, width=WIDTH, color_system=None, highlight=False, force_jupyter=False).print(self.renderable())
+        Console(file=out, width=width, color_system=None, highlight=False, force_jupyter=False).print(self.renderable())
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
     def to_html(self) -> str:

@@ -1,0 +1,55 @@
+"""`tuppence plan`: what a training run costs, before anything starts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from tuppence.cli.flags import Json
+from tuppence.cli.places import add_verb
+from tuppence.core import console
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this file's verbs to the command line."""
+    add_verb(app, plan)
+
+
+def plan(
+    model: Annotated[
+        str | None, typer.Option(metavar="PRESET", help="Model size, such as gpt2-124m; by default the best one.")
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(metavar="N", help="Tokens to train on, such as 2.5B; by default 20 a parameter.")
+    ] = None,
+    budget: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars to spend.")] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="INSTANCE", help="Instance type; ml.… is SageMaker, without ml. it is EC2. Repeatable."),
+    ] = None,
+    region: Annotated[str, typer.Option(help="AWS region of the prices.")] = "us-east-1",
+    json: Json = False,
+) -> None:
+    """Show what a training run costs: hours, dollars and expected loss on each instance, before anything starts.
+
+    With a budget alone, it shows the best model that the budget buys. Prices have a source and a date. Speeds are
+    published or assumed, and the table says which. The expected loss is for English web text and GPT-2's tokenizer;
+    outside the range of the published law there is none.
+
+    \b
+    Examples:
+      tuppence plan --budget 100
+      tuppence plan --model gpt2-124m --tokens 10B --on ml.g5.xlarge --on ml.p5.4xlarge
+    """
+    from tuppence.cost.table import WIDTH
+    from tuppence.tasks import planning
+
+    answer = planning.plan(model, tokens, budget, on, region=region)
+    if json:
+        console.emit_json(answer.as_dict())
+        return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    console.out(answer.text(max(columns, 60)))

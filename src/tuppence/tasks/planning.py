@@ -1,0 +1,144 @@
+"""`plan`: what a training run costs, asked in the words of the command line. `tuppence plan` and `tp.plan` call it.
+
+No torch is imported here: a price needs no model. `tasks.measuring` measures this machine.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Sequence
+
+from tuppence.core.errors import InputError
+from tuppence.cost.answer import Plan
+from tuppence.cost.hardware import instances
+from tuppence.cost.law import FINEWEB, Law
+from tuppence.cost.memory import ModelSize
+from tuppence.cost.plan import TOKENS_OF_A_PARAMETER, Machine, Question, rows_of
+from tuppence.cost.rates import REGION, price_of
+from tuppence.model.config import PRESETS, ModelConfig
+
+INSTANCES = (
+    *("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge", "ml.g6e.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge"),
+    *("ml.p5.4xlarge", "ml.p5.48xlarge"),
+)
+"""What a plan compares by default: one GPU of each kind, and the usual machines with several."""
+
+DEFAULT_MODEL = "gpt2-124m"
+_NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:e\d+)?)\s*([kmbt]?)", re.IGNORECASE)
+_LETTERS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+
+
+def plan(
+    model: str | ModelConfig | None = None,
+    tokens: float | str | None = None,
+    budget: float | None = None,
+    on: Sequence[str] | None = None,
+    *,
+    here: Machine | None = None,
+    law: Law = FINEWEB,
+    region: str = REGION,
+    today: datetime.date | None = None,
+) -> Plan:
+    """Plans a training run: hours, dollars and expected loss on each instance.
+
+    Args:
+        model: a preset, or sizes. Without it: with a budget, the best of GPT-2's sizes for each instance; with tokens,
+            the size for which they are nearest to 20 for each parameter; else gpt2-124m.
+        tokens: to train on, as a number or as "2.5B". Without it: what the budget buys, else 20 for each parameter.
+        budget: dollars on demand.
+        on: instance types, `ml.…` for SageMaker and without it for EC2.
+        here: this machine, measured (`tasks.measuring.this_machine`); it is the first row.
+        law: of the expected loss.
+
+    Raises:
+        InputError: a preset, an instance or a number is unknown or makes no sense.
+
+    Example:
+        >>> plan(budget=100).best.machine.name
+        'ml.p5.4xlarge'
+    """
+    trained = token_count(tokens)
+    question = Question(_sizes(model, trained, budget), trained, budget, law)
+    machines = [machine_of(name, region) for name in (on or (() if here and not budget else INSTANCES))]
+    rows = rows_of(question, [*([here] if here else []), *machines])
+    return Plan(question, tuple(rows), today or datetime.date.today())
+
+
+def machine_of(instance: str, region: str = REGION) -> Machine:
+    """An instance type as a plan sees it.
+
+    Raises:
+        InputError: the type is unknown, or has no GPU.
+    """
+    price = price_of(instance, region=region)
+    known = instances().get(instance.removeprefix("ml."))
+    if known is None:
+        raise InputError(f"{instance} has no GPU that we know", f"choose one of {', '.join(INSTANCES)}")
+    gpu = known.accelerator
+    return Machine(
+        name=instance,
+        device=gpu.name,
+        devices=known.gpus,
+        memory_gib=gpu.memory_gib,
+        speed=gpu.training_speed,
+        price=price,
+        refused=known.refused,
+    )
+
+
+def size_of(model: str | ModelConfig) -> ModelSize:
+    """The sizes of a preset or of a config.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if isinstance(model, str):
+        if model not in PRESETS:
+            near = difflib.get_close_matches(model, PRESETS, n=2, cutoff=0.4) or list(PRESETS)
+            raise InputError(f"unknown model {model!r}", f"use one of: {', '.join(near)}")
+        name, config = model, PRESETS[model]
+    else:
+        name, config = "this model", model
+    return ModelSize(
+        name=name,
+        parameters=config.parameter_count(),
+        flops_per_token=config.flops_per_token(),
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        d_model=config.d_model,
+        context_length=config.context_length,
+        vocab_size=config.vocab_size,
+    )
+
+
+def token_count(text: float | str | None) -> float | None:
+    """A number of tokens: 2.5e9, "2.5B", "500M".
+
+    Raises:
+        InputError: it is no number above zero.
+
+    Example:
+        >>> token_count("2.5B"), token_count("1e9"), token_count(None)
+        (2500000000.0, 1000000000.0, None)
+    """
+    if text is None or isinstance(text, int | float):
+        return None if text is None else float(text)
+    found = _NUMBER.fullmatch(text.replace(",", "").replace("_", "").strip())
+    if found is None or not float(found[1]):
+        raise InputError(f"{text!r} is no number of tokens", "give for example 2.5B, 500M or 1e9")
+    return float(found[1]) * _LETTERS[found[2].lower()]
+
+
+def _sizes(model: str | ModelConfig | None, tokens: float | None, budget: float | None) -> tuple[ModelSize, ...]:
+    if model is not None:
+        return (size_of(model),)
+    gpt2 = tuple(size_of(name) for name in PRESETS if name.startswith("gpt2"))
+    if budget is not None:
+        return gpt2
+    if tokens is None:
+        return (size_of(DEFAULT_MODEL),)
+    wanted = tokens / TOKENS_OF_A_PARAMETER
+    every = [size_of(name) for name in PRESETS]
+    return (min(every, key=lambda size: max(size.parameters / wanted, wanted / size.parameters)),)
