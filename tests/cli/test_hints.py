@@ -45,7 +45,6 @@ VERBS = {
     "tasks/instruct.py": ("finetune instruct",),
     "tasks/finetuning.py": ROWS,
     "tasks/rows.py": ROWS,
-    "tasks/adapter.py": ROWS,
     "tasks/pairs.py": ALIGN[:2],
     "tasks/reference.py": ("align dpo",),
     "tasks/dpo.py": ("align dpo",),

@@ -75,21 +75,15 @@ def test_without_tokens_there_are_no_samples(model: GPT, tokenizer: Tokenizer) -
     assert [sample.text] == greedy_answers(model, prompts, tokenizer, max_tokens=3)
 
 
-def test_answers_of_the_base_are_computed_once_and_restored_from_a_checkpoint(model: GPT, tokenizer: Tokenizer) -> None:
+def test_answers_of_the_base_are_kept_and_restored_from_a_checkpoint(model: GPT, tokenizer: Tokenizer) -> None:
     prompts = shown_prompts([preference("Name a fruit."), preference("Name")], tokenizer, context_length=CONTEXT)
     kept, resumed = (BaseAnswers(prompts, tokenizer, max_tokens=5) for _ in range(2))
     assert kept.state() == {}
-    asked: list[GPT] = []
-
-    def base() -> GPT:
-        asked.append(model)
-        return model
-
     expected = greedy_answers(model, prompts, tokenizer, max_tokens=5)
-    assert kept.of(base) == kept.of(base) == expected
+    assert kept.texts is None
+    assert kept.compute(model) == kept.texts == expected
     resumed.load_state(kept.state())
-    assert resumed.of(base) == expected
-    assert len(asked) == 1
+    assert resumed.texts == expected
 
 
 def test_answers_of_the_base_to_other_prompts_or_of_another_length_are_dropped(
@@ -97,7 +91,7 @@ def test_answers_of_the_base_to_other_prompts_or_of_another_length_are_dropped(
 ) -> None:
     prompts = shown_prompts([preference("Name a fruit."), preference("Name")], tokenizer, context_length=CONTEXT)
     kept = BaseAnswers(prompts, tokenizer, max_tokens=5)
-    kept.of(lambda: model)
+    kept.compute(model)
     for others in (BaseAnswers(prompts[:1], tokenizer, max_tokens=5), BaseAnswers(prompts, tokenizer, max_tokens=4)):
         others.load_state(kept.state())
-        assert others.state() == {}
+        assert others.texts is None

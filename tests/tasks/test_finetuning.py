@@ -13,14 +13,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tuppence.core.errors import InputError
+from tuppence.core.run import Run
+from tuppence.model.adapters import base_of, is_adapter, save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import inspect
 from tuppence.model.lora import LoRA, add_lora
 from tuppence.model.saving import save_model
-from tuppence.tasks.adapter import LoRAConfig
+from tuppence.model.weights import load_model
 from tuppence.tasks.dpo import DPOConfig, DPOJob, DPORecipe
-from tuppence.tasks.finetuning import finetuning_flops, forward_flops
+from tuppence.tasks.finetuning import LoRAConfig, finetuning_flops, forward_flops
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tokenizer import train_tokenizer
@@ -127,6 +129,51 @@ def test_a_missing_base_or_a_file_without_pairs_is_refused(base: Path, data: Pat
     data.write_text(json.dumps([{**row, "chosen": row["rejected"]} for row in ROWS]))
     with pytest.raises(InputError, match="equal in all"):
         opened(base, data)
+
+
+# ---- adapters -------------------------------------------------------------------------------------------------------
+
+
+def test_alpha_is_twice_the_rank_unless_it_is_given() -> None:
+    assert [LoRAConfig(rank=8, alpha=alpha).resolve().alpha for alpha in (None, 5.0)] == [16.0, 5.0]
+
+
+def test_an_unknown_target_is_refused() -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        LoRAConfig(targets=("nowhere",)).resolve()
+
+
+def adapted(base: Path) -> GPT:
+    model = load_model(base)
+    add_lora(model, config().lora.resolve())
+    return model
+
+
+def test_an_adapter_names_its_base_and_is_written_only_if_one_was_trained(
+    base: Path, data: Path, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    for full in (True, False):
+        assert not run.adapter.exists()
+        job = opened(base, data, full=full)
+        job.out = run.path
+        job.write_adapter(adapted(base))
+    assert is_adapter(run.adapter)
+    assert base_of(run.adapter) == base
+
+
+def test_no_adapter_is_written_on_a_base_that_is_an_adapter_and_an_earlier_one_is_removed(
+    base: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Run(tmp_path / "first").adapter
+    save_adapter(adapted(base), first, config().lora.resolve(), base=base, base_sha256="")
+    run = Run(tmp_path / "run")
+    for folder in (base, first):
+        job = opened(folder, data)
+        job.out = run.path
+        job.write_adapter(adapted(base))
+        assert run.adapter.exists() == (folder == base)
+    assert "its base is an adapter too" in " ".join(capsys.readouterr().err.split())
 
 
 # ---- floating-point operations --------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ a bug in tuppence (exit 1).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TuppenceError(Exception):
     """An error that the user can fix.
@@ -29,6 +32,23 @@ class TuppenceError(Exception):
 
 class InputError(TuppenceError):
     """A file, flag, key or text from the user cannot be used."""
+
+
+@contextmanager
+def naming(subject: object) -> Iterator[None]:
+    """Puts the name of what is read, such as a file, before the message of an InputError of the block.
+
+    Example:
+        >>> with naming("config.json"):
+        ...     raise InputError("n_layer is missing")
+        Traceback (most recent call last):
+            ...
+        tuppence.core.errors.InputError: config.json: n_layer is missing
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{subject}: {error.message}", error.hint) from error
 
 
 class CorruptFileError(InputError):

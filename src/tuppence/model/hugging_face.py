@@ -1,4 +1,5 @@
-"""Translates our tensor names and config keys to Hugging Face's names for GPT-2, and back. Pure; no files.
+"""Translates our tensor names and config keys to Hugging Face's names for GPT-2, and back. Pure; no files: the messages
+of errors do not name any, callers add it (`core.errors.naming`).
 
 Hugging Face stores GPT-2's matrices as the original TensorFlow code does, (in, out). Ours are (out, in) as in
 `nn.Linear`, so each matrix is transposed. The head has no tensor of its own: it is the token embedding.
@@ -182,31 +183,25 @@ def classifier_config(config: dict[str, Any], labels: Sequence[str]) -> dict[str
     }
 
 
-def labels_from_config(values: Mapping[str, Any], where: str = "config.json") -> list[str]:
+def labels_from_config(values: Mapping[str, Any]) -> list[str]:
     """The names of a classifier's scores, in order.
-
-    Args:
-        where: the file, for messages.
 
     Raises:
         InputError: the labels are not numbered from 0, or there are more than 100,000.
     """
     named = values.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers' default
     if not isinstance(named, dict) or not 1 <= len(named) <= 100_000:
-        raise InputError(f"{where}: id2label does not map numbers to labels", "restore the file")
+        raise InputError("id2label does not map numbers to labels", "restore the file")
     labels = [named.get(str(index)) for index in range(len(named))]
     if not all(isinstance(label, str) for label in labels):
-        raise InputError(f"{where}: id2label is not numbered from 0", "restore the file")
+        raise InputError("id2label is not numbered from 0", "restore the file")
     return [str(label) for label in labels]
 
 
-def config_from_hugging_face(values: Any, where: str = "config.json") -> ModelConfig:
+def config_from_hugging_face(values: Any) -> ModelConfig:
     """Reads config.json. An option that changes the logits and is not implemented raises an error.
 
     The residual dropout is used for all three dropouts of GPT-2; they are equal in every known model.
-
-    Args:
-        where: the file, for messages.
 
     Raises:
         InputError: not a GPT-2, a size is missing or out of range, or an option is not implemented.
@@ -214,17 +209,17 @@ def config_from_hugging_face(values: Any, where: str = "config.json") -> ModelCo
     hint = "only GPT-2 language models can be loaded"
     if not isinstance(values, dict) or values.get("model_type") != "gpt2":
         found = values.get("model_type") if isinstance(values, dict) else type(values).__name__
-        raise InputError(f"{where}: model_type is {found!r}, not 'gpt2'", hint)
+        raise InputError(f"model_type is {found!r}, not 'gpt2'", hint)
     for key, names in _FIXED.items():
         if values.get(key, names[0]) not in names:
-            raise InputError(f"{where}: {key} is {values[key]!r}; only {names[0]!r} is implemented", hint)
+            raise InputError(f"{key} is {values[key]!r}; only {names[0]!r} is implemented", hint)
     if "quantization_config" in values:
-        raise InputError(f"{where}: quantization_config: quantized weights cannot be read", hint)
+        raise InputError("quantization_config: quantized weights cannot be read", hint)
 
     values = {**{ours: values[theirs] for theirs, ours in _OTHER_NAMES.items() if theirs in values}, **values}
-    sizes = {key: _integer(values, key, where) for key in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")}
+    sizes = {key: _integer(values, key) for key in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")}
     if values.get("n_inner") not in (None, 4 * sizes["n_embd"]):
-        raise InputError(f"{where}: n_inner is {values['n_inner']!r}; only 4 × n_embd is implemented", hint)
+        raise InputError(f"n_inner is {values['n_inner']!r}; only 4 × n_embd is implemented", hint)
     try:
         return ModelConfig(
             n_layers=sizes["n_layer"],
@@ -238,13 +233,13 @@ def config_from_hugging_face(values: Any, where: str = "config.json") -> ModelCo
     except ValidationError as error:
         first = error.errors()[0]
         named = "".join(f"{part}: " for part in first["loc"])
-        raise InputError(f"{where}: {named}{first['msg']}", hint) from error
+        raise InputError(f"{named}{first['msg']}", hint) from error
 
 
-def _integer(values: Mapping[str, Any], key: str, where: str) -> int:
+def _integer(values: Mapping[str, Any], key: str) -> int:
     if key not in values:
-        raise InputError(f"{where}: {key} is missing", "restore the file from where the model came")
+        raise InputError(f"{key} is missing", "restore the file from where the model came")
     value = values[key]
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(f"{where}: {key} is {value!r}, not a whole number", "restore the file")
+        raise InputError(f"{key} is {value!r}, not a whole number", "restore the file")
     return value

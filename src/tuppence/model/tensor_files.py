@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tuppence.core import files, git_lfs
-from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.errors import CorruptFileError, InputError, naming
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import (
     TOKEN_EMBEDDING,
@@ -131,8 +131,8 @@ def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
             continue
         translated = our_name(name)
         if translated is None or translated not in wanted:
-            error = unexpected_tensor(name)
-            raise InputError(f"{stored[name]}: {error.message}", error.hint)
+            with naming(stored[name]):
+                raise unexpected_tensor(name)
         if translated in found:
             raise InputError(f"{stored[name]}: {name} is there twice, also as {found[translated]}", "restore the file")
         found[translated] = name

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tuppence.core import files
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, naming
 from tuppence.core.folders import standing
 from tuppence.core.run import Run
 from tuppence.model import adapters
@@ -93,7 +93,9 @@ def open_model(folder: Path | str) -> ModelFiles:
     place, adapter = _find_model(folder)
     path = place / "config.json"
     values = files.read_json(path)
-    config, stored = config_from_hugging_face(values, str(path)), tensor_files(place)
+    with naming(path):
+        config = config_from_hugging_face(values)
+    stored = tensor_files(place)
     if values.get("tie_word_embeddings") is False:
         _check_own_head(place, stored)
     with torch.device("meta"):
@@ -104,7 +106,8 @@ def open_model(folder: Path | str) -> ModelFiles:
     named = values.get("architectures")
     labels: tuple[str, ...] = ()
     if SCORE in stored:
-        labels = tuple(labels_from_config(values, str(path)))
+        with naming(path):
+            labels = tuple(labels_from_config(values))
         check_shapes({SCORE: stored[SCORE]}, {SCORE: (len(labels), config.d_model)})
     elif isinstance(named, list) and any("SequenceClassification" in str(one) for one in named):
         raise InputError(f"{place}: tensor {SCORE} is missing", "restore the file")
@@ -161,8 +164,8 @@ def load_model(
     """
     found = folder if isinstance(folder, ModelFiles) else open_model(folder)
     if found.labels:
-        error = unexpected_tensor(SCORE)
-        raise InputError(f"{found.stored[SCORE]}: {error.message}", error.hint)
+        with naming(found.stored[SCORE]):
+            raise unexpected_tensor(SCORE)
     config = found.config if dropout is None else found.config.model_copy(update={"dropout": dropout})
     model, _ = _read_gpt(found, config, dtype or torch.float32)
     if found.adapter is not None:
@@ -238,8 +241,6 @@ def _read_gpt(found: ModelFiles, config: ModelConfig, dtype: torch.dtype) -> tup
         model = GPT(config)
     state = read_tensors(found.stored, dtype)
     score = state.pop(SCORE, None)
-    try:
+    with naming(found.place):
         model.load_state_dict(from_hugging_face(state), assign=True)
-    except InputError as error:
-        raise InputError(f"{found.place}: {error.message}", error.hint) from error
     return model, score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,38 +79,35 @@ class BaseAnswers:
 
     Args:
         prompts, tokenizer, max_tokens: as in `greedy_answers`.
+
+    Attributes:
+        texts: one answer to each prompt; None if they are not known yet.
     """
 
     def __init__(self, prompts: Sequence[Prompt], tokenizer: Tokenizer, max_tokens: int) -> None:
         self._prompts, self._tokenizer, self._max_tokens = prompts, tokenizer, max_tokens
-        self._texts: list[str] | None = None
+        self.texts: list[str] | None = None
 
-    def of(self, base: Callable[[], GPT]) -> list[str]:
-        """Returns one answer to each prompt.
-
-        Args:
-            base: returns the base; called only if the answers are not known yet.
-        """
-        if self._texts is None:
-            model = base()
-            with torch.autocast(model.token_embedding.weight.device.type, enabled=False):
-                self._texts = greedy_answers(model, self._prompts, self._tokenizer, max_tokens=self._max_tokens)
-        return self._texts
+    def compute(self, base: GPT) -> list[str]:
+        """Computes and returns `texts`."""
+        with torch.autocast(base.token_embedding.weight.device.type, enabled=False):
+            self.texts = greedy_answers(base, self._prompts, self._tokenizer, max_tokens=self._max_tokens)
+        return self.texts
 
     def state(self) -> dict[str, Tensor]:
         """The answers as bytes of JSON, with what was asked; {} if they are not known yet."""
-        if self._texts is None:
+        if self.texts is None:
             return {}
-        content = json.dumps({**self._asked(), "answers": self._texts}).encode()
+        content = json.dumps({**self._asked(), "answers": self.texts}).encode()
         return {"base_answers": torch.tensor(list(content), dtype=torch.uint8)}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Restores what `state` returned. Answers to other prompts, or of another length, are dropped."""
-        self._texts = None
+        self.texts = None
         if "base_answers" in tensors:
             content = json.loads(bytes(tensors["base_answers"].tolist()))
             answers = content.pop("answers")
-            self._texts = answers if content == self._asked() else None
+            self.texts = answers if content == self._asked() else None
 
     def _asked(self) -> dict[str, object]:
         return {"prompts": [prompt.ids for prompt in self._prompts], "max_tokens": self._max_tokens}

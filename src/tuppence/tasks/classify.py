@@ -30,7 +30,6 @@ from tuppence.model.heads import SequenceScorer, Trained, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.saving import save_scorer
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.augmentation import leave_out
 from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, finetuning_flops
 from tuppence.tasks.labelled import (
@@ -189,7 +188,7 @@ class ClassifyJob(RowJob[SequenceScorer]):
         run = Run(self.out)
         write_splits(self._splits, run)
         save_scorer(model, run.model, labels=self._splits.labels, tokenizer=self.base.tokenizer)
-        write_adapter(model.gpt, run, self.base, self.lora, model.score)
+        self.write_adapter(model.gpt, model.score)
 
     def measure(self) -> dict[str, Any]:
         return {"evaluation": measure(self.out, self.train.device)}

@@ -30,7 +30,6 @@ from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.lora import add_lora, frozen_copy
 from tuppence.model.saving import save_model
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import BaseAnswers, Prompt, answer_samples, greedy_answers, shown_prompts
 from tuppence.tasks.finetuning import (
     RowJob,
@@ -154,8 +153,8 @@ class Preferences(RowObjective[EncodedPair, GPT]):
 
     def prepare(self, step: int, model: GPT) -> None:
         self._reference.prepare(model, 2 * self._config.batch_size)
-        if self._base_answers is not None:
-            self._base_answers.of(lambda: self._reference.model_at(step, model))
+        if self._base_answers is not None and self._base_answers.texts is None:
+            self._base_answers.compute(self._reference.model_at(step, model))
 
     def state(self) -> dict[str, Tensor]:
         answers = {} if self._base_answers is None else self._base_answers.state()
@@ -232,7 +231,7 @@ class DPOJob(RowJob[GPT]):
     def write_result(self, model: GPT) -> None:
         run = Run(self.out)
         save_model(model, run.model, tokenizer=self.tokenizer)
-        write_adapter(model, run, self.base, self.lora)
+        self.write_adapter(model)
         answers = self._before_and_after(model)
         write_held_out(run, [preference_row(pair, answers.get(row)) for row, pair in enumerate(self.pairs.held_out)])
 
@@ -240,8 +239,9 @@ class DPOJob(RowJob[GPT]):
         """The answers of base and policy to the first held-out prompts, by row."""
         if not self._prompts or not self.train.sample_tokens:
             return {}
-        device = str(model.token_embedding.weight.device)
-        before = self._base_answers.of(lambda: self.load_base(device))  # known, unless no step was made here
+        before = self._base_answers.texts
+        if before is None:  # no step was made here
+            before = self._base_answers.compute(self.load_base(str(model.token_embedding.weight.device)))
         after = greedy_answers(model, self._prompts, self.tokenizer, max_tokens=self.train.sample_tokens)
         found = zip(self._prompts, before, after, strict=True)
         return {prompt.row: {"before": one, "after": other} for prompt, one, other in found}

@@ -6,6 +6,7 @@ A finetune starts from a trained model and learns from rows, which are held in m
 
 from __future__ import annotations
 
+import shutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,22 +14,42 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
+from pydantic import Field
+from torch import nn
 
 from tuppence.core.config import Section
 from tuppence.core.console import note, warn
 from tuppence.core.files import sha256_file
+from tuppence.core.run import Run
 from tuppence.data.buckets import IGNORED_TARGET, Array, Buckets, batches_by_length
+from tuppence.model.adapters import save_adapter
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.loaded import ModelInfo
-from tuppence.model.lora import LoRA
+from tuppence.model.lora import TARGETS, LoRA
 from tuppence.model.weights import load_model
 from tuppence.storage import location_of
-from tuppence.tasks.adapter import LoRAConfig
 from tuppence.tasks.job import Job
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
 from tuppence.training.objective import Batch, Model, Objective
+
+
+class LoRAConfig(Section):
+    """The `lora` section: the shape of the adapter, if one is trained."""
+
+    rank: int = Field(16, ge=1, le=4096)
+    alpha: float | None = Field(None, gt=0, description="None: twice the rank")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = TARGETS
+
+    def resolve(self) -> LoRA:
+        """The shape of the adapter.
+
+        Raises:
+            InputError: a target is unknown.
+        """
+        return LoRA(self.rank, self.alpha or 2.0 * self.rank, self.dropout, tuple(self.targets))
 
 
 class RowRecipe(Section):
@@ -51,6 +72,9 @@ class RowJob(Job[Model]):
         lora: the adapter to train; None: the weights of the base are trained.
         flops_per_token: floating-point operations of training on one token.
         inputs: further entries of `Job.inputs`.
+
+    Attributes:
+        sequences_per_step: rows of an optimizer step on one rank.
     """
 
     compiles = False
@@ -82,16 +106,30 @@ class RowJob(Job[Model]):
             },
             **inputs,
         }
+        self.sequences_per_step = self.train.batch_size * self.train.accumulation_steps
         self.tokens_per_step = round(self.sequences_per_step * (sum(lengths) / len(lengths)))
         self._sequences = epochs * len(lengths)
 
-    @property
-    def sequences_per_step(self) -> int:
-        """Rows of an optimizer step on one rank."""
-        return self.train.batch_size * self.train.accumulation_steps
-
     def default_steps(self, ranks: int) -> int:
         return max(1, round(self._sequences / (self.sequences_per_step * ranks)))
+
+    def write_adapter(self, gpt: GPT, score: nn.Linear | None = None) -> None:
+        """Writes RUN/adapter in PEFT's layout, if an adapter was trained.
+
+        Writes none if the base is an adapter itself: adapter_config.json names the folder of a whole model, and there
+        is no folder with the merged base.
+
+        Args:
+            score: the head of a classifier or a reward model.
+        """
+        run = Run(self.out)
+        if self.lora is None:
+            return
+        if self.base.adapter is not None:
+            shutil.rmtree(run.adapter, ignore_errors=True)
+            note(f"no {run.adapter}: its base is an adapter too. {run.model} holds both, merged")
+            return
+        save_adapter(gpt, run.adapter, self.lora, base=self.base.place, base_sha256=self.base.fingerprint, score=score)
 
     def load_base(self, device: str, *, dropout: float = 0.0) -> GPT:
         """Reads the weights of the base."""

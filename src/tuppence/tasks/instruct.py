@@ -29,7 +29,6 @@ from tuppence.model.lora import add_lora
 from tuppence.model.loss import summed_cross_entropy
 from tuppence.model.saving import save_model
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.answers import Prompt, answer_samples, shown_prompts
 from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.rows import RowFiles, say_left_out
@@ -152,7 +151,7 @@ class InstructJob(RowJob[GPT]):
     def write_result(self, model: GPT) -> None:
         run = Run(self.out)
         save_model(model, run.model, tokenizer=self.tokenizer)
-        write_adapter(model, run, self.base, self.lora)
+        self.write_adapter(model)
         write_held_out(run, map(conversation_row, self._held_out))
 
 

@@ -27,7 +27,6 @@ from tuppence.model.heads import SequenceScorer, train_only
 from tuppence.model.loaded import ModelInfo, inspect
 from tuppence.model.saving import save_scorer
 from tuppence.storage import output_path
-from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.finetuning import RowJob, RowObjective, RowRecipe, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.pairs import EncodedPair, PairsConfig, collate_pairs, count_pair_tokens, read_pairs
 from tuppence.tasks.rows import RowFiles
@@ -119,7 +118,7 @@ class RewardJob(RowJob[SequenceScorer]):
     def write_result(self, model: SequenceScorer) -> None:
         run = Run(self.out)
         save_scorer(model, run.model, labels=[LABEL], tokenizer=self.tokenizer)
-        write_adapter(model.gpt, run, self.base, self.lora, model.score)
+        self.write_adapter(model.gpt, model.score)
         write_held_out(run, map(preference_row, self.pairs.held_out))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core import files
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, naming
 from tuppence.core.run import Run
 from tuppence.tokenizer import huggingface_reader
 from tuppence.tokenizer.huggingface import CONFIG_FILE, TEMPLATE_FILE, TOKENIZER_FILE
@@ -119,11 +119,12 @@ class _Settings:
             InputError: a file is malformed, or puts something before every text.
         """
         config = _json(folder, CONFIG_FILE)
-        _refuse_changes_of_text(config, f"{folder}/{CONFIG_FILE}", alone=alone)
         named = config if "added_tokens_decoder" in config else config | _json(folder, MAP_FILE)
-        if isinstance(config.get("added_tokens_decoder"), dict):
-            added = _decoder_tokens(config["added_tokens_decoder"], f"{folder}/{CONFIG_FILE}: added_tokens_decoder")
-        else:
+        decoder = config.get("added_tokens_decoder")
+        with naming(f"{folder}/{CONFIG_FILE}"):
+            _refuse_changes_of_text(config, alone=alone)
+            added = _decoder_tokens(decoder) if isinstance(decoder, dict) else None
+        if added is None:
             special = set(map(_content, _flat(named.values())))
             added = [
                 {"content": name, "id": identity, "special": name in special}
@@ -174,7 +175,7 @@ def _json(folder: Path | None, name: str) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _refuse_changes_of_text(config: Mapping[str, Any], where: str, *, alone: bool) -> None:
+def _refuse_changes_of_text(config: Mapping[str, Any], *, alone: bool) -> None:
     """Refuses a config by which transformers prepends something to every text."""
     is_gpt2 = alone or str(config.get("tokenizer_class", "")).startswith("GPT2")
     for key, applies, what in (
@@ -183,16 +184,16 @@ def _refuse_changes_of_text(config: Mapping[str, Any], where: str, *, alone: boo
     ):
         if applies and config.get(key) is True:
             raise InputError(
-                f"{where}: {key} puts {what} before every text",
+                f"{key} puts {what} before every text",
                 f'set "{key}": false in a copy of the folder, and write it into the texts that need it',
             )
 
 
-def _decoder_tokens(decoder: Mapping[str, Any], where: str) -> list[AddedToken]:
+def _decoder_tokens(decoder: Mapping[str, Any]) -> list[AddedToken]:
     """The added tokens of `added_tokens_decoder`, which maps ids to tokens."""
     found = [(written, token) for written, token in decoder.items() if isinstance(token, dict)]
     if len(found) < len(decoder) or not all(written.isdecimal() for written, _ in found):
-        raise InputError(f"{where} does not map ids to tokens", "restore the file")
+        raise InputError("added_tokens_decoder does not map ids to tokens", "restore the file")
     return [{**token, "id": int(written)} for written, token in found]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core import files, git_lfs
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, naming
 from tuppence.tokenizer import byte_alphabet
 from tuppence.tokenizer.patterns import GPT2, PATTERNS, SplitPattern
 from tuppence.tokenizer.reference import recover_merges
@@ -40,10 +40,8 @@ def read_tokenizer_json(path: Path, added: Sequence[AddedToken] = ()) -> Vocabul
         InputError: the file is missing, malformed, or not byte-level BPE with one of our patterns.
     """
     document = files.read_json(path)
-    try:
+    with naming(path):
         return parse_document(document, added)
-    except InputError as error:
-        raise InputError(f"{path}: {error.message}", error.hint) from error
 
 
 def read_vocab_and_merges(vocab_path: Path, merges_path: Path, added: Sequence[AddedToken] = ()) -> Vocabulary:
@@ -63,10 +61,8 @@ def read_vocab_and_merges(vocab_path: Path, merges_path: Path, added: Sequence[A
         if not line or (number == 1 and line.startswith("#version")):
             continue
         merges.append(_parse_merge(line, f"{merges_path}, line {number}"))
-    try:
+    with naming(f"{vocab_path} + {merges_path.name}"):
         return _build(tokens, merges, GPT2, _parse_added(list(added)))
-    except InputError as error:
-        raise InputError(f"{vocab_path} + {merges_path.name}: {error.message}", error.hint) from error
 
 
 def read_lines(path: Path) -> list[str]:

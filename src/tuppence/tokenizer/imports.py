@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, naming
 from tuppence.storage import stage
 from tuppence.tokenizer import huggingface_reader
 from tuppence.tokenizer.folders import read_pair
@@ -88,10 +88,8 @@ def read_tiktoken(path: Path, pattern: SplitPattern | None = None) -> Vocabulary
             raise InputError(f"{path}, line {number}: {name_of(token)} is given twice", "restore the file")
         ranks[token] = identity
     pattern = pattern or _guess_pattern(path, len(ranks))
-    try:
+    with naming(path):
         return Vocabulary.from_ranks(ranks, pattern, {END_OF_TEXT: len(ranks)})
-    except InputError as error:
-        raise InputError(f"{path}: {error.message}", error.hint) from error
 
 
 def _guess_pattern(path: Path, rank_count: int) -> SplitPattern:

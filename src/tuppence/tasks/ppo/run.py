@@ -15,7 +15,6 @@ from tuppence.model.loaded import LoadedModel, ModelInfo, inspect, load
 from tuppence.model.lora import add_lora, frozen_copy
 from tuppence.model.saving import save_model
 from tuppence.storage import location_of, output_path
-from tuppence.tasks.adapter import write_adapter
 from tuppence.tasks.finetuning import RowJob, conversation_tokenizer, finetuning_flops
 from tuppence.tasks.ppo.answers import GenerationConfig
 from tuppence.tasks.ppo.config import PPORecipe
@@ -93,9 +92,8 @@ class PPOJob(RowJob[PolicyWithValue]):
         return objective, PolicyWithValue(gpt)
 
     def write_result(self, model: PolicyWithValue) -> None:
-        run = Run(self.out)
-        save_model(model.gpt, run.model, tokenizer=self.tokenizer)
-        write_adapter(model.gpt, run, self.base, self.lora)
+        save_model(model.gpt, Run(self.out).model, tokenizer=self.tokenizer)
+        self.write_adapter(model.gpt)
 
     def measure(self) -> dict[str, Any]:
         judges = Judges(
