@@ -103,3 +103,57 @@ EXAMPLES |= {
         {"tokenizer": 4, "pretrain": 200, "instruct": 120, "dpo": 90}
     ),
 }
+
+SENTENCE = ["The", " cat", " sat", " on", " the", " mat", ".", " It", " pur", "red"]
+MERGES = [list("hug pug hugs"), ["h", "ug", " ", "p", "ug", " ", "h", "ug", "s"]]
+MERGES += [["hug", " ", "p", "ug", " ", "hug", "s"], ["hug", " ", "pug", " ", "hug", "s"]]
+MERGES += [["hug", " pug", " ", "hug", "s"], ["hug", " pug", " hug", "s"]]
+
+
+def causal_weights(length: int, *shape: int) -> Any:
+    """Random attention weights of a causal mask, (*shape, length, length)."""
+    raised = np.exp(2 * np.random.default_rng(0).normal(size=(*shape, length, length))) * np.tril(
+        np.ones((length, length))
+    )
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+EXAMPLES |= {
+    "tokens_strip": lambda: figures.tokens_strip(
+        ["The", " cost", " of", " 123", "45", "67", " tokens", " is", " measured", ",", " not", " guessed", ".\n"],
+        [464, 1575, 286, 17031, 2231, 3134, 16326, 318, 8630, 11, 407, 25183, 13],
+    ),
+    "loss_mask": lambda: figures.loss_mask(
+        ["<user>", "Name", " two", " colours", ".", "<answer>", " red", ",", " blue", "<end>"], [0] * 6 + [1] * 4
+    ),
+    "token_values": lambda: figures.token_values(
+        ["Congrat", "ulations", "!", " You", " have", " won", " a", " free", " phone", ".", " Call", " now"],
+        [0.2, 0.4, 0.5, 0.45, 0.5, 0.8, 0.85, 0.95, 0.97, 0.97, 0.99, 1.0],
+    ),
+    "merge_tree": lambda: figures.merge_tree(MERGES),
+    "fertility": lambda: figures.fertility(
+        {"English": 30, "Spanish": 48, "German": 51, "Russian": 120, "Hindi": 162, "Burmese": 372}
+    ),
+    "bytes_per_token": lambda: figures.bytes_per_token([257, 512, 1024, 2048, 4096], [1.0, 2.28, 2.97, 3.55, 4.05]),
+    "windows": lambda: figures.windows(SENTENCE, 4),
+    "attention_steps": lambda: figures.attention_steps(
+        np.random.default_rng(0).normal(size=(5, 5)) * 2, CAUSAL, tokens=["the", "cat", "sat", "on", "it"]
+    ),
+    "attention_map": lambda: figures.attention_map(causal_weights(10), SENTENCE),
+    "attention_maps": lambda: figures.attention_maps(causal_weights(24, 2, 4)),
+    "saturation": lambda: figures.saturation(
+        [4, 8, 16, 32, 64, 128, 256],
+        [0.3, 0.42, 0.55, 0.68, 0.78, 0.86, 0.92],
+        [0.12, 0.12, 0.13, 0.12, 0.12, 0.13, 0.12],
+    ),
+    "attention_cost": lambda: figures.attention_cost(
+        [128, 256, 512, 1024, 2048],
+        {"explicit": [0.4, 0.9, 2.9, 20.0, 124.0], "fused": [0.3, 0.6, 1.4, 4.2, 12.7]},
+    ),
+    "loss_curves": lambda: figures.loss_curves(
+        {
+            "one layer": (STEPS, 2.35 + 2 * np.exp(-STEPS / 60)),
+            "two layers": (STEPS, 0.03 + 2.6 / (1 + np.exp((STEPS - 220) / 25)) + 1.5 * np.exp(-STEPS / 60)),
+        }
+    ),
+}

@@ -33,6 +33,7 @@ def faults(figure: Figure) -> list[str]:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         texts = visible_texts(figure)
+        figure.set_layout_engine("none")  # hiding texts below must not move the axes
         found = [*_alt(figure), *_too_small(texts, figure), *_outside(texts, canvas), *_overlapping(texts, canvas)]
         return found + [fault for theme in ("light", "dark") for fault in _pale(figure, texts, canvas, theme)]
 

@@ -18,8 +18,18 @@ from __future__ import annotations
 from tuppence.figures.answers import plot_exact_match, plot_exact_match_by_kind
 from tuppence.figures.classification import plot_calibration, plot_confusion_matrix, plot_roc_curve, plot_scores
 from tuppence.figures.costs import plot_dollars, plot_stage_seconds, plot_time_shares
+from tuppence.figures.course.attention import (
+    attention_cost,
+    attention_map,
+    attention_maps,
+    attention_steps,
+    saturation,
+)
 from tuppence.figures.course.diagrams import architecture, masks, stages
 from tuppence.figures.course.fundamentals import dollars_against_loss, roadmap, scale
+from tuppence.figures.course.pretraining import loss_curves
+from tuppence.figures.course.strips import loss_mask, token_values, tokens_strip
+from tuppence.figures.course.text import bytes_per_token, fertility, merge_tree, windows
 from tuppence.figures.curves import (
     plot_gradient_norm,
     plot_learning_rate,
@@ -31,8 +41,17 @@ from tuppence.figures.curves import (
 
 __all__ = [
     "architecture",
+    "attention_cost",
+    "attention_map",
+    "attention_maps",
+    "attention_steps",
+    "bytes_per_token",
     "dollars_against_loss",
+    "fertility",
+    "loss_curves",
+    "loss_mask",
     "masks",
+    "merge_tree",
     "plot_calibration",
     "plot_confusion_matrix",
     "plot_dollars",
@@ -49,6 +68,10 @@ __all__ = [
     "plot_throughput",
     "plot_time_shares",
     "roadmap",
+    "saturation",
     "scale",
     "stages",
+    "token_values",
+    "tokens_strip",
+    "windows",
 ]

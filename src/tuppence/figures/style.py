@@ -142,7 +142,7 @@ def new_figure(title: str, size: tuple[float, float] = SMALL, *, alt: str) -> tu
     from tuppence.figures.notebook import NotebookFigure
 
     figure = NotebookFigure(figsize=size)
-    figure.alt = alt
+    figure.alt = " ".join(alt.split())
     axes = figure.add_subplot()
     if title:
         axes.set_title(title, pad=8)

@@ -61,7 +61,7 @@ def chart(
 
     lines = wrapped(title, WIDTH - 0.3, TITLE, bold=True)
     figure = NotebookFigure(figsize=(WIDTH, height + 0.22 * len(lines)))
-    figure.alt = alt
+    figure.alt = " ".join(alt.split())
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
     found = figure.subplots(rows, columns, squeeze=False, **grid)
     if lines:
@@ -86,7 +86,7 @@ def drawing(title: str, height: float, *, alt: str) -> tuple[Figure, Axes, float
     total = height + 0.1 + 0.22 * len(lines)
     figure = NotebookFigure(figsize=(WIDTH, total))
     figure.set_layout_engine("none")
-    figure.alt = alt
+    figure.alt = " ".join(alt.split())
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, WIDTH)
