@@ -57,6 +57,9 @@ _WHERE = {
     "ppo": "course.verbs",
     "open": "course.runs:open_run",
     "Run": "course.runs",
+    # money
+    "plan": "tasks.planning",
+    "estimate_aws_cost": "cost.estimate",
     # what a model says
     "next_tokens": "course.reading",
     "write": "course.reading",
@@ -73,6 +76,7 @@ __all__ = ["__version__", *_WHERE]
 if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence import course as course
     from tuppence import figures as figures
+    from tuppence.cost.estimate import estimate_aws_cost as estimate_aws_cost
     from tuppence.course.display import Table as Table
     from tuppence.course.display import say as say
     from tuppence.course.display import source as source
@@ -110,6 +114,7 @@ if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence.model.lora import LoRALinear as LoRALinear
     from tuppence.model.lora import add_lora as add_lora
     from tuppence.tasks.dpo import dpo_losses as dpo_losses
+    from tuppence.tasks.planning import plan as plan
     from tuppence.tasks.ppo import equations as equations
     from tuppence.tokenizer import Tokenizer as Tokenizer
     from tuppence.tokenizer import train_tokenizer as train_tokenizer

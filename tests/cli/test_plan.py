@@ -3,8 +3,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tuppence import cli
+from tuppence.cost import refresh
+from tuppence.cost.refresh import Refreshed
 
 Tuppence = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,3 +39,21 @@ def test_a_wrong_question_has_a_hint(flags: tuple[str, str], tuppence: Tuppence)
     first, second = answer.stderr.splitlines()
     assert first.startswith("error: ")
     assert second.startswith("  hint: ")
+
+
+def test_a_refresh_is_told_and_a_failed_one_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def refreshed(region: str) -> Refreshed:
+        asked.append(region)
+        return Refreshed((), tmp_path / "prices.json")
+
+    monkeypatch.setattr(refresh, "refresh", refreshed)
+    with pytest.raises(SystemExit) as done:
+        cli.main(["plan", "--refresh", "--on", "ml.g5.xlarge"])
+    out, errors = capsys.readouterr()
+    assert (done.value.code, asked) == (0, ["us-east-1"])
+    assert f"0 prices of SageMaker in us-east-1 are in {tmp_path / 'prices.json'}" in errors
+    assert "ml.g5.xlarge" in out

@@ -11,6 +11,7 @@ import typer
 from tuppence.cli.flags import Json
 from tuppence.cli.places import add_verb
 from tuppence.core import console
+from tuppence.core.console import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +32,17 @@ def plan(
         typer.Option(metavar="INSTANCE", help="Instance type; ml.… is SageMaker, without ml. it is EC2. Repeatable."),
     ] = None,
     region: Annotated[str, typer.Option(help="AWS region of the prices.")] = "us-east-1",
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="First read the region's SageMaker prices of today from AWS.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what a training run costs: hours, dollars and expected loss on each instance, before anything starts.
 
     With a budget alone, it shows the best model that the budget buys. Prices have a source and a date. Speeds are
     published or assumed, and the table says which. The expected loss is for English web text and GPT-2's tokenizer;
-    outside the range of the published law there is none.
+    outside the range of the published law there is none. --refresh needs no AWS account; the new prices are kept in the
+    cache folder of the user, with their date.
 
     \b
     Examples:
@@ -47,6 +52,11 @@ def plan(
     from tuppence.cost.table import WIDTH
     from tuppence.tasks import planning
 
+    if refresh:
+        from tuppence.cost.refresh import refresh as read_prices
+
+        done = read_prices(region)
+        console.note(f"{counted(len(done.prices), 'price')} of SageMaker in {region} are in {done.path}")
     answer = planning.plan(model, tokens, budget, on, region=region)
     if json:
         console.emit_json(answer.as_dict())
