@@ -24,6 +24,7 @@ quickstart: $(CORE)
 	$(BIN)/tuppence quickstart
 
 test: setup
+	.ci/chromium
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup
@@ -37,6 +38,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 format: setup
 	$(BIN)/ruff format .
@@ -51,7 +53,7 @@ gpu-check: setup
 	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
 
 docs: setup
-	$(BIN)/mkdocs build --strict
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
 
 clean:
 	rm -rf .venv site dist

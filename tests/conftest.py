@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.browser import browser as browser
 from tests.fork_server import ForkedCommand, ForkServers
 from tests.memory_store import memory as memory
 
