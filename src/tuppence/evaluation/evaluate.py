@@ -26,8 +26,8 @@ from tuppence.evaluation.rows.files import bad_row, find_file
 from tuppence.evaluation.statistics.comparison import compare
 from tuppence.evaluation.task import Metrics, Task, TaskResult
 from tuppence.evaluation.tasks import TASKS
-from tuppence.model.loaded import Kind, inspect, load
-from tuppence.storage import is_remote, location_of, output_path, stage, stage_run
+from tuppence.model.loaded import Kind, ModelInfo, inspect, load
+from tuppence.storage import is_remote, location_of, output_path, stage
 
 __all__ = [
     "DEFAULT_TASKS",
@@ -72,7 +72,9 @@ def evaluate(
         InputError: a task is unknown, there is no model or no data, or the options do not fit the task.
     """
     place = _writable(out)
-    results = _results(stage_run(folder), tasks, config or EvalConfig(), device, precision, place, on_result)
+    if tasks is not None:
+        check_tasks(tasks)
+    results = _results(inspect(folder), tasks, config or EvalConfig(), device, precision, place, on_result)
     return {task: result.metrics for task, result in results.items()}
 
 
@@ -93,20 +95,17 @@ def evaluate_several(
     Raises:
         InputError: as in `evaluate`; or a run is given twice, or the models are of different kinds.
     """
-    out, places = _writable(out), [stage_run(folder) for folder in folders]
-    names = names_of(places)
-    kinds = {name: inspect(folder).kind for name, folder in zip(names, places, strict=True)}
-    other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
-    if other is not None:
-        raise InputError(
-            f"{names[0]} is a {kinds[names[0]]} and {other} a {kinds[other]}", "compare models of one kind"
-        )
+    out, runs = _writable(out), [inspect(folder) for folder in folders]
+    names = names_of([run.folder for run in runs])
+    for name, info in zip(names, runs, strict=True):
+        if info.kind != runs[0].kind:
+            raise InputError(f"{names[0]} is a {runs[0].kind} and {name} a {info.kind}", "compare models of one kind")
+    if tasks is not None:
+        check_tasks(tasks)
     results: dict[str, dict[str, TaskResult]] = {}
-    for name, folder in zip(names, places, strict=True):
+    for name, info in zip(names, runs, strict=True):
         place = out / "-".join(Path(name).parts).lstrip("/-.") if out else None
-        results[name] = _results(
-            folder, tasks, config or EvalConfig(), device, precision, place, warns=name == names[0]
-        )
+        results[name] = _results(info, tasks, config or EvalConfig(), device, precision, place, warns=name == names[0])
     compared = {
         "runs": {name: {task: one.metrics for task, one in found.items()} for name, found in results.items()},
         "comparison": compare(results),
@@ -154,7 +153,7 @@ def check_tasks(tasks: Sequence[str]) -> None:
 
 
 def _results(
-    folder: Path,
+    info: ModelInfo,
     tasks: Sequence[str] | None,
     config: EvalConfig,
     device: str,
@@ -164,27 +163,23 @@ def _results(
     *,
     warns: bool = True,
 ) -> dict[str, TaskResult]:
-    if tasks is not None:
-        tasks = list(dict.fromkeys(tasks))
-        check_tasks(tasks)
     if config.task_path is not None:
         config = dataclasses.replace(config, task_path=str(stage(config.task_path)))
-    info = inspect(folder)
     chosen = _tasks_named(DEFAULT_TASKS[info.kind] if tasks is None else tasks, config)
     for task, one in chosen.items():
         if one.kind != info.kind:
-            raise InputError(f"{folder} is a {info.kind}; {task} is for a {one.kind}", "leave out --tasks")
+            raise InputError(f"{info.folder} is a {info.kind}; {task} is for a {one.kind}", "leave out --tasks")
     _check_row_options(chosen, config)
     if warns:
         _warn_of_unused_options(chosen, config)
     config = _with_files(chosen, config)
     loaded = load(info, device, precision)
     in_float32 = dataclasses.replace(loaded, precision=Precision("float32", "as lm-eval's hf backend"))
-    if out is None and Run(folder).exists():
-        if os.access(folder, os.W_OK) and not is_remote(location_of(folder)):
-            out = folder
+    if out is None and Run(info.folder).exists():
+        if os.access(info.folder, os.W_OK) and not is_remote(location_of(info.folder)):
+            out = info.folder
         else:
-            console.warn(f"{folder} cannot be written to: the metrics are printed and not saved")
+            console.warn(f"{info.folder} cannot be written to: the metrics are printed and not saved")
     results = {}
     for task, one in chosen.items():
         asked = in_float32 if precision == "auto" and task.startswith(PREFIX) else loaded
