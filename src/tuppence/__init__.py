@@ -65,6 +65,8 @@ _WHERE = {
     "write": "course.reading",
     "answer": "course.reading",
     "perplexity": "course.reading",
+    # exercises
+    "check": "exercises",
     # packages
     "course": "course:",
     "figures": "figures:",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence.course.verbs import ppo as ppo
     from tuppence.course.verbs import pretrain as pretrain
     from tuppence.course.verbs import reward as reward
+    from tuppence.exercises import check as check
     from tuppence.model.attention import causal_mask as causal_mask
     from tuppence.model.attention import explicit_attention as attention  # noqa: F401
     from tuppence.model.config import PRESETS as PRESETS

@@ -42,7 +42,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_a_command_in_the_docs_is_understood(page: str, line: str) -> None:
     command = command_line()
-    arguments = shlex.split(line, comments=True)[1:]
+    arguments = shlex.split(line.partition(" > ")[0], comments=True)[1:]
     while hasattr(command, "commands"):
         assert arguments, f"{page}: '{line}' names no verb"
         assert arguments[0] in command.commands, f"{page}: there is no verb '{arguments[0]}'"

@@ -20,6 +20,7 @@ from tuppence.cli import main
 from tuppence.cli.places import places_of, verbs
 from tuppence.core.config import read_yaml
 from tuppence.core.files import read_json
+from tuppence.exercises import attempts
 
 Call = Callable[..., str]
 
@@ -40,6 +41,7 @@ def origin(corpus: Path, base: Path, tuppence: Run, tmp_path_factory: pytest.Tem
     (place / "lines.txt").write_text("Call now\nSee you at noon\n")
     (place / "recipe.yaml").write_text("train: {seed: 5}\n")
     (place / "choices.jsonl").write_text(json.dumps({"query": "A", "choices": [" b", " c"], "gold": 0}) + "\n")
+    (place / "my.py").write_text("def grad_by_hand(x):\n    return 2 * x + 3\n")
     (place / "files").mkdir()
     lambada = json.dumps({"text": "Mara went to the old mill"}) + "\n"
     (place / "files" / "lambada_test.jsonl").write_text(lambada)
@@ -74,6 +76,7 @@ def remote(origin: Path, memory: Memory) -> str:
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     """Runs a command line in this process, in an empty folder; returns its stdout."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(attempts, "record", lambda *arguments, **keys: 0)  # not for the person who runs the tests
 
     def run(*words: object, stdin: str = "") -> str:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
@@ -126,6 +129,7 @@ OTHERS = [
     "evaluate mem://b/spam --data mem://b/sms.tsv",
     "evaluate mem://b/reward --data mem://b/pairs.json",
     "report mem://b/base --out page.html",
+    "check grad_by_hand --module mem://b/my.py",
 ]
 
 

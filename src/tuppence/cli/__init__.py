@@ -26,7 +26,7 @@ from tuppence.core.streams import Messages, discard, finish_streams, prepare_str
 
 LIFE = (
     *("doctor", "plan", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
-    *("generate", "chat", "classify", "evaluate", "report"),
+    *("generate", "chat", "classify", "evaluate", "report", "check"),
 )
 
 
@@ -68,6 +68,7 @@ def command_line() -> Any:
 def _register_verbs() -> None:
     from tuppence.cli import (
         align,
+        check,
         classify,
         data,
         doctor,
@@ -81,7 +82,7 @@ def _register_verbs() -> None:
         tokenizer,
     )
 
-    early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, report)
+    early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, report, check)
     for verbs in (*early, pretrain, finetune, align, *late):
         verbs.register(app)
 

@@ -1,0 +1,164 @@
+"""Finds exercises by name or chapter, and the functions that are meant to solve them: in a file, in a notebook."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuppence.core.errors import InputError
+from tuppence.core.files import explain_os_error
+from tuppence.exercises.exercise import Exercise
+
+
+@dataclass(frozen=True)
+class Given:
+    """A function of this process, or none."""
+
+    function: Callable[..., Any] | None
+    file: str | None = None
+
+    def __call__(self) -> Callable[..., Any] | None:
+        return self.function
+
+
+@dataclass(frozen=True)
+class InFile:
+    """A function of a Python file, which is read where `__call__` is called.
+
+    Attributes:
+        path: the file.
+        names: of the function; the first that the file has is taken.
+    """
+
+    path: str
+    names: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        return self.path
+
+    def __call__(self) -> Callable[..., Any] | None:
+        name = "learner_" + "".join(letter if letter.isalnum() else "_" for letter in Path(self.path).stem)
+        spec = importlib.util.spec_from_file_location(name, self.path)
+        if spec is None or spec.loader is None:
+            raise ImportError("is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        sys.path.insert(0, str(Path(self.path).parent))
+        sys.dont_write_bytecode = True
+        spec.loader.exec_module(module)
+        return _first(vars(module), self.names)
+
+
+def names_of(exercise: Exercise) -> tuple[str, ...]:
+    """The names under which a function is found: `merge_7`, `my_merge`, `merge`."""
+    return f"{exercise.name}_{exercise.chapter}", f"my_{exercise.name}", exercise.name
+
+
+def in_file(exercise: Exercise, path: Path) -> InFile:
+    """The function for an exercise in a Python file.
+
+    Raises:
+        InputError: the file cannot be read, or is not Python.
+    """
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    if path.suffix != ".py":
+        raise InputError(f"{path} is not a Python file", "give a file whose name ends in .py")
+    return InFile(str(path.resolve()), names_of(exercise))
+
+
+def in_names(exercise: Exercise, names: Mapping[str, Any]) -> Given:
+    """The function for an exercise among the names of a notebook; of two with one name, the one that fits."""
+    return Given(_first(names, names_of(exercise)))
+
+
+def by_what(exercises: Sequence[Exercise], what: str | int) -> list[Exercise]:
+    """The exercises of a chapter, or those with a name.
+
+    Args:
+        what: 3, "3" or "attention".
+
+    Raises:
+        InputError: there is none.
+    """
+    text = str(what).strip()
+    if text.isdigit():
+        found = [exercise for exercise in exercises if exercise.chapter == int(text)]
+        if not found:
+            chapters = sorted({exercise.chapter for exercise in exercises})
+            raise InputError(
+                f"chapter {text} has no exercises", f"choose a chapter from {chapters[0]} to {chapters[-1]}"
+            )
+        return found
+    found = [exercise for exercise in exercises if text in (exercise.name, exercise.key)]
+    if not found:
+        close = difflib.get_close_matches(text, [exercise.name for exercise in exercises], n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise InputError(f"there is no exercise {text!r}", f"{hint}`tuppence check` lists all".strip())
+    return found
+
+
+def by_function(exercises: Sequence[Exercise], function: Callable[..., Any]) -> Exercise:
+    """The exercise that a function is meant for, by its name, with or without `my_`; else by its arguments' names.
+
+    Raises:
+        InputError: none fits, or several.
+    """
+    name = str(getattr(function, "__name__", type(function).__name__))
+    found = [exercise for exercise in exercises if name in names_of(exercise)]
+    if len(found) > 1:
+        found = [exercise for exercise in found if _fits(function, exercise)] or found[:1]
+    if not found:
+        parameters = _parameters(function)
+        found = [exercise for exercise in exercises if tuple(parameters) == exercise.parameters]
+    if len(found) != 1:
+        close = difflib.get_close_matches(name.removeprefix("my_"), [exercise.name for exercise in exercises], n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise InputError(f"no exercise has the name {name!r}", f"{hint}`tuppence check` lists all".strip())
+    return found[0]
+
+
+def fits(function: Callable[..., Any] | None, exercise: Exercise) -> bool:
+    """Whether a function can be called with the arguments of an exercise."""
+    return function is not None and _fits(function, exercise)
+
+
+def _fits(function: Callable[..., Any], exercise: Exercise) -> bool:
+    try:
+        inspect.signature(function).bind(*exercise.parameters)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+def _first(names: Mapping[str, Any], wanted: Sequence[str]) -> Callable[..., Any] | None:
+    for name in wanted:
+        found = names.get(name)
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+    return None
+
+
+def names_of_caller() -> Mapping[str, Any]:
+    """The names of the notebook or script that called this package."""
+    frame = sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "tuppence":
+        frame = frame.f_back
+    return frame.f_globals

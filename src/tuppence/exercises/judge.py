@@ -1,0 +1,134 @@
+"""Tries the properties of an exercise on a learner's function, one after the other, and stops at the first that fails.
+
+The function runs in its own process (`process`); what is right is known here only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from tuppence.core.console import counted, one_line, visible
+from tuppence.exercises import attempts
+from tuppence.exercises.child import Load
+from tuppence.exercises.exercise import NOTHING, Calls, Draw, Exercise, Property, UnfitError
+from tuppence.exercises.limits import Limits
+from tuppence.exercises.process import CallError, Learner
+from tuppence.exercises.result import Result
+from tuppence.exercises.showing import show
+
+SECOND_HINT_FROM = 3
+DOTS = {1: "●○○", 2: "●●○", 3: "●●●"}
+
+
+def judge(exercise: Exercise, load: Load, *, limits: Limits | None = None, seed: int | None = None) -> Result:
+    """Checks one function, and records the try.
+
+    Args:
+        load: finds the function, in its own process.
+        seed: of the random inputs; None draws a new one, so that an answer cannot know them.
+    """
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    limits = Limits() if limits is None else limits
+    try:
+        learner = Learner(load, len(exercise.parameters), limits)
+    except CallError as error:
+        return Result(exercise, "failed", one_line(f"the file {error.problem}"), seed=seed)
+    with learner:
+        facts = learner.facts
+        if not facts["found"] or facts["empty"]:
+            return card(exercise)
+        if not facts["fits"]:
+            signature = f"{exercise.name}{facts['signature']}"
+            return Result(
+                exercise,
+                "wrong signature",
+                one_line(f"yours is {signature}; write {exercise.signature}"),
+                details=(("Task", exercise.task),),
+                network=facts["network"],
+            )
+        result = _try(exercise, learner, seed)
+        network = str(facts["network"])
+    if result.status == "not written":
+        return result
+    tries = attempts.record(exercise.key, str(facts["digest"]), passed=result.passed)
+    details = result.details
+    if tries >= SECOND_HINT_FROM:
+        details = (*details, ("Second hint", exercise.second_hint))
+    if learner.printed and not result.passed:
+        details = (*details, ("It printed", visible(learner.printed.rstrip("\n"))))
+    return Result(exercise, result.status, result.headline, result.held, details, tries, seed, network)
+
+
+def card(exercise: Exercise) -> Result:
+    """What an exercise asks for, for a function that is not written yet."""
+    return Result(
+        exercise,
+        "not written",
+        "not written yet",
+        details=(
+            ("Write", exercise.signature),
+            ("Task", exercise.task),
+            *_numbered("Properties", [one.statement for one in exercise.properties]),
+            ("Difficulty", f"{DOTS[exercise.difficulty]}   importance {DOTS[exercise.importance]}"),
+            ("Time", f"up to {counted(exercise.minutes, 'minute')}"),
+        ),
+        solved_before=exercise.key in attempts.solved(),
+    )
+
+
+def _numbered(label: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    return [(label if number == 1 else "", f"{number}. {text}") for number, text in enumerate(texts, start=1)]
+
+
+def _try(exercise: Exercise, learner: Learner, seed: int) -> Result:
+    for number, one in enumerate(exercise.properties):
+        learner.begin_property()
+        for arguments in one.inputs(Draw(f"{seed}/{exercise.key}/{number}")):
+            calls = Calls(learner, exercise.fit)
+            try:
+                problem = one.holds(calls, *arguments)
+            except CallError as error:
+                if not error.written:
+                    return card(exercise)
+                problem = f"the function {error.problem}"
+            except UnfitError as error:
+                problem = f"the result {error}"
+            if problem is not None:
+                return _failed(exercise, one, number, calls, problem, seed)
+    count = len(exercise.properties)
+    return Result(exercise, "passed", f"all {count} properties hold", held=count)
+
+
+def _failed(exercise: Exercise, one: Property, number: int, calls: Calls, problem: str, seed: int) -> Result:
+    return Result(
+        exercise,
+        "failed",
+        f"property {number + 1} of {len(exercise.properties)} does not hold",
+        held=number,
+        details=(
+            ("Property", one.statement),
+            *_shown_calls(exercise, calls.made),
+            ("Problem", one_line(problem)),
+            ("Hint", one.hint),
+            ("Same inputs", f"seed {seed}"),
+        ),
+        seed=seed,
+    )
+
+
+def _shown_calls(exercise: Exercise, made: Sequence[tuple[list[Any], Any]]) -> list[tuple[str, str]]:
+    """The first call and the last: of later calls only the arguments that changed."""
+    shown: list[tuple[str, str]] = []
+    chosen = list(made) if len(made) <= 2 else [made[0], made[-1]]
+    before: dict[str, str] = {}
+    for position, (arguments, value) in enumerate(chosen):
+        texts = {name: show(argument) for name, argument in zip(exercise.parameters, arguments, strict=False)}
+        for name, text in texts.items():
+            if before.get(name) != text:
+                shown.append(("Input" if position == 0 else "Then", f"{name} = {text}"))
+        if value is not NOTHING:
+            shown.append(("It gave", show(value)))
+        before = texts
+    return shown
