@@ -157,3 +157,66 @@ EXAMPLES |= {
         }
     ),
 }
+
+FALLING = 2.4 + 5.6 * np.exp(-STEPS / 45) + 1.2 * np.exp(-STEPS / 300)
+
+EXAMPLES |= {
+    "ablations": lambda: figures.ablations(
+        {
+            "whole": 3.278,
+            "without positions": 3.300,
+            "without norm": 3.447,
+            "without residual": 5.240,
+            "without MLP": 3.402,
+            "without mask": 3.135,
+        }
+    ),
+    "parameters_by_part": lambda: figures.parameters_by_part(
+        {"token embedding": 38.6e6, "positions": 0.79e6, "attention": 28.3e6, "MLP": 56.7e6, "norms": 38e3},
+        {"attention": 75e6, "MLP": 113e6, "attention scores": 19e6, "head": 77e6, "norms": 1e5},
+    ),
+    "residual_norms": lambda: figures.residual_norms(
+        {
+            "all layers alike": [1.2, 2.2, 3.1, 3.8, 4.4, 5.0, 5.6],
+            "scaled by 1/√(2L)": [1.2, 1.35, 1.5, 1.62, 1.73, 1.84, 1.95],
+        }
+    ),
+    "sampling_cut": lambda: figures.sampling_cut(
+        [" get", " remember", " see", " be", " go", " try", " think"],
+        {
+            "all": [0.31, 0.22, 0.16, 0.12, 0.09, 0.06, 0.04],
+            "temperature\n0.5": [0.48, 0.24, 0.13, 0.07, 0.05, 0.02, 0.01],
+            "top-k 3": [0.45, 0.32, 0.23, 0, 0, 0, 0],
+            "top-p 0.8": [0.38, 0.27, 0.2, 0.15, 0, 0, 0],
+        },
+    ),
+    "cache_speed": lambda: figures.cache_speed([16, 64, 128], [0.21, 0.98, 2.28], [0.08, 0.28, 0.6]),
+    "schedule": lambda: figures.schedule(
+        STEPS,
+        {
+            "linear": np.minimum(STEPS / 40, (440 - STEPS) / 400),
+            "cosine": np.minimum(STEPS / 40, 0.55 + 0.45 * np.cos(np.pi * STEPS / 400)),
+        },
+        warmup=40,
+        unit="learning rate, share of the peak",
+    ),
+    "loss_and_samples": lambda: figures.loss_and_samples(
+        STEPS,
+        FALLING,
+        [
+            (10, "Once upon a time the the a was was and the he"),
+            (100, "Once upon a time there was a dog. The dog was happy and the dog was the park and"),
+            (390, "Once upon a time there was a little girl named Lily. She loved to play in the garden with her dog"),
+        ],
+    ),
+    "scaling_law": lambda: figures.scaling_law(
+        [1.6e10, 2.8e11, 5.5e11, 3.5e10, 1.1e12, 2.75e11, 5.4e11],
+        [3.88, 2.849, 2.66, 4.044, 2.55, 3.05, 2.843],
+        names=["3k", "57k", "224k", "57k short", "1.35M", "12k", "224k short"],
+        law=(np.geomspace(1.5e10, 8e12, 30), 1.8 + 2.1 * (np.geomspace(1.5e10, 8e12, 30) / 1.5e10) ** -0.24),
+        prediction=(6e12, 2.29, 2.34),
+    ),
+    "resume_proof": lambda: figures.resume_proof(
+        STEPS, FALLING, STEPS, FALLING, killed_at=250, hashes=("3fa9c1d27b", "3fa9c1d27b")
+    ),
+}

@@ -27,7 +27,14 @@ from tuppence.figures.course.attention import (
 )
 from tuppence.figures.course.diagrams import architecture, masks, stages
 from tuppence.figures.course.fundamentals import dollars_against_loss, roadmap, scale
-from tuppence.figures.course.pretraining import loss_curves
+from tuppence.figures.course.gpt import ablations, cache_speed, parameters_by_part, residual_norms, sampling_cut
+from tuppence.figures.course.pretraining import (
+    loss_and_samples,
+    loss_curves,
+    resume_proof,
+    scaling_law,
+    schedule,
+)
 from tuppence.figures.course.strips import loss_mask, token_values, tokens_strip
 from tuppence.figures.course.text import bytes_per_token, fertility, merge_tree, windows
 from tuppence.figures.curves import (
@@ -40,18 +47,22 @@ from tuppence.figures.curves import (
 )
 
 __all__ = [
+    "ablations",
     "architecture",
     "attention_cost",
     "attention_map",
     "attention_maps",
     "attention_steps",
     "bytes_per_token",
+    "cache_speed",
     "dollars_against_loss",
     "fertility",
+    "loss_and_samples",
     "loss_curves",
     "loss_mask",
     "masks",
     "merge_tree",
+    "parameters_by_part",
     "plot_calibration",
     "plot_confusion_matrix",
     "plot_dollars",
@@ -67,9 +78,14 @@ __all__ = [
     "plot_stage_seconds",
     "plot_throughput",
     "plot_time_shares",
+    "residual_norms",
+    "resume_proof",
     "roadmap",
+    "sampling_cut",
     "saturation",
     "scale",
+    "scaling_law",
+    "schedule",
     "stages",
     "token_values",
     "tokens_strip",

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.figures.course.layout import SMALL_TEXT, chart, drawing, text_width, unit, wrapped, write
+from tuppence.figures.course.layout import (
+    SMALL_TEXT,
+    beside,
+    chart,
+    drawing,
+    name_points,
+    name_rows,
+    text_width,
+    unit,
+    wrapped,
+    write,
+)
 from tuppence.figures.format import dollars_label, size_label
 from tuppence.figures.style import BLUE, DASHED, GREEN, GRID, INK, MUTED, ORANGE, Array, drawable, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -49,14 +59,12 @@ def scale(
             value, colour = parameters[name], GREEN if name in ours else BLUE
             if name in notes:
                 axes.plot(value, place, "o", markersize=7, markerfacecolor="none", markeredgecolor=ORANGE)
-                _beside(axes, value, place, notes[name], -9, ORANGE)
+                beside(axes, value, place, notes[name], -9, ORANGE)
             else:
                 axes.plot([left, value], [place, place], color=colour, linewidth=1.4, alpha=0.45)
                 axes.plot(value, place, "o", markersize=7, color=colour)
-            _beside(axes, value, place, size_label(value), 9, INK)
-        axes.set_yticks(range(len(names)), [drawable(name) for name in names], color=INK)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
+            beside(axes, value, place, size_label(value), 9, INK)
+        name_rows(axes, names)
         axes.xaxis.set_major_formatter(size_label)
         axes.xaxis.set_minor_formatter("")
         axes.set_xlabel("parameters, logarithmic", loc="right")
@@ -106,12 +114,8 @@ def dollars_against_loss(
             color=ORANGE,
             fontsize=SMALL_TEXT,
         )
-        for name, x, y in zip(
-            np.asarray(names, dtype=object)[order] if len(names) else (), spent, reached, strict=False
-        ):
-            axes.annotate(
-                drawable(str(name)), (x, y), textcoords="offset points", xytext=(6, 5), fontsize=SMALL_TEXT, color=INK
-            )
+        if len(names):
+            name_points(figure, axes, spent, reached, [names[place] for place in order])
         unit(axes, "validation loss, nats per token")
         axes.xaxis.set_major_formatter(lambda value, _: drawable(f"${value:g}" if value < 1 else f"${value:,.0f}"))
         axes.xaxis.set_minor_formatter("")
@@ -164,20 +168,6 @@ def roadmap(
             if number + 1 < len(chapters):
                 axes.plot([0.1, 4.9], [top + 0.03] * 2, color=GRID, linewidth=0.8)
     return figure
-
-
-def _beside(axes: Axes, x: float, y: float, text: str, points: float, colour: str) -> None:
-    """Writes text to the right of a point, or to its left for a negative distance."""
-    axes.annotate(
-        drawable(text),
-        (x, y),
-        textcoords="offset points",
-        xytext=(points, 0),
-        ha="left" if points > 0 else "right",
-        va="center",
-        color=colour,
-        fontsize=SMALL_TEXT,
-    )
 
 
 def _minutes(value: float) -> str:

@@ -67,9 +67,14 @@ def chart(
     if lines:
         figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=TITLE, fontweight="bold", linespacing=1.15)
     for axes in found.flat:
-        axes.tick_params(labelsize=SMALL_TEXT, labelcolor=MUTED, length=0, which="both")
-        axes.xaxis.label.set_fontsize(SMALL_TEXT)
+        style_ticks(axes)
     return figure, list(found.flat)
+
+
+def style_ticks(axes: Axes) -> None:
+    """Sets the size and the colour of the labels of a chart, also of ticks that are made later."""
+    axes.tick_params(labelsize=SMALL_TEXT, labelcolor=MUTED, length=0, which="both")
+    axes.xaxis.label.set_fontsize(SMALL_TEXT)
 
 
 def drawing(title: str, height: float, *, alt: str) -> tuple[Figure, Axes, float]:
@@ -154,6 +159,69 @@ def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, str, str]]
             fontsize=SMALL_TEXT,
             linespacing=1.15,
         )
+
+
+def beside(axes: Axes, x: float, y: float, text: str, points: float, colour: str) -> None:
+    """Writes text at a distance to the right of a point of a chart, or to its left for a negative distance."""
+    axes.annotate(
+        drawable(text),
+        (x, y),
+        textcoords="offset points",
+        xytext=(points, 0),
+        ha="left" if points > 0 else "right",
+        va="center",
+        color=colour,
+        fontsize=SMALL_TEXT,
+    )
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Names the rows of a horizontal chart, the first at the top."""
+    axes.set_yticks(range(len(names)), [drawable(name) for name in names], color=INK)
+    axes.set_ylim(len(names) - 0.5, -0.55)
+    axes.grid(visible=False, axis="y")
+
+
+def name_points(figure: Figure, axes: Axes, x: Floats, y: Floats, names: Sequence[str]) -> None:
+    """Names points to their right and a little above, without overlaps; a line leads to a name that had to move.
+
+    The limits and scales of the axes must be final, and the names short: they move up and down, not sideways.
+    """
+    size = 72 * figure.get_size_inches() * (0.86, 0.62)
+    shares = (axes.transScale + axes.transLimits).transform(np.column_stack((x, y)))
+    left, wanted = shares[:, 0] * size[0], shares[:, 1] * size[1] + 9
+    widths = [72 * text_width(name, SMALL_TEXT) for name in names]
+    placed = wanted.copy()
+    for group in _overlapping_groups(left, left + widths):
+        placed[group] = spread(wanted[group], [1.3 * SMALL_TEXT] * len(group))
+    for at, name in enumerate(names):
+        moved = placed[at] - wanted[at]
+        line: dict[str, Any] = (
+            {"arrowprops": {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7}} if abs(moved) > 6 else {}
+        )
+        axes.annotate(
+            drawable(name),
+            (x[at], y[at]),
+            textcoords="offset points",
+            xytext=(7, 9 + moved),
+            va="center",
+            fontsize=SMALL_TEXT,
+            color=INK,
+            **line,
+        )
+
+
+def _overlapping_groups(starts: Floats, ends: Floats) -> list[list[int]]:
+    """Returns the indices of intervals, in groups that overlap directly or through others."""
+    groups: list[list[int]] = []
+    reached = -np.inf
+    for at in np.argsort(starts, kind="stable"):
+        if starts[at] < reached and groups:
+            groups[-1].append(int(at))
+        else:
+            groups.append([int(at)])
+        reached = max(reached, ends[at])
+    return groups
 
 
 def spread(places: Sequence[float] | Floats, sizes: Sequence[float]) -> Floats:

@@ -69,17 +69,26 @@ def round_ticks(axes: Axes, xs: Sequence[Floats], *, log_x: bool = False, log_y:
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     places = np.unique(np.concatenate(xs)) if xs else np.array([])
-    if log_x and 0 < len(places) <= 7:
+    along = np.log(places) if log_x else places
+    if 1 < len(places) <= 7 and np.diff(along).min() > 0.11 * np.ptp(along):
         axes.set_xticks(places)
+    elif log_x:
+        axes.xaxis.set_major_locator(LogLocator(subs=_subdivisions(axes.get_xlim())))
     else:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1,)) if log_x else MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-    low, high = axes.get_ylim()
-    few = (1, 2, 5) if log_y and low > 0 and high / low < 200 else (1,)
-    axes.yaxis.set_major_locator(LogLocator(subs=few) if log_y else MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    if log_y:
+        axes.yaxis.set_major_locator(LogLocator(subs=_subdivisions(axes.get_ylim())))
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(_tick_label)
     axes.yaxis.set_major_formatter(_tick_label)
+
+
+def _subdivisions(limits: tuple[float, float]) -> tuple[int, ...]:
+    """Returns the multiples of powers of ten that have ticks: more of them on an axis of few powers."""
+    return (1, 2, 5) if limits[1] < 100 * limits[0] else (1,)
 
 
 def _tick_label(value: float, _: object = None) -> str:

@@ -14,9 +14,11 @@ from tuppence.figures.course.layout import (
     TEXT,
     WIDTH,
     arrow,
+    beside,
     box,
     chart,
     drawing,
+    name_rows,
     write,
 )
 from tuppence.figures.course.series import plot_series
@@ -92,20 +94,10 @@ def fertility(tokens: Mapping[str, float], *, reference: str = "", title: str = 
         colours = [MUTED if name == base else BLUE for name in names]
         axes.barh(range(len(names)), [times[name] for name in names], height=0.62, color=colours)
         for place, name in enumerate(names):
-            axes.annotate(
-                f"{times[name]:.1f} ×",
-                (times[name], place),
-                textcoords="offset points",
-                xytext=(5, 0),
-                va="center",
-                fontsize=SMALL_TEXT,
-                color=INK,
-            )
+            beside(axes, times[name], place, f"{times[name]:.1f} ×", 5, INK)
         axes.axvline(1, color=MUTED, linewidth=1, linestyle=DASHED)
-        axes.set_yticks(range(len(names)), [drawable(name) for name in names], color=INK)
-        axes.set_ylim(len(names) - 0.45, -0.55)
+        name_rows(axes, names)
         axes.set_xlim(0, 1.13 * times[names[0]])
-        axes.grid(visible=False, axis="y")
         axes.set_xlabel(drawable(f"tokens, as multiples of {base}"), loc="right")
     return figure
 
