@@ -53,7 +53,7 @@ gpu-check: setup
 	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
 
 docs: setup
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 clean:
-	rm -rf .venv site dist
+	rm -rf .venv docs/_build dist

@@ -1,5 +1,5 @@
-"""Settings of the site: `make docs` builds it into site/. A warning is an error, and no page loads anything from
-another host.
+"""Settings of the site. `make docs` builds it into docs/_build/html: a warning is an error, and no page loads anything
+from another host.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ extensions = [
     "docstrings",
     "mathml",
     "myst_nb",
+    "notebook_names",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_*"]
+exclude_patterns = ["_*", "chapters/README.md"]
 
 # Every reference to our own names must resolve. Those to other libraries cannot: their indexes are on other hosts.
 nitpicky = True

@@ -14,7 +14,7 @@ import typer
 from tuppence import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = (ROOT / "docs" / "reference" / "api", ROOT / "docs" / "reference" / "cli")  # by the build of the site
+GENERATED = [ROOT / "docs" / "reference" / name for name in ("api", "cli", "notebooks")]  # by the build of the site
 WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent not in GENERATED]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *WRITTEN]
 
