@@ -6,9 +6,9 @@ RUN was pretrained on DATA, prepared from `tuppence data synth stories`. Every s
 seeds 0, 1, …. A text is judged by fresh stories of another seed, which the model has not seen; "fresh stories" is what
 other fresh stories get, cut to the same length: the best that can be reached.
 
-    sound     share of sentences whose every run of four words, names taken alike, stands in a fresh story, whose "a"
+    sound     share of sentences whose every run of four words, names taken alike, occurs in a fresh story, whose "a"
               and "an" fit, and whose "he" and "she" can mean somebody who was named before
-    returns   share of texts whose first name stands in their last third again
+    returns   share of texts whose first name occurs in their last third again
     names     different names in a text
     words     of a text; `ended`: share of texts that the model ended itself
     copied    share of the text that lies in runs of eight tokens of the training text; `longest`: tokens of the longest

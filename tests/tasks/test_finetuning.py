@@ -123,6 +123,15 @@ def test_the_reference_is_precomputed_if_that_is_less_work(
     assert found.precompute is precompute
 
 
+def test_several_ranks_do_not_precompute_what_each_of_them_sees_a_part_of(
+    base: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert opened(base, data, epochs=2.0).precompute
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    assert not opened(base, data, epochs=2.0).precompute
+    assert opened(base, data, epochs=20.0).precompute
+
+
 def test_a_missing_base_or_a_file_without_pairs_is_refused(base: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         opened(tmp_path / "nowhere", data)

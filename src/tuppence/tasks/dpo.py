@@ -46,6 +46,7 @@ from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
 from tuppence.tokenizer import Tokenizer
 from tuppence.training.config import TrainConfig
+from tuppence.training.distributed import world_size
 from tuppence.training.objective import Objective, Sample
 
 
@@ -278,14 +279,17 @@ def run_dpo(
 
 
 def _pays(pairs: Pairs, config: DPORecipe, options: RunOptions) -> bool:
-    """Whether precomputing all pairs costs less than computing each batch; False if the number of steps is unknown."""
-    train = config.train
+    """Whether precomputing costs a rank less than computing each batch; False if the number of steps is unknown.
+
+    Every rank precomputes all pairs. Training and held-out batches are divided among the ranks.
+    """
+    train, ranks = config.train, world_size()
     per_step = train.batch_size * train.accumulation_steps
     if train.max_steps is not None:
         seen = train.max_steps * per_step
     elif options.max_minutes is None and options.budget_usd is None:
-        seen = round(config.align.epochs * len(pairs.train))
+        seen = round(config.align.epochs * len(pairs.train) / ranks)
     else:
         return False
     evaluations = 1 + (seen // per_step // train.eval_every if train.eval_every else 0)
-    return seen + evaluations * len(pairs.val) >= len(pairs)
+    return seen + evaluations * len(pairs.val) / ranks >= len(pairs)

@@ -150,6 +150,15 @@ class World:
             dist.barrier()
 
 
+def world_size() -> int:
+    """Returns the number of ranks that torchrun's environment variables describe, also before `join_world`.
+
+    Raises:
+        InputError: the variable is not a number.
+    """
+    return _from_environment("WORLD_SIZE", 1)
+
+
 def join_world(device: str) -> tuple[World, str]:
     """Joins the process group that torchrun's environment variables describe. Without them there is one rank.
 
@@ -163,7 +172,7 @@ def join_world(device: str) -> tuple[World, str]:
     Raises:
         InputError: torchrun's environment is incomplete, there are more ranks than GPUs, or all ranks would share one.
     """
-    size = _from_environment("WORLD_SIZE", 1)
+    size = world_size()
     if size == 1:
         device = "cuda:0" if device == "cuda" else device
         if device.startswith("cuda"):

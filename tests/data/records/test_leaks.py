@@ -15,9 +15,9 @@ from tuppence.data.records.labelled import LabelledText
 from tuppence.data.records.leaks import (
     Leak,
     content_of,
-    count_in_corpus,
     count_rows_in_corpus,
     count_shared,
+    find_in_corpus,
     lessons_of,
     opening_of,
     prompt_of,
@@ -50,18 +50,16 @@ def test_a_leak_has_at_most_three_examples() -> None:
     ],
 )
 def test_a_row_is_found_at_any_position(corpus: list[str]) -> None:
-    assert count_in_corpus(corpus, ["Another row that nobody ever wrote anywhere, as far as we know", ROW]) == Leak(
-        1, 2, (ROW,)
-    )
+    assert find_in_corpus(corpus, ["Another row that nobody ever wrote anywhere, as far as we know", ROW]) == ([1], 2)
 
 
 @pytest.mark.parametrize("corpus", [[], [ROW.replace("worst", "best")], [ROW[:60]], ["x" + ROW + "y"]])
 def test_a_row_outside_the_corpus_is_not_found(corpus: list[str]) -> None:
-    assert count_in_corpus(corpus, [ROW]) == Leak(0, 1, ())
+    assert find_in_corpus(corpus, [ROW]) == ([], 1)
 
 
 def test_short_rows_are_not_searched() -> None:
-    assert count_in_corpus(["See you at noon."], ["See you at noon."]) == Leak(0, 0, ())
+    assert find_in_corpus(["See you at noon."], ["See you at noon."]) == ([], 0)
 
 
 WORDS = st.lists(st.sampled_from(["time", "times", "wisdom", "age", "of"]), min_size=11, max_size=20)
@@ -77,20 +75,20 @@ def test_the_result_equals_that_of_a_plain_search(corpus: list[list[str]], rows:
         corpus[-1] = corpus[-1] + rows[0]
     whole = " ".join(word for block in corpus for word in block)
     texts = [" ".join(row) for row in rows]
-    expected = [text for text in texts if len(text) >= 50 and f" {text} " in f" {whole} "]
-    leak = count_in_corpus([" ".join(block) for block in corpus], texts)
-    assert (leak.count, leak.examples) == (len(expected), tuple(expected[:3]))
+    expected = [n for n, text in enumerate(texts) if len(text) >= 50 and f" {text} " in f" {whole} "]
+    found, _ = find_in_corpus([" ".join(block) for block in corpus], texts)
+    assert found == expected
 
 
 def test_sentences_of_a_novel_are_found_in_it(shared_data: Path) -> None:
     text = (shared_data / "text" / "the-verdict.txt").read_text(encoding="utf-8")
     sentences = [sentence for sentence in text.replace("\n", " ").split(". ") if len(sentence) >= 60]
     blocks = [text[start : start + 4096] for start in range(0, len(text), 4096)]
-    leak = count_in_corpus(blocks, sentences)
-    assert leak.compared == len(sentences) > 80
-    assert leak.count >= leak.compared - len(blocks)  # the end of a block can cut a word, and its sentence is not found
+    found, searched = find_in_corpus(blocks, sentences)
+    assert searched == len(sentences) > 80
+    assert len(found) >= searched - len(blocks)  # the end of a block can cut a word, and its sentence is not found
     with gzip.open(shared_data / "text" / "english-novels" / "train.txt.gz", "rt", encoding="utf-8") as novels:
-        assert count_in_corpus([novels.read(2_000_000)], sentences).count == 0
+        assert find_in_corpus([novels.read(2_000_000)], sentences)[0] == []
 
 
 def test_every_kind_of_row_has_a_prompt_and_content() -> None:
@@ -108,7 +106,7 @@ def test_a_row_is_counted_if_any_of_its_long_texts_is_in_the_corpus(tmp_path: Pa
     ending = "and then the whole village came running down to the harbour"
     rows = [
         {"ctx": "Nobody knew what the old clock in the tower was waiting for", "endings": ["short", ending]},
-        {"ctx": "A question that stands nowhere in the corpus, however long it may be", "endings": ["a", "b"]},
+        {"ctx": "A question that is nowhere in the corpus, however long it may be", "endings": ["a", "b"]},
         {"ctx": "short", "endings": []},
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,8 +1,8 @@
 """Counts evaluation rows that are in the training data.
 
-Two checks. `count_shared` compares rows with rows, ignoring white space and case. `count_in_corpus` searches rows in
-running text: all words of a row in order, with any punctuation between them. Neither finds paraphrases, translations
-or parts of rows. In scripts without spaces between words, the second check finds only whole sentences.
+Two checks. `count_shared` compares rows with rows, ignoring white space and case. `count_rows_in_corpus` searches rows
+in running text: all words of a text in order, with any punctuation between them. Neither finds paraphrases,
+translations or parts of rows. In scripts without spaces between words, the second check finds only whole sentences.
 """
 
 from __future__ import annotations
@@ -67,27 +67,11 @@ def count_shared(train_texts: Iterable[str], evaluation_texts: Sequence[str]) ->
     return Leak(len(found), len(evaluation_texts), tuple(found[:_EXAMPLES]))
 
 
-def count_in_corpus(corpus: Iterable[str], evaluation_texts: Sequence[str]) -> Leak:
-    """Counts the evaluation rows of at least 50 characters that a corpus contains as a whole.
-
-    Rows are compared exactly as sequences of words: punctuation, white space and case make no difference. The search
-    key of a row is its longest pair of neighbouring words, because that pair is rare. Where the pair occurs, all words
-    of the row are compared. Memory: the rows, and as many words of the corpus as the longest row has.
-
-    Args:
-        corpus: blocks of text, as `sources.iter_texts` yields them. A row that spans two blocks is found; a word
-            that spans two blocks counts as two words.
-        evaluation_texts: the rows.
-    """
-    found, compared = _found_in_corpus(corpus, evaluation_texts)
-    return Leak(len(found), compared, tuple(evaluation_texts[number] for number in found[:_EXAMPLES]))
-
-
 def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
     """Counts the rows of an evaluation file that a corpus contains. A row counts if any of its texts is found.
 
     Args:
-        corpus: as for `count_in_corpus`.
+        corpus: as for `find_in_corpus`.
         table: the rows; their strings and lists of strings are searched.
 
     Returns:
@@ -100,14 +84,26 @@ def count_rows_in_corpus(corpus: Iterable[str], table: Table) -> Leak:
                 if isinstance(text, str) and len(normalise(text)) >= SHORTEST_CHARACTERS:
                     owners[text].add(number)
     texts = list(owners)
-    found, _ = _found_in_corpus(corpus, texts)
+    found, _ = find_in_corpus(corpus, texts)
     rows = set[int]().union(*(owners[texts[number]] for number in found))
     compared = set[int]().union(*owners.values())
     return Leak(len(rows), len(compared), tuple(texts[number] for number in found[:_EXAMPLES]))
 
 
-def _found_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
-    """Returns the ascending indices of the texts that a corpus contains, and the number of texts that were searched."""
+def find_in_corpus(corpus: Iterable[str], texts: Sequence[str]) -> tuple[list[int], int]:
+    """Finds the texts of at least 50 characters that a corpus contains as a whole.
+
+    Texts are compared exactly as sequences of words: punctuation, white space and case make no difference. The search
+    key of a text is its longest pair of neighbouring words, because that pair is rare. Where the pair occurs, all words
+    of the text are compared. Memory: the texts, and as many words of the corpus as the longest text has.
+
+    Args:
+        corpus: blocks of text, as `sources.iter_texts` yields them. A text that spans two blocks is found; a word
+            that spans two blocks counts as two words.
+
+    Returns:
+        The ascending indices of the texts that were found, and the number of texts that were searched.
+    """
     rows: dict[int, tuple[str, ...]] = {}
     for number, text in enumerate(texts):
         words = tuple(_words(text))

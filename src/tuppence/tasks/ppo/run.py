@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch.distributed
-
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
 from tuppence.model.gpt import GPT
@@ -25,6 +23,7 @@ from tuppence.tasks.ppo.prompts import read_prompts
 from tuppence.tasks.rows import RowFiles
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.session import train
+from tuppence.training.distributed import world_size
 from tuppence.training.objective import Objective
 
 
@@ -85,10 +84,9 @@ class PPOJob(RowJob[PolicyWithValue]):
         self._reference = frozen_copy(gpt, shared=self.lora is not None)
         if self.lora is not None:
             add_lora(gpt, self.lora)
-        ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
         reward = self._reward.model.to(device)
         models = (self._reference, reward)
-        objective = PPO(self._prompts.train, self._prompts.val, *models, self._generation, self._recipe, ranks)
+        objective = PPO(self._prompts.train, self._prompts.val, *models, self._generation, self._recipe, world_size())
         return objective, PolicyWithValue(gpt)
 
     def write_result(self, model: PolicyWithValue) -> None:
