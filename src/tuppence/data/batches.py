@@ -1,13 +1,13 @@
 """Batches as a pure function of (seed, step, rank, world size): resuming needs no saved state and no replay.
 
-The corpus is cut into non-overlapping windows of `context_length` tokens. Global sequence number g, counted over
-all steps, accumulation steps and ranks, reads window `permutation(seed, g // windows)[g % windows]`: every window
-once per epoch, in a new order each epoch, and in the same global order whether 8 sequences come from 8 ranks, from 8
+The corpus is cut into non-overlapping windows of `context_length` tokens. Sequences are numbered over all steps,
+accumulation steps and ranks. Sequence g reads window `permutation(seed, g // windows)[g % windows]`. Every epoch
+therefore reads each window once, in a new order. The order is the same whether 8 sequences come from 8 ranks, from 8
 accumulation steps or from one batch.
 
 The permutation is never stored. It is a keyed Feistel network over a grid slightly larger than the number of windows,
-applied until the result is inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). So any position of
-any epoch takes the same fraction of a millisecond and no memory, for ten windows or ten billion.
+applied until the result is inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). Any position of any
+epoch costs a fraction of a millisecond and no memory, for ten windows or ten billion.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _ROUNDS = 8
 
 
 def permute(positions: Array, size: int, seed: int, epoch: int) -> Array:
-    """The images of `positions` under a pseudo-random permutation of `range(size)`.
+    """Returns the images of `positions` under a pseudo-random permutation of `range(size)`.
 
     Args:
         positions: int64, each in 0..size-1.
-        size: of the permuted range.
-        seed, epoch: choose the permutation.
+        size: length of the permuted range.
+        seed, epoch: determine the permutation.
 
     Returns:
         int64 of the same shape.
@@ -52,7 +52,7 @@ def permute(positions: Array, size: int, seed: int, epoch: int) -> Array:
 
 
 def _feistel(values: Any, rows: int, columns: int, keys: Any) -> Any:
-    """A Feistel network over rows x columns: each round shifts one coordinate by a hash of the other. This can be
+    """A Feistel network over rows x columns: each round shifts one coordinate by a hash of the other. A shift can be
     undone, so the network is a bijection for any hash."""
     row, column = values // np.uint64(columns), values % np.uint64(columns)
     for row_key, column_key in zip(keys[::2], keys[1::2], strict=True):
@@ -62,7 +62,7 @@ def _feistel(values: Any, rows: int, columns: int, keys: Any) -> Any:
 
 
 def _mix(values: Any, key: Any) -> Any:
-    """The finaliser of splitmix64 (Steele, Lea & Flood 2014) over value and key; products wrap around."""
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014) over value and key, in arithmetic modulo 2^64."""
     mixed = (values + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) ^ key
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -76,7 +76,7 @@ class Batches:
         shards: the split to read.
         context_length: T, number of input tokens of a sequence.
         batch_size: B, sequences per rank and accumulation step.
-        seed: chooses the order; not negative.
+        seed: determines the order; not negative.
         accumulation_steps: batches per rank and step.
 
     Raises:
@@ -107,7 +107,7 @@ class Batches:
         self.windows_per_epoch = (len(shards) - 1) // context_length
 
     def step(self, step: int, rank: int = 0, world_size: int = 1) -> list[tuple[Array, Array]]:
-        """The batches of `rank` of `world_size` in step `step` (from 0).
+        """Returns the batches of one rank in a step; steps are counted from 0.
 
         Returns:
             `accumulation_steps` pairs (inputs_BT, targets_BT), int64; targets are the inputs' next tokens.
@@ -116,7 +116,7 @@ class Batches:
         return [_stack(self.shards, windows_B * self.context_length, self.context_length) for windows_B in windows_AB]
 
     def windows(self, step: int, rank: int = 0, world_size: int = 1) -> Array:
-        """The numbers of the windows in `step`, (accumulation_steps, batch_size)."""
+        """Returns the numbers of the windows in a step, (accumulation_steps, batch_size)."""
         per_micro_batch = self.batch_size * world_size
         first = (step * self.accumulation_steps) * per_micro_batch + rank * self.batch_size
         offsets_A = np.arange(self.accumulation_steps, dtype=np.int64) * per_micro_batch
@@ -132,7 +132,7 @@ class Batches:
 def evaluation_batches(
     shards: TokenShards, *, context_length: int, batch_size: int, max_windows: int | None = None
 ) -> Iterator[tuple[Array, Array]]:
-    """The batches of a whole split in order, every target once.
+    """Yields the batches of a whole split in order. Every target occurs once.
 
     Args:
         shards: the split to read.

@@ -1,9 +1,9 @@
-"""Batches of examples of different lengths, as a pure function of (seed, step, rank, world size): nothing to save.
+"""Batches of examples of different lengths, as a pure function of (seed, step, rank, world size): no state is saved.
 
 Examples of one batch are padded to the longest of them, so a batch should hold examples of similar length. But batches
-must differ between epochs, and training must not follow the order of lengths. So each epoch is a new
-permutation of the examples; every `bucket_batches` global batches of it are sorted by length and cut into global
-batches; and these are shuffled again. A *global* batch is what all ranks and accumulation steps use in one step: the
+must differ between epochs, and training must not follow the order of lengths. Each epoch is therefore made in three
+steps: the examples are permuted; every `bucket_batches` global batches of them are sorted by length and cut into global
+batches; the global batches are permuted. A *global* batch is what all ranks and accumulation steps use in one step. The
 order is the same whether 8 examples come from 8 ranks, from 8 accumulation steps or from one batch.
 
 This file returns indices of examples and pads arrays; the caller holds the examples.
@@ -34,11 +34,11 @@ class Buckets:
     examples than these, some get none.
 
     Args:
-        lengths: of each example, in tokens.
+        lengths: the length of each example, in tokens.
         batch_size: B, examples per rank and accumulation step.
-        seed: chooses the order; not negative.
+        seed: determines the order; not negative.
         accumulation_steps: batches per rank and step.
-        bucket_batches: number of global batches that are sorted together: more save more padding, but mix less.
+        bucket_batches: number of global batches that are sorted together. More batches save padding, and mix less.
 
     Raises:
         InputError: there is no example, or the seed is negative.
@@ -70,18 +70,18 @@ class Buckets:
         self._last: tuple[tuple[int, int], list[Array]] | None = None  # the epoch in use, sorted once
 
     def step(self, step: int, rank: int = 0, world_size: int = 1) -> list[Array]:
-        """The examples of `rank` of `world_size` in step `step` (from 0).
+        """Returns the examples of one rank in a step; steps are counted from 0.
 
         Returns:
-            `accumulation_steps` arrays of example numbers, int64, of `batch_size` each; in the smaller batch of an
-            epoch they are shorter, and can be empty.
+            `accumulation_steps` arrays of example numbers, int64, of `batch_size` each. In the smaller batch of an
+            epoch, arrays are shorter and can be empty.
         """
         epoch, place = divmod(step, self.steps_per_epoch(world_size))
         shares = np.array_split(self._epoch(epoch, world_size)[place], self.accumulation_steps * world_size)
         return shares[rank::world_size]
 
     def steps_per_epoch(self, world_size: int = 1) -> int:
-        """The number of global batches of an epoch, including the smaller one."""
+        """Returns the number of global batches of an epoch, including the smaller one."""
         return -(-len(self.lengths) // self._global_batch(world_size))
 
     def _global_batch(self, world_size: int) -> int:
@@ -108,7 +108,8 @@ class Buckets:
 
 
 def batches_by_length(lengths: Array, batch_size: int) -> list[Array]:
-    """Every example once, the longest first, for evaluation: the first batch needs the most memory.
+    """Returns batches for evaluation: every example once, the longest first, so that the first batch needs the most
+    memory.
 
     Returns:
         Arrays of example numbers, int64, of `batch_size` each; the last one can be smaller.
@@ -126,12 +127,12 @@ def pad(rows: Sequence[Array], value: int, multiple: int = 8, *, limit: int | No
 
     Args:
         rows: B arrays of one dimension.
-        value: of the padding.
+        value: the value of the padding.
         multiple: the width is rounded up to a multiple of this, so that kernels and compiled graphs see fewer shapes.
         limit: the width is not rounded up above this, a model's context length.
 
     Returns:
-        int64, (B, T); T is that of the longest row, rounded up.
+        int64, (B, T); T is the length of the longest row, rounded up.
 
     Example:
         >>> pad([np.array([5, 6, 7]), np.array([8])], value=0, multiple=4)

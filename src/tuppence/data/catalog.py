@@ -27,13 +27,13 @@ class PublicSet:
         name: for `tuppence data get`.
         title: one line of description.
         kind: "text", "labelled", "instructions", "preferences" or "evaluation".
-        file: suggested name of the file; its suffix determines how it is read.
+        file: suggested name of the file. Its suffix determines how it is read.
         url: of the download.
         licence: as its authors state it.
         origin: the page to read before using it.
         bytes: the file's size; None if it is not known.
         sha256: of the file; None if no published value was found.
-        member: for a zip archive, the file to extract; bytes and sha256 are the member's then.
+        member: for a zip archive, the file to extract. `bytes` and `sha256` are then those of this file.
         use: the command that uses it.
         note: a remark for the user.
     """
@@ -53,7 +53,7 @@ class PublicSet:
 
 
 def load_catalog() -> list[PublicSet]:
-    """All sets, in the order of the catalog.
+    """Returns all sets, in the order of the catalog.
 
     Example:
         >>> load_catalog()[0].name
@@ -63,10 +63,10 @@ def load_catalog() -> list[PublicSet]:
 
 
 def find_set(name: str) -> PublicSet:
-    """The set called `name`.
+    """Returns the set with this name.
 
     Raises:
-        InputError: there is none; the hint has the most similar name.
+        InputError: there is none. The hint has the most similar name.
     """
     sets = {one.name: one for one in load_catalog()}
     if name not in sets:
@@ -77,10 +77,10 @@ def find_set(name: str) -> PublicSet:
 
 
 def get(public: PublicSet, out: str | Path, on_progress: OnProgress | None = None) -> Download:
-    """Downloads a set into the file `out`, resumed and verified (see `download`).
+    """Downloads a set into the file `out`: resumable and verified, see `download`.
 
     Raises:
-        InputError, CorruptFileError, OutOfSpaceError: as `download` does.
+        InputError, CorruptFileError, OutOfSpaceError: as in `download`.
     """
     out = output_path(out)
     if out.is_dir():

@@ -1,7 +1,7 @@
 """Groups text into chunks and encodes them in threads: the parallel part of `prepare`, its only caller.
 
-The chunks depend on the stream of pieces, not on the number of threads. So "the first n chunks" are the same text in
-every run, and a killed preparation can resume.
+The chunks depend on the stream of pieces, and not on the number of threads. The first n chunks are therefore the same
+text in every run, so that a killed preparation can resume.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CHUNK_CHARACTERS = 2**19
 PIECE_OVERHEAD = 64
-"""Added to the length of every piece: limits the memory of a chunk of tiny documents."""
+"""Added to the length of every piece, to limit the memory of a chunk of tiny documents."""
 
 
 @dataclass
 class Chunk:
-    """Consecutive text of one split, large enough for a task of its own."""
+    """Consecutive text of one split, which one thread encodes."""
 
     split: str
     pieces: list[Piece]
@@ -40,7 +40,7 @@ def chunk_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> I
 
     Args:
         pieces: (split, piece); the pieces of a document are consecutive.
-        done: for each split, the number of its first chunks to leave out: finished shards contain them.
+        done: for each split, the number of its first chunks to leave out, because finished shards contain them.
     """
     open_chunks = {split: Chunk(split, []) for split in done}
     counts = dict.fromkeys(done, 0)
@@ -63,7 +63,7 @@ def chunk_pieces(pieces: Iterator[tuple[str, Piece]], done: dict[str, int]) -> I
 
 
 def encode_chunks(chunks: Iterator[Chunk], tokenizer: Tokenizer, workers: int) -> Iterator[EncodedChunk]:
-    """Encodes in `workers` threads; yields the results in order, with about 2 * `workers` chunks in memory."""
+    """Encodes in `workers` threads. Yields the results in order, and holds about 2 * `workers` chunks in memory."""
     tokenizer.encode_to_array("")  # builds tiktoken's encoding before several threads would build it at once
     waiting: deque[Future[EncodedChunk]] = deque()
     with ThreadPoolExecutor(workers) as pool:

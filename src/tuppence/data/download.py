@@ -1,8 +1,8 @@
 """Downloads one file over HTTPS: resumable, verified, complete or absent.
 
-`FILE.part` collects the bytes; `FILE.part.json` has the URL and the ETag that identify them. After a broken
-connection, a Range request continues; with `If-Range`, a server whose file has changed sends the whole file. Only a
-file of the right length and sha256 gets its final name. Called by `tuppence data get`.
+`FILE.part` collects the bytes; `FILE.part.json` has the URL and the ETag that identify them. After the connection
+breaks, a Range request continues the download. With `If-Range`, a server whose file has changed sends the whole file.
+Only a file of the right length and sha256 gets its final name. Called by `tuppence data get`.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ def download(
     Args:
         url: https, or http from this machine.
         out: the final file. An existing file is never replaced; one with the right sha256 is returned.
-        sha256: of the file; None if none is published.
+        sha256: the published value; None if there is none.
         limit_bytes: largest file that is accepted.
-        on_progress: for a progress bar.
+        on_progress: called after each block, for a progress bar.
         attempts: number of attempts without progress before the download fails.
-        pause_seconds: before the second attempt; doubled before each further one.
+        pause_seconds: pause before the second attempt; doubled before each further one.
 
     Raises:
-        InputError: the server refuses, cannot be reached, or offers more than `limit_bytes`; `out` is another file.
+        InputError: the server refuses, cannot be reached, or offers more than `limit_bytes`; or `out` exists and is
+            another file.
         CorruptFileError: the bytes do not have the sha256; they are removed.
         OutOfSpaceError: the disk cannot hold the file.
     """
@@ -100,7 +101,7 @@ def download(
 
 
 def already_there(out: Path, sha256: str | None) -> Download:
-    """The existing file `out`, if it has the sha256.
+    """Returns the existing file `out` as a finished download, if it has the sha256.
 
     Raises:
         InputError: it is another file, or there is no sha256 to compare.
@@ -139,17 +140,17 @@ def _fetch(url: str, part: Path, limit_bytes: int, on_progress: OnProgress | Non
         total = _total(response, have)
         _require_room(url, part, have, total, limit_bytes)
         if not have:
-            _open_part(part, os.O_TRUNC).close()  # before the facts: old bytes never have a new tag
+            _open_part(part, os.O_TRUNC).close()  # before the tag is written: old bytes never have a new tag
             write_json(_facts(part), {"url": url, "tag": _tag(response)})
         _append(response, part, have, total, limit_bytes, on_progress)
 
 
 def _response(url: str, part: Path, request: urllib.request.Request) -> Any:
-    """The server's response; its body is not read yet.
+    """Returns the server's response, whose body is not read yet.
 
     Raises:
         _TransientError: another attempt can succeed.
-        InputError: no attempt can.
+        InputError: no further attempt can succeed.
     """
     try:
         return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
@@ -173,7 +174,7 @@ def _response(url: str, part: Path, request: urllib.request.Request) -> Any:
 
 
 def _read(response: Any) -> bytes:
-    """The next block of a body; empty at its end. Errors here come from the network, not from the disk.
+    """Returns the next block of a body; empty at its end. Its errors come from the network, not from the disk.
 
     Raises:
         _TransientError: the connection broke.
@@ -186,14 +187,14 @@ def _read(response: Any) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    """The message of a network error, in one line; OSError and URLError have it in different attributes."""
+    """Returns the message of a network error, in one line. OSError and URLError have it in different attributes."""
     reason = getattr(error, "reason", None) or error
     words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
     return f"TLS: {words}" if isinstance(reason, ssl.SSLError) else str(words)
 
 
 def _open_part(part: Path, more: int = 0) -> IO[bytes]:
-    """Opens the collected bytes to append; does not follow a link, which another user could have created."""
+    """Opens the collected bytes to append. Does not follow a link, because another user could have created it."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | more
     return os.fdopen(os.open(part, flags, 0o666), "ab")
 
@@ -214,7 +215,7 @@ def _append(
 
 
 def _resumable(url: str, part: Path) -> tuple[int, str]:
-    """(collected bytes, the tag that identifies them); (0, "") if the download cannot be resumed safely."""
+    """Returns the number of collected bytes and the tag that identifies them; (0, "") if the download cannot resume."""
     try:
         facts = read_json(_facts(part))
         if facts["url"] == url and isinstance(facts["tag"], str) and facts["tag"]:
@@ -225,7 +226,7 @@ def _resumable(url: str, part: Path) -> tuple[int, str]:
 
 
 def _tag(response: Any) -> str:
-    """A strong ETag, or the modification date: the values that `If-Range` accepts (RFC 9110, section 13.1.5)."""
+    """Returns a strong ETag or the modification date, which `If-Range` accepts (RFC 9110, section 13.1.5)."""
     tag, date = str(response.headers.get("ETag", "")), str(response.headers.get("Last-Modified", ""))
     return tag if tag.startswith('"') else date
 
@@ -235,7 +236,8 @@ def _continues(response: Any, have: int) -> bool:
 
 
 def _total(response: Any, have: int) -> int | None:
-    """The size of the whole file. A server can send less than the requested range; Content-Range has the total."""
+    """Returns the size of the whole file. A server can send less than the requested range; then Content-Range has the
+    total."""
     whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
     if have and whole is not None:
         return int(whole[1])
@@ -254,7 +256,7 @@ def _require_room(url: str, part: Path, have: int, total: int | None, limit_byte
 
 
 def _require_safe(url: str) -> None:
-    """Accepts https, and http from this machine: nobody can change the content in transit.
+    """Refuses a URL whose content could be changed in transit: all but https, and http from this machine.
 
     Example:
         >>> _require_safe("http://example.org/corpus.txt")

@@ -1,7 +1,8 @@
 """Finds the files for the inputs on the command line.
 
-An input is a file, a folder (read recursively, in sorted order, files of known kinds), or a glob. A file or folder with
-the literal name of an input comes before a pattern. `unpacking` opens the files, `readers` reads their content.
+An input is a file, a folder, or a glob. A folder is read recursively, in sorted order, without files of other kinds. If
+a file or folder has the literal name of a glob, it is read, and the glob is not expanded. `unpacking` opens the files,
+`readers` reads their content.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ class Source:
 
     @property
     def identity(self) -> list[object]:
-        """Changes with the file's content, as far as size and version show it."""
+        """A key of the file's content, as far as size and version determine it."""
         return [self.path, self.entry.size, self.entry.version]
 
 
 @dataclass
 class _Found:
-    """The files in a folder or those that match a glob.
+    """The files in a folder, or the files that match a glob.
 
     Attributes:
         sources: the files to read.
@@ -88,7 +89,7 @@ class _Found:
 
 
 def input_names(inputs: Inputs) -> tuple[str, ...]:
-    """The inputs as strings, as the user wrote them.
+    """Returns the inputs as strings, as the user wrote them.
 
     Example:
         >>> input_names("novels.txt"), input_names([Path("a.txt"), "b*.txt"])
@@ -98,13 +99,14 @@ def input_names(inputs: Inputs) -> tuple[str, ...]:
 
 
 def find_sources(inputs: Inputs) -> list[Source]:
-    """The files for `inputs`, in the order given; those of a folder or a glob sorted by name.
+    """Returns the files of the inputs, in the order given. Those of a folder or a glob are sorted by name.
 
     In a folder, files of other kinds, empty files, dead links and plain .json files (usually metadata) are skipped:
     `warn_of_passed_over` names them.
 
     Raises:
-        InputError: no such file, a pipe, a glob or folder without readable files, an unknown suffix, an empty file.
+        InputError: a file does not exist, is empty, is a pipe or has an unknown suffix; or a folder or glob has no file
+            that can be read.
     """
     sources = [source for one in input_names(inputs) for source in _find(one).sources]
     if not sources:
@@ -172,8 +174,8 @@ def _missing(one: str) -> InputError:
 
 
 def _find_glob(pattern: str) -> _Found:
-    """Expands `*`, `?`, `[...]` inside a name and `**` across folders. A folder that matches is read like a
-    folder that is named."""
+    """Expands `*`, `?` and `[...]` inside a name, and `**` across folders. A folder that matches is read as if it were
+    named."""
     pattern = re.sub(r"(?<!:)/{2,}", "/", pattern).rstrip("/")
     cut = pattern.rfind("/", 0, re.search(r"[*?\[]", pattern).start())  # type: ignore[union-attr]
     prefix, rest = pattern[: cut + 1], pattern[cut + 1 :]
@@ -206,10 +208,10 @@ def _find_glob(pattern: str) -> _Found:
 
 
 def _no_match(pattern: str, found: _Found, folders: Sequence[str]) -> InputError:
-    """The error for a glob that finds nothing to read.
+    """Returns the error for a glob that finds nothing to read.
 
     Args:
-        folders: those that match.
+        folders: the folders that match.
     """
     if found.unusable:
         return found.unusable[0]
@@ -223,7 +225,7 @@ def _no_match(pattern: str, found: _Found, folders: Sequence[str]) -> InputError
 
 
 def _glob_regex(pattern: str) -> re.Pattern[str]:
-    """The glob as a regular expression over names with `/`.
+    """Returns the glob as a regular expression over names with `/`.
 
     Example:
         >>> bool(_glob_regex("**/*.txt").fullmatch("a/b/c.txt")), bool(_glob_regex("*.txt").fullmatch("a/c.txt"))
@@ -247,7 +249,7 @@ def _glob_regex(pattern: str) -> re.Pattern[str]:
 
 
 def _kind_of(name: str) -> tuple[str, str] | None:
-    """(kind, compression) by the name's suffixes; None for an unknown kind."""
+    """Returns (kind, compression), which the suffixes of the name determine; None for an unknown kind."""
     lower = name.lower()
     compression = next((suffix for suffix in COMPRESSIONS if lower.endswith(suffix)), "")
     stem = lower[: len(lower) - len(compression)]

@@ -31,15 +31,15 @@ def write_documents(out: Path, texts: Iterable[str], on_document: Callable[[], o
     """Writes one file, complete or absent, from which `sources` reads the same documents.
 
     Args:
-        out: .txt, each document followed by a line `<|endoftext|>`; or .jsonl, one {"text": …} a line.
-        texts: read one by one.
-        on_document: called after each, for a progress bar.
+        out: .txt, where a line `<|endoftext|>` follows each document; or .jsonl, an object {"text": …} on each line.
+        texts: the documents, read one by one.
+        on_document: called after each document, for a progress bar.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        InputError: another suffix, or a text for .txt that contains the separator.
+        InputError: `out` has another suffix, or a text for .txt contains the separator.
     """
     check_suffix(out, DOCUMENT_SUFFIXES)
     with atomic_file(out, follow_link=True) as file:
@@ -58,16 +58,16 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, str]], on_row: Callable[[]
     """Writes rows that have the same keys to one file, complete or absent.
 
     Args:
-        out: .json, a list of objects; .jsonl, an object a line; .csv, with a header; .tsv, the values separated by
-            tabs, without header and quotes, like the SMS Spam Collection.
+        out: .json, a list of objects; .jsonl, an object on each line; .csv, with a header; .tsv, values separated by
+            tabs, without header and quotes, as in the SMS Spam Collection.
         rows: read one by one.
-        on_row: called after each, for a progress bar.
+        on_row: called after each row, for a progress bar.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        InputError: another suffix, or a value for .tsv that contains a tab or a line end.
+        InputError: `out` has another suffix, or a value for .tsv contains a tab or a line end.
     """
     check_suffix(out, ROW_SUFFIXES)
     with atomic_file(out, follow_link=True) as file:

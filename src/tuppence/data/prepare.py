@@ -1,9 +1,9 @@
 """Turns documents into token shards: in parallel, in bounded memory, resumable.
 
 One thread reads, selects and chunks text; `workers` threads encode (tiktoken releases Python's lock); the encoded
-chunks are written in order. Everything except the encoding is cheap and a pure function of the request: after a kill,
-the same command reads the inputs again from the start, and only skips encoding what the finished shards contain. So it
-gives byte for byte the result of an undisturbed run.
+chunks are written in order. Everything except the encoding is cheap and a pure function of the request. After a kill,
+the same command reads the inputs again from the start, and does not encode what the finished shards contain. The result
+equals that of an uninterrupted run, byte for byte.
 
 Not covered: splitting one input over several machines.
 """
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _NAMES = rf"(?:(?:train|val)-\d{{5,}}\.bin|documents-(?:train|val)\.bin|{STATE_NAME}|{INDEX_NAME})"
 _OURS = re.compile(rf"{_NAMES}|\.{_NAMES}\.\d+\.tmp")
-"""The files that a finished or killed preparation leaves in its folder: no others are ever removed there."""
+"""The files that a finished or killed preparation leaves in its folder. No other file is removed there."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class PrepareSummary:
 
     Attributes:
         out: the shard folder.
-        splits: by name: tokens, bytes (of UTF-8 text), documents.
-        duplicates: documents dropped as exact copies.
-        skipped_rows: bad rows left out.
-        resumed_shards: finished by an earlier, killed run.
-        seconds: of this run; 0 if nothing was left to do.
+        splits: for each split, the numbers of tokens, bytes of UTF-8 text, and documents.
+        duplicates: number of documents that were dropped as exact copies.
+        skipped_rows: number of bad rows that were left out.
+        resumed_shards: number of shards that an earlier, killed run finished.
+        seconds: duration of this run; 0 if nothing was left to do.
     """
 
     out: str
@@ -92,8 +92,8 @@ def prepare(
 
     Args:
         inputs: files, folders and globs (see `sources.iter_pieces`).
-        tokenizer: encodes; a copy is kept in the folder.
-        out: the shard folder; must be new, unfinished, or the finished result of the same request.
+        tokenizer: encodes the documents; a copy is kept in the folder.
+        out: the shard folder. It must be new, unfinished, or the finished result of the same request.
         val_inputs: held-out files for the "val" split. With `deduplicate` they are read first, so that a document in
             both is dropped from training.
         val_fraction: share of the documents for "val", chosen by a hash of their text. A single document is cut
@@ -101,12 +101,12 @@ def prepare(
         deduplicate: drop exact copies of documents.
         skip_bad_rows: leave out rows without usable text instead of refusing them.
         text_key: key or column of a row's text.
-        workers: encoding threads; one per core by default.
+        workers: number of threads that encode; one per core by default.
         shard_tokens: a shard is closed once it contains this number of tokens.
-        seed: of the hash behind `val_fraction`.
+        seed: seed of the hash that `val_fraction` uses.
 
     Raises:
-        InputError: unusable inputs, an `out` with other content, or a split without text.
+        InputError: an input cannot be used, `out` has other content, or a split has no text.
     """
     request = Request(
         input_names(inputs),
@@ -140,7 +140,7 @@ def prepare(
 
 
 def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSummary | None:
-    """The summary of a finished folder of the same request; None for a new or unfinished one."""
+    """Returns the summary of a finished folder of the same request; None for a new or unfinished folder."""
     if not out.exists():
         return None
     if not out.is_dir():
@@ -179,12 +179,12 @@ def _hidden(path: Path) -> bool:
 def _locked_or_removed(out: Path) -> Iterator[None]:
     """Locks `out`. If the inputs are refused, removes what was written there, unless it held something before.
 
-    After the inputs are mended it would be of no use: the request is another one then.
+    The files would be of no use later: with corrected inputs, the request is another one.
     """
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         with _locked(out):
-            was_empty = all(map(_hidden, out.iterdir()))  # decided under the lock: another command may be at work
+            was_empty = all(map(_hidden, out.iterdir()))  # under the lock: another command may write here
             try:
                 yield
             except InputError:
@@ -220,7 +220,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _resume(out: Path, digest: str, tokenizer: Tokenizer) -> Progress:
-    """The finished shards; removes the other files of an earlier run."""
+    """Returns the finished shards, and removes the other files of an earlier run."""
     state = Progress(out, digest, dtype_of(tokenizer.vocab_size))
     keep = {STATE_NAME, *(shard.info.file for shard in state.finished)}  # without the state file no run could resume
     for path in out.iterdir():
@@ -299,7 +299,7 @@ def _sum(infos: list[ShardInfo], name: str) -> int:
 
 
 def _check_splits(request: Request, index: ShardIndex) -> None:
-    """Refuses a result in which a requested split has no text."""
+    """Raises InputError if a requested split has no text."""
     wanted = ["train"] + ["val"] * bool(request.val_inputs or request.val_fraction)
     for split in wanted:
         if split not in index.splits or index.splits[split].bytes == 0:

@@ -4,7 +4,7 @@
       index.json             the content: format version, tokenizer, counts, sha256 of every file; written last
       train-00000.bin …      tokens, little-endian uint16 (uint32 above 65,536 ids), no header
       val-00000.bin …
-      documents-train.bin    the begin of every document: token offsets in the split, little-endian uint64
+      documents-train.bin    the first token of every document: offsets in the split, little-endian uint64
       tokenizer/             the tokenizer, which a run copies
 
 `prepare` writes it; pretraining and evaluation read it through `TokenShards`, memory-mapped.
@@ -76,23 +76,23 @@ class ShardIndex:
     version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """The content in the order of the file, the format first."""
+        """Returns the content in the order of the file: the format comes first."""
         content = asdict(self)
         return {"format": content.pop("format"), "version": content.pop("version"), **content}
 
 
 def dtype_of(vocab_size: int) -> str:
-    """The smallest type that holds every id, by name: "uint16" or, above 65,536 ids, "uint32"."""
+    """Returns the name of the smallest type that holds every id: "uint16" or, above 65,536 ids, "uint32"."""
     return "uint16" if vocab_size <= 2**16 else "uint32"
 
 
 def on_disk(dtype: str) -> np.dtype[Any]:
-    """The type in a shard file: little-endian on any machine."""
+    """Returns the type of the tokens in a shard file: little-endian on any machine."""
     return np.dtype(dtype).newbyteorder("<")
 
 
 def tokenizer_folder(data: str | Path) -> Path:
-    """The tokenizer of a shard folder: a Hugging Face tokenizer folder."""
+    """Returns the folder of the tokenizer in a shard folder; it has Hugging Face's files."""
     return Path(data) / "tokenizer"
 
 
@@ -100,8 +100,8 @@ def read_index(folder: str | Path) -> ShardIndex:
     """Reads and checks index.json.
 
     Raises:
-        InputError: no finished shard folder, or an unknown format version.
-        CorruptFileError: the index lacks a value, or has one of the wrong type.
+        InputError: the folder is not a finished shard folder, or has an unknown format version.
+        CorruptFileError: a value is missing or has the wrong type.
     """
     folder = stage(folder)
     path = folder / INDEX_NAME
@@ -128,7 +128,7 @@ def read_index(folder: str | Path) -> ShardIndex:
 
 
 def _from_json(kind: Any, value: dict[str, Any]) -> Any:
-    """A dataclass from JSON, every field checked for its plain type."""
+    """Builds a dataclass from JSON. Checks the type of its numbers and strings."""
     made = kind(**{one.name: value[one.name] for one in fields(kind) if one.name in value})
     plain = {"int": int, "str": str}
     for one in fields(kind):
@@ -143,7 +143,7 @@ class TokenShards:
     """The tokens of one split as one long array.
 
     Attributes:
-        folder: of the shards.
+        folder: the folder of the shards.
         split: "train" or "val".
         index: the content of index.json.
     """
@@ -164,10 +164,10 @@ class TokenShards:
             folder: written by `prepare`.
             split: "train" or "val".
             verify: "sha256" reads every shard once (1 to 2 GB/s) and finds changed bits; "size" only finds truncated
-                files, for corpora where a second per gigabyte matters.
+                files, for corpora that are too large for that.
 
         Raises:
-            InputError: no such folder or split.
+            InputError: there is no such folder or split.
             CorruptFileError: a shard is missing, truncated or damaged.
         """
         folder = stage(folder)

@@ -1,7 +1,7 @@
 """Writes the tokens of a split as shards, each complete or absent, and records the finished ones.
 
-`prepare` is the only caller. A shard is closed once it contains `shard_tokens` tokens, always between two chunks: so
-resuming only needs the number of chunks in the finished shards.
+`prepare` is the only caller. A shard is closed at the end of the chunk in which it reaches `shard_tokens` tokens.
+Therefore resuming only needs the number of chunks in the finished shards.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FinishedShard:
 
 
 class Progress:
-    """The finished shards of an unfinished folder, recorded in a file of the folder."""
+    """The finished shards of an unfinished folder. They are recorded in a file of the folder."""
 
     def __init__(self, folder: Path, request: str, dtype: str) -> None:
         self.path = folder / STATE_NAME
@@ -49,7 +49,7 @@ class Progress:
         self.finished: list[FinishedShard] = self._valid_shards(folder, dtype)
 
     def of(self, split: str) -> list[FinishedShard]:
-        """The finished shards of one split, in order."""
+        """Returns the finished shards of one split, in order."""
         return [shard for shard in self.finished if shard.info.split == split]
 
     def add(self, shard: FinishedShard) -> None:
@@ -62,7 +62,7 @@ class Progress:
         write_json(self.path, {"request": self._request, "finished": [asdict(shard) for shard in self.finished]})
 
     def _valid_shards(self, folder: Path, dtype: str) -> list[FinishedShard]:
-        """The shards of an earlier, killed run of the same request, up to the first bad one of each split."""
+        """Returns the shards of an earlier, killed run of the same request, up to the first bad one of each split."""
         if not self.path.exists():
             return []
         try:
@@ -92,7 +92,7 @@ class Progress:
 
 
 class ShardWriter:
-    """Appends chunks to the shards of one split; a context manager, so that an error leaves no incomplete shard."""
+    """Appends chunks to the shards of one split. A context manager, so that an error leaves no incomplete shard."""
 
     def __init__(self, folder: Path, split: str, dtype: str, shard_tokens: int, progress: Progress) -> None:
         self._folder, self._split, self._shard_tokens = folder, split, shard_tokens
@@ -113,7 +113,7 @@ class ShardWriter:
             self._stack.__exit__(kind, error, trace)
 
     def add(self, chunk: EncodedChunk) -> None:
-        """Appends a chunk, and closes a full shard."""
+        """Appends a chunk, and closes the shard if it is full."""
         if self._out is None:
             self._out = self._stack.enter_context(atomic_file(self._folder / self._name()))
         content = np.ascontiguousarray(chunk.tokens, dtype=self._type).data
@@ -183,7 +183,7 @@ def write_document_offsets(
 
 
 def _blocks(shard: Path, dtype: str) -> Iterator[np.ndarray[Any, Any]]:
-    """A shard's tokens, a million at a time."""
+    """Yields the tokens of a shard, a million at a time."""
     with shard.open("rb") as stream:
         while len(tokens := np.fromfile(stream, dtype=on_disk(dtype), count=2**20)):
             yield tokens
