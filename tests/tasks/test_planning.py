@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tuppence.core.errors import InputError
+from tuppence.cost.law import fit_law
 from tuppence.model.config import PRESETS
-from tuppence.tasks.planning import INSTANCES, plan, size_of, token_count
+from tuppence.tasks.planning import INSTANCES, own_runs, plan, size_of, token_count
 
 
 def test_nothing_asked_is_gpt2_124m_with_20_tokens_a_parameter() -> None:
@@ -65,3 +68,38 @@ def test_an_unknown_name_is_refused(asked: dict[str, object], what: str) -> None
 def test_a_plan_needs_no_torch() -> None:
     code = "import sys; from tuppence.tasks.planning import plan; plan(budget=100); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def write_run(folder: Path, parameters: float, tokens: float, loss: float | None, /, **changes: object) -> Path:
+    result = {"tokens": tokens, "final_val_loss": loss}
+    content = {"verb": "pretrain", "status": "done", "parameters": parameters, "result": result} | changes
+    folder.mkdir()
+    (folder / "run.yaml").write_text(json.dumps(content))
+    return folder
+
+
+def test_own_runs_give_a_law(tmp_path: Path) -> None:
+    grid = [(n, d) for n in (200_000, 800_000) for d in (1_000_000, 4_000_000)]
+    runs = [write_run(tmp_path / f"{n}-{d}", n, d, 1.5 + 20 / n**0.3 + 200 / d**0.4) for n, d in grid]
+    points = own_runs(runs)
+    assert [(point.parameters, point.tokens) for point in points] == grid
+    law = fit_law(points)
+    (row,) = plan("nano", "8M", on=["ml.g5.xlarge"], law=law).rows
+    assert row.loss is not None
+    assert row.loss == pytest.approx(1.5 + 20 / 1_350_400**0.3 + 200 / 8e6**0.4, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verb": "finetune classify"}, {"status": "stopped"}, {"result": None}, {"parameters": None}]
+)
+def test_a_run_that_is_no_point_of_a_law_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    run = write_run(tmp_path / "run", 1e6, 1e6, 3.0, **changes)
+    with pytest.raises(InputError, match="no finished pretraining run"):
+        own_runs([run])
+
+
+def test_a_run_without_a_validation_split_or_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished pretraining run"):
+        own_runs([write_run(tmp_path / "run", 1e6, 1e6, None)])
+    with pytest.raises(InputError, match="is no run"):
+        own_runs([tmp_path / "nothing"])

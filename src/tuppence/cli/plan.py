@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tuppence.cli.flags import Json
-from tuppence.cli.places import add_verb
+from tuppence.cli.flags import NO_RATE, HourlyRate, Json
+from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
 from tuppence.core.console import counted
+from tuppence.core.memory import keep_freed_memory
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +33,14 @@ def plan(
         typer.Option(metavar="INSTANCE", help="Instance type; ml.… is SageMaker, without ml. it is EC2. Repeatable."),
     ] = None,
     region: Annotated[str, typer.Option(help="AWS region of the prices.")] = "us-east-1",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train a few steps here, and show this machine in the first row.")
+    ] = False,
+    rate: HourlyRate = NO_RATE,
+    own: Annotated[
+        list[InputRun] | None,
+        typer.Option("--fit", help="A finished run of yours; four or more give a law for your data. Repeatable."),
+    ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="First read the region's SageMaker prices of today from AWS.")
     ] = False,
@@ -42,13 +51,16 @@ def plan(
     With a budget alone, it shows the best model that the budget buys. Prices have a source and a date. Speeds are
     published or assumed, and the table says which. The expected loss is for English web text and GPT-2's tokenizer;
     outside the range of the published law there is none. --refresh needs no AWS account; the new prices are kept in the
-    cache folder of the user, with their date.
+    cache folder of the user, with their date. --measure takes half a minute, or minutes for a model that is large for
+    this machine.
 
     \b
     Examples:
       tuppence plan --budget 100
       tuppence plan --model gpt2-124m --tokens 10B --on ml.g5.xlarge --on ml.p5.4xlarge
+      tuppence plan --model tiny --tokens 10M --measure
     """
+    from tuppence.cost.law import FINEWEB, fit_law
     from tuppence.cost.table import WIDTH
     from tuppence.tasks import planning
 
@@ -57,7 +69,15 @@ def plan(
 
         done = read_prices(region)
         console.note(f"{counted(len(done.prices), 'price')} of SageMaker in {region} are in {done.path}")
-    answer = planning.plan(model, tokens, budget, on, region=region)
+    law = FINEWEB if not own else fit_law(planning.own_runs(own))
+    here = None
+    if measure:
+        keep_freed_memory()
+        from tuppence.tasks.measuring import measure_for
+
+        console.note("measuring this machine: some steps of training, one evaluation, one checkpoint")
+        model, here = measure_for(model, tokens, rate)
+    answer = planning.plan(model, tokens, budget, on, here=here, law=law, region=region)
     if json:
         console.emit_json(answer.as_dict())
         return

@@ -9,11 +9,13 @@ from typing import Any
 
 from tuppence.core.console import counted
 from tuppence.cost.estimate import SPOT_DISCOUNT, SPOT_SEEN
-from tuppence.cost.law import short
+from tuppence.cost.law import FINEWEB, short
 from tuppence.cost.plan import ERRORS, HOURS_BETWEEN_INTERRUPTIONS, Question, Row
-from tuppence.cost.rates import OLD_DAYS
+from tuppence.cost.rates import OLD_DAYS, Price
 from tuppence.cost.table import WIDTH, Table
 
+SMALL = FINEWEB.least_parameters
+"""Published speeds are of larger models; the matrices of smaller ones do not fill a GPU."""
 NOT_IN_A_NARROW_TABLE = ("note", ">at once", "devices", ">tokens/s", ">on spot", "speed")
 NO_DIFFERENCE = 0.02
 """Nats: the difference between seeds of one run of GPT-2, far below the error of a law."""
@@ -59,15 +61,17 @@ class Plan:
         what = f"{best.size.name} on {short(best.tokens)} tokens"
         budget = self.question.budget_usd
         loss = "" if best.loss is None else f", expected loss {best.loss:.2f} ± {self.question.law.error:g}"
-        paid = f"{_usd(best.dollars)} on demand, about {_usd(best.spot_dollars)} on spot" if best.dollars else "no rent"
-        answer = f"{best.machine.name} in {_hours(best.hours)} (speed {best.machine.speed.basis}) for {paid}{loss}"
+        paid = _usd(best.dollars) if best.dollars else "no rent"
+        paid += f" on demand, about {_usd(best.spot_dollars)} on spot" if best.machine.on_aws else ""
+        time = f"{_time(best.hours * 3600)} (speed {best.machine.speed.basis})"
+        answer = f"{best.machine.name} in {time} for {paid}{loss}"
         if budget is not None:
             return f"The best that {_usd(budget)} buys is {what}: {answer}."
         usable = [row for row in self.rows if row.refused is None and row is not best]
         fastest = min(usable, key=lambda row: row.hours, default=best)
         if fastest.hours >= best.hours:
             return f"{what} is cheapest and fastest on {answer}."
-        faster = f"{fastest.machine.name} in {_hours(fastest.hours)} for {_usd(fastest.dollars)}"
+        faster = f"{fastest.machine.name} in {_time(fastest.hours * 3600)} for {_usd(fastest.dollars)}"
         return f"{what} is cheapest on {answer}; the fastest is {faster}."
 
     def table(self) -> Table:
@@ -95,9 +99,10 @@ class Plan:
             )
             for line in best.spot_lines
         ]
-        rows.append(("total", _hours(best.hours), _usd(best.dollars), _usd(best.spot_dollars), ""))
+        rows.append(("total", _time(best.hours * 3600), _usd(best.dollars), _usd(best.spot_dollars), ""))
         title = f"{best.size.name} on {best.machine.name}"
-        return Table(title, ("", ">time", ">on demand", ">on spot", "what it rests on"), tuple(rows))
+        table = Table(title, ("", ">time", ">on demand", ">on spot", "what it rests on"), tuple(rows))
+        return table if best.machine.on_aws else table.without(">on spot")
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -163,7 +168,7 @@ class Plan:
 
     def _notes(self) -> tuple[str, ...]:
         law, notes = self.question.law, []
-        dates = [row.machine.price.date for row in self.rows if row.machine.price is not None]
+        dates = [price.date for price in self._prices()]
         if dates:
             oldest, newest = ((self.today - date).days for date in (min(dates), max(dates)))
             age = counted(newest, "day") if oldest == newest else f"{newest} to {counted(oldest, 'day')}"
@@ -173,10 +178,13 @@ class Plan:
         basis = ", ".join(f"{name} ± {error:.0%}" for name, error in ERRORS.items())
         notes.append(f"Hours rest on the speed: {basis}.")
         low, high = SPOT_SEEN
-        notes.append(
-            f"On spot: {SPOT_DISCOUNT:.0%} off assumed ({low:.0%} to {high:.0%} seen), one interruption in"
-            f" {HOURS_BETWEEN_INTERRUPTIONS:g} h assumed."
-        )
+        if any(row.size.parameters < SMALL and row.machine.speed.basis != "measured" for row in self.rows):
+            notes.append(f"Models below {short(SMALL)} parameters reach less of a GPU's speed than is assumed here.")
+        if dates:
+            notes.append(
+                f"On spot: {SPOT_DISCOUNT:.0%} off assumed ({low:.0%} to {high:.0%} seen), one interruption in"
+                f" {HOURS_BETWEEN_INTERRUPTIONS:g} h assumed."
+            )
         notes.extend(f"Loss: {reason}." for reason in sorted({row.no_loss for row in self.rows if row.no_loss}))
         if any(row.loss is not None for row in self.rows):
             notes.append(f"Loss: nats a token ± {law.error:.2g} for {law.family}; {law.source}.")
@@ -186,8 +194,11 @@ class Plan:
             notes.append(f"The law's best size there has {short(parameters)} parameters, on {short(tokens)} tokens.")
         return tuple(notes)
 
+    def _prices(self) -> list[Price]:
+        return [row.machine.price for row in self.rows if row.machine.price is not None and row.machine.on_aws]
+
     def _region(self) -> str:
-        return ", ".join(sorted({row.machine.price.region for row in self.rows if row.machine.price is not None}))
+        return ", ".join(sorted({price.region for price in self._prices()}))
 
 
 def _row_as_dict(row: Row, today: datetime.date) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Machine:
         refused: why it cannot be used.
         lead_seconds, compile_seconds: before the first step.
         saved_bytes_a_second: of a checkpoint, written and verified, on AWS also uploaded.
+        forward_share: the time of an evaluated token over that of a trained one.
         on_aws: whether there is spot, and storage in S3.
         is_cpu: whether the memory is that of a CPU.
         sixteen_bits: whether it trains in bf16 or fp16.
@@ -82,6 +83,7 @@ class Machine:
     lead_seconds: float = LEAD_SECONDS
     compile_seconds: float = COMPILE_SECONDS
     saved_bytes_a_second: float = SAVED_BYTES_A_SECOND
+    forward_share: float = FORWARD_SHARE
     on_aws: bool = True
     is_cpu: bool = False
     sixteen_bits: bool = True
@@ -262,17 +264,18 @@ def _preference(row: Row) -> tuple[bool, bool, float, float]:
 def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Machine) -> tuple[Line, ...]:
     training = tokens / tokens_per_second
     rhythm = rhythm_of(size)
-    evaluations = tokens / rhythm.step_tokens / rhythm.eval_every + 1
-    evaluation = evaluations * rhythm.eval_tokens * FORWARD_SHARE / tokens_per_second
+    evaluations = tokens / rhythm.step_tokens / rhythm.eval_every
+    evaluation = (evaluations + 1) * rhythm.eval_tokens * machine.forward_share / tokens_per_second
     checkpoint = BYTES_OF_A_CHECKPOINT * size.parameters
-    saves = (training / rhythm.checkpoint_seconds + 1) * checkpoint / machine.saved_bytes_a_second
+    count = max(training / rhythm.checkpoint_seconds, evaluations) + 1  # a run saves before it evaluates
+    saves = count * checkpoint / machine.saved_bytes_a_second
     gigabytes = (KEPT_CHECKPOINTS * checkpoint + BYTES_OF_A_TOKEN * tokens) / 1e9
     speed = machine.speed
-    minutes, rate = rhythm.checkpoint_seconds / 60, machine.saved_bytes_a_second / 1e6
-    written = f"every {minutes:g} minutes {checkpoint / 1e9:.2g} GB at {rate:.3g} MB/s"
+    written = f"{count:,.0f} of {checkpoint / 1e9:.2g} GB at {machine.saved_bytes_a_second / 1e6:.3g} MB/s"
     basis = "assumed" if machine.on_aws else "measured"
+    lead = "image, data and upload are billed" if machine.on_aws else "to start Python and torch"
     timed = (
-        ("lead", machine.lead_seconds, f"image, data and upload are billed; {basis}"),
+        ("lead", machine.lead_seconds, f"{lead}; assumed"),
         ("compile", machine.compile_seconds, f"before the first step; {basis}"),
         ("training", training, f"{speed.basis}: {speed.source}"),
         ("evaluation", evaluation, f"{rhythm.eval_tokens:,} tokens every {rhythm.eval_every} steps"),

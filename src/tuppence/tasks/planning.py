@@ -8,16 +8,19 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from tuppence.core.errors import InputError
+from tuppence.core.errors import InputError, TuppenceError
+from tuppence.core.run import Run
 from tuppence.cost.answer import Plan
 from tuppence.cost.hardware import instances
-from tuppence.cost.law import FINEWEB, Law
+from tuppence.cost.law import FINEWEB, Law, Point
 from tuppence.cost.memory import ModelSize
 from tuppence.cost.plan import TOKENS_OF_A_PARAMETER, Machine, Question, rows_of
 from tuppence.cost.rates import REGION, price_of
 from tuppence.model.config import PRESETS, ModelConfig
+from tuppence.storage import stage_run
 
 INSTANCES = (
     *("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge", "ml.g6e.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge"),
@@ -59,9 +62,11 @@ def plan(
         >>> plan(budget=100).best.machine.name
         'ml.p5.4xlarge'
     """
+    if here is not None and here.price is None and budget is not None:
+        raise InputError("a budget needs the price of an hour of this machine", "add --rate USD")
     trained = token_count(tokens)
     question = Question(_sizes(model, trained, budget), trained, budget, law)
-    machines = [machine_of(name, region) for name in (on or (() if here and not budget else INSTANCES))]
+    machines = [machine_of(name, region) for name in (on or INSTANCES)]
     rows = rows_of(question, [*([here] if here else []), *machines])
     return Plan(question, tuple(rows), today or datetime.date.today())
 
@@ -111,6 +116,37 @@ def size_of(model: str | ModelConfig) -> ModelSize:
         context_length=config.context_length,
         vocab_size=config.vocab_size,
     )
+
+
+def own_runs(places: Sequence[str | Path]) -> list[Point]:
+    """The points of a law: parameters, tokens and final validation loss of finished runs.
+
+    Raises:
+        InputError: a folder is no finished pretraining run with a validation loss.
+    """
+    return [_point(Run.of(stage_run(place))) for place in places]
+
+
+def _point(run: Run) -> Point:
+    try:
+        content = run.read()
+    except TuppenceError as error:
+        raise InputError(
+            f"{run.path} is no run: {error.message}", "give folders that tuppence pretrain has written"
+        ) from error
+    result = content.get("result")
+    result = result if isinstance(result, Mapping) else {}
+    numbers = [content.get("parameters"), result.get("tokens"), result.get("final_val_loss")]
+    if (
+        content.get("verb") != "pretrain"
+        or content.get("status") != "done"
+        or not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
+    ):
+        raise InputError(
+            f"{run.path} is no finished pretraining run with a validation loss at its end",
+            "train it to its end, on data with a val split",
+        )
+    return Point(*(float(number) for number in numbers))  # type: ignore[arg-type]
 
 
 def token_count(text: float | str | None) -> float | None:

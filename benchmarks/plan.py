@@ -1,0 +1,168 @@
+"""Does a run take as long as `tuppence plan --measure` says, and a step as much memory as is counted?
+
+    python benchmarks/plan.py                         predicted and measured time of nano, tiny and small
+    python benchmarks/plan.py --models nano --rounds 3
+    python benchmarks/plan.py --memory                counted and measured peaks
+
+Time: before and after each run of the real command line, this machine is measured as `--measure` does (some steps, one
+evaluation, one checkpoint), and the mean of both predictions is compared with the wall time of the whole process: its
+start, steps, evaluations, samples, checkpoints and the model at the end. On a machine that others use, a measurement
+before and one after see different speeds; the median of the rounds is what counts.
+
+Memory: a process of its own makes two steps; its peak of resident memory, less what was resident before the model was
+made, is compared with `cost.memory`. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tuppence.core.memory import keep_freed_memory
+
+SECONDS = {"nano": 60.0, "tiny": 75.0, "small": 90.0}
+STEPS = [("nano", 32, "bf16"), ("nano", 32, "float32"), ("tiny", 16, "bf16"), ("tiny", 8, "float32")]
+STEPS += [("small", 8, "bf16"), ("small", 4, "float32")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=list(SECONDS), choices=list(SECONDS))
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        name, sequences, precision = options.step
+        print(peak_of_two_steps(name, int(sequences), precision))
+    elif options.memory:
+        compare_memory()
+    else:
+        keep_freed_memory()  # as the command line does, before torch is imported
+        with tempfile.TemporaryDirectory() as scratch:
+            compare_times(options.models, options.rounds, Path(scratch))
+
+
+def compare_times(models: list[str], rounds: int, scratch: Path) -> None:
+    from tuppence.cost.plan import rhythm_of
+    from tuppence.tasks.planning import size_of
+
+    data = prepared(scratch)
+    print(f"{'model':7}{'steps':>7}{'predicted s':>13}{'measured s':>12}{'measured / predicted':>22}")
+    for name in models:
+        ratios = []
+        for number in range(rounds):
+            size = size_of(name)
+            step_tokens = rhythm_of(size).step_tokens
+            speed = predicted(name, 1e6)[1]
+            steps = max(20, int(SECONDS[name] * 0.6 * speed / step_tokens))
+            before = predicted(name, steps * step_tokens)[0]
+            measured = wall_seconds(name, data, scratch / f"{name}-{number}", steps)
+            after = predicted(name, steps * step_tokens)[0]
+            mean = (before + after) / 2
+            ratios.append(measured / mean)
+            print(f"{name:7}{steps:7}{mean:13.1f}{measured:12.1f}{ratios[-1]:22.2f}", flush=True)
+        if rounds > 1:
+            print(f"{name:7}{'median':>7}{statistics.median(ratios):47.2f}", flush=True)
+
+
+def predicted(name: str, tokens: float) -> tuple[float, float]:
+    """Seconds of a run as a plan has them, and tokens a second."""
+    from tuppence.cost.plan import row_of
+    from tuppence.model.config import PRESETS
+    from tuppence.tasks.measuring import this_machine
+    from tuppence.tasks.planning import size_of
+
+    row = row_of(size_of(name), tokens, this_machine(PRESETS[name], tokens, seconds=6.0))
+    return row.hours * 3600, row.tokens_per_second
+
+
+def wall_seconds(name: str, data: Path, out: Path, steps: int) -> float:
+    """Seconds of `tuppence pretrain` from its start to its exit."""
+    from tuppence.model.config import PRESETS
+
+    started = time.monotonic()
+    tuppence(
+        *("pretrain", "--data", data, "--out", out, "--config", "tiny", "--max-steps", steps),
+        *("--set", f"model.preset={name}", "--set", f"model.vocab_size={PRESETS[name].vocab_size}"),
+    )
+    return time.monotonic() - started
+
+
+def prepared(scratch: Path) -> Path:
+    """Shards of made-up stories; the models have larger vocabularies than their tokenizer."""
+    text = scratch / "stories.txt"
+    tuppence("data", "synth", "stories", "--out", text, "--count", 3000)
+    tuppence("tokenizer", "train", text, "--vocab-size", 512, "--out", scratch / "tokenizer")
+    tuppence(
+        *("data", "prepare", text, "--tokenizer", scratch / "tokenizer", "--out", scratch / "data"),
+        *("--val-fraction", "0.1"),
+    )
+    return scratch / "data"
+
+
+def tuppence(*words: object) -> None:
+    subprocess.run([sys.executable, "-m", "tuppence", *map(str, words)], check=True, capture_output=True)
+
+
+def compare_memory() -> None:
+    from tuppence.cost.memory import training_memory
+    from tuppence.tasks.planning import size_of
+
+    print(
+        f"{'model':7}{'sequences':>10} {'precision':10}{'counted MB':>12}{'measured MB':>13}{'counted / measured':>20}"
+    )
+    for name, sequences, precision in STEPS:
+        command = [sys.executable, __file__, "--step", name, str(sequences), precision]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        peak = json.loads(said)
+        counted = training_memory(size_of(name), sequences, sixteen_bits=precision != "float32").total
+        print(
+            f"{name:7}{sequences:10} {precision:10}{counted / 1e6:12.0f}{peak / 1e6:13.0f}{counted / peak:20.2f}",
+            flush=True,
+        )
+
+
+def peak_of_two_steps(name: str, sequences: int, precision: str) -> int:
+    """Bytes of resident memory that two training steps of a new model add, at their peak."""
+    import torch
+
+    from tuppence.model.config import PRESETS, ModelConfig
+    from tuppence.model.gpt import GPT
+    from tuppence.model.precision import autocast
+    from tuppence.training.config import TrainConfig
+    from tuppence.training.optim import Optimizers
+
+    def two_steps(config: ModelConfig, rows: int) -> None:
+        model = GPT(config)
+        optimizers = Optimizers(model.named_parameters(), TrainConfig(), "cpu")
+        optimizers.set_rate(1.0)
+        tokens_BT = torch.randint(0, config.vocab_size, (rows, config.context_length + 1))
+        for _ in range(2):
+            with autocast("cpu", precision):
+                loss = model.loss(tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous())
+            torch.autograd.backward(loss / tokens_BT.numel())
+            optimizers.step()
+            optimizers.zero_grad()
+
+    small = ModelConfig(n_layers=1, n_heads=2, d_model=32, context_length=32, vocab_size=64)
+    two_steps(small, 1)  # loads the libraries
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # sets the peak to the present size
+    two_steps(PRESETS[name], sequences)
+    return resident("VmHWM") - before
+
+
+def resident(what: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
+
+
+if __name__ == "__main__":
+    main()
