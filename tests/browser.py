@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,43 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@contextmanager
+def opened(browser: Any, file: Path, *, width: int = 1280, dark: bool = False) -> Iterator[Any]:
+    """Opens a page from the disk; fails if it has an error, writes to the console, or asks for anything else.
+
+    Args:
+        width: of the window in pixels.
+        dark: whether the person prefers dark colours.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    try:
+        page.goto(file.as_uri())
+        yield page
+        assert complaints == []
+        assert requests == [file.as_uri()]
+    finally:
+        context.close()
+
+
+def expect(locator: Any) -> Any:
+    """playwright's assertions, which wait: `expect(page.locator("p")).to_have_count(2)`.
+
+    Not `page.wait_for_function`: it uses eval, which the Content-Security-Policy of a page forbids.
+    """
+    from playwright.sync_api import expect as waiting
+
+    return waiting(locator)
 
 
 def serious_findings(page: Any) -> list[str]:

@@ -26,7 +26,7 @@ from tuppence.core.streams import Messages, discard, finish_streams, prepare_str
 
 LIFE = (
     *("doctor", "plan", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
-    *("generate", "chat", "classify", "evaluate", "report", "check"),
+    *("generate", "chat", "classify", "evaluate", "export", "report", "check"),
 )
 
 
@@ -73,6 +73,7 @@ def _register_verbs() -> None:
         data,
         doctor,
         evaluate,
+        export,
         finetune,
         generate,
         plan,
@@ -82,7 +83,7 @@ def _register_verbs() -> None:
         tokenizer,
     )
 
-    early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, report, check)
+    early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, export, report, check)
     for verbs in (*early, pretrain, finetune, align, *late):
         verbs.register(app)
 

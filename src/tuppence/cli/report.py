@@ -20,12 +20,16 @@ def report(
     run: Annotated[InputRun, typer.Argument(help="A run: the --out of a training verb or of quickstart.")],
     out: Annotated[OutputFile | None, typer.Option(help="Page to write; by default report.html in the run.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    live: Annotated[
+        bool, typer.Option(help="Make a language model of up to 3M parameters part of the page, and run it there.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Write a report of a run: one HTML page.
 
     RUN/report.html has curves, samples, evaluation, receipt and settings; its path is printed. The page needs no
-    network. The run can be finished, killed or still training.
+    network. A small language model is part of it: you can write with it. The run can be finished, killed or still
+    training.
 
     \b
     Examples:
@@ -39,7 +43,7 @@ def report(
 
     folder = stage_run(run)
     write = write_quickstart_report if LifeState.exists(folder) else write_report
-    path = write(folder, out)
+    path = write(folder, out, live=live)
     if json:
         console.emit_json({"report": str(path)})
     else:

@@ -1,7 +1,7 @@
 """Renders HTML pages from the templates of this package, with autoescape.
 
-All values are escaped, except our own markup: the output of a macro, or a figure as SVG. A page has no scripts and
-loads nothing from other hosts; its Content-Security-Policy forbids both.
+All values are escaped, except our own markup: the output of a macro, or a figure as SVG. A page loads nothing from
+other hosts, and its only script is that of a model that is live in it. Its Content-Security-Policy forbids the rest.
 """
 
 from __future__ import annotations

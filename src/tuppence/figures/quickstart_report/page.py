@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuppence import __version__
 from tuppence.core import files
+from tuppence.core.console import warn
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
 from tuppence.figures.costs import plot_stage_seconds
 from tuppence.figures.format import dollars_label
 from tuppence.figures.html import render
+from tuppence.figures.page.small import live_if_small
 from tuppence.figures.quickstart_report import sections
 from tuppence.figures.quickstart_report.data import QuickstartData, number_at
 from tuppence.figures.quickstart_report.sections import NAMES
@@ -26,9 +28,16 @@ from tuppence.figures.run_data import finite
 from tuppence.figures.svg import to_svg
 from tuppence.storage import stage_run
 
+if TYPE_CHECKING:
+    from tuppence.figures.page.live import Live
 
-def write_quickstart_report(root: str | Path, out: str | Path | None = None) -> Path:
+
+def write_quickstart_report(root: str | Path, out: str | Path | None = None, *, live: bool = True) -> Path:
     """Writes ROOT/report.html, or `out`, and returns its path.
+
+    Args:
+        live: whether the base and the model that was aligned from it are part of the page, and run in it, if they are
+            small (`page.small`).
 
     Raises:
         InputError: no stage of a quickstart is done there.
@@ -38,12 +47,18 @@ def write_quickstart_report(root: str | Path, out: str | Path | None = None) -> 
     target = page_file(life.root, out)
     if not life.stages:
         raise InputError(f"{root} is not a quickstart with a finished stage", "name the --out of a quickstart")
-    files.write_text(target, render_quickstart_report(life), follow_link=out is not None)
+    problems: list[str] = []
+    shown = _live_runs(life) if live else []
+    places, names = [life.runs[name].folder for name in shown], [NAMES[name] for name in shown]
+    models = live_if_small(places, problems, names)
+    for problem in problems:
+        warn(problem)
+    files.write_text(target, render_quickstart_report(life, models), follow_link=out is not None)
     return target
 
 
-def render_quickstart_report(life: QuickstartData) -> str:
-    """Returns the page as HTML."""
+def render_quickstart_report(life: QuickstartData, live: Live | None = None) -> str:
+    """Returns the page as HTML, with the models that `live` has."""
     return render(
         "quickstart.html",
         title="The life of a small model",
@@ -55,10 +70,17 @@ def render_quickstart_report(life: QuickstartData) -> str:
         spam=sections.spam(life),
         instructions=sections.instructions(life),
         preferences=sections.preferences(life),
+        live=live,
         evaluation=sections.evaluation(life),
         receipt=_receipt(life),
         version=__version__,
     )
+
+
+def _live_runs(life: QuickstartData) -> list[str]:
+    """The names of the base, and of the last language model that was made from it."""
+    made = [name for name in NAMES if name in life.runs]
+    return made if len(made) < 2 else [made[0], made[-1]]
 
 
 def _summary(life: QuickstartData) -> list[str]:

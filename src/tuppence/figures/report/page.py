@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from tuppence.figures.costs import TIME_COLOURS, plot_dollars, plot_time_shares
 from tuppence.figures.curves import plot_gradient_norm, plot_learning_rate, plot_loss, plot_throughput
 from tuppence.figures.format import dollars_label, moment, number, setting
 from tuppence.figures.html import render
+from tuppence.figures.page.small import live_if_small
 from tuppence.figures.report import classification
 from tuppence.figures.report.receipt import Receipt, dollars_by_time, read_receipt, time_spent
 from tuppence.figures.run_data import Row, RunData, finite, last, read_run, series
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
+    from tuppence.figures.page.live import Live
+
 SHOWN_SAMPLES = 24
 """At most this many earlier samples are shown: evenly spaced ones, with the first and the last."""
 
@@ -42,8 +46,11 @@ _STATUS_CLASSES = ("done", "running", "stopped", "failed")
 _NARROW = (SMALL[0], 3.2)
 
 
-def write_report(run: str | Path, out: str | Path | None = None) -> Path:
+def write_report(run: str | Path, out: str | Path | None = None, *, live: bool = True) -> Path:
     """Writes RUN/report.html, or `out`, and returns its path. Warns of files that could not be read.
+
+    Args:
+        live: whether a small language model is part of the page, and runs in it (`page.small`).
 
     Raises:
         InputError: `run` is not a run folder.
@@ -51,9 +58,12 @@ def write_report(run: str | Path, out: str | Path | None = None) -> Path:
     """
     data = read_run(run)
     target = page_file(data.folder, out)
-    for problem in data.problems:
+    problems = list(data.problems)
+    model = live_if_small([data.folder], problems) if live else None
+    for problem in problems:
         warn(problem)
-    files.write_text(target, render_report(data), follow_link=out is not None)
+    page = render_report(replace(data, problems=problems), model)
+    files.write_text(target, page, follow_link=out is not None)
     return target
 
 
@@ -71,8 +81,8 @@ def page_file(folder: Path, out: str | Path | None) -> Path:
     return page
 
 
-def render_report(run: RunData) -> str:
-    """Returns the page as HTML."""
+def render_report(run: RunData, live: Live | None = None) -> str:
+    """Returns the page as HTML, with the model of the run if `live` has it."""
     receipt = read_receipt(run)
     status = str(run.get("status") or "unknown")
     return render(
@@ -86,6 +96,7 @@ def render_report(run: RunData) -> str:
         loss=loss_figures(run, "loss", "Training and validation loss by step"),
         curves=list(_curves(run, receipt)),
         samples=_samples(run),
+        live=live,
         evaluation=list(_evaluation(run)),
         times=_times(run, receipt),
         receipt=_receipt_values(run, receipt),

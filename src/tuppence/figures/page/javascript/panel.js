@@ -1,0 +1,306 @@
+// One model in the page: its text as a strip of tokens, what each head looked at, and what may come next.
+//
+// The strip and the heads are one tab stop each: arrow keys move inside them.
+
+const SHOWN = 8; // alternatives
+
+class Panel {
+  /** @param root  the element to fill; @param packed {name, model, tokenizer}; @param temperature () => number */
+  constructor(root, packed, temperature) {
+    this.model = new GPT(packed.model);
+    this.tokenizer = new Tokenizer(packed.tokenizer);
+    this.template = packed.tokenizer.template;
+    this.temperature = temperature;
+    this.text = this.model.emptyText();
+    this.given = 0; // how many tokens of the text the prompt has
+    this.unread = []; // those of them that are still to be read
+    this.selected = 0;
+    this.head = null; // {layer, head}, or null for the average of all
+    const part = (name) => root.querySelector(`.live-${name}`);
+    this.parts = Object.fromEntries(["name", "strip", "status", "looked", "heads", "next", "scale", "columns"].map((name) => [name, part(name)]));
+    this.parts.name.textContent = packed.name;
+    this.parts.strip.setAttribute("aria-label", `Tokens of ${packed.name}`);
+    this.parts.heads.setAttribute("aria-label", `Attention heads of ${packed.name}`);
+    this.parts.strip.addEventListener("keydown", (event) => this.onStripKey(event));
+    this.buildHeads();
+    this.buildNext();
+  }
+
+  // ---- reading and writing --------------------------------------------------------------------------------------
+
+  /** The ids of a prompt, as `tuppence generate` and `tuppence chat` make them. */
+  encode(prompt, asInstruction) {
+    const {template, tokenizer} = this;
+    const text = template && asInstruction ? template.before + prompt.trim() + template.after : prompt;
+    const ids = tokenizer.encode(text);
+    return ids.length ? ids : tokenizer.start;
+  }
+
+  /** Reads a prompt. What it has in common with the present text is not read again. */
+  async readPrompt(ids, work) {
+    const room = Math.max(1, Math.floor(0.75 * this.model.config.context_length));
+    const kept = ids.slice(-room), {tokens} = this.text;
+    let same = 0;
+    while (same < kept.length && same < tokens.length && kept[same] === tokens[same]) same++;
+    this.model.truncate(this.text, same);
+    this.given = kept.length;
+    this.unread = kept.slice(same);
+    await this.readRest(work);
+    if (work.cancelled) return;
+    this.say(kept.length < ids.length
+      ? `The text has ${ids.length} tokens. The model reads the newest ${kept.length}, so that it has room to write.`
+      : "");
+    this.show(tokens.length - 1);
+  }
+
+  /** Reads what a cancelled `readPrompt` left. */
+  async readRest(work) {
+    while (this.unread.length && !work.cancelled) {
+      this.model.read(this.text, this.unread.shift());
+      if (work.isLate()) this.say(`Reading: ${this.unread.length} tokens left.`);
+      await work.pause();
+    }
+  }
+
+  /** Draws one more token and reads it; returns whether the text can go on after it. */
+  writeOne() {
+    if (!this.text.tokens.length) return false; // an empty prompt, and the tokenizer has no token that begins a text
+    const token = draw(this.predict(this.text.tokens.length - 1), Math.random());
+    return this.goOnWith(token);
+  }
+
+  goOnWith(token) {
+    if (this.isFull()) {
+      this.say(`The model's context is full: ${this.model.config.context_length} tokens. Choose an earlier token to go on from there, or start again.`);
+      return false;
+    }
+    this.model.read(this.text, token);
+    const ended = this.tokenizer.stops.has(token);
+    this.say(ended ? "The model ended the text." : "");
+    this.show(this.text.tokens.length - 1);
+    return !ended;
+  }
+
+  /** Cuts the text behind the selected token and goes on with another one. */
+  takeAlternative(token) {
+    this.model.truncate(this.text, this.selected + 1);
+    this.unread = [];
+    this.given = Math.min(this.given, this.text.tokens.length);
+    this.goOnWith(token);
+  }
+
+  isFull() {
+    return this.text.tokens.length >= this.model.config.context_length;
+  }
+
+  /** The probability of every token after position t. */
+  predict(position) {
+    return probabilities(this.model.logits(this.text.hidden[position]), this.temperature());
+  }
+
+  // ---- what is shown --------------------------------------------------------------------------------------------
+
+  /** Shows the text, with the token at `selected` chosen. */
+  show(selected) {
+    this.selected = Math.max(0, selected);
+    this.showStrip();
+    this.parts.columns.hidden = !this.text.tokens.length;
+    if (!this.text.tokens.length) return;
+    this.showHeads();
+    this.showNext();
+  }
+
+  showStrip() {
+    const {strip} = this.parts, {tokens} = this.text;
+    while (strip.children.length > tokens.length) strip.lastChild.remove();
+    tokens.forEach((id, index) => {
+      const chip = strip.children[index] ?? strip.appendChild(this.newChip());
+      if (chip.dataset.id !== String(id)) {
+        const {text, plain} = this.tokenizer.show(id);
+        chip.dataset.id = id;
+        chip.firstChild.textContent = plain ? text.replaceAll("\n", "↵") : text;
+        chip.lastChild.data = plain ? "\n".repeat(text.split("\n").length - 1) : "";
+        chip.title = `token ${index + 1}, id ${id}`;
+        chip.firstChild.classList.toggle("live-symbol", !plain);
+        chip.setAttribute("aria-label", plain ? quoted(text) : text);
+      }
+      chip.classList.toggle("live-written", index >= this.given);
+      chip.setAttribute("aria-selected", index === this.selected);
+      chip.tabIndex = index === this.selected ? 0 : -1;
+    });
+  }
+
+  /** An option with the visible token, and behind it the line breaks that the token ends with. */
+  newChip() {
+    const chip = document.createElement("span");
+    chip.append(document.createElement("span"), "");
+    chip.setAttribute("role", "option");
+    chip.addEventListener("click", () => this.show([...this.parts.strip.children].indexOf(chip)));
+    return chip;
+  }
+
+  /** The weights of one head, or the average of all, at the selected token. */
+  weights(choice) {
+    const {n_layers, n_heads} = this.model.config, count = this.selected + 1;
+    const all = this.text.attention[this.selected];
+    const of = (index) => all.subarray(index * count, (index + 1) * count);
+    if (choice) return of(choice.layer * n_heads + choice.head);
+    const mean = new Float32Array(count);
+    for (let index = 0; index < n_layers * n_heads; index++) of(index).forEach((weight, s) => (mean[s] += weight / (n_layers * n_heads)));
+    return mean;
+  }
+
+  showHeads() {
+    for (const radio of this.radios) {
+      const chosen = sameHead(radio.choice, this.head);
+      radio.setAttribute("aria-checked", chosen);
+      radio.tabIndex = chosen ? 0 : -1;
+      radio.querySelector("path").setAttribute("d", bars(this.weights(radio.choice)));
+    }
+    const weights = this.weights(this.head);
+    [...this.parts.strip.children].forEach((chip, s) => chip.style.setProperty("--weight", Math.sqrt(weights[s] ?? 0)));
+    const strongest = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 3);
+    const looked = strongest.filter((s) => weights[s] >= 0.005).map((s) => `${this.quotedToken(s)} ${percent(weights[s])}`);
+    this.parts.looked.textContent = `${headName(this.head)} at ${this.quotedToken(this.selected)} looked at ${looked.join(", ")}.`;
+  }
+
+  showNext() {
+    const chances = this.predict(this.selected), following = this.text.tokens[this.selected + 1];
+    const order = best(chances, SHOWN);
+    if (following !== undefined && !order.includes(following)) order[SHOWN - 1] = following;
+    this.buttons.forEach((button, row) => {
+      button.parentElement.hidden = row >= order.length;
+      if (row >= order.length) return;
+      const id = order[row], {text, plain} = this.tokenizer.show(id);
+      const [word, chance] = button.children;
+      button.token = id;
+      word.textContent = plain ? visible(text) : text;
+      word.classList.toggle("live-symbol", !plain);
+      chance.textContent = percent(chances[id]);
+      button.style.setProperty("--chance", chances[id]);
+      button.setAttribute("aria-current", id === following);
+    });
+    this.parts.scale.textContent = `After ${this.quotedToken(this.selected)}, at temperature ${this.temperature()}.`
+      + (following === undefined ? "" : " Framed: the token in the text.");
+  }
+
+  quotedToken(position) {
+    const {text, plain} = this.tokenizer.show(this.text.tokens[position]);
+    return plain ? quoted(text) : text;
+  }
+
+  say(message) {
+    this.parts.status.textContent = message;
+  }
+
+  // ---- controls -------------------------------------------------------------------------------------------------
+
+  buildHeads() {
+    const {n_layers, n_heads} = this.model.config, {heads} = this.parts;
+    heads.style.setProperty("--heads", n_heads);
+    const choices = [null];
+    for (let layer = 0; layer < n_layers; layer++) for (let head = 0; head < n_heads; head++) choices.push({layer, head});
+    this.radios = choices.map((choice) => {
+      if (!choice || choice.head === 0) heads.append(rowLabel(choice ? choice.layer + 1 : "all"));
+      const radio = document.createElement("div");
+      radio.innerHTML = '<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true"><path></path></svg>';
+      radio.choice = choice;
+      radio.setAttribute("role", "radio");
+      radio.setAttribute("aria-label", headName(choice));
+      radio.title = headName(choice);
+      radio.addEventListener("click", () => this.chooseHead(choice));
+      return heads.appendChild(radio);
+    });
+    heads.addEventListener("keydown", (event) => this.onHeadKey(event));
+  }
+
+  buildNext() {
+    this.buttons = Array.from({length: SHOWN}, () => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(document.createElement("span"), document.createElement("span"));
+      button.addEventListener("click", () => this.onAlternative(button.token));
+      this.parts.next.appendChild(document.createElement("li")).append(button);
+      return button;
+    });
+  }
+
+  /** Replaced by the page, which first stops what is being written. */
+  onAlternative(token) {
+    this.takeAlternative(token);
+  }
+
+  chooseHead(choice) {
+    this.head = choice;
+    this.showHeads();
+  }
+
+  onStripKey(event) {
+    const last = this.text.tokens.length - 1;
+    const target = {ArrowLeft: this.selected - 1, ArrowRight: this.selected + 1, Home: 0, End: last}[event.key];
+    if (target !== undefined) {
+      event.preventDefault();
+      this.show(Math.min(Math.max(target, 0), last));
+      this.parts.strip.children[this.selected].focus();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      event.preventDefault();
+      this.moveHead(event.key === "ArrowUp" ? -1 : 1);
+    }
+  }
+
+  onHeadKey(event) {
+    const {n_heads} = this.model.config;
+    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -n_heads, ArrowDown: n_heads}[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.moveHead(step).focus();
+  }
+
+  /** Chooses the head that is `step` further in the list; the average of all comes first. */
+  moveHead(step) {
+    const now = this.radios.findIndex((radio) => sameHead(radio.choice, this.head));
+    const next = this.radios[Math.min(Math.max(now + (now === 0 ? Math.sign(step) : step), 0), this.radios.length - 1)];
+    this.chooseHead(next.choice);
+    return next;
+  }
+}
+
+const sameHead = (a, b) => a === b || (a !== null && b !== null && a.layer === b.layer && a.head === b.head);
+const headName = (choice) => (choice ? `Layer ${choice.layer + 1}, head ${choice.head + 1}` : "All heads on average");
+const visible = (text) => text.replace(/^ /, "·").replaceAll("\n", "↵").replaceAll("\t", "⇥");
+const quoted = (text) => `“${text.replace(/^ /, "\u00a0").replaceAll("\n", "↵")}”`;
+
+function percent(share) {
+  return share > 0 && share < 0.0005 ? "< 0.1%" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
+}
+
+function rowLabel(text) {
+  const label = document.createElement("span");
+  label.textContent = text;
+  label.setAttribute("aria-hidden", "true");
+  return label;
+}
+
+/** The indices of the `count` largest numbers, largest first. */
+function best(numbers, count) {
+  const chosen = [];
+  for (let index = 0; index < numbers.length; index++) {
+    if (chosen.length === count && numbers[index] <= numbers[chosen[count - 1]]) continue;
+    let place = chosen.length;
+    while (place > 0 && numbers[chosen[place - 1]] < numbers[index]) place--;
+    chosen.splice(place, 0, index);
+    chosen.length = Math.min(chosen.length, count);
+  }
+  return chosen;
+}
+
+/** The path of a bar chart in a square of size 1, with at most 40 bars. */
+function bars(weights) {
+  const count = Math.max(8, Math.min(weights.length, 40)), heights = new Float32Array(count);
+  weights.forEach((weight, s) => {
+    const bar = weights.length <= count ? s : Math.floor((s * count) / weights.length);
+    heights[bar] = Math.max(heights[bar], Math.sqrt(weight));
+  });
+  const round = (value) => Math.round(1000 * value) / 1000;
+  return Array.from(heights, (height, bar) => `M${round(bar / count)} 1V${round(1 - height)}h${round(0.8 / count)}V1z`).join("");
+}
