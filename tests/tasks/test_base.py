@@ -14,7 +14,7 @@ from tuppence.model import weights
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.model.saving import save_model
-from tuppence.model.tensor_files import read_tensors
+from tuppence.model.tensor_files import StoredTensor, read_tensors
 from tuppence.tasks.answers import BaseAnswers
 from tuppence.tasks.dpo import DPOConfig, DPORecipe, run_dpo
 from tuppence.tasks.instruct import InstructConfig, InstructRecipe, run_instruct
@@ -46,8 +46,8 @@ def reads(base: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
     """How often the weights of each folder were read."""
     found: Counter[Path] = Counter()
 
-    def counted(stored: dict[str, Path], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-        found[next(iter(stored.values())).parent] += 1
+    def counted(stored: dict[str, StoredTensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        found[next(iter(stored.values())).path.parent] += 1
         return read_tensors(stored, dtype)
 
     monkeypatch.setattr(weights, "read_tensors", counted)

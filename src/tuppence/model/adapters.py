@@ -23,7 +23,7 @@ from tuppence.core.folders import atomic_folder
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
 from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
-from tuppence.model.tensor_files import save_tensors, tensor_names
+from tuppence.model.tensor_files import read_header, save_tensors
 from tuppence.storage import absolute_location, stage_run
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -244,7 +244,7 @@ def _noted_base(folder: Path) -> str | None:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     if path.with_name("adapter_model.bin").is_file() and not path.is_file():
         raise InputError(f"{path.parent} has its weights in a pickle, which can run code", "save it as safetensors")
-    names = tensor_names(path, hint="give a complete adapter folder")
+    names = read_header(path, hint="give a complete adapter folder")
     with safe_open(path, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in names}
     for name, tensor in tensors.items():

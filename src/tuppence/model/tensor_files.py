@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -50,8 +50,23 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
-def tensor_files(place: Path) -> dict[str, Path]:
-    """Returns the file of each tensor in a folder, by Hugging Face's names.
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor in a safetensors file, as the header of the file describes it.
+
+    Attributes:
+        path: the file.
+        shape: as it is stored.
+        dtype: the type by safetensors' name, such as "F32".
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def find_tensors(place: Path) -> dict[str, StoredTensor]:
+    """Returns the tensors in the files of a folder, by Hugging Face's names.
 
     Raises:
         InputError: there are no weights or only pickled ones, or an index points out of the folder.
@@ -59,7 +74,7 @@ def tensor_files(place: Path) -> dict[str, Path]:
     """
     whole, index = place / WEIGHTS, place / _INDEX
     if whole.is_file():
-        return dict.fromkeys(tensor_names(whole), whole)
+        return read_header(whole)
     if index.is_file():
         return _read_index(index)
     pickled = next((name for name in _PICKLED if (place / name).is_file()), None)
@@ -71,7 +86,7 @@ def tensor_files(place: Path) -> dict[str, Path]:
     raise InputError(f"{place} has no {WEIGHTS}", "give a complete Hugging Face GPT-2 folder")
 
 
-def _read_index(index: Path) -> dict[str, Path]:
+def _read_index(index: Path) -> dict[str, StoredTensor]:
     content = files.read_json(index)
     names = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(names, dict) or not names:
@@ -83,15 +98,15 @@ def _read_index(index: Path) -> dict[str, Path]:
                 f"{index}: tensor {tensor} is in {name!r}, which is not the name of a shard in the same folder",
                 "do not use this model unless you know where it comes from",
             )
-    held = {name: tensor_names(index.parent / name) for name in sorted(set(names.values()))}
+    held = {name: read_header(index.parent / name) for name in sorted(set(names.values()))}
     for tensor, name in names.items():
         if tensor not in held[name]:
             raise CorruptFileError(f"{index.parent / name}: tensor {tensor} is missing", "restore the shards")
-    return {tensor: index.parent / name for tensor, name in names.items()}
+    return {tensor: held[name][tensor] for tensor, name in names.items()}
 
 
-def tensor_names(path: Path, hint: str = "give a complete Hugging Face GPT-2 folder") -> list[str]:
-    """Returns the names of a file's tensors. safetensors checks the header: sizes, overlaps, and the file's length.
+def read_header(path: Path, hint: str = "give a complete Hugging Face GPT-2 folder") -> dict[str, StoredTensor]:
+    """Returns the tensors of a file, by name. safetensors checks the header: sizes, overlaps, and the file's length.
 
     Args:
         hint: what to do if there is no such file.
@@ -105,7 +120,8 @@ def tensor_names(path: Path, hint: str = "give a complete Hugging Face GPT-2 fol
     git_lfs.refuse_pointer(path)  # opens the file: safetensors reports every failure to open as a missing file
     try:
         with safe_open(path, framework="pt") as opened:
-            return list(opened.keys())
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118  it is no dictionary
+            return {name: StoredTensor(path, tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
     except (SafetensorError, OSError) as error:
         raise CorruptFileError(f"{path} is not a complete safetensors file: {error}", "restore the file") from error
 
@@ -118,7 +134,7 @@ def shapes(model: GPT) -> dict[str, tuple[int, ...]]:
     }
 
 
-def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
+def check_names(stored: Mapping[str, StoredTensor], model: GPT, place: Path) -> None:
     """Checks that every tensor of the model is there exactly once, and no other tensor.
 
     Raises:
@@ -131,10 +147,12 @@ def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
             continue
         translated = our_name(name)
         if translated is None or translated not in wanted:
-            with naming(stored[name]):
+            with naming(stored[name].path):
                 raise unexpected_tensor(name)
         if translated in found:
-            raise InputError(f"{stored[name]}: {name} is there twice, also as {found[translated]}", "restore the file")
+            raise InputError(
+                f"{stored[name].path}: {name} is there twice, also as {found[translated]}", "restore the file"
+            )
         found[translated] = name
     if "lm_head.weight" in stored:
         found.setdefault(TOKEN_EMBEDDING, "lm_head.weight")
@@ -143,46 +161,42 @@ def check_names(stored: Mapping[str, Path], model: GPT, place: Path) -> None:
             raise InputError(f"{place}: tensor {their_name(name)} is missing", "restore the file")
 
 
-def check_shapes(stored: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Compares shape and type of every tensor with what the model needs; reads headers only.
+def check_shapes(stored: Mapping[str, StoredTensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Compares shape and type of every tensor with what the model needs.
 
     Args:
-        stored: file by Hugging Face's tensor name.
+        stored: by Hugging Face's tensor names.
         shapes: by our names, or by Hugging Face's names for tensors that have no name of ours.
 
     Raises:
         InputError: names the first wrong tensor.
     """
-    for path in sorted(set(stored.values())):
-        with safe_open(path, framework="pt") as opened:
-            for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
-                key = name if name in shapes else our_name(name) or TOKEN_EMBEDDING  # lm_head has the embedding's shape
-                _check_header(opened.get_slice(name), name, shapes[key], path)
+    for name, tensor in stored.items():
+        if is_mask_buffer(name):
+            continue
+        wanted = shapes[name if name in shapes else our_name(name) or TOKEN_EMBEDDING]  # lm_head: as the embedding
+        if tensor.shape != wanted:
+            raise InputError(
+                f"{tensor.path}: tensor {name} has shape {tensor.shape}, and config.json requires {wanted}",
+                "the weights and the config do not belong together",
+            )
+        if tensor.dtype not in _FLOATS:
+            raise InputError(
+                f"{tensor.path}: tensor {name} is stored as {tensor.dtype}",
+                f"weights must be floats ({', '.join(_FLOATS)}); quantized files cannot be read",
+            )
 
 
-def _check_header(header: Any, name: str, wanted: tuple[int, ...], path: Path) -> None:
-    if tuple(header.get_shape()) != wanted:
-        raise InputError(
-            f"{path}: tensor {name} has shape {tuple(header.get_shape())}, and config.json requires {wanted}",
-            "the weights and the config do not belong together",
-        )
-    if header.get_dtype() not in _FLOATS:
-        raise InputError(
-            f"{path}: tensor {name} is stored as {header.get_dtype()}",
-            f"weights must be floats ({', '.join(_FLOATS)}); quantized files cannot be read",
-        )
-
-
-def read_tensors(stored: Mapping[str, Path], dtype: torch.dtype) -> dict[str, Tensor]:
+def read_tensors(stored: Mapping[str, StoredTensor], dtype: torch.dtype) -> dict[str, Tensor]:
     """Reads every tensor, file by file; masks are skipped. Call `check_shapes` first.
 
     Raises:
         InputError: a tensor holds NaN or infinity.
     """
     tensors: dict[str, Tensor] = {}
-    for path in sorted(set(stored.values())):
+    for path in sorted({one.path for one in stored.values()}):
         with safe_open(path, framework="pt") as opened:
-            for name in (name for name, place in stored.items() if place == path and not is_mask_buffer(name)):
+            for name in (name for name, one in stored.items() if one.path == path and not is_mask_buffer(name)):
                 tensor: Tensor = opened.get_tensor(name)
                 if not tensor.isfinite().all():
                     raise InputError(

@@ -34,11 +34,12 @@ from tuppence.model.hugging_face import (
 )
 from tuppence.model.lora import merged_state
 from tuppence.model.tensor_files import (
+    StoredTensor,
     check_names,
     check_shapes,
+    find_tensors,
     read_tensors,
     shapes,
-    tensor_files,
 )
 from tuppence.storage import stage_run
 
@@ -63,7 +64,7 @@ class ModelFiles:
         adapter: the folder of the adapter, which is merged into the model of `place`; None if there is none.
         config: the sizes.
         labels: the names of a classifier's scores, in order; empty for a language model.
-        stored: the file of each tensor, by Hugging Face's names.
+        stored: the tensors in the files, by Hugging Face's names.
     """
 
     folder: Path
@@ -71,7 +72,7 @@ class ModelFiles:
     adapter: Path | None
     config: ModelConfig
     labels: tuple[str, ...]
-    stored: Mapping[str, Path]
+    stored: Mapping[str, StoredTensor]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -95,14 +96,14 @@ def open_model(folder: Path | str) -> ModelFiles:
     values = files.read_json(path)
     with naming(path):
         config = config_from_hugging_face(values)
-    stored = tensor_files(place)
+    stored = find_tensors(place)
     if values.get("tie_word_embeddings") is False:
         _check_own_head(place, stored)
     with torch.device("meta"):
         model = GPT(config)
-    names = {name: path for name, path in stored.items() if name != SCORE}
-    check_names(names, model, place)
-    check_shapes(names, shapes(model))
+    of_gpt = {name: tensor for name, tensor in stored.items() if name != SCORE}
+    check_names(of_gpt, model, place)
+    check_shapes(of_gpt, shapes(model))
     named = values.get("architectures")
     labels: tuple[str, ...] = ()
     if SCORE in stored:
@@ -164,7 +165,7 @@ def load_model(
     """
     found = folder if isinstance(folder, ModelFiles) else open_model(folder)
     if found.labels:
-        with naming(found.stored[SCORE]):
+        with naming(found.stored[SCORE].path):
             raise unexpected_tensor(SCORE)
     config = found.config if dropout is None else found.config.model_copy(update={"dropout": dropout})
     model, _ = _read_gpt(found, config, dtype or torch.float32)
@@ -200,11 +201,11 @@ def fingerprint(folder: Path | str) -> str:
     """Returns the sha256 of a model's weight file. For several files, it is the sha256 of their sha256s. For an
     adapter's folder, it covers the files of the base and of the adapter."""
     place, adapter = _find_model(stage_run(folder))
-    return _sha256_of_weights(tensor_files(place), adapter)
+    return _sha256_of_weights(find_tensors(place), adapter)
 
 
-def _sha256_of_weights(stored: Mapping[str, Path], adapter: Path | None = None) -> str:
-    paths = sorted(set(stored.values()))
+def _sha256_of_weights(stored: Mapping[str, StoredTensor], adapter: Path | None = None) -> str:
+    paths = sorted({one.path for one in stored.values()})
     if adapter is not None:
         paths += [adapter / adapters.CONFIG, adapter / adapters.WEIGHTS]
     digests = [files.sha256_file(path) for path in paths]
@@ -224,7 +225,7 @@ def unused_generation_settings(place: Path) -> list[str]:
     return [key for key in _GENERATION_KEYS if values.get(key) is not None] if isinstance(values, dict) else []
 
 
-def _check_own_head(place: Path, stored: Mapping[str, Path]) -> None:
+def _check_own_head(place: Path, stored: Mapping[str, StoredTensor]) -> None:
     """If the config does not tie head and token embedding, both must exist; `from_hugging_face` compares them."""
     if "lm_head.weight" not in stored:
         raise InputError(
