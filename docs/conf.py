@@ -19,6 +19,7 @@ extensions = [
     "colab_button",
     "command_line",
     "docstrings",
+    "live_model",
     "mathml",
     "myst_nb",
     "notebook_names",
@@ -47,6 +48,7 @@ autodoc_default_options = {
     "ignore-module-all": True,  # an object has one page, that of the module that defines it
 }
 autodoc_typehints = "signature"
+autodoc_use_type_comments = False
 add_module_names = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

@@ -1,0 +1,78 @@
+"""Takes the pictures of the README from the real pages: PNG files in docs/images.
+
+make quickstart && make docs
+tuppence export runs/quickstart/dpo --to page --beside runs/quickstart/pretrain --out /tmp/live.html
+python docs/pictures.py --report runs/quickstart/report.html --live /tmp/live.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+HERE = Path(__file__).resolve().parent
+IMAGES = HERE / "images"
+SIZE = {"width": 1000, "height": 760}
+COLOURS = 128
+
+
+def save(page: Any, name: str) -> None:
+    """Writes what the window shows, in few colours: a page of text then needs a tenth of the bytes."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    IMAGES.mkdir(exist_ok=True)
+    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(IMAGES / f"{name}.png", optimize=True)
+
+
+def chapter(page: Any, path: Path, words: str) -> None:
+    """A chapter, from the heading that contains `words` on."""
+    page.goto(path.as_uri())
+    page.get_by_role("heading", name=words).first.scroll_into_view_if_needed()
+    page.evaluate(
+        "words => [...document.querySelectorAll('h2')].find(h => h.textContent.includes(words)).scrollIntoView()", words
+    )
+    page.wait_for_timeout(500)
+    save(page, "chapter")
+
+
+def report(page: Any, path: Path) -> None:
+    """The top of a report."""
+    page.goto(path.as_uri())
+    page.wait_for_timeout(500)
+    save(page, "report")
+
+
+def live(page: Any, path: Path) -> None:
+    """The page of a live model, after it has read its prompt."""
+    page.goto(path.as_uri())
+    page.wait_for_timeout(4000)
+    save(page, "live")
+
+
+def main() -> None:
+    """Takes the pictures whose pages are given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chapter", type=Path, help="a chapter's page in the built site")
+    parser.add_argument("--heading", default="", help="words of the heading at which the picture begins")
+    parser.add_argument("--report", type=Path, help="the report of a quickstart")
+    parser.add_argument("--live", type=Path, help="a page of `tuppence export`")
+    given = parser.parse_args()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport=SIZE)
+        if given.chapter:
+            chapter(page, given.chapter.resolve(), given.heading)
+        if given.report:
+            report(page, given.report.resolve())
+        if given.live:
+            live(page, given.live.resolve())
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
