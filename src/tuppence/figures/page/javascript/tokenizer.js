@@ -24,7 +24,7 @@ class Tokenizer {
 
   /** Merges the pair whose token has the lowest id, until no pair of neighbours is a token. */
   encodeWord(word, ids) {
-    if (this.idOf.has(word)) {
+    if (this.idOf.has(word)) { // a shortcut: the merges end there, too
       ids.push(this.idOf.get(word));
       return;
     }
