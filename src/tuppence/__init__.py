@@ -65,6 +65,8 @@ _WHERE = {
     "write": "course.reading",
     "answer": "course.reading",
     "perplexity": "course.reading",
+    # a model for others
+    "export": "figures.export",
     # exercises
     "check": "exercises",
     # packages
@@ -108,6 +110,7 @@ if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence.course.verbs import pretrain as pretrain
     from tuppence.course.verbs import reward as reward
     from tuppence.exercises import check as check
+    from tuppence.figures.export import export as export
     from tuppence.model.attention import causal_mask as causal_mask
     from tuppence.model.attention import explicit_attention as attention  # noqa: F401
     from tuppence.model.config import PRESETS as PRESETS

@@ -46,5 +46,7 @@ def test_what_cannot_be_exported_is_wrong_input(run: Path, tmp_path: Path, call:
     out = ("--out", tmp_path / "out")
     assert_refused(call("export", run, "--to", "peft", *out), "has no adapter")
     assert_refused(call("export", tmp_path / "nowhere", "--to", "page", *out), "does not exist")
-    assert_refused(call("export", run, "--to", "hf", "--beside", run, *out), "--beside is only for --to page")
-    assert_refused(call("export", run, "--to", "gguf", *out), "--to gguf is unknown")
+    assert_refused(
+        call("export", run, "--to", "hf", "--beside", run, *out), "only a page can have a model beside another"
+    )
+    assert_refused(call("export", run, "--to", "gguf", *out), "'gguf' is no target of an export")

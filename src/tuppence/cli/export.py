@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tuppence.cli.flags import Json
 from tuppence.cli.places import InputRun, OutputFolder, add_verb
 from tuppence.core import console
-from tuppence.core.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-TARGETS = ("page", "hf", "peft")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,24 +47,12 @@ def export(
       tuppence export runs/dpo --to page --beside runs/tiny --out pages/aligned
       tuppence export runs/chat --to hf --out chat-model
     """
-    if to not in TARGETS:
-        raise InputError(f"--to {to} is unknown", f"choose one of {', '.join(TARGETS)}")
-    if beside is not None and to != "page":
-        raise InputError("--beside is only for --to page", "leave it out: a folder has one model")
-    path = _export(run, to, out, beside)
+    from tuppence.figures.export import export as write
+
+    path = write(run, to, out, beside=beside)
     size = sum(one.stat().st_size for one in ([path] if path.is_file() else path.iterdir()))
     if json:
         console.emit_json({"path": str(path), "bytes": size})
         return
     console.note(f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB")
     console.out(str(path))
-
-
-def _export(run: str, to: str, out: str, beside: str | None) -> Path:
-    if to == "page":
-        from tuppence.figures.page.page import write_page
-
-        return write_page(run, out, beside=beside)
-    from tuppence.model.export import export_adapter, export_model
-
-    return export_model(run, out) if to == "hf" else export_adapter(run, out)

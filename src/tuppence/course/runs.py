@@ -22,6 +22,7 @@ from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate
 from tuppence.evaluation.scoring.classifier import classify
 from tuppence.evaluation.task import Metrics
+from tuppence.figures.export import export
 from tuppence.figures.report.page import write_report
 from tuppence.figures.report.receipt import read_receipt
 from tuppence.figures.run_data import Row, RunData, read_run, series
@@ -173,6 +174,14 @@ class Run:
         """Writes the report of the run, RUN/report.html by default, and returns its path."""
         with listening():
             return write_report(self.path, out)
+
+    def export(self, to: str, out: str | Path, *, beside: Run | str | Path | None = None) -> Path:
+        """Writes the model as a live page ("page"), a Hugging Face folder ("hf") or an adapter ("peft").
+
+        Args:
+            beside: for a page, a second model that reads the same text: a run, or its folder.
+        """
+        return export(self.path, to, out, beside=beside.path if isinstance(beside, Run) else beside)
 
     def _language_model(self) -> GPT:
         if not isinstance(self.model, GPT):

@@ -7,6 +7,7 @@
     html.py, templates/                                  HTML pages from jinja2 templates, with autoescape
     report/                                              `tuppence report RUN`: one run on one page
     quickstart_report/                                   the page of a whole quickstart
+    export.py, page/                                     `tuppence export RUN`: a model live in a page, or as a folder
 
 The figures are also names of this package: `from tuppence.figures import plot_loss, scale`. They do not use pyplot and
 do not change global state, so they work in notebooks, reports and tests. Each has a description for those who cannot

@@ -12,6 +12,7 @@ import torch
 from tests.browser import expect, opened, serious_findings
 from tests.figures.page.conftest import PROMPT, toy_model, toy_tokenizer, write_run
 
+import tuppence as tp
 from tuppence.core.errors import InputError
 from tuppence.figures.page.page import write_page
 from tuppence.model.gpt import GPT
@@ -252,3 +253,10 @@ def test_a_classifier_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     save_scorer(SequenceScorer(toy_model(), 2), tmp_path / "spam", labels=["ham", "spam"], tokenizer=tokenizer)
     with pytest.raises(InputError, match="is a classifier, not a language model"):
         write_page(tmp_path / "spam", tmp_path / "page.html")
+
+
+def test_a_notebook_exports_a_run_or_its_folder(toy_run: Path, tmp_path: Path) -> None:
+    page = tp.open(toy_run).export("page", tmp_path / "one.html", beside=tp.open(toy_run))
+    assert page == tmp_path / "one.html"
+    assert "toy beside toy" in page.read_text()
+    assert tp.export(toy_run, "page", tmp_path / "two") == tmp_path / "two" / "index.html"
