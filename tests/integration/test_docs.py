@@ -65,7 +65,7 @@ def test_the_references_have_every_paper_that_the_code_names() -> None:
     named = {
         paper
         for path in (ROOT / "src").rglob("*.py")
-        for paper in re.findall(r"arXiv:(\d{4}\.\d{5})", path.read_text())
+        for paper in re.findall(r"arXiv:(\d{4}\.\d{4,5})", path.read_text())
     }
     page = (ROOT / "docs" / "reference" / "references.md").read_text()
     assert sorted(paper for paper in named if f"https://arxiv.org/abs/{paper}" not in page) == []
