@@ -96,14 +96,14 @@ class _Settings:
     """What the other files of a folder say about its vocabulary.
 
     Attributes:
-        named: the special tokens by their use, such as `eos_token`.
         added_tokens: the tokens that were added to the vocabulary, in the form of `tokenizer.json`.
+        eos_token: the end of text by its name; None if no file names it.
         eos_ids: the ids of `eos_token_id`, for each file that can have it, the deciding one first.
         chat_template: its source; None if there is none.
     """
 
-    named: Mapping[str, Any]
     added_tokens: list[AddedToken]
+    eos_token: str | None
     eos_ids: list[list[int]]
     chat_template: str | None
 
@@ -134,7 +134,7 @@ class _Settings:
         template = _template(config.get("chat_template"))
         if folder is not None and (folder / TEMPLATE_FILE).exists():
             template = "\n".join(huggingface_reader.read_lines(folder / TEMPLATE_FILE))
-        return cls(named, added, ends, template)
+        return cls(added, _content(named.get("eos_token")), ends, template)
 
     def contents(self, vocabulary: Vocabulary) -> FolderContents:
         """Returns the tokenizer of a vocabulary that has the added tokens."""
@@ -153,10 +153,9 @@ class _Settings:
         name = next((by_id[one] for ids in self.eos_ids for one in ids if one in by_id), None)
         if name is not None:
             return name, None
-        name = _content(self.named.get("eos_token"))
-        if name in specials:
-            return name, None
-        return (END_OF_TEXT if END_OF_TEXT in specials else None), name
+        if self.eos_token in specials:
+            return self.eos_token, None
+        return (END_OF_TEXT if END_OF_TEXT in specials else None), self.eos_token
 
     def _stop_ids(self, vocabulary: Vocabulary, end: str | None) -> tuple[int, ...]:
         """All ids of `eos_token_id`, special or not, as in transformers' `generate`; otherwise the end of text."""
