@@ -48,7 +48,7 @@ def naming(subject: object) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{subject}: {error.message}", error.hint) from error
+        raise type(error)(f"{subject}: {error.message}", error.hint) from error
 
 
 class CorruptFileError(InputError):

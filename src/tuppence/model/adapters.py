@@ -18,11 +18,11 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from tuppence.core import files
-from tuppence.core.errors import CorruptFileError, InputError
+from tuppence.core.errors import CorruptFileError, InputError, naming
 from tuppence.core.folders import atomic_folder
 from tuppence.model.gpt import GPT
 from tuppence.model.hugging_face import our_name, their_name
-from tuppence.model.lora import TARGETS, LoRA, LoRALinear, add_lora, lora_layers
+from tuppence.model.lora import TARGETS, LoRA, add_lora, lora_layers
 from tuppence.model.tensor_files import read_header, save_tensors
 from tuppence.storage import absolute_location, stage_run
 
@@ -139,35 +139,38 @@ def load_adapter(model: GPT, folder: Path, *, base_sha256: str | None = None) ->
     config = _read_config(folder)
     if config.get("modules_to_save") == ["score"]:
         raise InputError(f"{folder} is the adapter of a classifier", "give the run's own folder, or its model/")
-    for key, value in config.items():
-        if key in _READ and value not in _READ[key]:
-            raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}", f"only {_READ[key][0]!r} is implemented")
-        if key not in _READ and key not in _NOT_DECIDING and value:
-            raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}", "this option of PEFT is not implemented")
+    with naming(folder / CONFIG):
+        _check_options(config)
+        rank, alpha = _number(config, "r", int), _number(config, "lora_alpha", float)
     tensors, noted = _read_tensors(folder / WEIGHTS), _noted_base(folder)
     if noted is not None and base_sha256 is not None and noted != base_sha256:
         raise InputError(
             f"{folder} is an adapter of another base: sha256 {noted[:12]}…, and this model has {base_sha256[:12]}…",
             "use it with the model it was trained on",
         )
-    placed = _placed(folder, tensors)
+    with naming(folder / WEIGHTS):
+        placed = _placed(tensors)
+        layers = _layers(config, placed, model.config.n_layers)
     targets = tuple(target for target in TARGETS if any(name.endswith(target) for name, _ in placed))
-    rank, alpha = _number(folder, config, "r", int), _number(folder, config, "lora_alpha", float)
     if config.get("use_rslora") and rank > 0:
         alpha *= math.sqrt(rank)  # scaled by α / √r instead of α / r (Kalajdzievski 2023, arXiv:2312.03732)
     lora = LoRA(rank, alpha, targets=targets)
-    add_lora(model, lora, _layers(folder, config, placed, model.config.n_layers))
-    for name, layer in list(lora_layers(model)):
-        for part in ("lora_A", "lora_B"):
-            _put(folder, layer, name, part, placed.pop((name, part), None))
-    if placed:
-        raise InputError(
-            f"{folder}: no {'.'.join(next(iter(placed)))} in this model", "it is an adapter of another base"
-        )
+    add_lora(model, lora, layers)
+    with naming(folder / WEIGHTS):
+        _fill(model, placed)
     return lora
 
 
-def _layers(folder: Path, config: Mapping[str, Any], placed: Mapping[tuple[str, str], Tensor], blocks: int) -> set[str]:
+def _check_options(config: Mapping[str, Any]) -> None:
+    """Refuses an option that changes the result and is not implemented."""
+    for key, value in config.items():
+        if key in _READ and value not in _READ[key]:
+            raise InputError(f"{key} is {value!r:.80}", f"only {_READ[key][0]!r} is implemented")
+        if key not in _READ and key not in _NOT_DECIDING and value:
+            raise InputError(f"{key} is {value!r:.80}", "this option of PEFT is not implemented")
+
+
+def _layers(config: Mapping[str, Any], placed: Mapping[tuple[str, str], Tensor], blocks: int) -> set[str]:
     """Returns the names of the layers for which there are tensors. Checks that no layer of the config is missing.
 
     There is no check if `target_modules` is a pattern or names single layers.
@@ -184,35 +187,44 @@ def _layers(folder: Path, config: Mapping[str, Any], placed: Mapping[tuple[str, 
             of_target = {f"blocks.{number}.{target}" for number in numbers}
             missing = sorted(of_target - names)
             if missing and any(name.endswith(target) for name in names):
-                raise InputError(f"{folder} has no adapter for {missing[0]}", "give a whole adapter of this base")
+                raise InputError(f"no adapter for {missing[0]}", "give a whole adapter of this base")
     return names
 
 
-def _put(folder: Path, layer: LoRALinear, name: str, part: str, tensor: Tensor | None) -> None:
-    parameter = getattr(layer, part)
-    if tensor is None:
-        raise InputError(f"{folder} has no {part} for {name}", "restore the file")
-    if tensor.shape != parameter.shape:
-        raise InputError(
-            f"{folder}: {part} of {name} has shape {tuple(tensor.shape)}, and this model needs"
-            f" {tuple(parameter.shape)}",
-            "it is an adapter of another base",
-        )
-    with torch.no_grad():
-        parameter.copy_(tensor)
+def _fill(model: GPT, placed: Mapping[tuple[str, str], Tensor]) -> None:
+    """Copies the tensors into the adapter layers of a model.
+
+    Raises:
+        InputError: a tensor is missing, has another shape, or has no layer.
+    """
+    names = [(name, part) for name, _ in lora_layers(model) for part in ("lora_A", "lora_B")]
+    for name, part in names:
+        parameter, tensor = getattr(model.get_submodule(name), part), placed.get((name, part))
+        if tensor is None:
+            raise InputError(f"no {part} for {name}", "restore the file")
+        if tensor.shape != parameter.shape:
+            raise InputError(
+                f"{part} of {name} has shape {tuple(tensor.shape)}, and this model needs {tuple(parameter.shape)}",
+                "it is an adapter of another base",
+            )
+        with torch.no_grad():
+            parameter.copy_(tensor)
+    without_layer = [".".join(key) for key in placed if key not in names]
+    if without_layer:
+        raise InputError(f"no {without_layer[0]} in this model", "it is an adapter of another base")
 
 
-def _placed(folder: Path, tensors: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
+def _placed(tensors: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
     """The tensors by our layer's name and "lora_A" or "lora_B"."""
     placed = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"(?:base_model\.model\.)?(.+)\.(lora_[AB])(?:\.default)?\.weight", name)
         ours = our_name(f"{match[1]}.weight") if match else None
         if match is None or ours is None or not ours.removesuffix(".weight").endswith(TARGETS):
-            raise InputError(f"{folder / WEIGHTS}: unexpected tensor {name}", "only LoRA on GPT-2's blocks can be read")
+            raise InputError(f"unexpected tensor {name}", "only LoRA on GPT-2's blocks can be read")
         placed[ours.removesuffix(".weight"), match[2]] = tensor
     if not placed:
-        raise CorruptFileError(f"{folder / WEIGHTS} holds no adapter", "restore the file")
+        raise CorruptFileError("it holds no adapter", "restore the file")
     return placed
 
 
@@ -223,12 +235,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _number(folder: Path, config: Mapping[str, Any], key: str, kind: type) -> Any:
+def _number(config: Mapping[str, Any], key: str, kind: type) -> Any:
     value = config.get(key)
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
-        raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}, not a number", "restore the file")
+        raise InputError(f"{key} is {value!r:.80}, not a number", "restore the file")
     if not -_LARGEST <= value <= _LARGEST:  # NaN, too
-        raise InputError(f"{folder / CONFIG}: {key} is {value!r:.80}, which no adapter has", "restore the file")
+        raise InputError(f"{key} is {value!r:.80}, which no adapter has", "restore the file")
     return kind(value)
 
 
