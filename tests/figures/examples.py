@@ -220,3 +220,58 @@ EXAMPLES |= {
         STEPS, FALLING, STEPS, FALLING, killed_at=250, hashes=("3fa9c1d27b", "3fa9c1d27b")
     ),
 }
+
+LENGTHS = np.random.default_rng(1).integers(5, 120, size=200)
+
+EXAMPLES |= {
+    "label_efficiency": lambda: figures.label_efficiency(
+        [16, 64, 256, 1024, 4096],
+        {
+            "pretrained": [
+                [0.78, 0.7, 0.85],
+                [0.87, 0.82, 0.91],
+                [0.92, 0.9, 0.94],
+                [0.95, 0.94, 0.96],
+                [0.964, 0.955, 0.97],
+            ],
+            "TF-IDF": [
+                [0.7, 0.6, 0.78],
+                [0.84, 0.78, 0.88],
+                [0.91, 0.88, 0.93],
+                [0.945, 0.93, 0.95],
+                [0.959, 0.95, 0.966],
+            ],
+            "from scratch": [0.5, 0.55, 0.66, 0.8, 0.92],
+        },
+        unit="macro F1",
+    ),
+    "rank_and_forgetting": lambda: figures.rank_and_forgetting(
+        ["rank 1\n0.6 %", "rank 4\n2.4 %", "rank 16\n9 %", "all\n100 %"],
+        [4.94, 4.35, 3.91, 3.19],
+        [2.93, 3.16, 3.78, 2.95],
+        before=(9.92, 1.65),
+    ),
+    "singular_values": lambda: figures.singular_values(
+        {
+            "rank 4": [3.1, 1.6, 0.7, 0.3, 1e-9, 1e-9, 1e-9, 1e-9],
+            "all weights": [2.8, 1.9, 1.1, 0.8, 0.6, 0.42, 0.31, 0.22],
+        }
+    ),
+    "reward_frontier": lambda: figures.reward_frontier(
+        [257.0, 41.0, 6.1, 1.4],
+        [5.0, 3.2, 0.9, 0.1],
+        [0.0, 0.03, 0.1, 0.3],
+        [
+            " loved loved loved loved loved loved loved loved loved loved",
+            " she loved her friend and they loved the warm sun and loved the happy",
+            " the boy was very happy and he loved to play with his friend",
+            " the dog ran to the park and saw a big tree",
+        ],
+    ),
+    "reward_against_length": lambda: figures.reward_against_length(
+        LENGTHS, 0.02 * LENGTHS + np.random.default_rng(2).normal(size=200), np.arange(200) % 2 == 0
+    ),
+    "gae_ladder": lambda: figures.gae_ladder(
+        [0, 0, 1], [0.5, 0.6, 0.8], [0.4355, 0.39, 0.2], tokens=[" red", " blue", "<end>"]
+    ),
+}

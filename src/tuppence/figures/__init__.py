@@ -19,6 +19,7 @@ from __future__ import annotations
 from tuppence.figures.answers import plot_exact_match, plot_exact_match_by_kind
 from tuppence.figures.classification import plot_calibration, plot_confusion_matrix, plot_roc_curve, plot_scores
 from tuppence.figures.costs import plot_dollars, plot_stage_seconds, plot_time_shares
+from tuppence.figures.course.alignment import gae_ladder, reward_against_length, reward_frontier
 from tuppence.figures.course.attention import (
     attention_cost,
     attention_map,
@@ -27,6 +28,7 @@ from tuppence.figures.course.attention import (
     saturation,
 )
 from tuppence.figures.course.diagrams import architecture, masks, stages
+from tuppence.figures.course.finetuning import label_efficiency, rank_and_forgetting, singular_values
 from tuppence.figures.course.fundamentals import dollars_against_loss, roadmap, scale
 from tuppence.figures.course.gpt import ablations, cache_speed, parameters_by_part, residual_norms, sampling_cut
 from tuppence.figures.course.pretraining import (
@@ -58,6 +60,8 @@ __all__ = [
     "cache_speed",
     "dollars_against_loss",
     "fertility",
+    "gae_ladder",
+    "label_efficiency",
     "loss_and_samples",
     "loss_curves",
     "loss_mask",
@@ -79,14 +83,18 @@ __all__ = [
     "plot_stage_seconds",
     "plot_throughput",
     "plot_time_shares",
+    "rank_and_forgetting",
     "residual_norms",
     "resume_proof",
+    "reward_against_length",
+    "reward_frontier",
     "roadmap",
     "sampling_cut",
     "saturation",
     "scale",
     "scaling_law",
     "schedule",
+    "singular_values",
     "stages",
     "token_values",
     "tokens_strip",

@@ -21,6 +21,7 @@ from tuppence.figures.style import (
     MUTED,
     ORANGE,
     PURPLE,
+    Array,
     Floats,
     drawable,
     styled,
@@ -132,22 +133,24 @@ def unit(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=SMALL_TEXT, fontweight="normal", color=MUTED, pad=6)
 
 
-def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Names curves at the right of the axes, next to their last points, without overlaps.
+def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Names curves next to their last points; at the right edge of the axes, names move so that none overlap.
 
-    The limits and the scale of the y axis must be final.
+    The limits and the scales of the axes must be final.
 
     Args:
         figure, axes: the chart.
-        ends: last y value, name (with line breaks) and colour of each curve.
+        ends: last x and y value, name (with line breaks) and colour of each curve.
     """
-    if not ends:
-        return
     height = 72 * figure.get_size_inches()[1] * 0.62
-    to_share = axes.transScale + axes.transLimits
-    shares = np.array([to_share.transform((axes.get_xlim()[1], y))[1] for y, _, _ in ends])
-    lines = [1.25 * SMALL_TEXT * (name.count("\n") + 1) / height for _, name, _ in ends]
-    for place, (_, name, colour) in zip(spread(shares, lines), ends, strict=True):
+    shares = _shares(axes, [end[0] for end in ends], [end[1] for end in ends])
+    for (x, y, name, colour), share in zip(ends, shares, strict=True):
+        if share[0] < 0.9:
+            beside(axes, x, y, name, 7, colour)
+    edge = [at for at, share in enumerate(shares) if share[0] >= 0.9]
+    lines = [1.25 * SMALL_TEXT * (ends[at][2].count("\n") + 1) / height for at in edge]
+    for at, place in zip(edge, spread([shares[at][1] for at in edge], lines), strict=True):
+        _, _, name, colour = ends[at]
         axes.annotate(
             drawable(name),
             (1, place),
@@ -182,14 +185,21 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def name_points(figure: Figure, axes: Axes, x: Floats, y: Floats, names: Sequence[str]) -> None:
-    """Names points to their right and a little above, without overlaps; a line leads to a name that had to move.
+def name_points(figure: Figure, axes: Axes, x: Floats, y: Floats, names: Sequence[str], *, above: bool = True) -> None:
+    """Names points to their right, without overlaps; a line leads to a name that had to move.
 
     The limits and scales of the axes must be final, and the names short: they move up and down, not sideways.
+
+    Args:
+        figure, axes: the chart.
+        x, y: (N,), the points.
+        names: of the N points.
+        above: a little above their points, where a falling curve leaves room; else below, for a rising one.
     """
+    rise = 9 if above else -9
     size = 72 * figure.get_size_inches() * (0.86, 0.62)
-    shares = (axes.transScale + axes.transLimits).transform(np.column_stack((x, y)))
-    left, wanted = shares[:, 0] * size[0], shares[:, 1] * size[1] + 9
+    shares = _shares(axes, x, y)
+    left, wanted = shares[:, 0] * size[0], shares[:, 1] * size[1] + rise
     widths = [72 * text_width(name, SMALL_TEXT) for name in names]
     placed = wanted.copy()
     for group in _overlapping_groups(left, left + widths):
@@ -203,12 +213,19 @@ def name_points(figure: Figure, axes: Axes, x: Floats, y: Floats, names: Sequenc
             drawable(name),
             (x[at], y[at]),
             textcoords="offset points",
-            xytext=(7, 9 + moved),
+            xytext=(7, rise + moved),
             va="center",
             fontsize=SMALL_TEXT,
             color=INK,
             **line,
         )
+
+
+def _shares(axes: Axes, x: Array, y: Array) -> Floats:
+    """Returns the places of points as shares of the width and the height of the axes, (N, 2)."""
+    axes.get_xlim()  # applies pending changes of the limits
+    points = np.column_stack((np.asarray(x, dtype=float), np.asarray(y, dtype=float)))
+    return np.asarray((axes.transScale + axes.transLimits).transform(points), dtype=float)
 
 
 def _overlapping_groups(starts: Floats, ends: Floats) -> list[list[int]]:
@@ -255,7 +272,8 @@ def spread(places: Sequence[float] | Floats, sizes: Sequence[float]) -> Floats:
 
 def wrapped(text: str, width: float, size: float = TEXT, *, bold: bool = False, mono: bool = False) -> list[str]:
     """Breaks text into lines of at most `width` inches in letters of `size` points."""
-    if not text.strip():
+    text = text.strip()
+    if not text:
         return []
     letters = min(len(text), int(250 * width / size))
     while letters > 1:
@@ -274,4 +292,5 @@ def text_width(text: str, size: float = TEXT, *, bold: bool = False, mono: bool 
         from matplotlib.textpath import text_to_path
 
         font = FontProperties(family="monospace" if mono else None, weight="bold" if bold else "normal", size=size)
-        return float(text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0]) / 72
+        width = float(text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0]) / 72
+        return width * (1.05 if mono else 1)  # a PNG of few pixels rounds the width of each letter up

@@ -258,8 +258,9 @@ def resume_proof(
         unit(axes, "loss, nats per token")
         axes.set_xlabel("step", loc="right")
         short = [f"SHA-256 {value[:8]}…" for value in hashes]
-        ends = [(ys[-1], f"uninterrupted\n{short[0]}", BLUE), (again_y[-1], f"resumed\n{short[1]}", ORANGE)]
-        name_ends(figure, axes, [(float(y), name, colour) for y, name, colour in ends])
+        first = (float(xs[-1]), float(ys[-1]), f"uninterrupted\n{short[0]}", BLUE)
+        second = (float(again_x[-1]), float(again_y[-1]), f"resumed\n{short[1]}", ORANGE)
+        name_ends(figure, axes, [first, second])
     return figure
 
 

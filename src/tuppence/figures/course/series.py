@@ -54,7 +54,7 @@ def plot_series(
             marks: dict[str, Any] = {"marker": marker, "markersize": 5} if len(x) <= MOST_MARKERS else {}
             axes.plot(*thin(x, y), color=colour, **marks)
             if len(y) and name:
-                ends.append((float(y[-1]), name, colour))
+                ends.append((float(x[-1]), float(y[-1]), name, colour))
         if y_limits is not None:
             axes.set_ylim(y_limits)
         round_ticks(axes, [np.asarray(x, dtype=float) for x, _ in curves.values()], log_x=log_x, log_y=log_y)
