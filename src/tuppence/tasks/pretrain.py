@@ -198,8 +198,7 @@ def held_out_text(data: str | Path) -> str:
 
 def _open_data(data: Path) -> tuple[TokenShards, TokenShards | None, Tokenizer]:
     train = TokenShards.open(data, "train")
-    has_val = "val" in read_index(data).splits
-    val = TokenShards.open(data, "val") if has_val else None
+    val = TokenShards.open(data, "val") if "val" in train.index.splits else None
     tokenizer = Tokenizer.load(tokenizer_folder(data))
     train.require_tokenizer(tokenizer)
     return train, val, tokenizer
