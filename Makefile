@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CORE := .venv/.installed-core
 INSTALLED := .venv/.installed
 
-.PHONY: setup quickstart test test-fast soak check format bench gpu-check docs clean
+.PHONY: setup quickstart test test-fast soak check format bench gpu-check notebooks docs clean
 
 setup: $(INSTALLED)
 
@@ -51,6 +51,10 @@ bench: setup
 
 gpu-check: setup
 	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
+
+# executes every chapter (minutes), and writes its outputs: on a quiet machine
+notebooks: setup
+	$(BIN)/python notebooks/build.py
 
 docs: setup
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html

@@ -11,10 +11,11 @@ from typing import Literal, TypeVar, get_args
 import torch
 
 from tuppence.core import checkup, console
-from tuppence.core.environment import choose_device
+from tuppence.core.environment import choose_device, where
 from tuppence.core.errors import InputError
 from tuppence.core.threads import share_cores
 from tuppence.course.display import Table
+from tuppence.course.measured import measured
 from tuppence.course.runs import Receipt, Run
 
 Scale = Literal["test", "laptop", "gpu"]
@@ -63,7 +64,9 @@ class Chapter:
 
     def __repr__(self) -> str:
         title = f"Chapter {self.number}: {TITLES[self.number]}"
-        return f"{title} · scale {self.scale} · {self.device} · runs in {_short(self.folder)}"
+        known = measured().get(self.number)
+        took = f"\nthe whole chapter: {known}" if known else ""
+        return f"{title} · scale {self.scale} · {self.device} · {where()} · runs in {_short(self.folder)}{took}"
 
 
 def chapter(number: int, scale: Scale | None = None, *, seed: int = 1) -> Chapter:
