@@ -30,7 +30,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from tuppence.core.environment import cpu_count
-from tuppence.course.measured import Measured, record
+from tuppence.course.measurements import Measured, record
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent

@@ -8,7 +8,7 @@
     verbs.py        pretrain, classify, instruct, reward, dpo, ppo, as on the command line
     runs.py         the view of a run folder
     base_model.py   the base model of chapters 5 to 8
-    measured.py     how long the chapters took
+    measurements.py how long the chapters took
     display.py      how things show themselves in a notebook and in a terminal
 
 `tuppence/__init__.py` lists the names. Nothing here trains, samples or scores by itself.
@@ -17,6 +17,6 @@
 from __future__ import annotations
 
 from tuppence.course.base_model import base
-from tuppence.course.measured import measured
+from tuppence.course.measurements import measured
 
 __all__ = ["base", "measured"]

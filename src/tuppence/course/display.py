@@ -76,7 +76,7 @@ class Table:
         return [row[self.columns.index(name)] for row in self.rows]
 
     def __repr__(self) -> str:
-        texts = [self.columns, *([_shown(value).replace("\n", " ⏎ ") for value in row] for row in self.rows)]
+        texts = [self.columns, *([visible(_shown(value).replace("\n", " ⏎ ")) for value in row] for row in self.rows)]
         widths = [max(len(row[column]) for row in texts) for column in range(len(self.columns))]
         right = [self._is_numeric(column) for column in range(len(self.columns))]
         lines = (
@@ -86,7 +86,7 @@ class Table:
             )
             for row in texts
         )
-        return visible("\n".join(line.rstrip() for line in lines))
+        return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
         sides = ["right" if self._is_numeric(column) else "left" for column in range(len(self.columns))]

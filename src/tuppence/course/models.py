@@ -31,7 +31,7 @@ def ablated(config: ModelConfig, *parts: str) -> GPT:
         >>> config = ModelConfig(n_layers=1, n_heads=1, d_model=4, context_length=8, vocab_size=11)
         >>> whole, bare = ablated(config), ablated(config, "mlp")
         >>> bare(torch.tensor([[1, 2]])).shape, len(list(whole.parameters())) - len(list(bare.parameters()))
-        (torch.Size([1, 2, 11]), 4)
+        (torch.Size([1, 2, 11]), 6)
     """
     for part in parts:
         if part not in PARTS:
@@ -55,7 +55,7 @@ class _AblatedGPT(GPT):
             if "mask" in parts:
                 block.attention = _Unmasked(config, block.attention)
             if "mlp" in parts:
-                block.mlp = _NoMLP()  # type: ignore[assignment]
+                block.mlp, block.mlp_norm = _NoMLP(), nn.Identity()  # type: ignore[assignment]
             if "residual" in parts:
                 self.blocks[number] = _NoResidual(block)
 

@@ -15,7 +15,7 @@ from tuppence.core.environment import choose_device, where
 from tuppence.core.errors import InputError
 from tuppence.core.threads import share_cores
 from tuppence.course.display import Table
-from tuppence.course.measured import measured
+from tuppence.course.measurements import measured
 from tuppence.course.runs import Receipt, Run
 
 Scale = Literal["test", "laptop", "gpu"]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from tuppence.core.console import listening
 from tuppence.core.errors import InputError
+from tuppence.core.files import sha256_file
 from tuppence.cost.ledger import Rate
 from tuppence.course.recipes import Recipe, recipe_of
 from tuppence.course.runs import Run, temporary_folder
@@ -171,8 +172,17 @@ def _rows_file(data: Rows, place: Path) -> Path:
     """Returns the file of rows; rows in memory are written beside the run."""
     if isinstance(data, str | Path):
         return Path(data)
-    file = _beside(place, "rows.jsonl")
-    write_rows(file, map(_row, data))
+    return _written(_beside(place, "rows.jsonl"), lambda file: write_rows(file, map(_row, data)))
+
+
+def _written(file: Path, write: Callable[[Path], object]) -> Path:
+    """Writes a file, or leaves it untouched if it has the same content: a finished run knows its data by their date."""
+    new = file.with_name(f"new-{file.name}")
+    write(new)
+    if file.exists() and sha256_file(file) == sha256_file(new):
+        new.unlink()
+    else:
+        new.replace(file)
     return file
 
 
@@ -190,8 +200,7 @@ def _shards(
             return Path(data)
         source = Path(data)
     else:
-        source = _beside(place, "texts.jsonl")
-        write_documents(source, data)
+        source = _written(_beside(place, "texts.jsonl"), lambda file: write_documents(file, data))
     if tokenizer is None:
         raise InputError("texts need a tokenizer", "give tokenizer=tp.train_tokenizer(texts, vocab_size=…)")
     known = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer.load(tokenizer)

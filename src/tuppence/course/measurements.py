@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(__file__).with_name("measured.json")
+FILE = Path(__file__).with_name("measurements.json")
 
 
 @dataclass(frozen=True)
