@@ -2,6 +2,7 @@
 
     python notebooks/build.py                 execute all chapters at the scale "laptop", and write their notebooks
     python notebooks/build.py 3 5             only these chapters
+    python notebooks/build.py --text          take over changed text, without executing
     python notebooks/build.py --check         whether every notebook is in step with its source, and well made
     python notebooks/build.py --repository OWNER/NAME    write another repository into badges and set-up cells
 
@@ -44,7 +45,7 @@ _UNITS = (
     r"|nats?|bits?|steps?|parameters?|%|×(?!\s*\d)|times|dollars?)"
 )
 _MEASURED = re.compile(rf"(?:(?<![\w.$-])\d[\d,.]*\s*{_UNITS}(?![\w])|(?<!\\)\$\s?\d[\d,.]*)")
-_CODE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\d][^$]*\$|\]\([^)]*\)", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\s](?:[^$]*[^$\s])?\$(?!\d)|\]\([^)]*\)", re.DOTALL)
 ALLOWED = ("$100",)
 """Figures with a unit that are no measurements: definitions and promises."""
 _ALLOWED_CELL = re.compile(r"^<!-- figures: (.+) -->$", re.MULTILINE)
@@ -142,6 +143,17 @@ def execute(source: Path, environ: Mapping[str, str] | None = None, folder: Path
     return notebook
 
 
+def with_outputs_of(source: Path, made: NotebookNode) -> NotebookNode | None:
+    """Returns a source as a notebook with the outputs of one that was made before; None if a code cell has changed."""
+    notebook = read_source(source)
+    cells, before = ([cell for cell in each.cells if cell.cell_type == "code"] for each in (notebook, made))
+    if [cell.source for cell in cells] != [cell.source for cell in before]:
+        return None
+    for cell, old in zip(cells, before, strict=True):
+        cell.execution_count, cell.outputs = old.execution_count, old.outputs
+    return notebook
+
+
 def _is_empty(output: NotebookNode) -> bool:
     """Whether an output is a progress line that was removed at the end."""
     return output.output_type == "display_data" and not "".join(output.data.get("text/plain", "x")).strip()
@@ -219,9 +231,10 @@ def measured_numbers(markdown: str) -> list[str]:
         >>> measured_numbers("A T4 has 16 GB.\\n<!-- figures: 16 GB -->")
         []
     """
-    allowed = {*ALLOWED, *(part.strip() for line in _ALLOWED_CELL.findall(markdown) for part in line.split(","))}
+    allowed = {*ALLOWED, *(part for line in _ALLOWED_CELL.findall(markdown) for part in line.split(", "))}
     text = _CODE.sub(" ", _ALLOWED_CELL.sub(" ", markdown))
-    return [found.rstrip(".,") for found in _MEASURED.findall(text) if found.rstrip(".,") not in allowed]
+    found = (" ".join(each.split()).rstrip(".,") for each in _MEASURED.findall(text))
+    return [each for each in found if each not in allowed]
 
 
 def pictures(page: str) -> list[str]:
@@ -239,6 +252,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the notebooks from their sources, or check them.")
     parser.add_argument("chapters", nargs="*", type=int, help="numbers of chapters; all by default")
     parser.add_argument("--check", action="store_true", help="only check")
+    parser.add_argument("--text", action="store_true", help="take over changed text cells, without executing")
     parser.add_argument("--scale", default="laptop", choices=("test", "laptop", "gpu"))
     parser.add_argument("--repository", metavar="OWNER/NAME", help="write this name into all sources, and stop")
     given = parser.parse_args(arguments)
@@ -248,7 +262,13 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [source for source in sources() if not given.chapters or int(source.name[:2]) in given.chapters]
     wrong = 0
     for source in chosen:
-        if not given.check:
+        if given.text and not given.check:
+            renewed = with_outputs_of(source, nbformat.read(notebook_of(source), as_version=4))
+            if renewed is None:
+                print(f"{source.name}: a code cell has changed: execute it", file=sys.stderr)
+                return 2
+            write(renewed, notebook_of(source))
+        elif not given.check:
             began = time.monotonic()
             write(execute(source, {"TUPPENCE_SCALE": given.scale}), notebook_of(source))
             seconds = time.monotonic() - began

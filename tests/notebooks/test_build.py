@@ -81,6 +81,19 @@ def test_a_changed_source_is_found(build: ModuleType, source: Path, made: Path) 
     ]
 
 
+def test_changed_text_is_taken_over_without_executing_and_changed_code_is_not(
+    build: ModuleType, source: Path, made: Path
+) -> None:
+    before = nbformat.read(made, as_version=4)
+    before.cells[1].outputs = [nbformat.v4.new_output("stream", name="stdout", text="one")]
+    source.write_text(SOURCE.replace("# # Is", "# # So is"))
+    build.write(build.with_outputs_of(source, before), made)
+    assert build.problems_of(source) == []
+    assert nbformat.read(made, as_version=4).cells[1].outputs[0].text == "one"
+    source.write_text(SOURCE.replace("1 + 1", "1 + 2"))
+    assert build.with_outputs_of(source, before) is None
+
+
 def test_a_missing_notebook_is_found(build: ModuleType, source: Path) -> None:
     assert "is missing" in build.problems_of(source)[0]
 
@@ -138,6 +151,7 @@ def test_a_large_notebook_is_found(build: ModuleType, source: Path, made: Path) 
         ("40% of 1,638,400 tokens at 2.6 × the speed", ["40%", "1,638,400 tokens", "2.6 ×"]),
         ("64 MiB, 3 minutes, 0.38 nats", ["64 MiB", "3 minutes", "0.38 nats"]),
         ("GPT-2 124M of 2019 (arXiv:1706.03762), under $100, in chapter 3, 3 × 4", []),
+        ("$12\\,L\\,d\\,T$ and $6N$ steps, from $3 to $7", ["$3", "$7"]),
         ("`steps = 12 s`, $x_1 + 2$ and [ten](https://example.org/10s)", []),
         ("A T4 has 16 GB.\n<!-- figures: 16 GB -->", []),
         ("A T4 has 17 GB.\n<!-- figures: 16 GB -->", ["17 GB"]),
