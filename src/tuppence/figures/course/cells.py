@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuppence.figures.course.layout import SMALL_TEXT
+from tuppence.figures.format import shorten
 from tuppence.figures.style import GRID, INK, Floats, drawable
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def draw_cells(
     axes.spines["bottom"].set_visible(False)
     upright = all(len(label) <= 2 for label in columns)
     axes.set_xticks(
-        range(len(columns)), [drawable(label) for label in columns], rotation=0 if upright else 90, color=INK
+        range(len(columns)),
+        [drawable(shorten(label, 12)) for label in columns],
+        rotation=0 if upright else 90,
+        color=INK,
     )
-    axes.set_yticks(range(len(rows)), [drawable(label) for label in rows], color=INK)
+    axes.set_yticks(range(len(rows)), [drawable(shorten(label, 12)) for label in rows], color=INK)
     axes.tick_params(labelsize=SMALL_TEXT)

@@ -19,7 +19,7 @@ from tuppence.figures.course.layout import (
     wrapped,
     write,
 )
-from tuppence.figures.format import dollars_label, size_label
+from tuppence.figures.format import dollars_label, shorten, size_label
 from tuppence.figures.style import BLUE, DASHED, GREEN, GRID, INK, MUTED, ORANGE, Array, drawable, styled
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def scale(
             value, colour = parameters[name], GREEN if name in ours else BLUE
             if name in notes:
                 axes.plot(value, place, "o", markersize=7, markerfacecolor="none", markeredgecolor=ORANGE)
-                beside(axes, value, place, notes[name], -9, ORANGE)
+                beside(axes, value, place, shorten(notes[name], 24), -9, ORANGE)
             else:
                 axes.plot([left, value], [place, place], color=colour, linewidth=1.4, alpha=0.45)
                 axes.plot(value, place, "o", markersize=7, color=colour)
@@ -159,7 +159,7 @@ def roadmap(
             label = f"{_minutes(took[number])} · {lines[number]:,} lines"
             width = max(0.03, share * (bar - text_width(label, SMALL_TEXT) - 0.15))
             write(axes, 0.32, y, str(number + 1), color=MUTED, ha="right")
-            write(axes, 0.42, y, name, weight="bold")
+            write(axes, 0.42, y, shorten(name, 15), weight="bold")
             axes.add_patch(Rectangle((left, y - 0.06), width, 0.12, facecolor=BLUE))
             write(axes, left + width + 0.07, y, label, size=SMALL_TEXT, color=MUTED)
             for row, line in enumerate(texts[number]):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tuppence.figures.course.layout import SMALL_TEXT, beside, chart, name_rows
 from tuppence.figures.course.series import ends_of, plot_series
-from tuppence.figures.format import size_label
+from tuppence.figures.format import shorten, size_label
 from tuppence.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, Array, drawable, styled
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def residual_norms(norms: Mapping[str, Array], *, title: str = "", alt: str = ""
     """
     values = {name: np.asarray(table, dtype=float) for name, table in norms.items()}
     most = max(values, key=lambda name: values[name][-1])
-    growth = values[most][-1] / values[most][0]
+    growth = values[most][-1] / (values[most][0] or 1.0)
     curves = {name: (np.arange(len(table)), table) for name, table in values.items()}
     figure, _ = plot_series(
         curves,
@@ -136,7 +136,7 @@ def sampling_cut(
     """
     tables = {name: 100 * np.asarray(values, dtype=float) for name, values in probabilities.items()}
     left = ", ".join(f"{' '.join(name.split())} {int((table > 0).sum())}" for name, table in tables.items())
-    names = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
+    names = [shorten(token.replace(" ", "·").replace("\n", "↵"), 14) for token in tokens]
     with styled():
         figure, charts = chart(
             title,
@@ -151,7 +151,7 @@ def sampling_cut(
             for place, share in enumerate(table):
                 text, colour = ("cut", MUTED) if share == 0 else (f"{share:.0f}", INK)
                 beside(axes, share, place, text, 4, colour)
-            axes.set_title(drawable(setting), fontsize=SMALL_TEXT, fontweight="normal", loc="left", pad=5)
+            axes.set_title(drawable(shorten(setting, 24)), fontsize=SMALL_TEXT, fontweight="normal", loc="left", pad=5)
             axes.spines["bottom"].set_visible(False)
             axes.set_xticks([])
         charts[0].set_xlim(0, 1.4 * max(float(table.max()) for table in tables.values()))
@@ -174,7 +174,7 @@ def cache_speed(lengths: Array, without: Array, cached: Array, *, title: str = "
     """
     sizes = np.asarray(lengths, dtype=float)
     slow, fast = np.asarray(without, dtype=float), np.asarray(cached, dtype=float)
-    ratios = slow / fast
+    ratios = slow / np.maximum(fast, 1e-12)
     listed = ", ".join(f"{size:,.0f} tokens {ratio:.1f}" for size, ratio in zip(sizes, ratios, strict=True))
     figure, axes = plot_series(
         {"without\ncache": (sizes, slow), "with\ncache": (sizes, fast)},

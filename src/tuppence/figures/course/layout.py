@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuppence.figures.format import shorten
 from tuppence.figures.style import (
     BLUE,
     GREEN,
@@ -66,7 +67,9 @@ def chart(
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
     found = figure.subplots(rows, columns, squeeze=False, **grid)
     if lines:
-        figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=TITLE, fontweight="bold", linespacing=1.15)
+        figure.suptitle(
+            drawable("\n".join(lines)), x=0.02, ha="left", fontsize=TITLE, fontweight="bold", linespacing=1.15
+        )
     for axes in found.flat:
         style_ticks(axes)
     return figure, list(found.flat)
@@ -130,7 +133,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **mo
 
 def unit(axes: Axes, text: str) -> None:
     """Writes the unit of the y axis at its top."""
-    axes.set_title(text, loc="left", fontsize=SMALL_TEXT, fontweight="normal", color=MUTED, pad=6)
+    axes.set_title(drawable(text), loc="left", fontsize=SMALL_TEXT, fontweight="normal", color=MUTED, pad=6)
 
 
 def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
@@ -144,21 +147,21 @@ def name_ends(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float, str
     """
     height = 72 * figure.get_size_inches()[1] * 0.62
     shares = _shares(axes, [end[0] for end in ends], [end[1] for end in ends])
-    for (x, y, name, colour), share in zip(ends, shares, strict=True):
+    names = ["\n".join(shorten(line, 20) for line in end[2].split("\n")) for end in ends]
+    for (x, y, _, colour), name, share in zip(ends, names, shares, strict=True):
         if share[0] < 0.9:
             beside(axes, x, y, name, 7, colour)
     edge = [at for at, share in enumerate(shares) if share[0] >= 0.9]
     lines = [1.25 * SMALL_TEXT * (ends[at][2].count("\n") + 1) / height for at in edge]
     for at, place in zip(edge, spread([shares[at][1] for at in edge], lines), strict=True):
-        _, _, name, colour = ends[at]
         axes.annotate(
-            drawable(name),
+            drawable(names[at]),
             (1, place),
             xycoords="axes fraction",
             textcoords="offset points",
             xytext=(7, 0),
             va="center",
-            color=colour,
+            color=ends[at][3],
             fontsize=SMALL_TEXT,
             linespacing=1.15,
         )
@@ -180,7 +183,7 @@ def beside(axes: Axes, x: float, y: float, text: str, points: float, colour: str
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Names the rows of a horizontal chart, the first at the top."""
-    axes.set_yticks(range(len(names)), [drawable(name) for name in names], color=INK)
+    axes.set_yticks(range(len(names)), [drawable(shorten(name, 26)) for name in names], color=INK)
     axes.set_ylim(len(names) - 0.5, -0.55)
     axes.grid(visible=False, axis="y")
 
@@ -210,7 +213,7 @@ def name_points(figure: Figure, axes: Axes, x: Floats, y: Floats, names: Sequenc
             {"arrowprops": {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7}} if abs(moved) > 6 else {}
         )
         axes.annotate(
-            drawable(name),
+            drawable(shorten(name, 20)),
             (x[at], y[at]),
             textcoords="offset points",
             xytext=(7, rise + moved),

@@ -23,7 +23,7 @@ from tuppence.figures.course.layout import (
 )
 from tuppence.figures.course.series import ends_of, finite_points, plot_series, round_ticks
 from tuppence.figures.format import rate_label
-from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, styled, thin
+from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled, thin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,11 +85,11 @@ def schedule(
     after = f"{warmup} steps up, then" if warmup else "From the peak"
     figure, axes = plot_series(
         {name: (steps, values) for name, values in tables.items()},
-        title=title or f"{after} down to {min(v[-1] / v.max() for v in tables.values()):.0%} of the peak",
+        title=title or f"{after} down to {min(v[-1] / (v.max() or 1.0) for v in tables.values()):.0%} of the peak",
         alt=alt or f"Learning rate by step: {listed}.",
         x_label="step",
         y_unit=unit,
-        y_limits=(0, 1.12 * max(float(values.max()) for values in tables.values())),
+        y_limits=(0, 1.12 * max(float(values.max()) for values in tables.values()) or 1.0),
         height=2.5,
     )
     axes.yaxis.set_major_formatter(rate_label if max(v.max() for v in tables.values()) < 0.05 else "{x:g}")
@@ -185,7 +185,7 @@ def scaling_law(
     with styled():
         figure, (axes,) = chart(title or found, 3.1, alt=alt or f"Loss against compute of {len(xs)} runs. {found}.")
         axes.set_xscale("log")
-        ratio = max(everything_x) / min(everything_x)
+        ratio = max(10.0, max(everything_x) / min(everything_x))
         axes.set_xlim(
             min(everything_x) / ratio**0.06, max(everything_x) * ratio ** (0.3 if prediction or len(names) else 0.08)
         )
@@ -209,7 +209,7 @@ def scaling_law(
             beside(axes, x, middle + sign * half, f"predicted {predicted:.2f}", 9, ORANGE)
             beside(axes, x, middle - sign * half, f"measured {measured:.2f}", 9, GREEN)
         unit(axes, "validation loss, nats per token")
-        axes.set_xlabel(x_label, loc="right")
+        axes.set_xlabel(drawable(x_label), loc="right")
     return figure
 
 

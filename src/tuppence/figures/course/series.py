@@ -9,7 +9,7 @@ import numpy as np
 
 from tuppence.figures.course.layout import COLOURS, MARKERS, chart, name_ends, unit
 from tuppence.figures.format import count_label
-from tuppence.figures.style import Array, Floats, styled, thin
+from tuppence.figures.style import Array, Floats, drawable, styled, thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def plot_series(
             axes.set_ylim(y_limits)
         round_ticks(axes, [np.asarray(x, dtype=float) for x, _ in curves.values()], log_x=log_x, log_y=log_y)
         unit(axes, y_unit)
-        axes.set_xlabel(x_label, loc="right")
+        axes.set_xlabel(drawable(x_label), loc="right")
         name_ends(figure, axes, ends)
     return figure, axes
 
