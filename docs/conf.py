@@ -19,6 +19,7 @@ extensions = [
     "colab_button",
     "command_line",
     "docstrings",
+    "inline_figures",
     "live_model",
     "mathml",
     "myst_nb",
@@ -56,7 +57,7 @@ toc_object_entries = False  # they make the build three times as long: every pag
 
 html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "figures.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
