@@ -17,9 +17,7 @@
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
 
-if (
-    importlib.util.find_spec("tuppence") is None
-):  # Colab, SageMaker Studio: install it, and keep the torch that is there
+if importlib.util.find_spec("tuppence") is None:  # on Colab and in Studio; the torch that is there stays
     torch = importlib.util.find_spec("torch") and f"torch=={importlib.metadata.version('torch')}"
     pathlib.Path("keep.txt").write_text(torch or "")
     wanted = "tuppence[plot] @ git+https://github.com/OWNER/tuppence"
@@ -175,7 +173,11 @@ tp.Table(
 sizes = {
     "GPT-4": 8 * 220e9,
     "GPT-3": 175e9,
-    **{f"GPT-2 {name[5:]}": config.parameter_count() for name, config in tp.PRESETS.items() if name.startswith("gpt2")},
+    **{
+        f"GPT-2 {name[5:].upper()}": config.parameter_count()
+        for name, config in tp.PRESETS.items()
+        if name.startswith("gpt2")
+    },
     "this course's": tp.PRESETS["nano"].parameter_count(),
     "this chapter's": gpt.config.parameter_count(),
 }
@@ -456,6 +458,8 @@ wrong
 # ## 1.13 The road
 
 # %%
+names = dict(enumerate(["Fundamentals", "Text", "Attention", "The GPT", "Pretraining"], start=1))
+names |= {6: "Classification", 7: "Instructions", 8: "Alignment"}
 ideas = {
     1: "a table of probabilities; parameters, operations, dollars",
     2: "bytes, merges, tokens, windows",
@@ -471,12 +475,12 @@ lines = {int(file.name[:2]): len(file.read_text().splitlines()) for file in fold
 took = tp.course.measured()
 known = sorted(number for number in took if number in lines)
 roadmap = known and tp.figures.roadmap(
-    [ideas[number].partition(";")[0].split(",")[0] for number in known],
+    [names[number] for number in known],
     [took[number].seconds / 60 for number in known],
     [lines[number] for number in known],
     ideas=[ideas[number] for number in known],
 )
-roadmap or tp.Table(["chapter", "what is new"], list(ideas.items()))
+roadmap or tp.Table(["chapter", "what is new"], [[names[number], idea] for number, idea in ideas.items()])
 
 # %% [markdown]
 # ## What we can now say
@@ -493,13 +497,12 @@ chapter.receipt(run)
 # %% [markdown]
 # ## Exercises
 #
-# Write each function in a cell, then give it to `tp.check`.
-#
-# | | function | difficulty | importance | minutes |
-# |---|---|---|---|---|
-# | 1 | `count_parameters(L, D, V, T)`: of a GPT-2 with these sizes | 🔴🔴⚪⚪⚪ | 🔵🔵🔵🔵⚪ | 10 |
-# | 2 | `training_cost(params, tokens, tflops, mfu, usd_h)`: dollars of a run, with $6N$ operations a token | 🔴🔴⚪⚪⚪ | 🔵🔵🔵🔵🔵 | 10 |
-# | 3 | `grad_by_hand(x)`: the slope of $x^2 + 3x + 1$, without autograd | 🔴⚪⚪⚪⚪ | 🔵🔵🔵⚪⚪ | 5 |
+# Write each function in a cell of its own, below, and give it to `tp.check`: it tries properties on your function, shows the
+# smallest input where one fails, and a hint. It never shows the answer. The last exercise asks the questions of 1.12 again,
+# for numbers that you do not know beforehand.
+
+# %%
+tp.check(1)
 
 # %% [markdown]
 # ## Papers and pages

@@ -70,6 +70,23 @@ def rename_repository(name: str) -> None:
         file.write_text(file.read_text(encoding="utf-8").replace(before, name), encoding="utf-8")
 
 
+def set_up_cell(number: int) -> str:
+    """Returns the first code cell of a chapter, from the template in README.md."""
+    (code,) = re.findall(
+        r"```python\n(import importlib.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.S
+    )
+    return str(code).strip().replace("tp.chapter(1)", f"tp.chapter({number})")
+
+
+def renew_set_up(source: Path) -> None:
+    """Writes the present set-up cell into a source, if it has another one."""
+    text = source.read_text(encoding="utf-8")
+    cell = f"# %%\n{set_up_cell(int(source.name[:2]))}\n"
+    renewed = re.sub(r"^# %%\nimport importlib.*?\nchapter\n", lambda _: cell, text, count=1, flags=re.S | re.M)
+    if renewed != text:
+        source.write_text(renewed, encoding="utf-8")
+
+
 def sources() -> list[Path]:
     """Returns the sources of all chapters, in order."""
     return sorted(FOLDER.glob("[0-9][0-9]_*.py"))
@@ -120,27 +137,33 @@ def execute(source: Path, environ: Mapping[str, str] | None = None, folder: Path
     """
     notebook = read_source(source)
     metadata = notebook.metadata.copy()
-    with tempfile.TemporaryDirectory() as sockets:
+    with tempfile.TemporaryDirectory() as folders:
         client = NotebookClient(
             notebook,
             km=AsyncKernelManager(
                 kernel_name="python3",
                 transport="ipc",
-                ip=f"{sockets}/kernel",  # a relative path would be looked up in the kernel's own folder
-                connection_file=f"{sockets}/kernel.json",
+                ip=f"{folders}/kernel",  # a relative path would be looked up in the kernel's own folder
+                connection_file=f"{folders}/kernel.json",
             ),
             timeout=CELL_SECONDS,
             record_timing=False,
             coalesce_streams=True,
             resources={"metadata": {"path": str(folder)}},
         )
-        client.execute(env={**os.environ, **(environ or {})}, cleanup_kc=True)
+        client.execute(env={**os.environ, **_nothing_remembered(Path(folders)), **(environ or {})}, cleanup_kc=True)
     notebook.metadata = metadata  # the kernel adds its version
     for cell in notebook.cells:
         cell.metadata = NotebookNode()
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_empty(output)]
     return notebook
+
+
+def _nothing_remembered(folder: Path) -> dict[str, str]:
+    """Returns the variables for an empty cache: no exercise solved before, no refreshed prices. Fonts stay indexed."""
+    fonts = os.environ.get("MPLCONFIGDIR") or str(Path.home() / ".cache" / "matplotlib")
+    return {"XDG_CACHE_HOME": str(folder / "cache"), "MPLCONFIGDIR": fonts}
 
 
 def with_outputs_of(source: Path, made: NotebookNode) -> NotebookNode | None:
@@ -262,6 +285,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [source for source in sources() if not given.chapters or int(source.name[:2]) in given.chapters]
     wrong = 0
     for source in chosen:
+        if not given.check:
+            renew_set_up(source)
         if given.text and not given.check:
             renewed = with_outputs_of(source, nbformat.read(notebook_of(source), as_version=4))
             if renewed is None:

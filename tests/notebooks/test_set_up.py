@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.conftest import ROOT
 
 from tuppence.core.environment import where
 
@@ -26,12 +24,6 @@ constraints = [pathlib.Path(after).read_text() for before, after in zip(sys.argv
 
 COLAB = {"COLAB_RELEASE_TAG": "release-colab_20261120-060052_RC00"}
 STUDIO = {"SAGEMAKER_APP_TYPE": "JupyterLab"}
-
-
-def set_up_cell() -> str:
-    """The cell as the template of the notebooks gives it."""
-    (code,) = re.findall(r"```python\n(import importlib.*?)```", (ROOT / "notebooks" / "README.md").read_text(), re.S)
-    return str(code)
 
 
 @pytest.fixture
@@ -49,10 +41,10 @@ def machine(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_cell(machine: Path, environ: dict[str, str]) -> str:
+def run_cell(build: ModuleType, machine: Path, environ: dict[str, str]) -> str:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     done = subprocess.run(
-        [sys.executable, "-S", "-c", set_up_cell()],  # -S: no site-packages, so no tuppence
+        [sys.executable, "-S", "-c", build.set_up_cell(1)],  # -S: no site-packages, so no tuppence
         env={**kept, **environ, "PYTHONPATH": str(machine)},
         cwd=machine,
         capture_output=True,
@@ -68,25 +60,25 @@ def test_it_installs_tuppence_and_keeps_torch(
     machine: Path, environ: dict[str, str], place: str, build: ModuleType, tmp_path: Path
 ) -> None:
     assert where(environ, root=tmp_path) == place
-    assert run_cell(machine, environ) == "chapter 1\n"
+    assert run_cell(build, machine, environ) == "chapter 1\n"
     called = json.loads((machine / "pip.json").read_text())
     assert not [argument for argument in called["arguments"] if "torch" in argument]
     assert called["constraints"] == ["torch==2.9.0+cu126"]
     assert called["arguments"][-1] == f"tuppence[plot] @ git+https://github.com/{build.repository()}"
 
 
-def test_it_installs_nothing_where_tuppence_is(machine: Path) -> None:
+def test_it_installs_nothing_where_tuppence_is(build: ModuleType, machine: Path) -> None:
     (machine / "tuppence").mkdir()
     (machine / "tuppence" / "__init__.py").write_text("def chapter(number): print('chapter', number)")
-    assert run_cell(machine, {}) == "chapter 1\n"
+    assert run_cell(build, machine, {}) == "chapter 1\n"
     assert not (machine / "pip.json").exists()
 
 
-def test_it_also_works_where_there_is_no_torch(machine: Path) -> None:
+def test_it_also_works_where_there_is_no_torch(build: ModuleType, machine: Path) -> None:
     for path in [*(machine / "torch").iterdir(), *(machine / "torch-2.9.0+cu126.dist-info").iterdir()]:
         path.unlink()
     (machine / "torch").rmdir()
-    run_cell(machine, COLAB)
+    run_cell(build, machine, COLAB)
     assert json.loads((machine / "pip.json").read_text())["constraints"] == [""]
 
 
@@ -100,8 +92,7 @@ def test_studio_is_known_by_its_metadata_file(tmp_path: Path) -> None:
 def test_every_chapter_begins_with_this_cell(build: ModuleType) -> None:
     for source in build.sources():
         first = next(cell for cell in build.read_source(source).cells if cell.cell_type == "code")
-        number = int(source.name[:2])
-        assert first.source.strip() == set_up_cell().replace("tp.chapter(1)", f"tp.chapter({number})").strip()
+        assert first.source == build.set_up_cell(int(source.name[:2]))
 
 
 def test_every_chapter_has_the_badge_of_its_own_notebook(build: ModuleType) -> None:
@@ -110,3 +101,14 @@ def test_every_chapter_has_the_badge_of_its_own_notebook(build: ModuleType) -> N
             f"https://colab.research.google.com/github/{build.repository()}/blob/main/notebooks/{source.stem}.ipynb"
         )
         assert f"[![Open in Colab]({build.BADGE})]({address})" in build.read_source(source).cells[0].source
+
+
+def test_another_set_up_cell_is_replaced_and_nothing_else(build: ModuleType, tmp_path: Path) -> None:
+    source = tmp_path / "03_Attention.py"
+    rest = "# %% [markdown]\n# Text\n\n# %%\nimport torch\n"
+    source.write_text(f"# %% [markdown]\n# Head\n\n# %%\nimport importlib\nold()\nchapter\n\n{rest}")
+    build.renew_set_up(source)
+    expected = f"# %% [markdown]\n# Head\n\n# %%\n{build.set_up_cell(3)}\n\n{rest}"
+    assert source.read_text() == expected
+    build.renew_set_up(source)
+    assert source.read_text() == expected
