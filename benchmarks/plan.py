@@ -1,6 +1,6 @@
 """Does a run take as long as `tuppence plan --measure` says, and a step as much memory as is counted?
 
-    python benchmarks/plan.py                         predicted and measured time of nano, tiny and small
+    python benchmarks/plan.py                         predicted and measured time of three models
     python benchmarks/plan.py --models nano --rounds 3
     python benchmarks/plan.py --memory                counted and measured peaks
 
@@ -25,15 +25,19 @@ import time
 from pathlib import Path
 
 from tuppence.core.memory import keep_freed_memory
+from tuppence.model.config import PRESETS, ModelConfig
 
-SECONDS = {"nano": 60.0, "tiny": 75.0, "small": 90.0}
+MODELS = {"nano": ("nano", {}), "wide": ("nano", {"d_model": 256}), "tiny": ("tiny", {})}
+"""Name → preset, and the sizes that differ."""
+SECONDS = 40.0
+"""About how long the steps of each run take."""
 STEPS = [("nano", 32, "bf16"), ("nano", 32, "float32"), ("tiny", 16, "bf16"), ("tiny", 8, "float32")]
 STEPS += [("small", 8, "bf16"), ("small", 4, "float32")]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=list(SECONDS), choices=list(SECONDS))
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
@@ -58,10 +62,9 @@ def compare_times(models: list[str], rounds: int, scratch: Path) -> None:
     for name in models:
         ratios = []
         for number in range(rounds):
-            size = size_of(name)
-            step_tokens = rhythm_of(size).step_tokens
+            step_tokens = rhythm_of(size_of(config_of(name))).step_tokens
             speed = predicted(name, 1e6)[1]
-            steps = max(20, int(SECONDS[name] * 0.6 * speed / step_tokens))
+            steps = max(10, int(SECONDS * speed / step_tokens))
             before = predicted(name, steps * step_tokens)[0]
             measured = wall_seconds(name, data, scratch / f"{name}-{number}", steps)
             after = predicted(name, steps * step_tokens)[0]
@@ -72,26 +75,29 @@ def compare_times(models: list[str], rounds: int, scratch: Path) -> None:
             print(f"{name:7}{'median':>7}{statistics.median(ratios):47.2f}", flush=True)
 
 
+def config_of(name: str) -> ModelConfig:
+    preset, sizes = MODELS[name]
+    return PRESETS[preset].model_copy(update=sizes)
+
+
 def predicted(name: str, tokens: float) -> tuple[float, float]:
     """Seconds of a run as a plan has them, and tokens a second."""
     from tuppence.cost.plan import row_of
-    from tuppence.model.config import PRESETS
     from tuppence.tasks.measuring import this_machine
     from tuppence.tasks.planning import size_of
 
-    row = row_of(size_of(name), tokens, this_machine(PRESETS[name], tokens, seconds=6.0))
+    config = config_of(name)
+    row = row_of(size_of(config), tokens, this_machine(config, tokens, seconds=6.0))
     return row.hours * 3600, row.tokens_per_second
 
 
 def wall_seconds(name: str, data: Path, out: Path, steps: int) -> float:
     """Seconds of `tuppence pretrain` from its start to its exit."""
-    from tuppence.model.config import PRESETS
-
+    preset, sizes = MODELS[name]
+    settings = {"preset": preset, "vocab_size": config_of(name).vocab_size, **sizes}
+    words = [word for key, value in settings.items() for word in ("--set", f"model.{key}={value}")]
     started = time.monotonic()
-    tuppence(
-        *("pretrain", "--data", data, "--out", out, "--config", "tiny", "--max-steps", steps),
-        *("--set", f"model.preset={name}", "--set", f"model.vocab_size={PRESETS[name].vocab_size}"),
-    )
+    tuppence("pretrain", "--data", data, "--out", out, "--config", "tiny", "--max-steps", steps, *words)
     return time.monotonic() - started
 
 
@@ -133,7 +139,6 @@ def peak_of_two_steps(name: str, sequences: int, precision: str) -> int:
     """Bytes of resident memory that two training steps of a new model add, at their peak."""
     import torch
 
-    from tuppence.model.config import PRESETS, ModelConfig
     from tuppence.model.gpt import GPT
     from tuppence.model.precision import autocast
     from tuppence.training.config import TrainConfig

@@ -101,6 +101,7 @@ def test_a_loss_without_a_law_is_not_printed() -> None:
     assert answer.rows[0].loss is None
     assert "no law below 44M parameters" in str(answer)
     assert "expected loss" not in answer.recommendation
+    assert answer.recommendation.endswith(", no law below 44M parameters.")
     assert "nats" not in str(answer)
 
 
@@ -108,3 +109,23 @@ def test_it_shows_itself_in_a_notebook() -> None:
     shown = hundred()._repr_html_()
     assert shown.count("<table>") == 2
     assert hundred().recommendation in shown
+
+
+def test_a_small_budget_buys_a_model_that_suits_its_tokens() -> None:
+    """Where the law says nothing, the preset is the one with about 20 tokens for each parameter."""
+    answer = plan(budget=1, today=DAY)
+    assert answer.best is not None
+    assert answer.best.loss is None
+    for row in answer.rows:
+        if row.refused is None:
+            assert 2 < row.tokens / row.size.parameters < 200
+    assert answer.best.dollars <= 1
+    nothing = plan(budget=0.01, today=DAY)
+    assert nothing.best is None
+    assert nothing.recommendation == "None of these machines can do it: the budget ends before the first step."
+
+
+def test_with_a_budget_and_no_law_the_most_computation_is_recommended() -> None:
+    answer = plan("nano", budget=5, today=DAY)
+    assert answer.best is not None
+    assert answer.best.tokens == max(row.tokens for row in answer.rows)

@@ -107,3 +107,9 @@ def test_a_damaged_cache_is_an_error_with_a_way_out(cache: Path, changes: dict[s
     with pytest.raises(CorruptFileError) as refused:
         rate_of("ml.g4dn.xlarge")
     assert refused.value.hint == f"delete it: rm {path}"
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf"])
+def test_a_rate_is_not_negative_and_finite(text: str) -> None:
+    with pytest.raises(InputError, match="no price of an hour"):
+        hourly_rate(text)

@@ -16,7 +16,7 @@ from tuppence.cost.table import WIDTH, Table
 
 SMALL = FINEWEB.least_parameters
 """Published speeds are of larger models; the matrices of smaller ones do not fill a GPU."""
-NOT_IN_A_NARROW_TABLE = ("note", ">at once", "devices", ">tokens/s", ">on spot", "speed")
+NOT_IN_A_NARROW_TABLE = (">at once", "devices", ">tokens/s", ">on spot", "speed")
 NO_DIFFERENCE = 0.02
 """Nats: the difference between seeds of one run of GPT-2, far below the error of a law."""
 
@@ -40,15 +40,18 @@ class Plan:
         """The row that is recommended; None if no row can be used.
 
         With a budget it is the lowest expected loss; among rows that differ less than `NO_DIFFERENCE`, the one whose
-        speed is better known. Without a budget it is the lowest price on demand.
+        speed is better known; if no loss can be expected, the most computation. Without a budget it is the lowest
+        price on demand.
         """
-        usable = [row for row in self.rows if row.refused is None and row.tokens > 0]
+        usable = [row for row in self.rows if row.refused is None]
         if not usable:
             return None
         if self.question.budget_usd is not None:
-            lowest = min((row.loss for row in usable if row.loss is not None), default=0.0)
-            near = [row for row in usable if row.loss is not None and row.loss <= lowest + NO_DIFFERENCE]
-            return min(near or usable, key=lambda row: (ERRORS[row.machine.speed.basis], row.loss or 0.0, row.hours))
+            losses = {row: row.loss for row in usable if row.loss is not None}
+            near = [row for row, loss in losses.items() if loss <= min(losses.values()) + NO_DIFFERENCE]
+            if not near:
+                return max(usable, key=lambda row: row.tokens * row.size.flops_per_token)
+            return min(near, key=lambda row: (ERRORS[row.machine.speed.basis], losses[row], row.hours))
         return min(usable, key=lambda row: (row.dollars, row.hours))
 
     @property
@@ -56,11 +59,11 @@ class Plan:
         """The answer in one sentence."""
         best = self.best
         if best is None:
-            reasons = sorted({(row.refused or "the budget buys no step").partition(":")[0] for row in self.rows})
+            reasons = sorted({(row.refused or "").partition(":")[0] for row in self.rows})
             return f"None of these machines can do it: {'; '.join(reasons)}."
         what = f"{best.size.name} on {short(best.tokens)} tokens"
-        budget = self.question.budget_usd
-        loss = "" if best.loss is None else f", expected loss {best.loss:.2f} ± {self.question.law.error:g}"
+        budget, error = self.question.budget_usd, self.question.law.error
+        loss = f", {best.no_loss}" if best.loss is None else f", expected loss {best.loss:.2f} ± {error:.2g}"
         paid = _usd(best.dollars) if best.dollars else "no rent"
         paid += f" on demand, about {_usd(best.spot_dollars)} on spot" if best.machine.on_aws else ""
         time = f"{_time(best.hours * 3600)} (speed {best.machine.speed.basis})"
@@ -78,7 +81,6 @@ class Plan:
         """All machines."""
         cells = [self._cells(row) for row in self.rows]
         constant = {name for name in ("model", "tokens") if not self._differs(name)}
-        constant |= set() if any(row["note"] for row in cells) else {"note"}
         names = [name for name in cells[0] if name.lstrip(">") not in constant]
         rows = tuple(tuple(row[name] for name in names) for row in cells)
         return Table(self._title(), tuple(names), rows, self._notes())
@@ -139,7 +141,7 @@ class Plan:
 
     def _title(self) -> str:
         question, first = self.question, self.rows[0]
-        model = "the best of GPT-2's sizes" if self._differs("model") else first.size.name
+        model = "the best preset" if self._differs("model") else first.size.name
         tokens = "" if self._differs("tokens") else f" on {short(first.tokens)} tokens"
         if question.budget_usd is not None:
             return f"What {_usd(question.budget_usd)} buys: {model}{tokens}"
@@ -150,7 +152,7 @@ class Plan:
         return len(values) > 1
 
     def _cells(self, row: Row) -> dict[str, str]:
-        machine = row.machine
+        machine, no = row.machine, row.refused is not None
         return {
             "where": machine.name,
             "devices": f"{machine.devices}×{machine.device}",
@@ -158,12 +160,11 @@ class Plan:
             ">tokens": short(row.tokens),
             ">tokens/s": short(row.tokens_per_second),
             "speed": machine.speed.basis,
-            ">hours": _hours(row.hours).removesuffix(" h"),
-            ">on demand": _usd(row.dollars),
-            ">on spot": _usd(row.spot_dollars) if machine.on_aws else "",
-            ">loss": "–" if row.loss is None else f"{row.loss:.2f}",
+            ">hours": "–" if no else _hours(row.hours).removesuffix(" h"),
+            ">on demand": "–" if no else _usd(row.dollars),
+            ">on spot": "–" if no or not machine.on_aws else _usd(row.spot_dollars),
+            ">loss": "–" if no or row.loss is None else f"{row.loss:.2f}",
             ">at once": str(row.sequences or "no"),
-            "note": (row.refused or row.no_loss or "").partition(":")[0],
         }
 
     def _notes(self) -> tuple[str, ...]:
@@ -174,7 +175,7 @@ class Plan:
             age = counted(newest, "day") if oldest == newest else f"{newest} to {counted(oldest, 'day')}"
             old = ", too old to trust; tuppence plan --refresh gets new ones" if oldest > OLD_DAYS else ""
             notes.append(f"Prices of {min(dates)}{_until(dates)} in {self._region()}, {age} old{old}.")
-        notes.extend(sorted({f"{row.machine.name}: {row.refused}." for row in self.rows if ":" in (row.refused or "")}))
+        notes.extend(sorted({f"{row.machine.name}: {row.refused}." for row in self.rows if row.refused}))
         basis = ", ".join(f"{name} ± {error:.0%}" for name, error in ERRORS.items())
         notes.append(f"Hours rest on the speed: {basis}.")
         low, high = SPOT_SEEN

@@ -137,7 +137,9 @@ def _accelerator(row: dict[str, Any]) -> Accelerator:
     else:
         base = sustained if row["of"] == "sustained" else peak
         assert base is not None, row
-        speed = Speed(row["assumed_mfu"] * base.flops_per_second, "assumed", row["source"])
+        share, tflops = row["assumed_mfu"], base.flops_per_second / 1e12
+        what = f"{share:.0%} of the {row['of']} {tflops:g} TFLOP/s"
+        speed = Speed(share * base.flops_per_second, "assumed", f"{what}; {row['source']}")
     return Accelerator(row["gpu"], row["memory_gib"], precision, peak, sustained, speed)
 
 

@@ -177,33 +177,43 @@ def short(number: float) -> str:
 
 
 def _fit(points: Sequence[Point]) -> tuple[float, float, float, float, float]:
-    """E, A, α, B, β of the smallest penalised sum of squares."""
+    """E, A, α, B, β of the smallest penalised sum of squares; all pairs of exponents (P of them) at once."""
     sizes, lengths, losses = (np.array([getattr(p, name) for p in points]) for name in ("parameters", "tokens", "loss"))
-    best: tuple[float, tuple[float, float, float, float, float]] | None = None
-    for a, b in itertools.product(np.arange(0.05, 1.2001, 0.025), repeat=2):
-        # scaled, so that the three columns are of one size
-        columns = np.stack([np.ones(len(points)), (sizes / sizes.min()) ** -a, (lengths / lengths.min()) ** -b], axis=1)
-        solution, squares = _non_negative(columns, losses)
-        prior = ((a - FINEWEB.size_exponent) ** 2 + (b - FINEWEB.data_exponent) ** 2) / PRIOR_WIDTH**2
-        penalised = squares / NOISE**2 + prior
-        if best is None or penalised < best[0]:
-            floor, size, data = solution
-            found = (floor, size * sizes.min() ** a, float(a), data * lengths.min() ** b, float(b))
-            best = (penalised, (float(found[0]), float(found[1]), found[2], float(found[3]), found[4]))
-    assert best is not None
-    return best[1]
+    grid = np.arange(0.05, 1.2001, 0.025)
+    a_P, b_P = (side.ravel() for side in np.meshgrid(grid, grid))
+    # scaled, so that the three columns are of one size
+    small, short_ = sizes.min(), lengths.min()
+    columns_PN3 = np.stack(
+        [
+            np.ones((len(a_P), len(points))),
+            (sizes / small) ** -a_P[:, None],
+            (lengths / short_) ** -b_P[:, None],
+        ],
+        axis=2,
+    )
+    solution_P3, squares_P = _non_negative(columns_PN3, losses)
+    prior_P = ((a_P - FINEWEB.size_exponent) ** 2 + (b_P - FINEWEB.data_exponent) ** 2) / PRIOR_WIDTH**2
+    best = int(np.argmin(squares_P / NOISE**2 + prior_P))
+    (floor, size, data), a, b = solution_P3[best], a_P[best], b_P[best]
+    return float(floor), float(size * small**a), float(a), float(data * short_**b), float(b)
 
 
-def _non_negative(columns: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, float]:
-    """Least squares with coefficients that are not negative: the best of the subsets of three columns."""
-    best, smallest = np.zeros(3), float(losses @ losses)
+def _non_negative(columns_PN3: np.ndarray, losses_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares with coefficients that are not negative: the best of the subsets of three columns.
+
+    Returns:
+        The coefficients, (P, 3), and the sums of squares, (P,).
+    """
+    best_P3 = np.zeros((len(columns_PN3), 3))
+    least_P = np.full(len(columns_PN3), float(losses_N @ losses_N))
     for count in (1, 2, 3):
         for subset in itertools.combinations(range(3), count):
-            part = columns[:, subset]
-            solution = np.linalg.lstsq(part, losses, rcond=None)[0]
-            squares = float(np.sum((part @ solution - losses) ** 2))
-            if (solution >= 0).all() and squares < smallest:
-                best = np.zeros(3)
-                best[list(subset)] = solution
-                smallest = squares
-    return best, smallest
+            part = columns_PN3[:, :, subset]
+            square = np.einsum("pni,pnj->pij", part, part) + 1e-12 * np.eye(count)  # equal columns are no error
+            solution = np.linalg.solve(square, np.einsum("pni,n->pi", part, losses_N)[:, :, None])[:, :, 0]
+            squares_P = np.sum((np.einsum("pni,pi->pn", part, solution) - losses_N) ** 2, axis=1)
+            better = (solution >= 0).all(axis=1) & (squares_P < least_P)
+            best_P3[better] = 0.0
+            best_P3[np.ix_(better, subset)] = solution[better]
+            least_P[better] = squares_P[better]
+    return best_P3, least_P

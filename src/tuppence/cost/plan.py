@@ -192,7 +192,10 @@ def rhythm_of(size: ModelSize) -> Rhythm:
 
 
 def rows_of(question: Question, machines: Sequence[Machine]) -> list[Row]:
-    """The row of each machine: of the one model, or of the model with the lowest expected loss."""
+    """The row of each machine: of the one model, or of the model with the lowest expected loss.
+
+    If the law says nothing about any of them, it is the model whose tokens are nearest to 20 for each parameter.
+    """
     return [_best_row(question, machine) for machine in machines]
 
 
@@ -204,6 +207,8 @@ def row_of(size: ModelSize, tokens: float, machine: Machine, law: Law = FINEWEB)
     refused = machine.refused
     if refused is None and not sequences:
         refused = f"one sequence needs {memory.gib:.1f} GiB of {machine.memory_gib:g}"
+    if refused is None and tokens < 1:
+        refused = "the budget ends before the first step"
     speed = machine.tokens_per_second(size)
     lines = _lines(size, tokens, speed, machine)
     no_loss = law.refusal(size.parameters, tokens)
@@ -256,9 +261,10 @@ def _tokens(question: Question, size: ModelSize, machine: Machine) -> float:
     return float(TOKENS_OF_A_PARAMETER * size.parameters)
 
 
-def _preference(row: Row) -> tuple[bool, bool, float, float]:
-    """Sorts rows: those that can be used, those with an expected loss, the lowest loss, the lowest price."""
-    return row.refused is not None, row.loss is None, row.loss or 0.0, row.dollars
+def _preference(row: Row) -> tuple[bool, bool, float]:
+    """Sorts rows: those that can be used, those with an expected loss, the lowest loss or the best ratio."""
+    ratio = max(row.tokens, 1.0) / (TOKENS_OF_A_PARAMETER * row.size.parameters)
+    return row.refused is not None, row.loss is None, abs(math.log(ratio)) if row.loss is None else row.loss
 
 
 def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Machine) -> tuple[Line, ...]:

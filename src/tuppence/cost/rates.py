@@ -148,6 +148,8 @@ def hourly_rate(text: str | Rate) -> Rate:
         number = float(text)
     except ValueError:
         return rate_of(text)
+    if not 0 <= number < float("inf"):
+        raise InputError(f"--rate {text} is no price of an hour", "give US dollars, or an instance type")
     return Rate(number, "given by --rate") if number else Rate()
 
 

@@ -47,7 +47,7 @@ def plan(
     """Plans a training run: hours, dollars and expected loss on each instance.
 
     Args:
-        model: a preset, or sizes. Without it: with a budget, the best of GPT-2's sizes for each instance; with tokens,
+        model: a preset, or sizes. Without it: with a budget, the best preset for each instance; with tokens,
             the size for which they are nearest to 20 for each parameter; else gpt2-124m.
         tokens: to train on, as a number or as "2.5B". Without it: what the budget buys, else 20 for each parameter.
         budget: dollars on demand.
@@ -170,11 +170,10 @@ def token_count(text: float | str | None) -> float | None:
 def _sizes(model: str | ModelConfig | None, tokens: float | None, budget: float | None) -> tuple[ModelSize, ...]:
     if model is not None:
         return (size_of(model),)
-    gpt2 = tuple(size_of(name) for name in PRESETS if name.startswith("gpt2"))
+    every = tuple(size_of(name) for name in PRESETS)
     if budget is not None:
-        return gpt2
+        return every
     if tokens is None:
         return (size_of(DEFAULT_MODEL),)
     wanted = tokens / TOKENS_OF_A_PARAMETER
-    every = [size_of(name) for name in PRESETS]
     return (min(every, key=lambda size: max(size.parameters / wanted, wanted / size.parameters)),)
