@@ -60,6 +60,7 @@ _WHERE = {
     # money
     "plan": "tasks.planning",
     "estimate_aws_cost": "cost.estimate",
+    "prices": "cost.price_table:price_table",
     # what a model says
     "next_tokens": "course.reading",
     "write": "course.reading",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence import course as course
     from tuppence import figures as figures
     from tuppence.cost.estimate import estimate_aws_cost as estimate_aws_cost
+    from tuppence.cost.price_table import price_table as prices  # noqa: F401
     from tuppence.course.display import Table as Table
     from tuppence.course.display import say as say
     from tuppence.course.display import source as source

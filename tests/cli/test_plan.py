@@ -57,3 +57,10 @@ def test_a_refresh_is_told_and_a_failed_one_is_an_error(
     assert (done.value.code, asked) == (0, ["us-east-1"])
     assert f"0 prices of SageMaker in us-east-1 are in {tmp_path / 'prices.json'}" in errors
     assert "ml.g5.xlarge" in out
+
+
+def test_prices_can_be_shown_alone(tuppence: Tuppence) -> None:
+    answer = tuppence("plan", "--prices", "--on", "ml.g5.xlarge", "--json")
+    rows = json.loads(answer.stdout)
+    assert [row["pays for"] for row in rows] == ["training", "notebook", "endpoint"]
+    assert "days old" in tuppence("plan", "--prices").stdout

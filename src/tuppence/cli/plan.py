@@ -41,6 +41,7 @@ def plan(
         list[InputRun] | None,
         typer.Option("--fit", help="A finished run of yours; four or more give a law for your data. Repeatable."),
     ] = None,
+    prices: Annotated[bool, typer.Option("--prices", help="Show prices with source and age, and no plan.")] = False,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="First read the region's SageMaker prices of today from AWS.")
     ] = False,
@@ -61,6 +62,7 @@ def plan(
       tuppence plan --model tiny --tokens 10M --measure
     """
     from tuppence.cost.law import FINEWEB, fit_law
+    from tuppence.cost.price_table import price_table
     from tuppence.cost.table import WIDTH
     from tuppence.tasks import planning
 
@@ -69,6 +71,11 @@ def plan(
 
         done = read_prices(region)
         console.note(f"{counted(len(done.prices), 'price')} of SageMaker in {region} are in {done.path}")
+    columns = max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else WIDTH
+    if prices:
+        table = price_table(*(on or ()))
+        console.emit_json(table.as_dicts()) if json else console.out(table.text(columns))
+        return
     law = FINEWEB if not own else fit_law(planning.own_runs(own))
     here = None
     if measure:
@@ -81,5 +88,4 @@ def plan(
     if json:
         console.emit_json(answer.as_dict())
         return
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
-    console.out(answer.text(max(columns, 60)))
+    console.out(answer.text(columns))

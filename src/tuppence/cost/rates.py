@@ -73,7 +73,7 @@ class Price:
         return self.service, self.use, self.item, self.region
 
 
-def prices(cached: Path | None = None) -> dict[tuple[str, str, str, str], Price]:
+def prices(cached: Path | None = None) -> Mapping[tuple[str, str, str, str], Price]:
     """All known prices by (service, use, item, region): the snapshot, and what a refresh has saved since.
 
     Args:
@@ -83,12 +83,20 @@ def prices(cached: Path | None = None) -> dict[tuple[str, str, str, str], Price]
     Raises:
         CorruptFileError: the cached file is damaged.
     """
-    known = dict(_shipped())
     cached = cached or _cache_file()
-    if cached is not None and cached.is_file():
-        for price in _read(cached):
-            if price.key not in known or price.date > known[price.key].date:
-                known[price.key] = price
+    if cached is None or not cached.is_file():
+        return _shipped()
+    state = cached.stat()
+    return _with_newer(cached, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)  # a plan asks thousands of times
+def _with_newer(cached: Path, mtime: int, size: int) -> Mapping[tuple[str, str, str, str], Price]:
+    """The snapshot with the newer prices of a file; its time and size say whether the file is still the same."""
+    known = dict(_shipped())
+    for price in _read(cached):
+        if price.key not in known or price.date > known[price.key].date:
+            known[price.key] = price
     return known
 
 

@@ -17,7 +17,7 @@ WIDTH = 122
 """Columns of a table as text, unless the caller knows the width of the terminal."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A title, columns, rows, and notes below.
 
@@ -69,6 +69,12 @@ class Table:
         """The table as plain text."""
         return self.text()
 
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
     def text(self, width: int = WIDTH) -> str:
         """The table as plain text that is at most so many columns wide."""
         from rich.console import Console
@@ -76,6 +82,11 @@ class Table:
         out = io.StringIO()
         Console(file=out, width=width, color_system=None, highlight=False, force_jupyter=False).print(self.renderable())
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+    def as_dicts(self) -> list[dict[str, str]]:
+        """The rows for JSON: name of the column → text."""
+        names = [column.lstrip(">") for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
 
     def to_html(self) -> str:
         """The table for a notebook; every text is escaped."""
