@@ -67,7 +67,7 @@ def test_the_report_of_the_machine_is_that_of_doctor() -> None:
 
 
 def test_measurements_are_kept_by_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measurements, "FILE", tmp_path / "measured.json")
+    monkeypatch.setattr(measurements, "FOLDER", tmp_path / "measurements")
     assert measurements.measured() == {}
     measurements.record(2, measurements.Measured(75.0, 2, "2026-11-28"))
     measurements.record(1, measurements.Measured(15.0, 2, "2026-11-28"))

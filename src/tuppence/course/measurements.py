@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(__file__).with_name("measurements.json")
+FOLDER = Path(__file__).with_name("measurements")
+"""One file a chapter, so that two chapters can be measured side by side."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,14 @@ class Measured:
 
 
 def measured() -> dict[int, Measured]:
-    """Returns the measurement of every chapter that has been made."""
-    if not FILE.exists():
-        return {}
-    rows = json.loads(FILE.read_text(encoding="utf-8"))
-    return {int(number): Measured(**row) for number, row in rows.items()}
+    """Returns the measurement of every chapter that has been made, in order."""
+    files = sorted(FOLDER.glob("chapter-*.json"))
+    rows = {int(file.stem.removeprefix("chapter-")): json.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {number: Measured(**row) for number, row in rows.items()}
 
 
 def record(number: int, found: Measured) -> None:
     """Keeps the measurement of a chapter."""
-    rows = {each: vars(one) for each, one in {**measured(), number: found}.items()}
-    ordered = {str(each): rows[each] for each in sorted(rows)}
-    FILE.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+    FOLDER.mkdir(exist_ok=True)
+    text = json.dumps(vars(found), indent=2)
+    (FOLDER / f"chapter-{number}.json").write_text(text + "\n", encoding="utf-8")
