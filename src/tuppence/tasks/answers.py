@@ -23,6 +23,9 @@ from tuppence.training.objective import Sample
 
 SHOWN_PROMPTS = 4
 
+ANSWER_MARK = "\n→ "
+"""Stands between request and answer in the samples of a run."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -55,7 +58,7 @@ def answer_samples(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, 
     if not max_tokens:
         return []
     answers = greedy_answers(model, prompts, tokenizer, max_tokens=max_tokens)
-    return [Sample(f"{prompt.text}\n→ ", answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    return [Sample(prompt.text + ANSWER_MARK, answer) for prompt, answer in zip(prompts, answers, strict=True)]
 
 
 def greedy_answers(model: GPT, prompts: Sequence[Prompt], tokenizer: Tokenizer, *, max_tokens: int) -> list[str]:

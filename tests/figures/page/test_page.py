@@ -171,7 +171,7 @@ def test_a_prompt_without_tokens_begins_a_text_as_generate_does(browser: Any, to
 
 def test_two_models_read_the_same_prompt_each_in_its_own_way(browser: Any, toy_run: Path, tmp_path: Path) -> None:
     chat = toy_tokenizer().with_chat_template()
-    aligned = write_run(tmp_path / "aligned", toy_model(seed=5, context_length=96), chat, "Name a café.")
+    aligned = write_run(tmp_path / "aligned", toy_model(seed=5, context_length=96), chat, "Name a café.\n→ ")
     with opened(browser, write_page(aligned, tmp_path / "both", beside=toy_run), dark=True) as page:
         assert page.title() == "toy beside aligned · tuppence"
         panels = page.locator(".live-panel")

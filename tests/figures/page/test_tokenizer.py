@@ -83,6 +83,8 @@ def test_a_token_is_shown_as_text_or_as_bytes_or_by_its_name(node: Node) -> None
     ids = [tokenizer.encode(" ")[0], tokenizer.encode("\n")[0], *tokenizer.encode("\x00€"), tokenizer.end_of_text]
     function = "({packed, ids}) => { const t = new Tokenizer(packed); return ids.map((id) => t.show(id)); }"
     shown = node(function, {"packed": pack_tokenizer(tokenizer), "ids": ids})
+    assert shown[0]["name"] == "“\u00a0”"
+    assert [one["name"] for one in shown[2:]] == ["byte 00", "byte e2", "byte 82", "byte ac", "end of text"]
     assert [(one["text"], one["plain"]) for one in shown] == [
         *((" ", True), ("\n", True), ("00", False), ("e2", False), ("82", False), ("ac", False)),
         ("end of text", False),

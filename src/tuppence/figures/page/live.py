@@ -21,6 +21,7 @@ from tuppence.figures.page.packing import as_script_json, pack
 from tuppence.model.loaded import ModelInfo
 from tuppence.model.weights import load_model
 from tuppence.storage import location_of
+from tuppence.tasks.answers import ANSWER_MARK
 
 SCRIPTS = ("tokenizer.js", "gpt.js", "panel.js", "page.js")
 _LONGEST_PROMPT = 300
@@ -79,5 +80,5 @@ def _first_prompt(models: Sequence[ModelInfo]) -> str:
         rows = read_json_lines_tolerantly(Run.of(info.folder).samples_file, [])
         prompts = [row["prompt"] for row in rows if isinstance(row.get("prompt"), str) and row["prompt"].strip()]
         if prompts and len(prompts[-1]) <= _LONGEST_PROMPT:
-            return str(prompts[-1])
+            return str(prompts[-1]).removesuffix(ANSWER_MARK)
     return "Once upon a time"

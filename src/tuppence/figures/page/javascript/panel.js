@@ -116,13 +116,13 @@ class Panel {
     tokens.forEach((id, index) => {
       const chip = strip.children[index] ?? strip.appendChild(this.newChip());
       if (chip.dataset.id !== String(id)) {
-        const {text, plain} = this.tokenizer.show(id);
+        const {text, plain, name} = this.tokenizer.show(id);
         chip.dataset.id = id;
         chip.firstChild.textContent = plain ? text.replaceAll("\n", "↵") : text;
         chip.lastChild.data = plain ? "\n".repeat(text.split("\n").length - 1) : "";
         chip.title = `token ${index + 1}, id ${id}`;
         chip.firstChild.classList.toggle("live-symbol", !plain);
-        chip.setAttribute("aria-label", plain ? quoted(text) : text);
+        chip.setAttribute("aria-label", name);
       }
       chip.classList.toggle("live-written", index >= this.given);
       chip.setAttribute("aria-selected", index === this.selected);
@@ -160,8 +160,8 @@ class Panel {
     const weights = this.weights(this.head);
     [...this.parts.strip.children].forEach((chip, s) => chip.style.setProperty("--weight", Math.sqrt(weights[s] ?? 0)));
     const strongest = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 3);
-    const looked = strongest.filter((s) => weights[s] >= 0.005).map((s) => `${this.quotedToken(s)} ${percent(weights[s])}`);
-    this.parts.looked.textContent = `${headName(this.head)} at ${this.quotedToken(this.selected)} looked at ${looked.join(", ")}.`;
+    const looked = strongest.filter((s) => weights[s] >= 0.005).map((s) => `${this.nameOf(s)} ${percent(weights[s])}`);
+    this.parts.looked.textContent = `${headName(this.head)} at ${this.nameOf(this.selected)} looked at ${looked.join(", ")}.`;
   }
 
   showNext() {
@@ -180,13 +180,12 @@ class Panel {
       button.style.setProperty("--chance", chances[id]);
       button.setAttribute("aria-current", id === following);
     });
-    this.parts.scale.textContent = `After ${this.quotedToken(this.selected)}, at temperature ${this.temperature()}.`
+    this.parts.scale.textContent = `After ${this.nameOf(this.selected)}, at temperature ${this.temperature()}.`
       + (following === undefined ? "" : " Framed: the token in the text.");
   }
 
-  quotedToken(position) {
-    const {text, plain} = this.tokenizer.show(this.text.tokens[position]);
-    return plain ? quoted(text) : text;
+  nameOf(position) {
+    return this.tokenizer.show(this.text.tokens[position]).name;
   }
 
   say(message) {
@@ -268,7 +267,6 @@ class Panel {
 const sameHead = (a, b) => a === b || (a !== null && b !== null && a.layer === b.layer && a.head === b.head);
 const headName = (choice) => (choice ? `Layer ${choice.layer + 1}, head ${choice.head + 1}` : "All heads on average");
 const visible = (text) => text.replace(/^ /, "·").replaceAll("\n", "↵").replaceAll("\t", "⇥");
-const quoted = (text) => `“${text.replace(/^ /, "\u00a0").replaceAll("\n", "↵")}”`;
 
 function percent(share) {
   return share > 0 && share < 0.0005 ? "< 0.1%" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;

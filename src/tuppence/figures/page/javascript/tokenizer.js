@@ -46,12 +46,21 @@ class Tokenizer {
     return fromUtf8(ids.map((id) => this.bytesOf[id] ?? utf8(this.specials.get(id))).join(""));
   }
 
-  /** One token for people: {text, plain}; `plain` is false for a special token and for bytes without a glyph. */
+  /**
+   * One token for people: {text, plain, name}. `plain` is false for a special token and for bytes without a glyph, and
+   * `name` is the token in a sentence.
+   */
   show(id) {
-    if (this.specials.has(id)) return {text: this.stops.has(id) ? "end of text" : this.specials.get(id), plain: false};
+    if (this.specials.has(id)) {
+      const text = this.stops.has(id) ? "end of text" : this.specials.get(id);
+      return {text, plain: false, name: text};
+    }
     const bytes = this.bytesOf[id], text = fromUtf8(bytes);
-    if (utf8(text) === bytes && !/[^\P{C}\n\t]/u.test(text)) return {text, plain: true};
-    return {text: [...bytes].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join(" "), plain: false};
+    if (utf8(text) === bytes && !/[^\P{C}\n\t]/u.test(text)) {
+      return {text, plain: true, name: `“${text.replace(/^ /, "\u00a0").replaceAll("\n", "↵")}”`};
+    }
+    const digits = [...bytes].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join(" ");
+    return {text: digits, plain: false, name: `byte ${digits}`};
   }
 }
 
