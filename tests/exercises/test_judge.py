@@ -17,7 +17,7 @@ KEYS = [one.key for one in EXERCISES]
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_answer_has_all_properties(key: str, seed: int) -> None:
     result = grade(exercise(key), exercise(key).answer, seed)
     assert result.passed, "\n".join(result.lines())

@@ -34,6 +34,7 @@ def test_tensors_travel_unchanged(dtype: torch.dtype, shape: tuple[int, ...]) ->
 def test_a_view_travels_as_the_tensor_it_shows() -> None:
     tensor = torch.arange(6.0, requires_grad=True).view(2, 3).T
     assert torch.equal(loads(dumps(tensor)), tensor)
+    assert torch.equal(loads(dumps(torch.ones(1).expand(1, 3))), torch.ones(1, 3))
 
 
 def test_numpy_arrives_as_tensors_and_numbers() -> None:

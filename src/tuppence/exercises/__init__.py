@@ -18,15 +18,25 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.errors import InputError
-from tuppence.exercises import attempts, chapter1, chapter2, chapter3, finding
+from tuppence.exercises import (
+    attempts,
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    chapter7,
+    chapter8,
+    finding,
+)
 from tuppence.exercises.exercise import Exercise
 from tuppence.exercises.judge import card, judge
 from tuppence.exercises.limits import Limits
 from tuppence.exercises.result import Result, Results
 
-EXERCISES: tuple[Exercise, ...] = tuple(
-    exercise for chapter in (chapter1, chapter2, chapter3) for exercise in chapter.EXERCISES
-)
+_CHAPTERS = (chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter7, chapter8)
+EXERCISES: tuple[Exercise, ...] = tuple(exercise for chapter in _CHAPTERS for exercise in chapter.EXERCISES)
 """All exercises, in the order of the course."""
 
 

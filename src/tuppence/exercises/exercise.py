@@ -189,7 +189,7 @@ def first_tensor(value: Any) -> Tensor:
 def a_number(value: Any) -> float:
     """Fits a number, or a tensor with one."""
     if isinstance(value, Tensor) and value.numel() == 1:
-        return float(value)
+        return float(value.detach())
     if isinstance(value, int | float):
         return float(value)
     raise UnfitError(f"is {kind_of(value)}; one number is needed")

@@ -118,7 +118,7 @@ def _pack_tensor(tensor: Tensor) -> Any:
         return _other(tensor)
     if tensor.numel() * tensor.element_size() > LARGEST_BYTES:
         raise TooLargeError(f"a tensor of the shape {tuple(tensor.shape)} is larger than 8 MiB")
-    plain = tensor.detach().cpu().contiguous().flatten()
+    plain = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.detach().reshape(-1))  # an expanded tensor too
     content = plain.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
     return {_TAG: "tensor", "dtype": name, "shape": list(tensor.shape), "base64": _base64(content)}
 
