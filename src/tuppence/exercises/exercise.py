@@ -9,13 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from tuppence.exercises.plain import Other
-from tuppence.exercises.process import Learner
 
 WRONG = "the property does not hold"
 
@@ -59,6 +58,22 @@ class Draw:
         return values
 
 
+class Callee(Protocol):
+    """What can be called as a `Learner`'s process can."""
+
+    def begin_property(self) -> None:
+        """Called before the calls of each property."""
+
+    def call(self, arguments: Sequence[Any], *, gradients: bool = False) -> dict[str, Any]:
+        """See `Learner.call`."""
+
+    def calls(self, arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        """See `Learner.calls`."""
+
+    def device(self) -> str:
+        """See `Learner.device`."""
+
+
 class Calls:
     """The learner's function, as a property calls it. It keeps the calls of one input, to show them.
 
@@ -67,7 +82,7 @@ class Calls:
         fit: checks and converts a result; raises `UnfitError`.
     """
 
-    def __init__(self, learner: Learner, fit: Callable[[Any], Any]) -> None:
+    def __init__(self, learner: Callee, fit: Callable[[Any], Any]) -> None:
         self._learner, self._fit = learner, fit
         self.made: list[tuple[list[Any], Any]] = []
 
@@ -237,9 +252,3 @@ def not_finite(value: Tensor) -> str | None:
     if torch.isnan(value).any():
         return "the result has NaN"
     return "the result has infinity" if torch.isinf(value).any() else None
-
-
-__all__ = [
-    *("CallError", "Calls", "Draw", "Exercise", "NOTHING", "Property", "UnfitError", "WRONG"),
-    *("a_list", "a_number", "a_tensor", "differs", "first_tensor", "kind_of", "not_finite"),
-]

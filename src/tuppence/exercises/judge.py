@@ -12,7 +12,7 @@ from typing import Any
 from tuppence.core.console import counted, one_line, visible
 from tuppence.exercises import attempts
 from tuppence.exercises.child import Load
-from tuppence.exercises.exercise import NOTHING, Calls, Draw, Exercise, Property, UnfitError
+from tuppence.exercises.exercise import NOTHING, Callee, Calls, Draw, Exercise, Property, UnfitError
 from tuppence.exercises.limits import Limits
 from tuppence.exercises.process import CallError, Learner
 from tuppence.exercises.result import Result
@@ -48,7 +48,7 @@ def judge(exercise: Exercise, load: Load, *, limits: Limits | None = None, seed:
                 details=(("Task", exercise.task),),
                 network=facts["network"],
             )
-        result = _try(exercise, learner, seed)
+        result = try_properties(exercise, learner, seed)
         network = str(facts["network"])
     if result.status == "not written":
         return result
@@ -82,7 +82,8 @@ def _numbered(label: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return [(label if number == 1 else "", f"{number}. {text}") for number, text in enumerate(texts, start=1)]
 
 
-def _try(exercise: Exercise, learner: Learner, seed: int) -> Result:
+def try_properties(exercise: Exercise, learner: Callee, seed: int) -> Result:
+    """Tries the properties in their order, up to the first that fails, and records nothing."""
     for number, one in enumerate(exercise.properties):
         learner.begin_property()
         for arguments in one.inputs(Draw(f"{seed}/{exercise.key}/{number}")):
