@@ -106,12 +106,13 @@ def dollars_against_loss(
         axes.set_xlim(min(spent[0], budget) / 2, max(spent[-1], budget) * (6 if names else 2))
         axes.axvline(budget, color=ORANGE, linewidth=1.2, linestyle=DASHED)
         axes.annotate(
-            drawable(f"budget {limit} "),
-            (budget, 1),
+            drawable(f"budget {limit}"),
+            (budget, 0),
             xycoords=("data", "axes fraction"),
+            xytext=(5, 5),
+            textcoords="offset points",
             va="bottom",
-            ha="center",
-            color=ORANGE,
+            color=INK,
             fontsize=SMALL_TEXT,
         )
         if len(names):
