@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 IMAGES = HERE / "images"
 SIZE = {"width": 1000, "height": 760}
 COLOURS = 128
+SCROLL = """words => [...document.querySelectorAll("h1, h2, h3, figure")]
+    .find(found => found.textContent.includes(words)).scrollIntoView({behavior: "instant"})"""
 
 
 def save(page: Any, name: str) -> None:
@@ -32,25 +34,25 @@ def save(page: Any, name: str) -> None:
 def chapter(page: Any, path: Path, words: str) -> None:
     """A chapter, from the heading that contains `words` on."""
     page.goto(path.as_uri())
-    page.get_by_role("heading", name=words).first.scroll_into_view_if_needed()
-    page.evaluate(
-        "words => [...document.querySelectorAll('h2')].find(h => h.textContent.includes(words)).scrollIntoView()", words
-    )
+    page.add_style_tag(content=".back-to-top { display: none !important } h2 { scroll-margin-top: 4rem }")
+    page.evaluate(SCROLL, words)
     page.wait_for_timeout(500)
     save(page, "chapter")
 
 
-def report(page: Any, path: Path) -> None:
-    """The top of a report."""
+def report(page: Any, path: Path, words: str) -> None:
+    """A report, from the heading that contains `words` on."""
     page.goto(path.as_uri())
+    page.evaluate(SCROLL, words)
     page.wait_for_timeout(500)
     save(page, "report")
 
 
 def live(page: Any, path: Path) -> None:
-    """The page of a live model, after it has read its prompt."""
+    """The page of a live model, which has written on from its prompt."""
     page.goto(path.as_uri())
-    page.wait_for_timeout(4000)
+    page.get_by_role("button", name="Write").click()
+    page.wait_for_timeout(6000)
     save(page, "live")
 
 
@@ -68,7 +70,7 @@ def main() -> None:
         if given.chapter:
             chapter(page, given.chapter.resolve(), given.heading)
         if given.report:
-            report(page, given.report.resolve())
+            report(page, given.report.resolve(), given.heading)
         if given.live:
             live(page, given.live.resolve())
         browser.close()

@@ -9,8 +9,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 BODY = {
-    "<pre>": '<pre tabindex="0">',
-    "<pre id=": '<pre tabindex="0" id=',
+    "<pre": '<pre tabindex="0"',
     '<div class="table-wrapper': '<div tabindex="0" role="group" aria-label="Table" class="table-wrapper',
     '<table class="indextable': '<table role="presentation" class="indextable',
 }

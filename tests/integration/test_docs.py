@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,3 +76,10 @@ def test_the_references_have_every_paper_that_the_code_names() -> None:
 def test_the_readme_counts_the_pinned_packages() -> None:
     pinned = len((ROOT / "constraints.txt").read_text().splitlines())
     assert f"{pinned} packages in all" in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_readme_says_what_a_budget_buys_as_the_plan_does() -> None:
+    command = [sys.executable, "-m", "tuppence", "plan", "--budget", "100"]
+    planned = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
+    readme = (ROOT / "README.md").read_text().replace("\n> ", " ")
+    assert planned in readme

@@ -17,7 +17,10 @@ from tests.browser import SCHEMES, WIDTHS, serious_findings
 from tuppence.cli import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
-LOOKED_AT = ["index.html", "howto/budget.html", "reference/cli/pretrain.html", "reference/api/tuppence.model.html"]
+LOOKED_AT = [
+    *("index.html", "howto/budget.html", "reference/cli/pretrain.html", "reference/api/tuppence.model.html"),
+    "chapters/01_LLM_Fundamentals.html",
+]
 
 pytestmark = pytest.mark.slow
 
