@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 
 from tuppence.figures import attention_cost, attention_map, attention_maps, attention_steps, loss_curves, saturation
 from tuppence.figures.course.cells import MOST_RECTANGLES
-from tuppence.figures.course.layout import spread
+from tuppence.figures.course.labels import spread
 from tuppence.figures.style import BLUE, GREEN, ORANGE
 
 SCORES = np.array([[1.0, 2.0, -3.0], [0.5, -1.0, 4.0], [2.0, 0.0, 1.0]])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuppence.figures.course.labels import name_points
 from tuppence.figures.course.layout import (
     SMALL_TEXT,
     TEXT,
@@ -15,7 +16,6 @@ from tuppence.figures.course.layout import (
     box,
     chart,
     drawing,
-    name_points,
     style_ticks,
     text_width,
     unit,

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.figures.course.layout import (
-    SMALL_TEXT,
-    beside,
-    chart,
-    drawing,
-    name_points,
-    name_rows,
-    text_width,
-    unit,
-    wrapped,
-    write,
-)
+from tuppence.figures.course.labels import beside, name_points, name_rows
+from tuppence.figures.course.layout import SMALL_TEXT, chart, drawing, text_width, unit, wrapped, write
 from tuppence.figures.format import dollars_label, shorten, size_label
 from tuppence.figures.style import BLUE, DASHED, GREEN, GRID, INK, MUTED, ORANGE, Array, drawable, styled
 

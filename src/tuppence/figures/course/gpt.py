@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.figures.course.layout import SMALL_TEXT, beside, chart, name_rows
+from tuppence.figures.course.labels import beside, name_rows
+from tuppence.figures.course.layout import SMALL_TEXT, chart
 from tuppence.figures.course.series import ends_of, plot_series
 from tuppence.figures.format import shorten, size_label
 from tuppence.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, Array, drawable, styled

@@ -7,20 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.figures.course.layout import (
-    SMALL_TEXT,
-    TEXT,
-    WIDTH,
-    beside,
-    chart,
-    drawing,
-    name_ends,
-    name_points,
-    style_ticks,
-    unit,
-    wrapped,
-    write,
-)
+from tuppence.figures.course.labels import beside, name_ends, name_points
+from tuppence.figures.course.layout import SMALL_TEXT, TEXT, WIDTH, chart, drawing, style_ticks, unit, wrapped, write
 from tuppence.figures.course.series import ends_of, finite_points, plot_series, round_ticks
 from tuppence.figures.format import rate_label
 from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled, thin

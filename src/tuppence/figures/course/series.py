@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuppence.figures.course.layout import COLOURS, MARKERS, chart, name_ends, unit
+from tuppence.figures.course.labels import name_ends
+from tuppence.figures.course.layout import COLOURS, MARKERS, chart, unit
 from tuppence.figures.format import count_label
 from tuppence.figures.style import Array, Floats, drawable, styled, thin
 

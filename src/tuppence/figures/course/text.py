@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuppence.figures.course.layout import (
-    MONOSPACE_EM,
-    SMALL_TEXT,
-    TEXT,
-    WIDTH,
-    arrow,
-    beside,
-    box,
-    chart,
-    drawing,
-    name_rows,
-    write,
-)
+from tuppence.figures.course.labels import beside, name_rows
+from tuppence.figures.course.layout import MONOSPACE_EM, SMALL_TEXT, TEXT, WIDTH, arrow, box, chart, drawing, write
 from tuppence.figures.course.series import plot_series
 from tuppence.figures.format import shorten
 from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled
