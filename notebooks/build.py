@@ -48,6 +48,7 @@ _MEASURED = re.compile(rf"(?:(?<![\w.$-])\d[\d,.]*\s*{_UNITS}(?![\w])|(?<!\\)\$\
 _CODE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\s](?:[^$]*[^$\s])?\$(?!\d)|\]\([^)]*\)", re.DOTALL)
 ALLOWED = ("$100",)
 """Figures with a unit that are no measurements: definitions and promises."""
+_OWN = re.compile(r"(?<![\w.:/])/(?:home|root|Users|tmp|work|private|content)/[\w.-]+")
 _ALLOWED_CELL = re.compile(r"^<!-- figures: (.+) -->$", re.MULTILINE)
 
 
@@ -204,6 +205,10 @@ def problems_of(source: Path) -> list[str]:
         found.append("the cells are not those of the source: make notebooks")
     if notebook.metadata != expected.metadata:
         found.append("source_sha256 or other metadata are not those of the source: make notebooks")
+    outputs = "".join(str(output) for cell in notebook.cells for output in cell.get("outputs", ()))
+    if "· scale test ·" in outputs:
+        found.append("the outputs are those of the scale test: make notebooks")
+    found += [f"an output names a folder of this machine: {folder}" for folder in sorted(set(_OWN.findall(outputs)))]
     if path.stat().st_size > MOST_BYTES:
         found.append(f"{path.stat().st_size:,} bytes are more than {MOST_BYTES:,}")
     return [*found, *problems_of_outputs(notebook)]

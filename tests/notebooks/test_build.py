@@ -136,6 +136,18 @@ def test_bad_outputs_are_found(build: ModuleType, source: Path, made: Path, chan
     assert said in problem
 
 
+def test_outputs_of_the_scale_test_and_folders_of_a_machine_are_found(
+    build: ModuleType, source: Path, made: Path
+) -> None:
+    text = "Chapter 1 · scale test · cpu\nwritten to /home/ada/runs/x and https://example.org/home/page\n"
+    output = nbformat.v4.new_output("stream", name="stdout", text=text)
+    changed(made, lambda notebook: notebook.cells[2].outputs.append(output))
+    assert build.problems_of(source) == [
+        "the outputs are those of the scale test: make notebooks",
+        "an output names a folder of this machine: /home/ada",
+    ]
+
+
 def test_a_large_notebook_is_found(build: ModuleType, source: Path, made: Path) -> None:
     text = "x" * (build.MOST_BYTES + 1)
     output = nbformat.v4.new_output("stream", name="stdout", text=text)
