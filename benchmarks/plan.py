@@ -6,8 +6,9 @@
 
 Time: before and after each run of the real command line, this machine is measured as `--measure` does (some steps, one
 evaluation, one checkpoint), and the mean of both predictions is compared with the wall time of the whole process: its
-start, steps, evaluations, samples, checkpoints and the model at the end. On a machine that others use, a measurement
-before and one after see different speeds; the median of the rounds is what counts.
+start, steps, evaluations, samples, checkpoints and the model at the end. On a machine that others use, the measurements
+see other speeds than the run. So the last column compares processor time: that of the run with the predicted time times
+the share of a processor that the measurements had.
 
 Memory: a process of its own makes two steps; its peak of resident memory, less what was resident before the model was
 made, is compared with `cost.memory`. Linux only.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -29,8 +31,6 @@ from tuppence.model.config import PRESETS, ModelConfig
 
 MODELS = {"nano": ("nano", {}), "wide": ("nano", {"d_model": 256}), "tiny": ("tiny", {})}
 """Name → preset, and the sizes that differ."""
-SECONDS = 40.0
-"""About how long the steps of each run take."""
 STEPS = [("nano", 32, "bf16"), ("nano", 32, "float32"), ("tiny", 16, "bf16"), ("tiny", 8, "float32")]
 STEPS += [("small", 8, "bf16"), ("small", 4, "float32")]
 
@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=40.0, help="about how long the steps of each run take")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -50,29 +51,30 @@ def main() -> None:
     else:
         keep_freed_memory()  # as the command line does, before torch is imported
         with tempfile.TemporaryDirectory() as scratch:
-            compare_times(options.models, options.rounds, Path(scratch))
+            compare_times(options.models, options.rounds, options.seconds, Path(scratch))
 
 
-def compare_times(models: list[str], rounds: int, scratch: Path) -> None:
+def compare_times(models: list[str], rounds: int, seconds: float, scratch: Path) -> None:
     from tuppence.cost.plan import rhythm_of
     from tuppence.tasks.planning import size_of
 
     data = prepared(scratch)
-    print(f"{'model':7}{'steps':>7}{'predicted s':>13}{'measured s':>12}{'measured / predicted':>22}")
+    print(f"{'model':7}{'steps':>7}{'predicted s':>13}{'measured s':>12}{'ratio':>8}{'of processor time':>20}")
     for name in models:
         ratios = []
         for number in range(rounds):
             step_tokens = rhythm_of(size_of(config_of(name))).step_tokens
-            speed = predicted(name, 1e6)[1]
-            steps = max(10, int(SECONDS * speed / step_tokens))
-            before = predicted(name, steps * step_tokens)[0]
-            measured = wall_seconds(name, data, scratch / f"{name}-{number}", steps)
-            after = predicted(name, steps * step_tokens)[0]
-            mean = (before + after) / 2
-            ratios.append(measured / mean)
-            print(f"{name:7}{steps:7}{mean:13.1f}{measured:12.1f}{ratios[-1]:22.2f}", flush=True)
+            if not number:
+                steps = max(10, int(seconds * predicted(name, 1e6)[1] / step_tokens))
+            before, _, shared_before = predicted(name, steps * step_tokens)
+            measured, busy = run_seconds(name, data, scratch / f"{name}-{number}", steps)
+            after, _, shared_after = predicted(name, steps * step_tokens)
+            expected, share = (before + after) / 2, (before * shared_before + after * shared_after) / (before + after)
+            ratios.append(busy / (expected * share))
+            row = f"{name:7}{steps:7}{expected:13.1f}{measured:12.1f}{measured / expected:8.2f}{ratios[-1]:20.2f}"
+            print(row, flush=True)
         if rounds > 1:
-            print(f"{name:7}{'median':>7}{statistics.median(ratios):47.2f}", flush=True)
+            print(f"{name:7}{'median':>7}{statistics.median(ratios):53.2f}", flush=True)
 
 
 def config_of(name: str) -> ModelConfig:
@@ -80,25 +82,34 @@ def config_of(name: str) -> ModelConfig:
     return PRESETS[preset].model_copy(update=sizes)
 
 
-def predicted(name: str, tokens: float) -> tuple[float, float]:
-    """Seconds of a run as a plan has them, and tokens a second."""
+def predicted(name: str, tokens: float) -> tuple[float, float, float]:
+    """Seconds of a run as a plan has them, tokens a second, and the processor time of a second of the measurement."""
     from tuppence.cost.plan import row_of
     from tuppence.tasks.measuring import this_machine
     from tuppence.tasks.planning import size_of
 
     config = config_of(name)
-    row = row_of(size_of(config), tokens, this_machine(config, tokens, seconds=6.0))
-    return row.hours * 3600, row.tokens_per_second
+    started, busy = time.perf_counter(), time.process_time()
+    machine = this_machine(config, tokens, seconds=6.0)
+    share = (time.process_time() - busy) / (time.perf_counter() - started)
+    row = row_of(size_of(config), tokens, machine)
+    return row.hours * 3600, row.tokens_per_second, share
 
 
-def wall_seconds(name: str, data: Path, out: Path, steps: int) -> float:
-    """Seconds of `tuppence pretrain` from its start to its exit."""
+def run_seconds(name: str, data: Path, out: Path, steps: int) -> tuple[float, float]:
+    """Seconds of `tuppence pretrain` from its start to its exit: by the clock, and of the processors."""
     preset, sizes = MODELS[name]
     settings = {"preset": preset, "vocab_size": config_of(name).vocab_size, **sizes}
     words = [word for key, value in settings.items() for word in ("--set", f"model.{key}={value}")]
-    started = time.monotonic()
+    started, busy = time.monotonic(), child_seconds()
     tuppence("pretrain", "--data", data, "--out", out, "--config", "tiny", "--max-steps", steps, *words)
-    return time.monotonic() - started
+    return time.monotonic() - started, child_seconds() - busy
+
+
+def child_seconds() -> float:
+    """Processor time of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def prepared(scratch: Path) -> Path:

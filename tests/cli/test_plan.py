@@ -31,7 +31,14 @@ def test_json(tuppence: Tuppence) -> None:
 
 @pytest.mark.parametrize(
     "flags",
-    [("--model", "gpt3"), ("--tokens", "lots"), ("--budget", "-1"), ("--on", "ml.g4nd.xlarge"), ("--region", "x")],
+    [
+        ("--model", "gpt3"),
+        ("--tokens", "lots"),
+        ("--budget", "-1"),
+        ("--on", "ml.g4nd.xlarge"),
+        ("--region", "x"),
+        ("--rate", "1"),
+    ],
 )
 def test_a_wrong_question_has_a_hint(flags: tuple[str, str], tuppence: Tuppence) -> None:
     answer = tuppence("plan", *flags)

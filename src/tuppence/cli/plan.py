@@ -12,6 +12,7 @@ from tuppence.cli.flags import NO_RATE, HourlyRate, Json
 from tuppence.cli.places import InputRun, add_verb
 from tuppence.core import console
 from tuppence.core.console import counted
+from tuppence.core.errors import InputError
 from tuppence.core.memory import keep_freed_memory
 
 
@@ -66,6 +67,8 @@ def plan(
     from tuppence.cost.table import WIDTH
     from tuppence.tasks import planning
 
+    if rate.rate_usd_per_hour and not measure:
+        raise InputError("--rate is the price of an hour of this machine", "add --measure, or leave it out")
     if refresh:
         from tuppence.cost.refresh import refresh as read_prices
 

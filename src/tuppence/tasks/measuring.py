@@ -82,7 +82,7 @@ def this_machine(
     device = choose_device(settings.device)
     first = _train(config, settings, steps=2, compiles=False)
     step_tokens = settings.batch_size * config.context_length
-    eager = first["train_seconds"] / (first["steps"] - 1)
+    eager = max(first["train_seconds"] / (first["steps"] - 1), 1e-3)
     flops = config.flops_per_token()
     precision = choose_precision(device, settings.precision).name
     run = Limits(max_steps=max(1, int(tokens / step_tokens)))  # decides as the run itself will
