@@ -162,6 +162,24 @@ def test_writing_can_be_stopped_and_does_not_freeze_the_page(
         assert page.locator(CHIPS).count() == stopped < 70
 
 
+def test_a_tap_while_the_model_reads_finds_only_what_was_read(browser: Any, toy_page: Path) -> None:
+    with opened(browser, toy_page) as page:
+        expected = text_of(page)[0]
+        page.evaluate(
+            """([chips, heads, next]) => {
+                const prompt = document.getElementById("live-prompt");
+                prompt.value = "B" + prompt.value;
+                prompt.dispatchEvent(new Event("input"));  // reads one token, and goes on after this task
+                document.querySelectorAll(heads)[3].click();
+                [...document.querySelectorAll(chips)].at(-1).click();
+                document.querySelectorAll(next)[2].click();
+            }""",
+            [CHIPS, HEADS, NEXT],
+        )
+        assert page.locator(CHIPS).count() == 2
+        assert text_of(page)[0] == "B" != expected
+
+
 def test_a_prompt_without_tokens_begins_a_text_as_generate_does(browser: Any, toy_page: Path) -> None:
     with opened(browser, toy_page) as page:
         page.locator("#live-prompt").fill("")

@@ -20,8 +20,8 @@ class GPT {
         ? new Int8Array(bytes.buffer, offset, count)
         : new Float32Array(bytes.buffer, offset, count);
     }
-    const matrix = (name) => ({weight: tensors[name + ".weight"], scale: tensors[name + ".scale"], bias: tensors[name + ".bias"]});
     const norm = (name) => ({weight: tensors[name + ".weight"], bias: tensors[name + ".bias"]});
+    const matrix = (name) => ({...norm(name), scale: tensors[name + ".scale"]});
 
     this.tokenEmbedding = matrix("token_embedding");
     this.positionEmbedding = matrix("position_embedding");
@@ -47,9 +47,9 @@ class GPT {
     return {tokens: [], hidden: [], attention: [], cache};
   }
 
-  /** Shortens a text to its first tokens. What the cache holds of the others is overwritten later. */
+  /** Shortens a text to at most `length` tokens. What the cache holds of the others is overwritten later. */
   truncate(text, length) {
-    for (const list of [text.tokens, text.hidden, text.attention]) list.length = length;
+    for (const list of [text.tokens, text.hidden, text.attention]) list.splice(length);
   }
 
   /**

@@ -16,8 +16,8 @@ class Panel {
     this.unread = []; // those of them that are still to be read
     this.selected = 0;
     this.head = null; // {layer, head}, or null for the average of all
-    const part = (name) => root.querySelector(`.live-${name}`);
-    this.parts = Object.fromEntries(["name", "strip", "status", "looked", "heads", "next", "scale", "columns"].map((name) => [name, part(name)]));
+    const names = ["name", "strip", "status", "columns", "heads", "looked", "next", "scale"];
+    this.parts = Object.fromEntries(names.map((name) => [name, root.querySelector(`.live-${name}`)]));
     this.parts.name.textContent = packed.name;
     this.parts.strip.setAttribute("aria-label", `Tokens of ${packed.name}`);
     this.parts.heads.setAttribute("aria-label", `Attention heads of ${packed.name}`);
@@ -71,7 +71,8 @@ class Panel {
 
   goOnWith(token) {
     if (this.isFull()) {
-      this.say(`The model's context is full: ${this.model.config.context_length} tokens. Choose an earlier token to go on from there, or start again.`);
+      this.say(`The model's context is full: ${this.model.config.context_length} tokens. `
+        + "Choose an earlier token to go on from there, or start again.");
       return false;
     }
     this.model.read(this.text, token);
@@ -100,9 +101,9 @@ class Panel {
 
   // ---- what is shown --------------------------------------------------------------------------------------------
 
-  /** Shows the text, with the token at `selected` chosen. */
+  /** Shows the text, with the token at `selected` chosen, or the last one while it is still to be read. */
   show(selected) {
-    this.selected = Math.max(0, selected);
+    this.selected = Math.max(0, Math.min(selected, this.text.tokens.length - 1));
     this.showStrip();
     this.parts.columns.hidden = !this.text.tokens.length;
     if (!this.text.tokens.length) return;
@@ -143,10 +144,12 @@ class Panel {
   weights(choice) {
     const {n_layers, n_heads} = this.model.config, count = this.selected + 1;
     const all = this.text.attention[this.selected];
-    const of = (index) => all.subarray(index * count, (index + 1) * count);
-    if (choice) return of(choice.layer * n_heads + choice.head);
+    if (choice) {
+      const first = (choice.layer * n_heads + choice.head) * count;
+      return all.subarray(first, first + count);
+    }
     const mean = new Float32Array(count);
-    for (let index = 0; index < n_layers * n_heads; index++) of(index).forEach((weight, s) => (mean[s] += weight / (n_layers * n_heads)));
+    all.forEach((weight, index) => (mean[index % count] += weight / (n_layers * n_heads)));
     return mean;
   }
 
@@ -158,10 +161,13 @@ class Panel {
       radio.querySelector("path").setAttribute("d", bars(this.weights(radio.choice)));
     }
     const weights = this.weights(this.head);
-    [...this.parts.strip.children].forEach((chip, s) => chip.style.setProperty("--weight", Math.sqrt(weights[s] ?? 0)));
+    [...this.parts.strip.children].forEach((chip, s) => {
+      chip.style.setProperty("--weight", Math.sqrt(weights[s] ?? 0)); // the root, so that small weights are seen
+    });
     const strongest = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 3);
     const looked = strongest.filter((s) => weights[s] >= 0.005).map((s) => `${this.nameOf(s)} ${percent(weights[s])}`);
-    this.parts.looked.textContent = `${headName(this.head)} at ${this.nameOf(this.selected)} looked at ${looked.join(", ")}.`;
+    const where = `${headName(this.head)} at ${this.nameOf(this.selected)}`;
+    this.parts.looked.textContent = `${where} looked at ${looked.join(", ")}.`;
   }
 
   showNext() {
@@ -198,7 +204,9 @@ class Panel {
     const {n_layers, n_heads} = this.model.config, {heads} = this.parts;
     heads.style.setProperty("--heads", n_heads);
     const choices = [null];
-    for (let layer = 0; layer < n_layers; layer++) for (let head = 0; head < n_heads; head++) choices.push({layer, head});
+    for (let layer = 0; layer < n_layers; layer++) {
+      for (let head = 0; head < n_heads; head++) choices.push({layer, head});
+    }
     this.radios = choices.map((choice) => {
       if (!choice || choice.head === 0) heads.append(rowLabel(choice ? choice.layer + 1 : "all"));
       const radio = document.createElement("div");
@@ -231,7 +239,7 @@ class Panel {
 
   chooseHead(choice) {
     this.head = choice;
-    this.showHeads();
+    this.show(this.selected);
   }
 
   onStripKey(event) {
@@ -258,7 +266,8 @@ class Panel {
   /** Chooses the head that is `step` further in the list; the average of all comes first. */
   moveHead(step) {
     const now = this.radios.findIndex((radio) => sameHead(radio.choice, this.head));
-    const next = this.radios[Math.min(Math.max(now + (now === 0 ? Math.sign(step) : step), 0), this.radios.length - 1)];
+    const wanted = now + (now === 0 ? Math.sign(step) : step);
+    const next = this.radios[Math.max(0, Math.min(wanted, this.radios.length - 1))];
     this.chooseHead(next.choice);
     return next;
   }
@@ -300,5 +309,6 @@ function bars(weights) {
     heights[bar] = Math.max(heights[bar], Math.sqrt(weight));
   });
   const round = (value) => Math.round(1000 * value) / 1000;
-  return Array.from(heights, (height, bar) => `M${round(bar / count)} 1V${round(1 - height)}h${round(0.8 / count)}V1z`).join("");
+  const column = (height, bar) => `M${round(bar / count)} 1V${round(1 - height)}h${round(0.8 / count)}V1z`;
+  return Array.from(heights, column).join("");
 }
