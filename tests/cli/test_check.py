@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_a_file_that_fails_to_load_says_where(call: Call, tmp_path: Path) -> Non
     (tmp_path / "my.py").write_text("import nothing_of_this_name\n" + RIGHT)
     out = call("grad_by_hand")[1]
     assert "the file raises ModuleNotFoundError: No module named 'nothing_of_this_name' (line 1)" in out
+
+
+def test_a_file_that_fails_to_load_is_loaded_once(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("open('loads', 'a').write('x')\nraise SystemExit\n")
+    code, out, _ = call("1")
+    assert code == 3
+    assert out == "✗ count_parameters: the file ends the program: SystemExit (line 2)\n"
+    assert (tmp_path / "loads").read_text() == "x"
+
+
+def test_a_pipe_is_refused_before_it_is_opened(call: Call, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    code, _, errors = call("1", "--module", "pipe.py")
+    assert code == 2
+    assert errors.startswith("error: pipe.py is a pipe, not a Python file")
 
 
 def test_a_file_can_import_its_neighbours_and_leaves_no_bytecode(call: Call, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.exercises.grading import Here, calls_of, exercise, grade
 from tuppence.exercises import EXERCISES, attempts
 from tuppence.exercises.exercise import Exercise
-from tuppence.exercises.judge import try_properties
+from tuppence.exercises.judge import HINT_WITHOUT_RESULT, try_properties
 from tuppence.exercises.result import Results
 
 KEYS = [one.key for one in EXERCISES]
@@ -169,8 +169,9 @@ def test_an_exception_is_named_with_its_line() -> None:
         return 1 / 0
 
     line = dividing.__code__.co_firstlineno + 1
-    problem = dict(grade(exercise("grad_by_hand"), dividing).details)["Problem"]
-    assert problem == f"the function raises ZeroDivisionError: division by zero (line {line})"
+    shown = dict(grade(exercise("grad_by_hand"), dividing).details)
+    assert shown["Problem"] == f"the function raises ZeroDivisionError: division by zero (line {line})"
+    assert shown["Hint"] == HINT_WITHOUT_RESULT
 
 
 def test_results_show_themselves_in_a_notebook() -> None:

@@ -77,7 +77,11 @@ def check_file(what: str | int | None, path: Path, *, seed: int | None = None, l
         InputError: there is no such exercise or chapter, or the file cannot be read.
     """
     chosen = list(EXERCISES) if what is None else finding.by_what(EXERCISES, what)
-    results = [judge(exercise, finding.in_file(exercise, path), seed=seed, limits=limits) for exercise in chosen]
+    results = []
+    for exercise in chosen:
+        results.append(judge(exercise, finding.in_file(exercise, path), seed=seed, limits=limits))
+        if results[-1].status == "failed" and results[-1].network is None:
+            break  # the file cannot be loaded: it would be the same for each of them
     if what is None:
         results = [result for result in results if result.status != "not written"]
         if not results:

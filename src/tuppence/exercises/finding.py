@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuppence.core.errors import InputError
-from tuppence.core.files import explain_os_error
+from tuppence.core.files import explain_os_error, special_kind
 from tuppence.exercises.exercise import Exercise
 
 
@@ -68,6 +68,9 @@ def in_file(exercise: Exercise, path: Path) -> InFile:
         InputError: the file cannot be read, or is not Python.
     """
     try:
+        kind = special_kind(path.stat().st_mode)
+        if kind is not None:
+            raise InputError(f"{path} is {kind}, not a Python file", "give a file whose name ends in .py")
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:

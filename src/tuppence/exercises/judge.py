@@ -12,13 +12,14 @@ from typing import Any
 from tuppence.core.console import counted, one_line, visible
 from tuppence.exercises import attempts
 from tuppence.exercises.child import Load
-from tuppence.exercises.exercise import NOTHING, Callee, Calls, Draw, Exercise, Property, UnfitError
+from tuppence.exercises.exercise import NOTHING, Callee, Calls, Draw, Exercise, UnfitError
 from tuppence.exercises.limits import Limits
 from tuppence.exercises.process import CallError, Learner
 from tuppence.exercises.result import Result
 from tuppence.exercises.showing import show
 
 SECOND_HINT_FROM = 3
+HINT_WITHOUT_RESULT = "Call your function with this input yourself, and print what it has before it stops."
 DOTS = {1: "●○○", 2: "●●○", 3: "●●●"}
 
 
@@ -87,32 +88,32 @@ def try_properties(exercise: Exercise, learner: Callee, seed: int) -> Result:
     for number, one in enumerate(exercise.properties):
         learner.begin_property()
         for arguments in one.inputs(Draw(f"{seed}/{exercise.key}/{number}")):
-            calls = Calls(learner, exercise.fit)
+            calls, hint = Calls(learner, exercise.fit), one.hint
             try:
                 problem = one.holds(calls, *arguments)
             except CallError as error:
                 if not error.written:
                     return card(exercise)
-                problem = f"the function {error.problem}"
+                problem, hint = f"the function {error.problem}", HINT_WITHOUT_RESULT
             except UnfitError as error:
                 problem = f"the result {error}"
             if problem is not None:
-                return _failed(exercise, one, number, calls, problem, seed)
+                return _failed(exercise, number, calls, problem, hint, seed)
     count = len(exercise.properties)
     return Result(exercise, "passed", f"all {count} properties hold", held=count)
 
 
-def _failed(exercise: Exercise, one: Property, number: int, calls: Calls, problem: str, seed: int) -> Result:
+def _failed(exercise: Exercise, number: int, calls: Calls, problem: str, hint: str, seed: int) -> Result:
     return Result(
         exercise,
         "failed",
         f"property {number + 1} of {len(exercise.properties)} does not hold",
         held=number,
         details=(
-            ("Property", one.statement),
+            ("Property", exercise.properties[number].statement),
             *_shown_calls(exercise, calls.made),
             ("Problem", one_line(problem)),
-            ("Hint", one.hint),
+            ("Hint", hint),
             ("Same inputs", f"seed {seed}"),
         ),
         seed=seed,

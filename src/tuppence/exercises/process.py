@@ -219,7 +219,11 @@ class Learner:
         if not kill:
             until = time.monotonic() + _END_SECONDS
             while time.monotonic() < until:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
+                try:
+                    pid, status = os.waitpid(self._pid, os.WNOHANG)
+                except ChildProcessError:  # somebody else in this program waits for all processes
+                    self._pid = 0
+                    return None
                 if pid:
                     self._pid, self._status = 0, status
                     return status

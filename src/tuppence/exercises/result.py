@@ -80,11 +80,11 @@ class Result:
         """The result as an element of a page; all texts are escaped."""
         colour = _COLOURS[self.status]
         rows = "".join(
-            f'<tr><td style="text-align:left;vertical-align:top;padding:.1em 1em .1em 0">{_safe(label)}</td>'
+            f'<tr><td style="text-align:left;vertical-align:top;white-space:nowrap;padding:0 1em">{_safe(label)}</td>'
             f'<td style="text-align:left;white-space:pre-wrap;overflow-wrap:anywhere">{_safe(text)}</td></tr>'
             for label, text in self.details
         )
-        table = f'<table style="margin:.3em 0;background:none">{rows}</table>' if rows else ""
+        table = f'<table style="margin:.3em 0;background:none;color:inherit">{rows}</table>' if rows else ""
         return (
             f'<div style="border-left:4px solid {colour};padding:.2em .8em;margin:.4em 0">'
             f"<strong>{_MARKS[self.status]} {_safe(self.exercise.name)}</strong>: {_safe(self.headline)}{table}</div>"
