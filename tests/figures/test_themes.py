@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from tuppence.figures import masks, plot_loss
+from tuppence.figures import masks, plot_loss, plot_stage_seconds
 from tuppence.figures.style import BLUE, DARK_PALETTE
 from tuppence.figures.themes import BACKGROUNDS, recolour, to_png
 
@@ -27,7 +27,15 @@ def test_dark_colours_replace_those_of_lines_and_cells_and_keep_their_opacity() 
     recolour(figure, "dark")
     first, second = (patch.get_facecolor() for patch in figure.axes[0].patches[:2])
     assert first == pytest.approx((*to_rgb(DARK_PALETTE["blue"]), 0.75))
-    assert second == pytest.approx((*to_rgb(DARK_PALETTE["blue"]), 0.0))
+    assert second[3] == 0
+
+
+def test_bars_without_an_edge_have_none_in_any_theme() -> None:
+    figure = plot_stage_seconds({"pretrain": 20.0})
+    recolour(figure, "dark")
+    (bar,) = figure.axes[0].patches
+    assert bar.get_edgecolor()[3] == 0
+    assert bar.get_facecolor() == pytest.approx((*to_rgb(DARK_PALETTE["blue"]), 0.85))
 
 
 def test_light_undoes_dark() -> None:

@@ -68,7 +68,9 @@ def _replace(artist: Any, part: str, theme: Theme) -> None:
     colour = getattr(artist, f"get_{part}")()
     if isinstance(colour, str) and colour in ("none", "auto"):
         return
-    getattr(artist, f"set_{part}")(tuple(_themed(colour, theme)[0]))
+    themed = tuple(_themed(colour, theme)[0])
+    if themed[3] > 0:  # the opacity of the whole artist would make a missing edge visible
+        getattr(artist, f"set_{part}")(themed)
 
 
 def _themed(colours: Any, theme: Theme) -> Any:
