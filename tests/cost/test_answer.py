@@ -47,6 +47,8 @@ def test_without_a_budget_the_cheapest_is_recommended_and_the_fastest_named() ->
     answer = plan("gpt2-124m", "10B", on=["ml.p5.48xlarge", "ml.g6e.xlarge"], today=DAY)
     assert answer.recommendation.startswith("gpt2-124m on 10B tokens is cheapest on ml.g6e.xlarge")
     assert "the fastest is ml.p5.48xlarge" in answer.recommendation
+    alone = plan("gpt2-124m", "10B", on=["ml.g6e.xlarge"], today=DAY)
+    assert alone.recommendation.startswith("gpt2-124m on 10B tokens: ml.g6e.xlarge in 16")
 
 
 def test_what_cannot_be_used_is_shown_and_not_recommended() -> None:

@@ -71,7 +71,9 @@ class Plan:
         if budget is not None:
             return f"The best that {_usd(budget)} buys is {what}: {answer}."
         usable = [row for row in self.rows if row.refused is None and row is not best]
-        fastest = min(usable, key=lambda row: row.hours, default=best)
+        if not usable:
+            return f"{what}: {answer}."
+        fastest = min(usable, key=lambda row: row.hours)
         if fastest.hours >= best.hours:
             return f"{what} is cheapest and fastest on {answer}."
         faster = f"{fastest.machine.name} in {_time(fastest.hours * 3600)} for {_usd(fastest.dollars)}"
