@@ -234,3 +234,9 @@ def test_no_process_is_left(tmp_path: Path) -> None:
     one_call(lambda x: x)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_where_the_system_keeps_the_network_python_refuses_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuppence.exercises.confine._leave_network", lambda: False)
+    assert one_call(lambda x: x).network == "audit hook"
+    assert problem_of(connecting) == "the function opens a network connection; exercises run without a network"
