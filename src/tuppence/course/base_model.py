@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tuppence import __version__
 from tuppence.core.config import load_config
-from tuppence.core.console import listening
+from tuppence.core.console import listening, note
+from tuppence.core.errors import InputError
+from tuppence.core.locks import lock_folder
 from tuppence.core.recipes import FOLDER
 from tuppence.course.runs import Run
 from tuppence.course.setting import Scale, course_folder, current_scale
 from tuppence.course.texts import PLOTS
 from tuppence.data.prepare import prepare
 from tuppence.data.sources import iter_texts
+from tuppence.figures.run_data import read_run
 from tuppence.synthetic.sets import SETS, write_set
 from tuppence.tasks.pretrain import PretrainRecipe, run_pretraining
 from tuppence.tasks.run_options import RunOptions
@@ -25,6 +30,9 @@ SIZES: dict[Scale, tuple[int, int, int, dict[str, object]]] = {
     "gpu": (20_000, 8192, 2_000, {"preset": "tiny"}),
 }
 """Scale → stories, vocabulary, Muon steps, and the `model` section of the recipe."""
+
+
+WAIT_SECONDS = 0.5
 
 
 def base(scale: Scale | None = None) -> Run:
@@ -42,10 +50,33 @@ def base(scale: Scale | None = None) -> Run:
     recipe = PretrainRecipe.model_validate({"model": sizes, "train": train})
     made_of = f"{stories} {PLOTS} {vocabulary} {recipe.model_dump_json()} {__version__}"
     folder = course_folder() / chosen / f"base-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
-    with listening():
-        data = _data(folder, stories, vocabulary)
-        run_pretraining(data, folder / "run", recipe, RunOptions())
-    return Run(folder / "run")
+    run = folder / "run"
+    if not _is_done(run):  # a finished one is used as it is, also after its folder was moved
+        release = _wait_for(folder)
+        try:
+            with listening():
+                run_pretraining(_data(folder, stories, vocabulary), run, recipe, RunOptions())
+        finally:
+            release()
+    return Run(run)
+
+
+def _is_done(run: Path) -> bool:
+    return run.exists() and read_run(run).get("status") == "done"
+
+
+def _wait_for(folder: Path) -> Callable[[], None]:
+    """Locks the folder, after another notebook that makes the same base has finished."""
+    folder.mkdir(parents=True, exist_ok=True)
+    said = False
+    while True:
+        try:
+            return lock_folder(folder, "making the base model in")
+        except InputError:
+            if not said:
+                note("another notebook is making the base model; waiting for it")
+                said = True
+            time.sleep(WAIT_SECONDS)
 
 
 def _data(folder: Path, stories: int, vocabulary: int) -> Path:
