@@ -197,7 +197,8 @@ tp.say(
 
 # %% [markdown]
 # The softmax divides by a sum over *all* scores. If the future is in that sum, the future is in every weight, and the
-# model learns to read it there. **A token may be hidden only before the softmax.**
+# model learns to read it there. Dividing the masked weights by their own sum would repair that, except where the future
+# has all the weight: there it divides zero by zero. **Hide a token before the softmax.**
 
 # %%
 tp.figures.attention_steps(scores_TT, allowed_TT)
@@ -208,7 +209,8 @@ tp.figures.attention_steps(scores_TT, allowed_TT)
 # $$\operatorname{attention}(q, k, v) = \operatorname{softmax}\!\left(\frac{q k^\top}{\sqrt K} + m\right) v,
 # \qquad m_{ts} = \begin{cases} 0 & s \le t \\ -\infty & s > t \end{cases}$$
 #
-# By hand, without a single matrix product:
+# Here there are as many keys as queries, $S = T$. With more keys, the queries are the last of them, and the condition is
+# $s \le t + S - T$. By hand, without a single matrix product:
 
 
 # %%
@@ -231,7 +233,7 @@ tp.source(tp.attention)
 # The library's attention is the formula, and it computes what the loops compute. (It divides the queries instead of the
 # scores. That is the same, and a long text has more scores than numbers in its queries.)
 #
-# **Guess first**: without the mask, what changes in the output of a token when the other tokens trade places?
+# **Guess first**: without the mask, what changes in the output of a token when the keys, with their values, trade places?
 
 # %%
 everything = torch.ones(T, T, dtype=torch.bool)
@@ -241,8 +243,8 @@ shuffled, _ = tp.attention(q_TK, k_TK[shuffle], v_TK[shuffle], everything)
 assert torch.allclose(plain, shuffled, atol=1e-6)
 
 # %% [markdown]
-# Nothing. Attention sees a *set* of keys and values. It knows what a token is, not where it stands. That is why a GPT
-# adds a position embedding to every token.
+# Nothing. Attention sees a *set* of keys and values. It knows what a token is, not where it stands. A GPT adds a position
+# embedding to every token; chapter 4 measures what that is worth when the mask already tells earlier from later.
 #
 # ## Step 6: heads
 #
@@ -510,7 +512,9 @@ tp.say(
 #
 # <!-- figures: 10 minutes -->
 #
-# **3.1 The mask** · difficulty ●○○ · importance ●●● · 10 minutes. The $T$ queries are the *last* of $S$ tokens.
+# **3.1 The mask** · difficulty ●○○ · importance ●●● · 10 minutes. The $T$ queries are the *last* of $S$ tokens:
+# a model that writes keeps the keys of the tokens before, and only the new ones ask. (The steps above show most of these
+# answers. Close them, and write yours from memory.)
 
 
 # %%
@@ -524,7 +528,7 @@ tp.check(causal_mask)
 # <!-- figures: 20 minutes -->
 #
 # **3.2 Attention** · difficulty ●●○ · importance ●●● · 20 minutes. Scores, scale, mask, softmax, values; for any number
-# of leading dimensions.
+# of leading dimensions. Large scores must not overflow: subtracting the largest one changes nothing in a softmax.
 
 
 # %%
@@ -537,7 +541,8 @@ tp.check(attention)
 # %% [markdown]
 # <!-- figures: 25 minutes -->
 #
-# **3.3 Several heads** · difficulty ●●● · importance ●●● · 25 minutes. The layer of step 7, without biases.
+# **3.3 Several heads** · difficulty ●●● · importance ●●● · 25 minutes. The layer of step 7, without biases; you
+# may call your own `causal_mask` and `attention`.
 
 
 # %%
