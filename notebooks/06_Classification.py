@@ -476,6 +476,11 @@ for name, source in (("pretrained", "all"), ("from scratch", "from scratch"), ("
 tp.figures.label_efficiency(sizes, curves, unit="F1 of spam")
 
 # %% [markdown]
+# Read the left end with care. With few spam messages to learn from, the word counter keeps its probabilities low and says
+# "ham" nearly always: F1 punishes that, and a lower threshold would repair much of it. Shades are intervals over the test
+# messages. They do not hold the luck of a seed, and a curve may cross another within them. (Training and word counts
+# read eight tenths of the labels; the rest is held out.)
+#
 # ## Step 12: the verdict
 #
 # Another test set would have given other numbers. The bootstrap draws messages with replacement, again and again, and
