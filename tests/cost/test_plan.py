@@ -66,6 +66,22 @@ def test_a_budget_below_the_lead_buys_nothing() -> None:
     assert tokens_for(SMALL, MACHINE, 0.3) == 0
 
 
+def test_tokens_that_cost_more_than_the_budget_are_refused() -> None:
+    (row,) = rows_of(Question((SMALL,), tokens=1e10, budget_usd=50.0), [MACHINE])
+    assert row_of(SMALL, 1e10, MACHINE).dollars > 50
+    assert row.refused is not None
+    assert row.refused.startswith("over the budget: $")
+    (row,) = rows_of(Question((SMALL,), tokens=1e9, budget_usd=50.0), [MACHINE])
+    assert row.refused is None
+
+
+def test_a_job_of_more_than_28_days_is_refused() -> None:
+    seconds = 28 * 24 * 3600
+    for share, refused in ((0.9, False), (1.1, True)):
+        (row,) = rows_of(Question((SMALL,), tokens=share * seconds * 1e5), [MACHINE])
+        assert (row.refused is not None) is refused, row.refused
+
+
 def test_a_budget_needs_a_machine_that_costs_something() -> None:
     with pytest.raises(InputError, match="costs nothing"):
         tokens_for(SMALL, replace(MACHINE, price=None), 5)

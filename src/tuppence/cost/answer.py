@@ -40,13 +40,13 @@ class Plan:
         """The row that is recommended; None if no row can be used.
 
         With a budget it is the lowest expected loss; among rows that differ less than `NO_DIFFERENCE`, the one whose
-        speed is better known; if no loss can be expected, the most computation. Without a budget it is the lowest
-        price on demand.
+        speed is better known; if no loss can be expected, the most computation. If the tokens are given, or no budget,
+        it is the lowest price on demand.
         """
         usable = [row for row in self.rows if row.refused is None]
         if not usable:
             return None
-        if self.question.budget_usd is not None:
+        if self.question.budget_usd is not None and self.question.tokens is None:
             losses = {row: row.loss for row in usable if row.loss is not None}
             near = [row for row, loss in losses.items() if loss <= min(losses.values()) + NO_DIFFERENCE]
             if not near:
@@ -68,7 +68,7 @@ class Plan:
         paid += f" on demand, about {_usd(best.spot_dollars)} on spot" if best.machine.on_aws else ""
         time = f"{_time(best.hours * 3600)} (speed {best.machine.speed.basis})"
         answer = f"{best.machine.name} in {time} for {paid}{loss}"
-        if budget is not None:
+        if budget is not None and self.question.tokens is None:
             return f"The best that {_usd(budget)} buys is {what}: {answer}."
         usable = [row for row in self.rows if row.refused is None and row is not best]
         if not usable:

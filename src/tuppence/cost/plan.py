@@ -166,7 +166,7 @@ class Question:
     Attributes:
         models: the sizes to choose from; one if the model is given.
         tokens: to train on; None: 20 for each parameter, or what the budget buys.
-        budget_usd: most dollars of a row, on demand.
+        budget_usd: most dollars of a row, on demand; with `tokens`, rows that cost more are refused.
     """
 
     models: tuple[ModelSize, ...]
@@ -182,6 +182,10 @@ class Question:
 
 TOKENS_OF_A_PARAMETER = 20
 """Hoffmann et al. 2022; Besiroglu et al. 2024 find 20 to 26 at the sizes of GPT-2."""
+
+
+MOST_HOURS_OF_A_JOB = 28 * 24
+"""SageMaker's limit of MaxRuntimeInSeconds."""
 
 
 def rhythm_of(size: ModelSize) -> Rhythm:
@@ -250,7 +254,18 @@ def tokens_for(size: ModelSize, machine: Machine, budget_usd: float) -> float:
 
 def _best_row(question: Question, machine: Machine) -> Row:
     rows = [row_of(size, _tokens(question, size, machine), machine, question.law) for size in question.models]
-    return min(rows, key=_preference)
+    return min((_within(row, question) for row in rows), key=_preference)
+
+
+def _within(row: Row, question: Question) -> Row:
+    """The row, refused if it costs more than the budget or takes longer than a job of SageMaker may."""
+    if row.refused is not None:
+        return row
+    if question.budget_usd is not None and row.dollars > question.budget_usd:
+        return replace(row, refused=f"over the budget: ${row.dollars:,.2f} on demand")
+    if row.machine.name.startswith("ml.") and row.hours > MOST_HOURS_OF_A_JOB:
+        return replace(row, refused=f"longer than 28 days, the most of a SageMaker job: {row.hours:,.0f} hours")
+    return row
 
 
 def _tokens(question: Question, size: ModelSize, machine: Machine) -> float:
