@@ -119,3 +119,9 @@ def test_short_numbers() -> None:
     assert [short(value) for value in (0, 12, 999.9, 1e3, 468_000, 9_999_999, 1.5576e9)] == [
         *("0", "12", "1K", "1K", "468K", "10M", "1.56B")
     ]
+
+
+def test_a_published_law_says_nothing_below_the_operations_of_its_runs() -> None:
+    assert FINEWEB.refusal(124e6, 10e9) is None
+    assert FINEWEB.refusal(124e6, 2.5e9) == "no law below 6e+18 operations"
+    assert FINEWEB.refusal(2e9, 1.1e9) is None

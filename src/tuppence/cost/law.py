@@ -32,6 +32,7 @@ class Law:
         floor, size, size_exponent, data, data_exponent: E, A, α, B, β.
         error: half the width of the interval that is printed, in nats.
         least_parameters, most_parameters, least_tokens, most_tokens: the range.
+        least_flops: fewest operations, 6ND, of the runs that the law was fitted to.
         family: the data, the tokenizer and the optimizer that the law is for.
         source: where the constants come from.
     """
@@ -48,6 +49,7 @@ class Law:
     most_tokens: float
     family: str
     source: str
+    least_flops: float = 0.0
 
     def loss(self, parameters: float, tokens: float) -> float:
         """Expected validation loss in nats a token. Check `refusal` first."""
@@ -69,6 +71,8 @@ class Law:
             return f"no law below {short(self.least_tokens)} tokens"
         if tokens > self.most_tokens:
             return f"no law above {short(self.most_tokens)} tokens"
+        if 6 * parameters * tokens < self.least_flops:
+            return f"no law below {self.least_flops:.0e} operations"
         return None
 
     def best_size(self, flops: float) -> tuple[float, float]:
@@ -99,6 +103,7 @@ FINEWEB = Law(
     most_tokens=1e12,
     family="FineWeb, GPT-2's tokenizer, AdamW",
     source="Besiroglu et al. 2024 (arXiv:2404.10102), level set at llm.c's gpt2-124m",
+    least_flops=6e18,
 )
 
 PRIOR_WIDTH = 0.15
