@@ -278,3 +278,14 @@ def test_a_notebook_exports_a_run_or_its_folder(toy_run: Path, tmp_path: Path) -
     assert page == tmp_path / "one.html"
     assert "toy beside toy" in page.read_text()
     assert tp.export(toy_run, "page", tmp_path / "two") == tmp_path / "two" / "index.html"
+
+
+def test_an_earlier_page_is_replaced_and_another_file_is_not(toy_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    write_page(toy_run, out)
+    before = out.read_bytes()
+    assert write_page(toy_run, out).read_bytes() == before
+    out.write_text("<p>mine</p>")
+    with pytest.raises(InputError, match="tuppence did not write it"):
+        write_page(toy_run, out)
+    assert out.read_text() == "<p>mine</p>"

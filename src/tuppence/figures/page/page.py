@@ -22,6 +22,8 @@ from tuppence.storage import output_path
 LARGEST_PARAMETERS = 60_000_000
 """All weights are in the page: 80 MB of text at this size, and about 0.15 s for each token on a slow core."""
 INDEX = "index.html"
+SIGNATURE, SIGNATURE_WITHIN = "written by tuppence", 1000
+"""The text near the end of every page (live_page.html), and the bytes of the end in which it is."""
 
 
 def write_page(run: str | Path, out: str | Path, *, beside: str | Path | None = None) -> Path:
@@ -34,13 +36,14 @@ def write_page(run: str | Path, out: str | Path, *, beside: str | Path | None = 
 
     Raises:
         InputError: not a language model, a model of more than `LARGEST_PARAMETERS`, a tokenizer that JavaScript cannot
-            express, or a page that cannot be written.
+            express, a page that cannot be written, or a file there that is no page of tuppence.
     """
     models = [inspect(place, "lm") for place in (beside, run) if place is not None]
     for info in models:
         _check(info)
     page = page_path(out)
     refuse_unwritable(page, file=True)
+    _refuse_foreign_file(page)
     title = " beside ".join(map(name_of, models))
     content = render(
         "live_page.html",
@@ -53,6 +56,16 @@ def write_page(run: str | Path, out: str | Path, *, beside: str | Path | None = 
     page.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(page, content, follow_link=True)
     return page
+
+
+def _refuse_foreign_file(page: Path) -> None:
+    """An earlier page is replaced; another file is not."""
+    if not page.is_file() or not page.stat().st_size:
+        return
+    with page.open("rb") as file:
+        file.seek(max(page.stat().st_size - SIGNATURE_WITHIN, 0))
+        if SIGNATURE.encode() not in file.read():
+            raise InputError(f"{page} is there, and tuppence did not write it", "choose another --out, or remove it")
 
 
 def page_path(out: str | Path) -> Path:
