@@ -3,8 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/tuppence/blob/main/notebooks/02_Text_Data.ipynb)
 #
-# A language model reads numbers. Between your text and its first matrix stands a program of a few hundred lines that
-# was trained before the model, that nobody trains again, and that decides how much a text costs: the tokenizer.
+# A language model reads numbers. The tokenizer turns your text into them. It is trained once, before the model, and it
+# decides how much a text costs.
 #
 # **You will learn**
 #
@@ -417,7 +417,7 @@ if chapter.scale != "test":
     assert " girl" in after[" boy"]
     assert " girl" not in before[" boy"]
 tp.say(
-    "Nobody told the model what a boy is. Tokens that stand in the same places get similar rows, because the same rows"
+    "Nobody told the model what a boy is. Tokens that occur in the same places get similar rows, because the same rows"
     " serve there: that is all that a language model knows of meaning at its first layer."
 )
 

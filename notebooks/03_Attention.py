@@ -458,7 +458,7 @@ tp.say(
 # One layer does not even come near. Two layers look just as helpless for a while. Then the curve falls off a cliff.
 #
 # Why? To predict what follows the letter `q`, a token must find the place *after* the earlier `q`. In the first layer,
-# the key of that place is made of the letter that stands there, `f`, and of its position. Nothing in it says "I come
+# the key of that place is made of the letter at that place, `f`, and of its position. Nothing in it says "I come
 # after `q`", so no query can find it.
 #
 # Two layers can. A head of the first layer carries every letter one place to the right. In the second layer, the key of

@@ -28,7 +28,7 @@ def scale(
 
     Args:
         parameters: name → number of parameters.
-        rumours: name → where an unconfirmed number comes from; its point is hollow, and the note stands beside it.
+        rumours: name → where an unconfirmed number comes from; its point is hollow, and the note is beside it.
         ours: names of the models that the course trains; their points have another colour.
         title: the message; by default, how far apart the sizes are.
         alt: the description; by default, all names and numbers.
