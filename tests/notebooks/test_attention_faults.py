@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.notebooks.cells import Cells, chapter_at
+from tests.notebooks.cells import Cells
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,18 +16,6 @@ import tuppence as tp
 from tuppence.model import attention
 
 ATTENTION = "03_Attention"
-
-
-@pytest.fixture
-def at_test_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with chapter_at("test", tmp_path, monkeypatch):
-        yield
-
-
-@pytest.fixture
-def at_laptop_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with chapter_at("laptop", tmp_path, monkeypatch):
-        yield
 
 
 # ---- the surprise: the cells' own assertions, for other seeds -------------------------------------------------------

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.notebooks.cells import Cells, chapter_at
+from tests.notebooks.cells import Cells
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,18 +14,6 @@ from tuppence.model import attention, gpt
 from tuppence.model.config import ModelConfig
 
 GPT_MODEL = "04_GPT_Model"
-
-
-@pytest.fixture
-def at_test_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with chapter_at("test", tmp_path, monkeypatch):
-        yield
-
-
-@pytest.fixture
-def at_laptop_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with chapter_at("laptop", tmp_path, monkeypatch):
-        yield
 
 
 # ---- the surprise: the cells' own assertions, for other seeds -------------------------------------------------------

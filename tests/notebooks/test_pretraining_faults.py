@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ import tuppence as tp
 from tuppence.training import reference
 
 PRETRAINING = "05_Pretraining"
-
-
-@pytest.fixture
-def at_test_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with chapter_at("test", tmp_path, monkeypatch):
-        yield
 
 
 @pytest.mark.soak
