@@ -22,9 +22,11 @@ from tuppence.core.environment import GIB
 Status = Literal["ok", "warn", "fail"]
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "aws": (("boto3",), "s3:// and tuppence aws"),
     "eval": (("lm_eval",), "lm-eval on our models"),
     "files": (("pyarrow", "zstandard"), "reading .parquet and .zst"),
     "plot": (("matplotlib",), "tuppence report"),
+    "rehearse": (("boto3", "ministack"), "tuppence aws launch --rehearse"),
     "track": (("tensorboard",), "--track tensorboard"),
 }
 """Extra → the modules that it installs, and their purpose."""
