@@ -47,3 +47,8 @@ def test_the_lowest_rank_is_merged_first_and_of_equals_the_left_one() -> None:
     ranks = {b"a": 0, b"b": 1, b"ba": 2, b"ab": 3}
     assert encode_word(b"abab", ranks) == [b"a", b"ba", b"b"]
     assert encode(["ab", "aba"], ranks) == [3, 0, 2]
+
+
+def test_the_numbers_of_the_ranks_may_have_gaps() -> None:
+    ranks = {b"a": 97, b"b": 98, b"c": 99, b"bc": 261, b"abc": 9000}
+    assert encode_word(b"cbcabc", ranks) == [b"c", b"bc", b"abc"]

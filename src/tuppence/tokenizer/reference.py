@@ -5,6 +5,7 @@ It is slow. tuppence neither encodes nor trains with it; only `recover_merges` i
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -69,7 +70,7 @@ def encode_word(word: bytes, ranks: Mapping[bytes, int], below: int | None = Non
 
     Args:
         word: the bytes of one word of the split pattern.
-        ranks: rank of each token.
+        ranks: rank of each token; the numbers may have gaps.
         below: use only tokens with a lower rank than this.
 
     Example:
@@ -79,7 +80,7 @@ def encode_word(word: bytes, ranks: Mapping[bytes, int], below: int | None = Non
         >>> encode_word(b"hug", ranks, below=4)
         [b'h', b'ug']
     """
-    limit = len(ranks) + 1 if below is None else below
+    limit = math.inf if below is None else below
     tokens = [word[place : place + 1] for place in range(len(word))]
     while len(tokens) > 1:
         joined = [left + right for left, right in pairwise(tokens)]
