@@ -4,6 +4,8 @@ A `Location` is a path or a URL as text. `stage` returns a local, read-only copy
 data that is read piece by piece. `s3://` will be added later, as an entry of `schemes.SCHEMES`.
 """
 
+from tuppence.storage.aws_client import client
+from tuppence.storage.aws_errors import AwsError
 from tuppence.storage.copies import absolute_location, location_of
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
 from tuppence.storage.schemes import open_store, require_known_scheme
@@ -11,10 +13,12 @@ from tuppence.storage.staging import find_input, stage, stage_checkpoint, stage_
 from tuppence.storage.store import Entry, Store
 
 __all__ = [
+    "AwsError",
     "Entry",
     "Location",
     "Store",
     "absolute_location",
+    "client",
     "find_input",
     "is_remote",
     "join",
