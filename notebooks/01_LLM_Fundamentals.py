@@ -70,7 +70,8 @@ table = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
 tp.show_tokens(tokenizer, stories[0][:160])
 
 # %% [markdown]
-# A row of the table is a probability distribution. To write, draw a token from the row of the last token, and repeat.
+# Each piece between two bars is a token; chapter 2 shows how they are found. A row of the table is a probability
+# distribution. To write, draw a token from the row of the last token, and repeat.
 
 # %%
 draws = torch.Generator().manual_seed(1)
@@ -89,7 +90,8 @@ print(tokenizer.decode(text))
 
 # %%
 by_hand = -torch.stack([table[a, b].log() for a, b in pairwise(tokens)]).mean()
-library = tp.cross_entropy(table.log()[tokens[:-1]].clamp(min=-1e9), tokens[1:]) / (len(tokens) - 1)
+logarithms = table.log()[tokens[:-1]].clamp(min=-1e9)  # a row for each token; the logarithm of zero is minus infinity
+library = tp.cross_entropy(logarithms, tokens[1:]) / (len(tokens) - 1)  # the library returns the sum
 assert torch.allclose(by_hand, library)
 
 knows_nothing = torch.tensor(float(tokenizer.vocab_size)).log()
@@ -116,9 +118,34 @@ seen, unseen = tp.tokens(stories[:split], tokenizer), tp.tokens(stories[split:],
 steps = chapter.pick(test=20, laptop=300)
 schedule = {"schedule": "wsd", "warmup_steps": 20, "min_lr_factor": 0.0}  # chapter 5 explains it
 run = tp.fit(gpt, seen, steps, lr=2e-2, optimizer="muon", batch_size=16, val=unseen, **schedule)
-tp.next_tokens(gpt, tokenizer, "One morning the fox", k=5)
+tp.say(f"This GPT has {config.parameter_count():,} parameters, and has been trained for {run.receipt.steps} steps.")
+
+# %% [markdown]
+# It gives a score for each token of the vocabulary, and the *softmax* makes probabilities of them: $e^{\text{score}}$, divided
+# by the sum of all. That is the row of the table.
 
 # %%
+text = "One morning the fox"
+with torch.no_grad():
+    scores = gpt(torch.tensor([tokenizer.encode(text)]))[0, -1]  # one for each token of the vocabulary
+row = scores.exp() / scores.exp().sum()
+
+guesses = tp.next_tokens(gpt, tokenizer, text, k=5)
+assert guesses.column("id") == row.topk(5).indices.tolist()
+assert torch.allclose(torch.tensor(guesses.column("probability")), row.topk(5).values)
+guesses
+
+# %% [markdown]
+# A text begins after the token `<|endoftext|>`, so its first token is predicted as well. Before the library measures the
+# loss on many stories, it has to agree with us on one sentence.
+
+# %%
+sentence = [*tokenizer.start_ids, *tokenizer.encode("The fox saw a light.")]
+with torch.no_grad():
+    probabilities = gpt(torch.tensor([sentence[:-1]]))[0].softmax(dim=1)
+by_hand = -torch.stack([probabilities[place, token].log() for place, token in enumerate(sentence[1:])]).mean()
+assert abs(tp.perplexity(gpt, tokenizer, "The fox saw a light.").loss - by_hand.item()) < 1e-4
+
 counts = torch.ones(tokenizer.vocab_size, tokenizer.vocab_size) * 0.01  # so that no probability is zero
 counts.index_put_((seen[:-1], seen[1:]), torch.ones(len(seen) - 1), accumulate=True)
 bigrams = (counts / counts.sum(dim=1, keepdim=True)).log()
@@ -154,6 +181,7 @@ mlp = (D * 4 * D + 4 * D) + (4 * D * D + D)  # four times as wide, and back
 by_hand = embeddings + L * (norm + attention + norm + mlp) + norm
 
 assert by_hand == tp.PRESETS["gpt2-124m"].parameter_count() == 124_439_808
+assert round((by_hand + V * D) / 1e6) == 163  # with an output layer of its own
 tp.Table(
     ["part", "parameters", "share"],
     [
@@ -163,8 +191,8 @@ tp.Table(
 )
 
 # %% [markdown]
-# The output layer is missing from the sum: GPT-2 uses the token embedding again. Whoever counts it twice gets the "163M" that
-# is sometimes quoted.
+# The output layer is missing from the sum: GPT-2 uses the token embedding again. The "163M" that is sometimes quoted counts
+# it twice.
 #
 # Sizes of models differ by so much that only a logarithmic axis shows them. OpenAI has published the numbers of GPT-2 and of
 # GPT-3; for GPT-4 it never has, and the figure that is passed around is a rumour.
@@ -312,6 +340,7 @@ from tuppence.cost.rates import price_of
 peak, mfu = known_peak("Tesla T4", "fp16"), 0.30  # the share is assumed
 tokens_per_second = peak.flops_per_second * mfu / flops
 price = price_of("ml.g4dn.xlarge")
+assert price.usd > price_of("g4dn.xlarge").usd  # the bare machine of EC2 costs less
 
 hours_wanted = 20 * N / tokens_per_second / 3600
 dollars = hours_wanted * price.usd
@@ -319,20 +348,30 @@ assert 0.1e9 < 2 * 3600 * tokens_per_second < 0.2e9
 assert dollars < 100
 tp.say(
     f"Two hours are **{2 * 3600 * tokens_per_second / 1e9:.2f} billion tokens**. The {20 * N / 1e9:.1f} billion that it wants"
-    f" take {hours_wanted:.0f} hours and **${dollars:.2f}** on demand ({price.describe()}; peak: {peak.source}; an MFU of"
-    f" {mfu:.0%} is assumed). The money is enough. Data and patience are the limit."
+    f" take {hours_wanted:.0f} hours, or {hours_wanted / 2:.0f} such epochs, and **${dollars:.2f}** on demand"
+    f" ({price.describe()}; peak: {peak.source}; an MFU of {mfu:.0%} is assumed). The money is enough. Data and patience"
+    " are the limit."
 )
 
 # %% [markdown]
 # ## 1.9 The calculator
 #
 # The usual calculator takes epochs and hours. These are the two examples that many courses show: GPT-2 small for ten epochs
-# of two hours on a `g4dn.xlarge`, and GPT-2 medium for five epochs of four hours on a `g5.xlarge`, both on spot. Below each is
-# what the same hours really cost as a SageMaker job.
+# of two hours on a `g4dn.xlarge`, and GPT-2 medium for five epochs of four hours on a `g5.xlarge`, both on *spot*: machines
+# that AWS rents out for less, and may take back. The first half of each table counts as those courses do: the price of
+# EC2, less a fixed 65 %. The second half has SageMaker's price, and the minutes in which a job starts and ends.
+#
+# *Guess first: by how much do the two halves differ?*
+# <!-- figures: 65 % -->
 
 # %%
 small = tp.estimate_aws_cost(124, epochs=10, hours_per_epoch=2, instance_type="g4dn.xlarge", use_spot=True)
-assert round(small.hours * small.rate * (1 - 0.65) + small.storage, 2) == round(small.total, 2)
+hours, ec2, sagemaker = 10 * 2, price_of("g4dn.xlarge").usd, price_of("ml.g4dn.xlarge").usd
+assert abs(hours * ec2 * (1 - 0.65) + small.storage - small.total) < 0.005
+assert abs((hours + 5 / 60) * sagemaker - small.sagemaker_on_demand) < 0.005
+assert abs(small.sagemaker_on_demand / 2 - small.sagemaker_spot) < 0.005
+assert abs(hours * 3600 * small.speed.flops_per_second / flops / small.tokens - 1) < 0.02
+assert small.tokens_wanted == 20 * 124e6
 small
 
 # %%
@@ -358,6 +397,12 @@ tp.say(
 
 # %%
 plan = tp.plan(budget=100)
+best = plan.best
+assert best is not None
+assert 90 < best.dollars <= 100
+assert best.loss <= min(row.loss for row in plan.rows if row.loss is not None) + 0.02
+storage = sum(line.dollars for line in best.lines if line.name == "storage")
+assert abs(best.hours * price_of(best.machine.name).usd + storage - best.dollars) < 0.01
 plan
 
 # %%
@@ -370,7 +415,29 @@ tp.figures.dollars_against_loss(
 )
 
 # %%
-tp.say(f"{plan.recommendation} Ten times the money lowers the loss less each time: that is what a power law means.")
+by_price = sorted(plan.rows, key=lambda row: row.machine.usd_per_hour)
+cheapest = next(row for row in by_price if row.loss is not None)
+tp.say(
+    f"{plan.recommendation} The cheapest by the hour, {cheapest.machine.name}, needs {cheapest.hours:.0f} hours for"
+    f" ${cheapest.dollars:.2f} and comes to {cheapest.loss:.2f}. Machines whose expected losses differ by less than the"
+    " luck of a seed count as equal, and the plan takes the one whose speed is better known. And ten times the money"
+    " lowers the loss less each time: that is what a power law means."
+)
+
+# %% [markdown]
+# And what can't we? GPT-3 has $175 \cdot 10^9$ parameters and has read $300 \cdot 10^9$ tokens (Brown et al. 2020). The same
+# pencil gives its price; its attention adds little, and is left out.
+
+# %%
+gpt3 = 6 * 175e9 * 300e9  # operations
+hour = price_of("ml.p5.4xlarge")
+gpt3_hours = gpt3 / (known_peak("H100", "bf16").flops_per_second * mfu) / 3600
+gpt3_dollars = gpt3_hours * hour.usd
+assert gpt3_dollars > 1e6
+tp.say(
+    f"GPT-3 takes {gpt3:.3g} operations: {gpt3_hours / 24 / 365:.0f} years of one H100 at {mfu:.0%} of its peak, or"
+    f" **${gpt3_dollars / 1e6:.1f} million**. That is {gpt3_dollars / 100:,.0f} times our $100."
+)
 
 # %% [markdown]
 # ## 1.11 AWS in one page
@@ -383,6 +450,7 @@ rows = []
 for name in names:
     gpu, ec2, sagemaker = instances()[name].accelerator, price_of(name), price_of(f"ml.{name}")
     rows.append([name, gpu.name, gpu.memory_gib, ec2.usd, sagemaker.usd, str(sagemaker.date)])
+assert all(ec2 < sagemaker for *_, ec2, sagemaker, _ in rows)
 tp.Table(["instance", "GPU", "memory, GiB", "EC2, $/h", "SageMaker, $/h", "price of"], rows)
 
 # %% [markdown]
@@ -396,7 +464,7 @@ tp.Table(["instance", "GPU", "memory, GiB", "EC2, $/h", "SageMaker, $/h", "price
 # | Mixed precision | about half the time on a GPU: fp16 with a scaled loss on a T4, bf16 from Ampere on | chapter 5 |
 # | Gradient accumulation | a smaller GPU for the same step | chapter 5: 1 × 8 = 8 × 1 |
 # | Early stopping | the hours after the best validation | chapter 5 |
-# | A budget | everything beyond it: `--budget` ends a run before it is passed, with a checkpoint | every training verb |
+# | A budget | everything beyond it: `--budget` ends a run before it is passed, with a checkpoint | every command that trains |
 # | Small notebooks | an idle GPU notebook costs as much as a busy one | chapter 3 |
 # <!-- figures: 90 % -->
 #
