@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,11 +43,30 @@ def test_without_a_file_the_exercises_are_listed_with_what_is_solved(call: Call,
     assert "\n✓ grad_by_hand: chapter 1" in call()[1]
 
 
-def test_a_chapter_without_a_file_shows_its_cards(call: Call) -> None:
-    code, out, _ = call("3")
-    assert code == 0
-    assert "Write       attention(q, k, v, mask)" in out
-    assert "Difficulty  ●●○" in out
+def test_a_check_without_a_file_says_how_to_give_or_begin_one(call: Call) -> None:
+    code, out, errors = call("attention")
+    assert (code, out) == (2, "")
+    assert errors.startswith("error: there is no file with your functions: no --module, and no my.py here\n  hint: ")
+    assert "tuppence check attention --stubs > my.py" in errors
+
+
+def test_list_and_errors_do_not_wait_for_torch(tmp_path: Path) -> None:
+    code = """
+import sys
+from tuppence.cli import main
+for words in ([], ["atention"], ["3"], ["3", "--module", "no.py"], ["9", "--stubs"]):
+    try:
+        main(["check", *words])
+    except SystemExit as end:
+        print("code", end.code)
+print("torch" in sys.modules)
+"""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert [line for line in done.stdout.splitlines() if line.startswith("code")] == ["code 0", *["code 2"] * 4]
+    assert done.stdout.endswith("False\n")
 
 
 def test_an_unsolved_exercise_exits_with_3(call: Call, tmp_path: Path) -> None:
@@ -85,7 +105,11 @@ def test_stubs_are_a_file_in_which_nothing_is_written_yet(call: Call, tmp_path: 
 
 def test_a_file_that_fails_to_load_says_where(call: Call, tmp_path: Path) -> None:
     (tmp_path / "my.py").write_text("def grad_by_hand(x):\n    return 2 x\n")
-    assert "grad_by_hand: the file raises SyntaxError: invalid syntax" in call("grad_by_hand")[1]
+    assert call("grad_by_hand")[1] == "✗ grad_by_hand: the file raises SyntaxError: invalid syntax (line 2)\n"
+    (tmp_path / "broken.py").write_text("\n\nx = = 1\n")
+    (tmp_path / "my.py").write_text("import broken\n" + RIGHT)
+    out = call("grad_by_hand")[1]
+    assert out == "✗ grad_by_hand: the file raises SyntaxError: invalid syntax (broken.py, line 3) (line 1)\n"
     (tmp_path / "my.py").write_text("import nothing_of_this_name\n" + RIGHT)
     out = call("grad_by_hand")[1]
     assert "the file raises ModuleNotFoundError: No module named 'nothing_of_this_name' (line 1)" in out
@@ -95,8 +119,23 @@ def test_a_file_that_fails_to_load_is_loaded_once(call: Call, tmp_path: Path) ->
     (tmp_path / "my.py").write_text("open('loads', 'a').write('x')\nraise SystemExit\n")
     code, out, _ = call("1")
     assert code == 3
-    assert out == "✗ count_parameters: the file ends the program: SystemExit (line 2)\n"
+    assert out.startswith("✗ count_parameters: the file ends the program: SystemExit (line 2)\n    Hint  Code outside ")
+    assert out.count("\n") == 2
     assert (tmp_path / "loads").read_text() == "x"
+
+
+def test_a_file_that_prints_before_it_fails_shows_what_it_printed(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("print('loading', flush=True)\nraise ValueError('no data')\n")
+    out = call("grad_by_hand")[1]
+    assert out == "✗ grad_by_hand: the file raises ValueError: no data (line 2)\n    It printed  loading\n"
+
+
+def test_another_value_with_the_name_of_an_exercise_is_no_function(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("grad_by_hand = 3\n")
+    for words in (("grad_by_hand",), ("--module", "my.py")):
+        code, out, _ = call(*words)
+        assert code == 3
+        assert out.startswith("✗ grad_by_hand: grad_by_hand is a value of the type int, no function\n    Write ")
 
 
 def test_a_pipe_is_refused_before_it_is_opened(call: Call, tmp_path: Path) -> None:
@@ -122,7 +161,8 @@ def test_a_file_can_import_its_neighbours_and_leaves_no_bytecode(call: Call, tmp
         (("3", "--module", "no.py"), "error: cannot read no.py"),
         (("3", "--module", "."), "error: cannot read .: Is a directory"),
         (("3", "--module", "notes.txt"), "error: notes.txt is not a Python file"),
-        (("3", "--watch"), "error: there is no file to watch"),
+        (("3", "--watch"), "error: there is no file with your functions"),
+        (("--watch",), "error: there is no file with your functions"),
     ],
 )
 def test_wrong_input_exits_with_2(call: Call, tmp_path: Path, words: tuple[str, ...], message: str) -> None:

@@ -77,6 +77,20 @@ def one_round(word, ranks):
     return tokens
 
 
+def right_one_of_equals(word, ranks):
+    tokens = [word[place : place + 1] for place in range(len(word))]
+    while True:
+        known = {ranks[a + b]: place for place, (a, b) in enumerate(pairwise(tokens)) if a + b in ranks}
+        if not known:
+            return tokens
+        place = known[min(known)]
+        tokens[place : place + 2] = [tokens[place] + tokens[place + 1]]
+
+
+def two_bytes_at_most(word, ranks):
+    return answers.encode_word(word, {token: rank for token, rank in ranks.items() if len(token) < 5})
+
+
 def no_shift(ids, context):
     inputs, _ = answers.windows(ids, context)
     return inputs, inputs
@@ -122,7 +136,9 @@ def last_row_padded(ids, context):
         ("encode_word", numbers_for_bytes, "the pieces, all of them bytes"),
         ("encode_word", by_frequency, "the pair with the lowest rank"),
         ("encode_word", longest_match, "the pair with the lowest rank"),
-        ("encode_word", one_round, "on learned merges"),
+        ("encode_word", one_round, "of equal pairs the left one"),
+        ("encode_word", right_one_of_equals, "of equal pairs the left one"),
+        ("encode_word", two_bytes_at_most, "on learned merges"),
         ("windows", no_shift, "the target of a token"),
         ("windows", stride_loses_one, "every token but the first"),
         ("windows", last_window_dropped, "every token but the first"),

@@ -49,7 +49,8 @@ def check(
     inputs first. You see the first input where one fails, what your function gave, and a hint; after three tries a
     second hint. Your code runs in a process of its own, with 20 seconds and 2 GiB for each property and no network.
 
-    Without a file, the exercises are listed. The exit code is 3 if an exercise is not solved.
+    Without a chapter, an exercise or a file, the exercises are listed. The exit code is 3 if an exercise is not solved,
+    and 2 if there is no file with your functions.
 
     \b
     Examples:
@@ -59,19 +60,25 @@ def check(
       tuppence check attention --module my.py --watch
     """
     from tuppence import exercises
+    from tuppence.exercises import catalog, finding
     from tuppence.storage import stage
 
+    if what is not None:
+        catalog.by_what(catalog.CATALOG, what)  # a wrong name is an error at once: torch takes seconds
     if stubs:
         console.out(exercises.stubs(what), end="")
         return
-    if module is None and Path(MODULE).is_file() and (watch or what is not None):
-        module = MODULE
-    if module is None:
-        if watch:
-            raise InputError("there is no file to watch", f"name one: --module {MODULE}")
-        _show(exercises.overview() if what is None else exercises.cards(what), json)
+    if what is None and module is None and not watch:
+        _show(exercises.overview(), json)
         return
-    file = stage(module)
+    if module is None and not Path(MODULE).is_file():
+        asked = "" if what is None else f" {what}"
+        raise InputError(
+            f"there is no file with your functions: no --module, and no {MODULE} here",
+            f"give yours with --module FILE, or begin one: tuppence check{asked} --stubs > {MODULE}",
+        )
+    file = stage(module or MODULE)
+    finding.require_python(file)
     results = _check(what, file, seed, json)
     if watch:
         _watch(what, file, seed, json)

@@ -122,8 +122,16 @@ def _conflicts(draw: Draw) -> Iterator[tuple[bytes, Ranks]]:
     yield b"abcd", _table(b"bc", b"abc", b"ab", b"cd")
 
 
+def _repeats(draw: Draw) -> Iterator[tuple[bytes, Ranks]]:
+    """Words in which one pair occurs several times, also overlapping."""
+    yield b"aaa", _table(b"aa")
+    yield b"abab", _table(b"ab")
+    yield b"aaaaa", _table(b"aa", b"aaaa")
+    yield b"abaabab", _table(b"ab", b"aab")
+
+
 def _random_words(draw: Draw) -> Iterator[tuple[bytes, Ranks]]:
-    for length in (4, 8, 20):
+    for count in (1, 2, 4):
         letters = b"abcd"
         text = [bytes(letters[number] for number in draw.integers(6, 0, 3)) for _ in range(12)]
         merges = learn_merges({word: 1 + place for place, word in enumerate(text)}, 10)
@@ -133,7 +141,8 @@ def _random_words(draw: Draw) -> Iterator[tuple[bytes, Ranks]]:
             tokens.append(tokens[left] + tokens[right])
             ranks[tokens[-1]] = len(ranks)
         used = {token: rank for token, rank in ranks.items() if rank >= 256 or token in {b"a", b"b", b"c", b"d"}}
-        yield bytes(letters[number] for number in draw.integers(length, 0, 3)), used
+        whole = draw.shuffled(tokens[-5:])[:count]  # the last merges are the longest tokens
+        yield b"".join(whole) + bytes(letters[number] for number in draw.integers(2 * count, 0, 3)), used
 
 
 def _pieces(value: Any) -> list[bytes]:
@@ -180,6 +189,12 @@ ENCODE_WORD = Exercise(
             _conflicts,
             _by_rank,
             "Neither the longest piece nor the most frequent pair decides. Ranks remember the order of the training.",
+        ),
+        Property(
+            "of equal pairs the left one is joined first, and then the others too",
+            _repeats,
+            _by_rank,
+            "Look at three equal letters, and at a pair that occurs twice.",
         ),
         Property(
             "on learned merges it is what byte pair encoding gives",

@@ -34,11 +34,12 @@ class Load(Protocol):
     def file(self) -> str | None:
         """The file of the code; None: that of the function."""
 
-    def __call__(self) -> Callable[..., Any] | None:
-        """Returns the function, or None if there is none."""
+    def __call__(self) -> Any:
+        """Returns the function; None if there is none; another value if something else has its name."""
 
 
 _TEXT_LENGTH = 300
+_NAME_LENGTH = 60
 
 
 def run_child(load: Load, parameters: int, control: int, output: int, limits: Limits) -> NoReturn:
@@ -92,7 +93,7 @@ def _no_input(prompt: object = "", /) -> str:
 
 def _serve(load: Load, parameters: int, control: int, limits: Limits, network: confine.Network) -> None:
     requests = read_lines(control)
-    function: Callable[..., Any] | None = None
+    function: Any = None
     try:
         function = load()
     except BaseException as error:
@@ -100,7 +101,7 @@ def _serve(load: Load, parameters: int, control: int, limits: Limits, network: c
         return
     file = load.file or getattr(getattr(function, "__code__", None), "co_filename", None)
     write_all(control, plain.dumps({"network": network, **_facts(function, parameters)}))
-    if function is None:
+    if not callable(function):
         return
     for line in requests:
         request = plain.loads(line)
@@ -115,10 +116,10 @@ def _serve(load: Load, parameters: int, control: int, limits: Limits, network: c
         write_all(control, message)
 
 
-def _facts(function: Callable[..., Any] | None, parameters: int) -> dict[str, Any]:
+def _facts(function: Any, parameters: int) -> dict[str, Any]:
     """What the parent learns before the first call: signature, and whether it fits."""
-    if function is None:
-        return {"found": False}
+    if not callable(function):
+        return {"found": False, "other": None if function is None else type(function).__name__[:_NAME_LENGTH]}
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):  # some builtins have none
@@ -230,7 +231,8 @@ def _describe(error: BaseException, file: str | None) -> dict[str, Any]:
     if isinstance(error, NotImplementedError):
         kind = "not written"
     try:
-        text = str(error)[:_TEXT_LENGTH]
+        own = isinstance(error, SyntaxError) and error.filename == file  # its str() repeats the file and the line
+        text = (error.msg if own else str(error))[:_TEXT_LENGTH]  # type: ignore[attr-defined]
     except Exception:
         text = ""
     return {"kind": kind, "type": type(error).__name__, "text": text, "line": _line_of(error, file)}
@@ -242,7 +244,7 @@ def _lost_memory_error(error: BaseException) -> bool:
 
 
 def _line_of(error: BaseException, file: str | None) -> int | None:
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename == file:
         return error.lineno
     frames = traceback.extract_tb(error.__traceback__, limit=-100)
     lines = [frame.lineno for frame in frames if frame.filename == file]

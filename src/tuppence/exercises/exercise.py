@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from tuppence.exercises.catalog import Entry
 from tuppence.exercises.plain import Other
 
 WRONG = "the property does not hold"
@@ -182,6 +183,11 @@ class Exercise:
     def key(self) -> str:
         """Its name in the whole course: two chapters have a `merge`."""
         return f"{self.chapter}/{self.name}"
+
+    @property
+    def entry(self) -> Entry:
+        """The exercise in the list of all."""
+        return Entry(self.chapter, self.name, self.minutes, len(self.properties))
 
     @property
     def signature(self) -> str:

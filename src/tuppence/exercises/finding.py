@@ -1,4 +1,4 @@
-"""Finds exercises by name or chapter, and the functions that are meant to solve them: in a file, in a notebook."""
+"""Finds the functions that are meant to solve exercises, in a file and in a notebook, and a function's exercise."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuppence.core.errors import InputError
 from tuppence.core.files import explain_os_error, special_kind
-from tuppence.exercises.exercise import Exercise
+
+if TYPE_CHECKING:
+    from tuppence.exercises.exercise import Exercise
 
 
 @dataclass(frozen=True)
 class Given:
-    """A function of this process, or none."""
+    """A function of this process; None if there is none; another value if something else has its name."""
 
-    function: Callable[..., Any] | None
+    function: Any
     file: str | None = None
 
-    def __call__(self) -> Callable[..., Any] | None:
+    def __call__(self) -> Any:
         return self.function
 
 
@@ -43,7 +45,7 @@ class InFile:
     def file(self) -> str:
         return self.path
 
-    def __call__(self) -> Callable[..., Any] | None:
+    def __call__(self) -> Any:
         name = "learner_" + "".join(letter if letter.isalnum() else "_" for letter in Path(self.path).stem)
         spec = importlib.util.spec_from_file_location(name, self.path)
         if spec is None or spec.loader is None:
@@ -61,11 +63,11 @@ def names_of(exercise: Exercise) -> tuple[str, ...]:
     return f"{exercise.name}_{exercise.chapter}", f"my_{exercise.name}", exercise.name
 
 
-def in_file(exercise: Exercise, path: Path) -> InFile:
-    """The function for an exercise in a Python file.
+def require_python(path: Path) -> None:
+    """Checks that a file can be read, and that its name ends in .py.
 
     Raises:
-        InputError: the file cannot be read, or is not Python.
+        InputError: it does not.
     """
     try:
         kind = special_kind(path.stat().st_mode)
@@ -77,38 +79,21 @@ def in_file(exercise: Exercise, path: Path) -> InFile:
         raise explain_os_error(error, path) from error
     if path.suffix != ".py":
         raise InputError(f"{path} is not a Python file", "give a file whose name ends in .py")
+
+
+def in_file(exercise: Exercise, path: Path) -> InFile:
+    """The function for an exercise in a Python file.
+
+    Raises:
+        InputError: the file cannot be read, or is not Python.
+    """
+    require_python(path)
     return InFile(str(path.resolve()), names_of(exercise))
 
 
 def in_names(exercise: Exercise, names: Mapping[str, Any]) -> Given:
     """The function for an exercise among the names of a notebook; of two with one name, the one that fits."""
     return Given(_first(names, names_of(exercise)))
-
-
-def by_what(exercises: Sequence[Exercise], what: str | int) -> list[Exercise]:
-    """The exercises of a chapter, or those with a name.
-
-    Args:
-        what: 3, "3" or "attention".
-
-    Raises:
-        InputError: there is none.
-    """
-    text = str(what).strip()
-    if text.isdigit():
-        found = [exercise for exercise in exercises if exercise.chapter == int(text)]
-        if not found:
-            chapters = sorted({exercise.chapter for exercise in exercises})
-            raise InputError(
-                f"chapter {text} has no exercises", f"choose a chapter from {chapters[0]} to {chapters[-1]}"
-            )
-        return found
-    found = [exercise for exercise in exercises if text in (exercise.name, exercise.key)]
-    if not found:
-        close = difflib.get_close_matches(text, [exercise.name for exercise in exercises], n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"there is no exercise {text!r}", f"{hint}`tuppence check` lists all".strip())
-    return found
 
 
 def by_function(exercises: Sequence[Exercise], function: Callable[..., Any]) -> Exercise:
@@ -131,9 +116,9 @@ def by_function(exercises: Sequence[Exercise], function: Callable[..., Any]) -> 
     return found[0]
 
 
-def fits(function: Callable[..., Any] | None, exercise: Exercise) -> bool:
-    """Whether a function can be called with the arguments of an exercise."""
-    return function is not None and _fits(function, exercise)
+def fits(function: Any, exercise: Exercise) -> bool:
+    """Whether something is a function that can be called with the arguments of an exercise."""
+    return callable(function) and _fits(function, exercise)
 
 
 def _fits(function: Callable[..., Any], exercise: Exercise) -> bool:
@@ -151,12 +136,10 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         return []
 
 
-def _first(names: Mapping[str, Any], wanted: Sequence[str]) -> Callable[..., Any] | None:
-    for name in wanted:
-        found = names.get(name)
-        if callable(found):
-            return found  # type: ignore[no-any-return]
-    return None
+def _first(names: Mapping[str, Any], wanted: Sequence[str]) -> Any:
+    """The first function with one of the names; else the first other value, so that the learner hears of it."""
+    found = [names[name] for name in wanted if names.get(name) is not None]
+    return next(filter(callable, found), found[0] if found else None)
 
 
 def names_of_caller() -> Mapping[str, Any]:

@@ -15,10 +15,11 @@ from tuppence.exercises.child import Load
 from tuppence.exercises.exercise import NOTHING, Callee, Calls, Draw, Exercise, UnfitError
 from tuppence.exercises.limits import Limits
 from tuppence.exercises.process import CallError, Learner
-from tuppence.exercises.result import Result
+from tuppence.exercises.result import Result, Status
 from tuppence.exercises.showing import show
 
 SECOND_HINT_FROM = 3
+HINT_TOP_LEVEL = 'Code outside functions runs at every check. Put it below if __name__ == "__main__":'
 HINT_WITHOUT_RESULT = "Call your function with this input yourself, and print what it has before it stops."
 DOTS = {1: "●○○", 2: "●●○", 3: "●●●"}
 
@@ -35,15 +36,19 @@ def judge(exercise: Exercise, load: Load, *, limits: Limits | None = None, seed:
     try:
         learner = Learner(load, len(exercise.parameters), limits)
     except CallError as error:
-        return Result(exercise, "failed", one_line(f"the file {error.problem}"), seed=seed)
+        return _not_loaded(exercise, error, seed)
     with learner:
         facts = learner.facts
+        if not facts["found"] and facts["other"] is not None:
+            return card(
+                exercise, "no function", f"{exercise.name} is a value of the type {facts['other']}, no function"
+            )
         if not facts["found"] or facts["empty"]:
             return card(exercise)
         if not facts["fits"]:
             signature = f"{exercise.name}{facts['signature']}"
             return Result(
-                exercise,
+                exercise.entry,
                 "wrong signature",
                 one_line(f"yours is {signature}; write {exercise.signature}"),
                 details=(("Task", exercise.task),),
@@ -59,15 +64,23 @@ def judge(exercise: Exercise, load: Load, *, limits: Limits | None = None, seed:
         details = (*details, ("Second hint", exercise.second_hint))
     if learner.printed and not result.passed:
         details = (*details, ("It printed", visible(learner.printed.rstrip("\n"))))
-    return Result(exercise, result.status, result.headline, result.held, details, tries, seed, network)
+    return Result(exercise.entry, result.status, result.headline, result.held, details, tries, seed, network)
 
 
-def card(exercise: Exercise) -> Result:
+def _not_loaded(exercise: Exercise, error: CallError, seed: int) -> Result:
+    """The result for a file whose code outside functions fails."""
+    details = [("Hint", HINT_TOP_LEVEL)] if error.ends else []
+    if error.printed:
+        details.append(("It printed", visible(error.printed.rstrip("\n"))))
+    return Result(exercise.entry, "failed", one_line(f"the file {error.problem}"), details=tuple(details), seed=seed)
+
+
+def card(exercise: Exercise, status: Status = "not written", headline: str = "not written yet") -> Result:
     """What an exercise asks for, for a function that is not written yet."""
     return Result(
-        exercise,
-        "not written",
-        "not written yet",
+        exercise.entry,
+        status,
+        one_line(headline),
         details=(
             ("Write", exercise.signature),
             ("Task", exercise.task),
@@ -100,12 +113,12 @@ def try_properties(exercise: Exercise, learner: Callee, seed: int) -> Result:
             if problem is not None:
                 return _failed(exercise, number, calls, problem, hint, seed)
     count = len(exercise.properties)
-    return Result(exercise, "passed", f"all {count} properties hold", held=count)
+    return Result(exercise.entry, "passed", f"all {count} properties hold", held=count)
 
 
 def _failed(exercise: Exercise, number: int, calls: Calls, problem: str, hint: str, seed: int) -> Result:
     return Result(
-        exercise,
+        exercise.entry,
         "failed",
         f"property {number + 1} of {len(exercise.properties)} does not hold",
         held=number,

@@ -30,12 +30,14 @@ class CallError(Exception):
     Attributes:
         problem: one line that says why.
         written: False if the function raised NotImplementedError: it is not written yet.
-        fatal: whether the process has ended.
+        ends: whether the code ended the program or its process, or was ended at a limit of time.
+        printed: what the code of the file had printed, if the file could not be loaded.
     """
 
-    def __init__(self, problem: str, *, written: bool = True, fatal: bool = False) -> None:
+    def __init__(self, problem: str, *, written: bool = True, ends: bool = False) -> None:
         super().__init__(problem)
-        self.problem, self.written, self.fatal = problem, written, fatal
+        self.problem, self.written, self.ends = problem, written, ends
+        self.printed = ""
 
 
 class Learner:
@@ -66,6 +68,7 @@ class Learner:
         self._control, theirs = socket.socketpair()
         self._output, output = os.pipe()
         self._status: int | None = None
+        self.facts: dict[str, Any] = {}
         self._pid = _fork()
         if self._pid == 0:
             run_child(load, parameters, theirs.fileno(), output, limits)
@@ -73,8 +76,10 @@ class Learner:
         os.close(output)
         os.set_blocking(self._output, False)
         try:
-            self.facts: dict[str, Any] = self._reply()
-        except BaseException:
+            self.facts = self._reply()
+        except BaseException as error:
+            if isinstance(error, CallError):
+                error.printed = self.printed
             self.close()
             raise
 
@@ -150,7 +155,7 @@ class Learner:
             reply = None
         if not isinstance(reply, dict):
             self._end()
-            raise CallError("writes something into the connection that is not a result", fatal=True)
+            raise CallError("writes something into the connection that is not a result", ends=True)
         if "error" in reply:
             raise self._explain(reply["error"])
         return reply
@@ -161,7 +166,7 @@ class Learner:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 self._end()
-                raise CallError(f"gives no result within {self._limits.seconds:g} seconds", fatal=True)
+                raise self._late()
             watched = select.poll()  # select has no descriptors above 1,024, and a notebook may
             for descriptor in (self._control.fileno(), self._output):
                 if descriptor >= 0:
@@ -179,7 +184,7 @@ class Learner:
                 self._rest += piece
             if len(self._rest) > 2 * plain.LARGEST_BYTES:
                 self._end()
-                raise CallError("writes something into the connection that is not a result", fatal=True)
+                raise CallError("writes something into the connection that is not a result", ends=True)
         line, _, self._rest = self._rest.partition(b"\n")
         self._drain()
         return line
@@ -197,20 +202,25 @@ class Learner:
                 if len(piece) < 2**16:
                     return
 
+    def _late(self) -> CallError:
+        """The limit of time is over: for a call, or for the code of the file outside functions."""
+        what = "gives no result" if self.facts else "does not come to its end"
+        return CallError(f"{what} within {self._limits.seconds:g} seconds", ends=True)
+
     def _ended(self) -> CallError:
         """Why the process has ended."""
         self._drain()
         status = self._end(kill=False)
         if status is None:
-            return CallError("closed the connection of its process", fatal=True)
+            return CallError("closed the connection of its process", ends=True)
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
-                return CallError(f"gives no result within {self._limits.seconds:g} seconds", fatal=True)
+                return self._late()
             if number == signal.SIGSEGV:
-                return CallError("crashes its process (segmentation fault): does a recursion have no end?", fatal=True)
-            return CallError(f"ends its process with the signal {signal.Signals(number).name}", fatal=True)
-        return CallError(f"ends its process (exit code {os.WEXITSTATUS(status)})", fatal=True)
+                return CallError("crashes its process (segmentation fault): does a recursion have no end?", ends=True)
+            return CallError(f"ends its process with the signal {signal.Signals(number).name}", ends=True)
+        return CallError(f"ends its process (exit code {os.WEXITSTATUS(status)})", ends=True)
 
     def _end(self, *, kill: bool = True) -> int | None:
         """Ends the process; returns its status, None if it had to be killed."""
@@ -245,7 +255,7 @@ class Learner:
         line = error.get("line")
         where = f" (line {line})" if isinstance(line, int) else ""
         if kind == "exit":
-            return CallError(f"ends the program: SystemExit{where}")
+            return CallError(f"ends the program: SystemExit{where}", ends=True)
         text = f": {error.get('text')}" if error.get("text") else ""
         return CallError(f"raises {error.get('type')}{text}{where}", written=kind != "not written")
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tuppence.core.console import one_line, visible
-from tuppence.exercises.exercise import Exercise
+from tuppence.exercises.catalog import Entry
 
-Status = Literal["passed", "failed", "wrong signature", "not written"]
+Status = Literal["passed", "failed", "no function", "wrong signature", "not written"]
 
-_MARKS = {"passed": "✓", "failed": "✗", "wrong signature": "✗", "not written": "○"}
-_COLOURS = {"passed": "#2e7d4f", "failed": "#b3382c", "wrong signature": "#b3382c", "not written": "#6b7280"}
+_MARKS = {"passed": "✓", "not written": "○"}
+_COLOURS = {"passed": "#2e7d4f", "not written": "#6b7280"}
+_FAILED_MARK, _FAILED_COLOUR = "✗", "#b3382c"
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Result:
 
     Attributes:
         exercise: the exercise.
-        status: "passed"; "failed": a property does not hold; "wrong signature"; "not written": there is no function, or
-            it does nothing yet.
+        status: "passed"; "failed": a property does not hold; "no function": another value has its name; "wrong
+            signature"; "not written": there is no function, or it does nothing yet.
         headline: one line about the status.
         held: number of properties that hold.
         details: pairs of a label and a text: property, input, result, problem, hints, output.
@@ -36,7 +37,7 @@ class Result:
         solved_before: whether an earlier check has passed.
     """
 
-    exercise: Exercise
+    exercise: Entry
     status: Status
     headline: str
     held: int = 0
@@ -51,9 +52,13 @@ class Result:
         """Whether the function has all properties."""
         return self.status == "passed"
 
+    @property
+    def _mark(self) -> str:
+        return _MARKS.get(self.status, _FAILED_MARK)
+
     def lines(self) -> Iterator[str]:
         """The lines of a terminal."""
-        yield f"{_MARKS[self.status]} {self.exercise.name}: {one_line(self.headline)}"
+        yield f"{self._mark} {self.exercise.name}: {one_line(self.headline)}"
         width = max((len(label) for label, _ in self.details), default=0)
         for label, text in self.details:
             first, *more = text.split("\n")
@@ -68,7 +73,7 @@ class Result:
             "status": self.status,
             "message": self.headline,
             "properties_held": self.held,
-            "properties": len(self.exercise.properties),
+            "properties": self.exercise.properties,
             "details": [{"label": label, "text": visible(text)} for label, text in self.details],
             "tries": self.tries,
             "seed": self.seed,
@@ -78,7 +83,7 @@ class Result:
 
     def html(self) -> str:
         """The result as an element of a page; all texts are escaped."""
-        colour = _COLOURS[self.status]
+        colour = _COLOURS.get(self.status, _FAILED_COLOUR)
         rows = "".join(
             f'<tr><td style="text-align:left;vertical-align:top;white-space:nowrap;padding:0 1em">{_safe(label)}</td>'
             f'<td style="text-align:left;white-space:pre-wrap;overflow-wrap:anywhere">{_safe(text)}</td></tr>'
@@ -87,7 +92,7 @@ class Result:
         table = f'<table style="margin:.3em 0;background:none;color:inherit">{rows}</table>' if rows else ""
         return (
             f'<div style="border-left:4px solid {colour};padding:.2em .8em;margin:.4em 0">'
-            f"<strong>{_MARKS[self.status]} {_safe(self.exercise.name)}</strong>: {_safe(self.headline)}{table}</div>"
+            f"<strong>{self._mark} {_safe(self.exercise.name)}</strong>: {_safe(self.headline)}{table}</div>"
         )
 
 
