@@ -15,6 +15,10 @@ from hypothesis import settings
 from tests.browser import browser as browser
 from tests.fork_server import ForkedCommand, ForkServers
 from tests.memory_store import memory as memory
+from tests.s3_servers import ministack as ministack
+from tests.s3_servers import moto as moto
+from tests.s3_servers import moto_s3 as moto_s3
+from tests.s3_servers import s3 as s3
 
 # Two test processes run side by side, and models here are tiny: more threads would only get into each other's way.
 # Subprocesses inherit it; a test that needs two threads says so.

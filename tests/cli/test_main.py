@@ -118,13 +118,13 @@ def test_a_misspelt_verb_or_flag_exits_2_and_points_to_help(tuppence: Tuppence) 
     assert len(verb.stderr.splitlines()) == len(flag.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("words", [["--out", "s3://bucket/run"], ["--out=s3://bucket/run"]])
-def test_a_folder_on_s3_is_refused_and_not_made_here(
+@pytest.mark.parametrize("words", [["--out", "gs://bucket/run"], ["--out=gs://bucket/run"]])
+def test_a_folder_of_an_unknown_scheme_is_refused_and_not_made_here(
     words: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert exit_code("data", "synth", "sms", *words) == 2
-    assert "s3://bucket/run" in capsys.readouterr().err
+    assert "gs://bucket/run" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -56,13 +56,13 @@ def line_with(verb: Verb, name: str, place: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("words", "verb", "name"), EVERY, ids=[f"{words} {name}" for words, _, name in EVERY])
-def test_s3_is_refused_in_one_line_wherever_a_place_is_taken(
+def test_an_unknown_scheme_is_refused_in_one_line_wherever_a_place_is_taken(
     words: str, verb: Verb, name: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = call(*words.split(), *line_with(verb, name, "s3://bucket/deep/key"))
-    refusal = "results cannot be written to" if verb.places[name].is_output else "this version of tuppence cannot read"
-    assert_refused(answer, f"s3://bucket/deep/key: {refusal} s3:// yet")
+    answer = call(*words.split(), *line_with(verb, name, "gs://bucket/deep/key"))
+    refusal = "results cannot be written to" if verb.places[name].is_output else "cannot read from"
+    assert_refused(answer, f"gs://bucket/deep/key: {refusal} gs://")
     assert list(tmp_path.iterdir()) == []
 
 

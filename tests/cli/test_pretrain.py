@@ -52,7 +52,7 @@ def test_without_flags_the_recipe_is_the_default_and_json_is_all_that_is_printed
         ([*LINE, "--max-minutes", "soon"], "--max-minutes"),
         ([*LINE, "--max-step", "3"], "--max-step"),
         ([*LINE, "--set", "train.max_steps"], "train.max_steps"),
-        ([*LINE[:3], "--out", "s3://bucket/run"], "s3://bucket/run"),
+        ([*LINE[:3], "--out", "gs://bucket/run"], "gs://bucket/run"),
     ],
 )
 def test_wrong_flags_give_an_error_of_two_lines(words: list[object], message: str, call: Call) -> None:

@@ -24,7 +24,7 @@ def test_a_registered_scheme_opens_its_own_store(memory: Memory) -> None:
         assert stream.read() == b"there"
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/key", "https://example.org/a.txt", "gs://bucket/key"])
+@pytest.mark.parametrize("url", ["ftp://host/key", "https://example.org/a.txt", "gs://bucket/key"])
 def test_an_unknown_scheme_is_refused_with_a_hint(url: str) -> None:
     with pytest.raises(InputError, match=r"cannot read .*://") as caught:
         open_store(url)

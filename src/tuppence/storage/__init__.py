@@ -1,7 +1,7 @@
 """Access to files on this machine or behind a URL such as `s3://bucket/key`.
 
 A `Location` is a path or a URL as text. `stage` returns a local, read-only copy of it. `open_store` gives streams for
-data that is read piece by piece. `s3://` will be added later, as an entry of `schemes.SCHEMES`.
+data that is read piece by piece. `client` gives the clients of boto3 that all packages use.
 """
 
 from tuppence.storage.aws_client import client
@@ -10,12 +10,13 @@ from tuppence.storage.copies import absolute_location, location_of
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
 from tuppence.storage.schemes import open_store, require_known_scheme
 from tuppence.storage.staging import find_input, stage, stage_checkpoint, stage_run
-from tuppence.storage.store import Entry, Store
+from tuppence.storage.store import Entry, RemoteStore, Store
 
 __all__ = [
     "AwsError",
     "Entry",
     "Location",
+    "RemoteStore",
     "Store",
     "absolute_location",
     "client",

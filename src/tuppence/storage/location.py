@@ -91,8 +91,12 @@ def split_url(url: str) -> tuple[str, str]:
         ('.', 'a.txt')
         >>> split_url("./~draft.txt")
         ('.', '~draft.txt')
+        >>> split_url("s3://bucket")
+        ('s3://bucket', '')
     """
     scheme = _SCHEME.match(url)
     root = scheme[0] if scheme else ""
+    if root and root != "file://" and "/" not in url.removeprefix(root).rstrip("/"):
+        return url.rstrip("/"), ""
     folder, name = os.path.split(url.removeprefix(root).rstrip("/"))  # not Path: it drops the "./" of "./~draft.txt"
     return root + (folder or "."), name

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from tuppence.core.errors import InputError
 from tuppence.storage.local import LocalStore
 from tuppence.storage.location import scheme_of
+from tuppence.storage.s3 import S3Store
 from tuppence.storage.store import Store
 
-SCHEMES: dict[str, Callable[[str], Store]] = {}
-"""Scheme ("s3") → function that returns the store for a URL. Local folders need no entry."""
+SCHEMES: dict[str, Callable[[str], Store]] = {"s3": S3Store}
+"""Scheme → function that returns the store for a URL. Local folders need no entry."""
 
 
 def open_store(url: str) -> Store:
@@ -20,9 +21,9 @@ def open_store(url: str) -> Store:
         InputError: the scheme is unknown.
 
     Example:
-        >>> open_store("s3://bucket/texts")
+        >>> open_store("gs://bucket/texts")
         Traceback (most recent call last):
-        tuppence.core.errors.InputError: s3://bucket/texts: this version of tuppence cannot read s3:// yet
+        tuppence.core.errors.InputError: gs://bucket/texts: cannot read from gs://
     """
     require_known_scheme(url)
     scheme = scheme_of(url)
@@ -38,10 +39,6 @@ def require_known_scheme(url: str) -> None:
     scheme = scheme_of(url)
     if not scheme or scheme in SCHEMES:
         return
-    if scheme == "s3":
-        raise InputError(
-            f"{url}: this version of tuppence cannot read s3:// yet", "copy it to this machine first: aws s3 cp"
-        )
     hint = "copy the data to a local folder first"
     if scheme in ("http", "https"):
         hint = "download it first; 'tuppence data list' names the public sets we can get"

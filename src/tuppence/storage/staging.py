@@ -16,13 +16,16 @@ from pathlib import Path
 from tuppence.core import console
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.run import Run
+from tuppence.core.temporary import remove
 from tuppence.storage.checksums import verify_checksums
 from tuppence.storage.copies import shared_copy
 from tuppence.storage.location import is_remote, join, local_path, split_url
 from tuppence.storage.schemes import open_store
-from tuppence.storage.store import Entry, Store
+from tuppence.storage.store import Entry, RemoteStore, Store
 
 MOST_FILES = 100_000
+COPIES = 3
+"""Attempts at a copy from a remote store whose content arrives damaged: bits can be flipped on the way."""
 _BLOCK_BYTES = 2**20
 _RUN = Run(Path())
 """Gives the names of the files in a run."""
@@ -99,9 +102,17 @@ def _stage(place: str, choose: Choose, most_bytes: int | None = None) -> Path:
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
     def make(copy: Path) -> None:
-        _copy(store, place, entries, copy)
-        if copy.is_dir():
-            _verify(place, copy)
+        for attempt in range(COPIES):
+            try:
+                _copy(store, place, entries, copy)
+                if copy.is_dir():
+                    _verify(place, copy)
+                break
+            except CorruptFileError as error:
+                if attempt + 1 == COPIES or not isinstance(store, RemoteStore):
+                    raise
+                console.warn(f"{error.message}; it is copied again")
+                remove(copy)
         if _files_of(place, choose)[1] != entries:
             raise InputError(f"{place} changed while it was read", "try again when nothing writes there")
 
@@ -150,11 +161,16 @@ def _copy(store: Store, place: str, entries: Sequence[Entry], target: Path) -> N
         for entry in entries:
             path, copied = target / entry.name, 0
             path.parent.mkdir(parents=True, exist_ok=True)
-            with store.open(entry.name or split_url(place)[1]) as stream, path.open("xb") as out:
-                while block := stream.read(_BLOCK_BYTES):
-                    out.write(block)
-                    copied += len(block)
-                    bar.advance(task, len(block))
+            name = entry.name or split_url(place)[1]
+            if isinstance(store, RemoteStore):
+                store.download(name, path, on_bytes=lambda count: bar.advance(task, count))
+                copied = path.stat().st_size
+            else:
+                with store.open(name) as stream, path.open("xb") as out:
+                    while block := stream.read(_BLOCK_BYTES):
+                        out.write(block)
+                        copied += len(block)
+                        bar.advance(task, len(block))
             if copied != entry.size:
                 where = join(place, entry.name) if entry.name else place
                 raise CorruptFileError(f"{where}: {copied:,} of {entry.size:,} bytes arrived", "try again")

@@ -1,14 +1,15 @@
 """The interface of every kind of storage.
 
-A store is a folder, or a bucket with a prefix. Names inside it are relative, with `/` between their parts. Stores are
-read-only: results are written to local files.
+A store is a folder, or a bucket with a prefix. Names inside it are relative, with `/` between their parts. All stores
+can be read. Remote ones can be written too; results are written to local files first, and `mirror` copies them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from tuppence.core.errors import InputError
 
@@ -58,3 +59,48 @@ class Store(Protocol):
 
     def open(self, name: str) -> BinaryIO:
         """Opens a file as a seekable binary stream."""
+
+
+@runtime_checkable
+class RemoteStore(Store, Protocol):
+    """A store on another machine, which can be written.
+
+    Every write is complete or absent. The methods raise `AwsError` if the store cannot be reached.
+    """
+
+    def download(self, name: str, path: Path, *, on_bytes: Callable[[int], object] | None = None) -> str:
+        """Copies a file to `path`, which must not exist, and returns its sha256.
+
+        Args:
+            on_bytes: called with the number of bytes of each block that has arrived.
+
+        Raises:
+            CorruptFileError: the content differs from the sha256 that `upload` recorded.
+        """
+
+    def put_if_absent(self, name: str, content: bytes) -> str | None:
+        """Writes a file if there is none of this name; returns its version, or None if there is one already."""
+
+    def replace_if(self, name: str, content: bytes, version: str) -> str | None:
+        """Replaces a file if it still has this version; returns the new version, or None if it has another one.
+
+        If no answer arrives and another process replaces the file right after, None is returned although this write
+        took effect for a moment. So the content must tell its writers apart.
+        """
+
+    def upload(self, path: Path, name: str, *, sha256: str | None = None, if_absent: bool = False) -> Entry | None:
+        """Copies a local file to the store.
+
+        Args:
+            sha256: what the file must have, if that is known.
+            if_absent: whether to leave an existing file of this name as it is; None is then returned.
+
+        Raises:
+            CorruptFileError: the local file has another sha256.
+        """
+
+    def sha256(self, name: str) -> str:
+        """Reads a file back and returns its sha256."""
+
+    def delete(self, *names: str) -> None:
+        """Removes files. Names that do not exist are no error."""
