@@ -11,6 +11,7 @@ import pytest
 from tuppence.core.errors import OutOfSpaceError
 from tuppence.core.json_lines import read_json_lines
 from tuppence.cost import ledger as ledgers
+from tuppence.cost.billing import Billing
 from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, SYNC_SECONDS, TICK_SECONDS, Ledger, Rate, read_attempts
 
 
@@ -189,3 +190,57 @@ def test_guard_calls_earlier_where_threads_wake_up_late(tmp_path: Path) -> None:
             time.sleep(6.2)
     assert called
     assert called[0] < 6.0 - GUARD_SECONDS
+
+
+JOB = Billing("tuppence-1", since=0.0, earlier_seconds=500.0, tail_seconds=30.0, basis="a test")
+
+
+def test_a_job_is_charged_from_its_billing_start_to_the_end_of_its_upload(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ledger.jsonl", Clock()
+    clock.now = 300.0
+    billing = Billing("tuppence-1", since=0.0, tail_seconds=30.0)
+    ledger = Ledger(path, Rate(3.6, "test"), clock=clock, began=0.0, exit_seconds=2.0, billing=billing)
+    clock.now = 1000.0
+    ledger.end("done")
+    (attempt,) = read_attempts(path)
+    assert (attempt.seconds, attempt.job) == (1032.0, "tuppence-1")
+
+
+def test_machines_that_left_no_line_are_charged_once(tmp_path: Path) -> None:
+    path, rate, clock = tmp_path / "ledger.jsonl", Rate(3600.0, "test"), Clock()
+    first = Ledger(path, rate, clock=clock, billing=JOB)
+    assert (first.attempt, first.spent_before) == (2, 500.0)
+    second = Ledger(path, rate, clock=clock, billing=Billing("tuppence-2", since=0.0))
+    killed = KILLED_SECONDS + JOB.tail_seconds  # the first attempt was killed at once
+    assert (second.attempt, second.spent_before) == (3, 500.0 + killed)
+    again = Ledger(path, rate, clock=clock, billing=JOB)  # 536 of its 500 seconds are known
+    assert again.attempt == 4
+
+
+def test_a_killed_machine_is_charged_what_aws_bills_for_it(tmp_path: Path) -> None:
+    path, rate, clock = tmp_path / "ledger.jsonl", Rate(3600.0, "test"), Clock()
+    Ledger(path, rate, clock=clock, billing=Billing("tuppence-1", since=0.0))
+    again = Ledger(path, rate, clock=clock, billing=Billing("tuppence-1", since=0.0, earlier_seconds=400.0))
+    assert again.spent_before == pytest.approx(400.0)
+
+
+def test_the_guard_of_a_job_leaves_the_upload_within_the_budget(tmp_path: Path) -> None:
+    clock = Clock()
+    billing = Billing("tuppence-1", since=0.0, tail_seconds=30.0)
+    ledger = Ledger(
+        tmp_path / "ledger.jsonl",
+        Rate(3600.0, "test"),
+        budget_usd=100.0,
+        clock=clock,
+        exit_seconds=2.0,
+        guarded=True,
+        billing=billing,
+    )
+    called = threading.Event()
+    clock.now = 100.0 - 30.0 - GUARD_SECONDS - 0.1
+    with ledger.watching(called.set):
+        assert not called.wait(0.05)
+        clock.now += 0.2
+        assert called.wait(5.0)
+    ledger.end("reached its budget")
+    assert read_attempts(tmp_path / "ledger.jsonl")[0].dollars <= 100.0

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from matplotlib.colors import to_rgba
 
-from tuppence.figures import bytes_per_token, fertility, loss_mask, merge_tree, token_values, tokens_strip, windows
+from tuppence.figures import (
+    bytes_per_token,
+    fertility,
+    loss_mask,
+    merge_tree,
+    style,
+    token_values,
+    tokens_strip,
+    windows,
+)
 from tuppence.figures.style import BLUE, ORANGE
 
 
@@ -29,6 +39,26 @@ def test_tokens_wrap_into_lines_inside_the_figure() -> None:
 
 def test_a_token_longer_than_a_line_is_cut() -> None:
     assert texts(tokens_strip(["x" * 400]))[1].endswith("…")
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns where it draws a box for a character
+def test_characters_without_a_font_are_escapes_and_the_strip_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "FALLBACK_FONTS", ())
+    figure = tokens_strip(["नम", "字", " ab"], [5, 6, 7])
+    assert texts(figure) == [
+        *("6 characters are 3 tokens", r"\u0928\u092e", "5", r"\u5b57", "6", "·ab", "7"),
+        r"\u… is a character that no font here has",
+    ]
+    assert "नम | 字" in figure.alt
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def test_a_merge_tree_gives_an_escape_the_room_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "FALLBACK_FONTS", ())
+    wide, narrow = merge_tree([["字", "b"]]).axes[0].patches
+    assert wide.get_width() > 5 * narrow.get_width()
+    with pytest.raises(ValueError, match="room for 44 letters, not 48"):
+        merge_tree([["字"] * 8])
 
 
 def test_only_counted_tokens_are_filled() -> None:

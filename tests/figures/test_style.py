@@ -126,3 +126,21 @@ def test_colour_blind_people_can_distinguish_the_colours_of_curves(palette: dict
     names = ("blue", "orange", "green", "purple", "yellow")
     seen = {name: lab(np.array(DEFICIENCIES[deficiency]) @ linear(palette[name])) for name in names}
     assert min(float(np.linalg.norm(seen[a] - seen[b])) for a, b in combinations(names, 2)) > 9.2
+
+
+def test_points_with_a_coordinate_that_is_not_finite_are_left_out() -> None:
+    x, y = style.finite_points([1, 2, np.nan, 4, 5], [1, np.inf, 3, np.nan, 5])
+    assert (x.tolist(), y.tolist()) == ([1, 5], [1, 5])
+
+
+def test_a_character_that_no_font_has_becomes_an_escape_and_others_stay() -> None:
+    with style.styled():
+        assert style.with_escapes("naïve ✓\n字 \U0001f381 �", mono=True) == "naïve ✓\n\\u5b57 \\U0001f381 �"
+        assert style.with_escapes("字").encode().decode("unicode_escape") == "字"
+
+
+def test_an_installed_font_draws_what_ours_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "FALLBACK_FONTS", ("no such font", "STIXGeneral"))  # the second comes with matplotlib
+    with style.styled():
+        assert style.families(mono=True) == ["monospace", "STIXGeneral"]
+        assert style.with_escapes("⌖字", mono=True) == "⌖\\u5b57"

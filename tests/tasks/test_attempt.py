@@ -11,8 +11,16 @@ import pytest
 
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
+from tuppence.cost.billing import Billing
 from tuppence.cost.ledger import KILLED_SECONDS, Ledger, Rate, read_attempts
-from tuppence.tasks.attempt import budget_refusal, done_without_budget, open_ledger, settle_run_file, summary_of
+from tuppence.tasks.attempt import (
+    budget_refusal,
+    charge_refused,
+    done_without_budget,
+    open_ledger,
+    settle_run_file,
+    summary_of,
+)
 
 RATE = Rate(3600.0, "a dollar a second")
 
@@ -137,3 +145,19 @@ def test_kill_is_charged_up_to_the_budget(tmp_path: Path) -> None:
     Ledger(run.ledger_file, RATE, budget_usd=1e6)
     assert sum(attempt.seconds for attempt in read_attempts(run.ledger_file)) == pytest.approx(KILLED_SECONDS, abs=0.5)
     assert budget_refusal(run, RATE, KILLED_SECONDS) is not None
+
+
+def test_the_lead_of_a_job_counts_against_its_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path)
+    spend(run, 5.0, startup=2.0, finish=0.4)
+    monkeypatch.setenv("TUPPENCE_BILLING", Billing("tuppence-1", since=time.time() - 60, tail_seconds=30).as_text())
+    assert budget_refusal(run, RATE, 90.0) is not None  # 5 s before, 60 s of lead, 30 s of upload
+    assert budget_refusal(run, RATE, 110.0) is None
+    charge_refused(run, RATE)
+    assert 60 + 30 <= read_attempts(run.ledger_file)[-1].seconds < 60 + 30 + 10
+
+
+def test_a_job_begins_with_its_billing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUPPENCE_BILLING", Billing("tuppence-1", since=time.time() - 300).as_text())
+    with open_ledger(Run(tmp_path / "run"), RATE, None, began=time.monotonic()) as ledger:
+        assert ledger.seconds() >= 300

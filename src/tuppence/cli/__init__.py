@@ -26,7 +26,7 @@ from tuppence.core.streams import Messages, discard, finish_streams, prepare_str
 
 LIFE = (
     *("doctor", "plan", "quickstart", "tokenizer", "data", "pretrain", "finetune", "align"),
-    *("generate", "chat", "classify", "evaluate", "export", "report", "check"),
+    *("generate", "chat", "classify", "evaluate", "export", "report", "check", "aws"),
 )
 
 
@@ -68,6 +68,7 @@ def command_line() -> Any:
 def _register_verbs() -> None:
     from tuppence.cli import (
         align,
+        aws,
         check,
         classify,
         data,
@@ -84,7 +85,7 @@ def _register_verbs() -> None:
     )
 
     early, late = (doctor, plan, quickstart, tokenizer, data), (generate, classify, evaluate, export, report, check)
-    for verbs in (*early, pretrain, finetune, align, *late):
+    for verbs in (*early, pretrain, finetune, align, *late, aws):
         verbs.register(app)
 
 

@@ -229,7 +229,14 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     from tuppence.core.run import Run
     from tuppence.cost.limits import Limits
     from tuppence.storage import output_path
-    from tuppence.tasks.attempt import budget_refusal, done_without_budget, open_ledger, settle_run_file, summary_of
+    from tuppence.tasks.attempt import (
+        budget_refusal,
+        charge_refused,
+        done_without_budget,
+        open_ledger,
+        settle_run_file,
+        summary_of,
+    )
 
     options = training.options()
     run, price = Run(output_path(training.out)), options.rate
@@ -241,6 +248,7 @@ def _with_ledger(training: TrainingFlags) -> Iterator[TrainingFlags | None]:
     if refusal is not None:
         release = run.claim()
         try:
+            charge_refused(run, price)
             content = settle_run_file(run)
         finally:
             release()

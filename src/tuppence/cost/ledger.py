@@ -23,6 +23,7 @@ from typing import Any
 from tuppence.core.errors import TuppenceError
 from tuppence.core.json_lines import append_json, read_json_lines
 from tuppence.core.process import boot_id
+from tuppence.cost.billing import Billing
 
 TICK_SECONDS = 3.0
 """Time between two lines."""
@@ -61,6 +62,7 @@ class Attempt:
         reason: why it ended; None if it was killed.
         startup_seconds: time from its start to its first training step; 0 if it ended before that step.
         finish_seconds: expected time for the last save and the result.
+        job: the cloud job that it belonged to; None outside a job.
     """
 
     number: int
@@ -71,6 +73,7 @@ class Attempt:
     reason: str | None = None
     startup_seconds: float = 0.0
     finish_seconds: float = 0.0
+    job: str | None = None
 
 
 class Ledger:
@@ -84,6 +87,7 @@ class Ledger:
         began: start of the attempt on that clock; now by default.
         exit_seconds: time charged after the last line, for the exit of the process.
         guarded: whether a guard ends the process at the budget; a killed attempt is then never charged beyond it.
+        billing: of the cloud job that this process belongs to. `began` is then the start of the billing.
 
     Attributes:
         attempts: the earlier attempts.
@@ -103,9 +107,11 @@ class Ledger:
         began: float | None = None,
         exit_seconds: float = 0.0,
         guarded: bool = False,
+        billing: Billing | None = None,
     ) -> None:
-        self.path, self.rate, self.budget_usd, self.exit_seconds = path, rate, budget_usd, exit_seconds
-        self.guarded = guarded
+        self.path, self.rate, self.budget_usd, self.guarded = path, rate, budget_usd, guarded
+        self.billing, self._tail_seconds = billing, 0.0 if billing is None else billing.tail_seconds
+        self.exit_seconds = exit_seconds + self._tail_seconds
         self.attempts = read_attempts(path) if path else []
         self.attempt = max((attempt.number for attempt in self.attempts), default=0) + 1
         self.spent_before = sum(attempt.dollars for attempt in self.attempts)
@@ -116,6 +122,8 @@ class Ledger:
         self.ended = False
         self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
         self._lateness = 0.0  # delay of the guard's last wake-ups: threads wake up late on a busy machine
+        if billing is not None and path is not None:
+            self._charge_lost_machines(billing)
         self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
@@ -202,16 +210,37 @@ class Ledger:
         spent = self.spent_before + self._price(seconds + self.exit_seconds)
         if self.budget_usd is None or not self.rate.rate_usd_per_hour:
             return seconds + self.exit_seconds, spent
-        spent = min(spent, max(self.budget_usd, self.spent_before + self._price(seconds)))
+        spent = min(spent, max(self.budget_usd, self.spent_before + self._price(seconds + self._tail_seconds)))
         return (spent - self.spent_before) / self.rate.rate_usd_per_hour * 3600, spent
 
     def _if_killed(self) -> float:
         """Seconds to charge if no other line follows this one. Start-up can block all threads for a long time."""
         starting = 0.0 if self.startup_seconds else self._longest_startup
-        return KILLED_SECONDS + 2 * self._slowest_write + starting
+        return KILLED_SECONDS + 2 * self._slowest_write + starting + self._tail_seconds
 
     def _seconds_to_guard(self) -> float:
-        return self.seconds_to_budget() - GUARD_SECONDS - 2 * (self._slowest_write + self._lateness)
+        late = 2 * (self._slowest_write + self._lateness)
+        return self.seconds_to_budget() - self._tail_seconds - GUARD_SECONDS - late
+
+    def _charge_lost_machines(self, billing: Billing) -> None:
+        """Charges what earlier machines of this job were billed for and no attempt has recorded.
+
+        A machine that was taken before our process began has left no line, and a killed one may have been billed for
+        longer than its last line says.
+        """
+        known = sum(attempt.seconds for attempt in self.attempts if attempt.job == billing.job)
+        seconds = billing.earlier_seconds - known
+        if seconds < 1.0:
+            return
+        dollars, reason = self._price(seconds), "billed for machines that were taken"
+        self.spent_before += dollars
+        lost = Attempt(
+            self.attempt, seconds, dollars, self.rate.rate_usd_per_hour, ended=True, reason=reason, job=billing.job
+        )
+        assert self.path is not None
+        append_json(self.path, self._row("end", seconds, self.spent_before) | {"reason": reason})
+        self.attempts.append(lost)
+        self.attempt += 1
 
     def _price(self, seconds: float) -> float:
         return seconds / 3600 * self.rate.rate_usd_per_hour
@@ -227,27 +256,30 @@ class Ledger:
             spent = self.spent_before + self._price(seconds)
             if event == "end":
                 seconds, spent = self._at_end(seconds)
-            row = {
-                "attempt": self.attempt,
-                "event": event,
-                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "seconds": round(seconds, 3),
-                "if_killed_seconds": round(self._if_killed(), 3),
-                "guarded": self.guarded,
-                "boot": boot_id(),
-                "rate_usd_per_hour": self.rate.rate_usd_per_hour,
-                "rate_source": self.rate.source,
-                "dollars": round(spent, 6),
-                "cap_usd": self.budget_usd,
-                "startup_seconds": round(self.startup_seconds, 3),
-                "finish_seconds": round(self.finish_seconds, 3),
-            }
-            append_json(self.path, {**row, **more})
+            append_json(self.path, {**self._row(event, seconds, spent), **more})
             self._slowest_write = max(self._slowest_write, self._clock() - began)
         if event != "tick" and sync:
             began = self._clock()
             self._sync()
             self.sync_seconds = self.sync_seconds or self._clock() - began
+
+    def _row(self, event: str, seconds: float, spent: float) -> dict[str, Any]:
+        row = {
+            "attempt": self.attempt,
+            "event": event,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(seconds, 3),
+            "if_killed_seconds": round(self._if_killed(), 3),
+            "guarded": self.guarded,
+            "boot": boot_id(),
+            "rate_usd_per_hour": self.rate.rate_usd_per_hour,
+            "rate_source": self.rate.source,
+            "dollars": round(spent, 6),
+            "cap_usd": self.budget_usd,
+            "startup_seconds": round(self.startup_seconds, 3),
+            "finish_seconds": round(self.finish_seconds, 3),
+        }
+        return row if self.billing is None else {**row, "job": self.billing.job, "billed_from": self.billing.basis}
 
     def _sync(self) -> None:
         """Flushes the lines to disk, so that they survive the loss of the machine."""
@@ -283,7 +315,8 @@ def read_attempts(path: Path) -> list[Attempt]:
         spent += dollars
         reason = row.get("reason") if ended else None
         startup, finish = _number(row, "startup_seconds"), _number(row, "finish_seconds")
-        attempts.append(Attempt(number, seconds, dollars, rate, ended, reason, startup, finish))
+        job = row.get("job") if isinstance(row.get("job"), str) else None
+        attempts.append(Attempt(number, seconds, dollars, rate, ended, reason, startup, finish, job))
     return attempts
 
 

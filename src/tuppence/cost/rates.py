@@ -23,6 +23,7 @@ from tuppence.core.cache import cache_folder
 from tuppence.core.console import counted
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json
+from tuppence.cost.billing import billing_here
 from tuppence.cost.ledger import Rate
 
 REGION = "us-east-1"
@@ -158,7 +159,8 @@ def hourly_rate(text: str | Rate) -> Rate:
         return rate_of(text)
     if not 0 <= number < float("inf"):
         raise InputError(f"--rate {text} is no price of an hour", "give US dollars, or an instance type")
-    return Rate(number, "given by --rate") if number else Rate()
+    billing = billing_here()
+    return Rate(number, (billing and billing.rate_source) or "given by --rate") if number else Rate()
 
 
 def known_types(use: str, among: Iterable[Price] | None = None) -> list[str]:

@@ -24,6 +24,7 @@ from tuppence.figures.style import (
     Array,
     Floats,
     Size,
+    finite_points,
     new_figure,
     smooth,
     styled,
@@ -57,8 +58,8 @@ def plot_loss(
         unit: of the losses.
         size: width and height in inches.
     """
-    steps, losses = _finite_points(steps, losses)
-    val_steps, val_losses = _finite_points(val_steps, val_losses)
+    steps, losses = finite_points(steps, losses)
+    val_steps, val_losses = finite_points(val_steps, val_losses)
     known = [("training", losses), ("validation", val_losses)]
     alt = " ".join(_summary(f"{name} loss in {unit} by step", values) for name, values in known)
     with styled():
@@ -73,7 +74,7 @@ def plot_loss(
             _mark_best(axes, val_steps, val_losses)
         axes.set_ylabel(unit)
         _by_step(axes)
-        _add_token_axis(axes, *_finite_points(token_steps, tokens))
+        _add_token_axis(axes, *finite_points(token_steps, tokens))
         if losses.size or val_losses.size:
             _limit_to_the_later_losses(axes, np.concatenate((losses, val_losses)))
             axes.legend(loc="upper right")
@@ -90,7 +91,7 @@ def plot_learning_rate(steps: Array, rates: Array, *, size: Size = SMALL) -> Fig
 def plot_gradient_norm(steps: Array, norms: Array, *, size: Size = SMALL) -> Figure:
     """Plots the norm of the whole gradient before clipping; on a logarithmic axis if all norms are above zero."""
     figure = _plot_curve("Gradient norm", steps, norms, GREEN, size)
-    _, known = _finite_points(steps, norms)
+    _, known = finite_points(steps, norms)
     if known.size and known.min() > 0:
         with styled():
             from matplotlib.ticker import LogLocator
@@ -121,12 +122,6 @@ def plot_reward_margin(steps: Array, margins: Array, *, size: Size = SMALL) -> F
     return _plot_from_step_0("Reward margin, held-out pairs", steps, margins, 0.0, "nats", size)
 
 
-def _finite_points(x: Array, y: Array) -> tuple[Floats, Floats]:
-    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    known = np.isfinite(xs) & np.isfinite(ys)
-    return xs[known], ys[known]
-
-
 def _summary(name: str, values: Floats) -> str:
     """Describes a curve for those who cannot see it."""
     name = name[0].upper() + name[1:]
@@ -137,7 +132,7 @@ def _summary(name: str, values: Floats) -> str:
 
 
 def _plot_curve(title: str, steps: Array, values: Array, colour: str, size: Size) -> Figure:
-    steps, values = _finite_points(steps, values)
+    steps, values = finite_points(steps, values)
     with styled():
         figure, axes = new_figure(title, size, alt=_summary(f"{title} by step", values))
         if values.size:
@@ -148,7 +143,7 @@ def _plot_curve(title: str, steps: Array, values: Array, colour: str, size: Size
 
 
 def _plot_from_step_0(title: str, steps: Array, values: Array, start: float, unit: str, size: Size) -> Figure:
-    steps, values = _finite_points(steps, values)
+    steps, values = finite_points(steps, values)
     with styled():
         figure, axes = new_figure(title, size, alt=_summary(f"{title} by step", values))
         axes.plot([0, *steps], [start, *values], color=GREEN, marker="o", markersize=4)

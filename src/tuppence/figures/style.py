@@ -11,6 +11,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -40,6 +41,16 @@ PALETTE |= {"purple": PURPLE, "yellow": YELLOW}
 DARK_PALETTE = {"ink": "#e8ebf0", "muted": "#9aa4b5", "grid": "#2b323e", "blue": "#5db7ee", "orange": "#ff8748"}
 DARK_PALETTE |= {"green": "#3fcfa0", "purple": "#e07cc4", "yellow": "#f7d154"}
 """Name → colour on dark pages. The style sheets of pages have the same values."""
+
+FALLBACK_FONTS = (
+    *("Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei"),
+    *("Noto Sans Devanagari", "Lohit Devanagari", "Noto Sans Bengali", "Noto Sans Tamil", "Noto Sans Telugu"),
+    *("Noto Sans Thai", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Ethiopic", "Noto Emoji"),
+    *("PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Devanagari Sangam MN", "Thonburi"),
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Nirmala UI", "Leelawadee UI", "Segoe UI Symbol"),
+    *("Arial Unicode MS", "Unifont"),
+)
+"""Of Linux, macOS and Windows, for characters that DejaVu lacks: those that are installed are used, in this order."""
 
 DASHED = (0, (4, 3))
 """The line style of reference lines: budgets, chance, the diagonal."""
@@ -159,6 +170,44 @@ def drawable(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
+def families(*, mono: bool = False) -> list[str]:
+    """Returns the font families of a text: ours, then the installed ones of `FALLBACK_FONTS`."""
+    return ["monospace" if mono else "sans-serif", *_installed(FALLBACK_FONTS)]
+
+
+@cache
+def _installed(names: tuple[str, ...]) -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    found = set(fontManager.get_font_names())
+    return tuple(name for name in names if name in found)
+
+
+@cache
+def _drawable_characters(names: tuple[str, ...]) -> frozenset[int]:
+    """The characters of the first font of each family."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset().union(*(get_font(findfont(FontProperties(family=[name]))).get_charmap() for name in names))
+
+
+def with_escapes(text: str, *, mono: bool = False) -> str:
+    """Replaces the characters that no font here can draw by Python's escapes. Call it inside `styled()`.
+
+    matplotlib would draw the same empty box for each of them.
+
+    Example:
+        >>> with styled():
+        ...     with_escapes("\U0010fffd is private")
+        '\\\\U0010fffd is private'
+    """
+    known = _drawable_characters(tuple(families(mono=mono)))
+    return "".join(
+        letter if letter in "\n\t" or ord(letter) in known else letter.encode("unicode_escape").decode()
+        for letter in printable(text)
+    )
+
+
 def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
     """Sets few, round ticks on both axes."""
     from matplotlib.ticker import MaxNLocator
@@ -166,6 +215,13 @@ def ticks(axes: Axes, *, whole_steps: bool = False) -> None:
     round_steps = [1, 2, 2.5, 5, 10]
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=whole_steps, steps=round_steps))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=round_steps))
+
+
+def finite_points(x: Array, y: Array) -> tuple[Floats, Floats]:
+    """Returns the points whose coordinates are both finite."""
+    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    known = np.isfinite(xs) & np.isfinite(ys)
+    return xs[known], ys[known]
 
 
 def smooth(values: Array) -> Floats:

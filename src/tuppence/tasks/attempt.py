@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from tuppence.core.console import one_line
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
+from tuppence.cost.billing import billing_here
 from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
 from tuppence.cost.limits import Limits, describe_dollars
 
@@ -37,7 +39,8 @@ def open_ledger(
 
     Args:
         rate, budget_usd: the cost of an hour, and the limit on the cost of all attempts together.
-        began: start of the attempt in seconds of `time.monotonic`; now, by default.
+        began: start of the attempt in seconds of `time.monotonic`; now, by default. In a cloud job, the attempt begins
+            when the machine's billing does.
         whole_process: whether the process only executes this run. A guard then ends the process at the budget. A
             notebook's kernel must not be ended; there only the deadline of the run keeps the budget.
 
@@ -53,7 +56,16 @@ def open_ledger(
         release = run.claim()
         exit_seconds = EXIT_SECONDS if whole_process else 0.0
         guarded = whole_process and budget_usd is not None
-        ledger = Ledger(run.ledger_file, rate, budget_usd, began=began, exit_seconds=exit_seconds, guarded=guarded)
+        billing = billing_here()
+        ledger = Ledger(
+            run.ledger_file,
+            rate,
+            budget_usd,
+            began=began if billing is None else billing.began(),
+            exit_seconds=exit_seconds,
+            guarded=guarded,
+            billing=billing,
+        )
         with ledger.watching((lambda: _end_at_budget(run.path, ledger)) if guarded else None):
             try:
                 yield ledger
@@ -87,7 +99,11 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None, *, whole_proc
     spent = sum(attempt.dollars for attempt in attempts)
     startup = next((each.startup_seconds for each in reversed(attempts) if each.startup_seconds), 0.0)
     finish = next((each.finish_seconds for each in reversed(attempts) if each.finish_seconds), 0.0)
-    needed = (startup or SHORTEST_STARTUP_SECONDS) + finish + EXIT_SECONDS + GUARD_SECONDS
+    startup, billing = startup or SHORTEST_STARTUP_SECONDS, billing_here()
+    needed = startup + finish + EXIT_SECONDS + GUARD_SECONDS
+    if billing is not None:  # what is billed already, before this machine's first line
+        lead = time.monotonic() - billing.began()
+        needed += max(lead + SHORTEST_STARTUP_SECONDS - startup, 0.0) + billing.tail_seconds
     least = spent + needed / 3600 * rate.rate_usd_per_hour
     if least < budget_usd:
         return None
@@ -104,6 +120,15 @@ def budget_refusal(run: Run, rate: Rate, budget_usd: float | None, *, whole_proc
         f"{run.path} has spent ${describe_dollars(spent)} of its budget of ${describe_dollars(budget_usd)}; "
         f"too little is left to start and to save again. {_what_is_saved(run)}; {larger} continues from there"
     )
+
+
+def charge_refused(run: Run, rate: Rate) -> None:
+    """Charges what a cloud job was billed for before its budget was found to be too small; free outside a job."""
+    billing = billing_here()
+    if billing is not None:
+        began = billing.began()
+        ledger = Ledger(run.ledger_file, rate, began=began, exit_seconds=EXIT_SECONDS, billing=billing)
+        ledger.end("too little of its budget was left")
 
 
 def done_without_budget(run: Run, *, max_steps: int | None, max_minutes: float | None, budget_usd: float) -> str | None:

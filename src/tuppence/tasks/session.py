@@ -23,6 +23,7 @@ from tuppence.core.errors import InputError, Interrupted, TuppenceError
 from tuppence.core.memory import explaining_memory
 from tuppence.core.run import Run
 from tuppence.core.threads import share_cores
+from tuppence.cost.billing import billing_here
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
@@ -107,7 +108,9 @@ def _remove_litter(run: Run) -> None:
 
 def _open_ledger(run: Run, options: RunOptions, world: World, stack: contextlib.ExitStack) -> Ledger:
     """The ledger of rank 0. Other ranks get one without a file, for the clock, and exit soon after rank 0's guard."""
-    ledger = options.ledger or Ledger(None, options.rate, options.budget_usd, began=options.began)
+    billing = billing_here()
+    began = options.began if billing is None else billing.began()
+    ledger = options.ledger or Ledger(None, options.rate, options.budget_usd, began=began, billing=billing)
 
     def spent() -> float:
         nonlocal ledger

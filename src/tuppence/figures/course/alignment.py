@@ -90,7 +90,7 @@ def reward_frontier(
             about = f"reward {reward[at]:.2f}, KL {distance[at]:.1f}"
             write(page, WIDTH - 0.14, y - 0.1, about, size=SMALL_TEXT, color=MUTED, ha="right")
             for row, text in enumerate(lines):
-                write(page, 0.14, y - 0.29 - line * row, text, size=SMALL_TEXT, family="monospace")
+                write(page, 0.14, y - 0.29 - line * row, text, size=SMALL_TEXT, mono=True)
             y -= gap + line * len(lines)
     return figure
 

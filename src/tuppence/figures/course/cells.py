@@ -9,7 +9,7 @@ import numpy as np
 
 from tuppence.figures.course.layout import SMALL_TEXT
 from tuppence.figures.format import shorten
-from tuppence.figures.style import GRID, INK, Floats, drawable
+from tuppence.figures.style import GRID, INK, Floats, drawable, families, with_escapes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,12 +49,14 @@ def draw_cells(
     axes.set_ylim(height - 0.5, -0.5)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
-    upright = all(len(label) <= 2 for label in columns)
+    upright = all(len(with_escapes(label)) <= 2 for label in columns)
     axes.set_xticks(
         range(len(columns)),
-        [drawable(shorten(label, 12)) for label in columns],
+        [drawable(shorten(with_escapes(label), 12)) for label in columns],
         rotation=0 if upright else 90,
         color=INK,
+        family=families(),
     )
-    axes.set_yticks(range(len(rows)), [drawable(shorten(label, 12)) for label in rows], color=INK)
+    names = [drawable(shorten(with_escapes(label), 12)) for label in rows]
+    axes.set_yticks(range(len(rows)), names, color=INK, family=families())
     axes.tick_params(labelsize=SMALL_TEXT)

@@ -118,7 +118,7 @@ def stages(
             write(axes, WIDTH - 0.2, top - 0.16, took, size=SMALL_TEXT, color=INK, ha="right")
             y = top - 0.38
             for text in rows[number]:
-                write(axes, 0.22, y, text, size=SMALL_TEXT, family="monospace")
+                write(axes, 0.22, y, text, size=SMALL_TEXT, mono=True)
                 y -= line
             for text in losses[number]:
                 write(axes, 0.22, y - 0.02, text, size=SMALL_TEXT, color=INK, style="italic")

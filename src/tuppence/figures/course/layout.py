@@ -19,8 +19,9 @@ from tuppence.figures.style import (
     ORANGE,
     PURPLE,
     drawable,
+    families,
     styled,
-    without_font_warnings,
+    with_escapes,
 )
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def chart(
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
     found = figure.subplots(rows, columns, squeeze=False, **grid)
     if lines:
-        figure.suptitle(
-            drawable("\n".join(lines)), x=0.02, ha="left", fontsize=TITLE, fontweight="bold", linespacing=1.15
-        )
+        message = drawable(with_escapes("\n".join(lines)))
+        looks: dict[str, Any] = {"fontsize": TITLE, "fontweight": "bold", "linespacing": 1.15, "family": families()}
+        figure.suptitle(message, x=0.02, ha="left", **looks)
     for axes in found.flat:
         style_ticks(axes)
     return figure, list(found.flat)
@@ -100,9 +101,21 @@ def drawing(title: str, height: float, *, alt: str) -> tuple[Figure, Axes, float
 
 
 def write(axes: Axes, x: float, y: float, text: str, *, size: float = TEXT, color: str = INK, **more: Any) -> Any:
-    """Writes text at a point of a drawing: left-aligned and vertically centred unless said otherwise."""
-    more = {"ha": "left", "va": "center"} | more
-    return axes.text(x, y, drawable(text), fontsize=size, color=color, **more)
+    """Writes text at a point of a drawing: left-aligned and vertically centred unless said otherwise.
+
+    A character that no font here has is written as an escape.
+
+    Args:
+        axes: of the drawing.
+        x, y: the point, in inches.
+        text: one line or several.
+        size: in points.
+        color: of the letters.
+        more: further arguments of `Axes.text`; `mono=True` for letters of equal width.
+    """
+    mono = more.pop("mono", False)
+    more = {"ha": "left", "va": "center", "family": families(mono=mono)} | more
+    return axes.text(x, y, drawable(with_escapes(text, mono=mono)), fontsize=size, color=color, **more)
 
 
 def box(axes: Axes, x: float, y: float, width: float, height: float, colour: str, **more: Any) -> Any:
@@ -147,10 +160,11 @@ def wrapped(text: str, width: float, size: float = TEXT, *, bold: bool = False, 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float = TEXT, *, bold: bool = False, mono: bool = False) -> float:
     """Returns the width of text in inches."""
-    with styled(), without_font_warnings():
+    with styled():
         from matplotlib.font_manager import FontProperties
         from matplotlib.textpath import text_to_path
 
-        font = FontProperties(family="monospace" if mono else None, weight="bold" if bold else "normal", size=size)
-        width = float(text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0]) / 72
+        font = FontProperties(family=families(mono=mono), weight="bold" if bold else "normal", size=size)
+        text = drawable(with_escapes(text, mono=mono))
+        width = float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
         return width * (1.05 if mono else 1)  # a PNG of few pixels rounds the width of each letter up

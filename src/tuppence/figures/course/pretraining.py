@@ -9,9 +9,9 @@ import numpy as np
 
 from tuppence.figures.course.labels import beside, name_ends, name_points
 from tuppence.figures.course.layout import SMALL_TEXT, TEXT, WIDTH, chart, drawing, style_ticks, unit, wrapped, write
-from tuppence.figures.course.series import ends_of, finite_points, plot_series, round_ticks
+from tuppence.figures.course.series import ends_of, plot_series, round_ticks
 from tuppence.figures.format import rate_label
-from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled, thin
+from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, finite_points, styled, thin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def loss_and_samples(
             write(page, 0.14, y - 0.1, str(number), color=ORANGE, weight="bold")
             write(page, 0.42, y - 0.1, f"step {step:,}, loss {height:.2f}", size=SMALL_TEXT, color=MUTED)
             for row, text in enumerate(lines):
-                write(page, 0.42, y - 0.28 - line * row, text, size=SMALL_TEXT, family="monospace")
+                write(page, 0.42, y - 0.28 - line * row, text, size=SMALL_TEXT, mono=True)
             y -= gap + line * len(lines)
     return figure
 

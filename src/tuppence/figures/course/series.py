@@ -10,7 +10,7 @@ import numpy as np
 from tuppence.figures.course.labels import name_ends
 from tuppence.figures.course.layout import COLOURS, MARKERS, chart, unit
 from tuppence.figures.format import count_label
-from tuppence.figures.style import Array, Floats, drawable, styled, thin
+from tuppence.figures.style import Array, Floats, drawable, finite_points, styled, thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,13 +95,6 @@ def _subdivisions(limits: tuple[float, float]) -> tuple[int, ...]:
 def _tick_label(value: float, _: object = None) -> str:
     """Formats whole numbers below ten thousand in full: a vocabulary of 2,048 is not 2.05k."""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 10_000 else count_label(value)
-
-
-def finite_points(x: Array, y: Array) -> tuple[Floats, Floats]:
-    """Returns the points whose coordinates are both finite."""
-    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    known = np.isfinite(xs) & np.isfinite(ys)
-    return xs[known], ys[known]
 
 
 def ends_of(curves: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tuppence.figures.course.layout import SMALL_TEXT, TEXT, WIDTH, box, drawing, text_width, write
-from tuppence.figures.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE, Array, styled
+from tuppence.figures.format import printable
+from tuppence.figures.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE, Array, styled, with_escapes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,13 +25,14 @@ class _Cell(NamedTuple):
     width: float
     text: str
     label: str
+    has_escapes: bool
 
 
 def tokens_strip(tokens: Sequence[str], ids: Sequence[int] = (), *, title: str = "", alt: str = "") -> Figure:
     """Shows a text as its tokens, with their ids below.
 
     Args:
-        tokens: the text of each token; spaces become dots.
+        tokens: the text of each token; spaces become dots, and characters that no font here has become escapes.
         ids: of the tokens.
         title: the message; by default, the number of characters and of tokens.
         alt: the description; by default, the tokens.
@@ -80,7 +82,14 @@ def token_values(
     listed = ", ".join(f"{token.strip()} {value:.2f}" for token, value in zip(tokens, numbers, strict=True))
     fills = [(ORANGE, 0.45 * float(np.clip(value, 0, 1))) for value in numbers]
     labels = [f"{100 * value:.0f}" for value in numbers]
-    return _strip(tokens, labels, fills, title, alt or f"{label} after each token: {listed}.", note=f"{label}, in %")
+    return _strip(
+        tokens,
+        labels,
+        fills,
+        title,
+        alt or f"{label} after each token: {listed}.",
+        note=f"below each token: {label}, in %",
+    )
 
 
 def _strip(
@@ -91,10 +100,12 @@ def _strip(
     alt: str,
     note: str = "",
 ) -> Figure:
-    cells = _flow(tokens, labels or [""] * len(tokens))
     line = 0.5 if labels else 0.34
-    lines = cells[-1].line + 1 if cells else 0
     with styled():
+        cells = _flow(tokens, labels or [""] * len(tokens))
+        lines = cells[-1].line + 1 if cells else 0
+        if any(cell.has_escapes for cell in cells):
+            note = "; ".join(filter(None, (note, r"\u… is a character that no font here has")))
         figure, axes, top = drawing(title, line * lines + (0.25 if note else 0.06), alt=alt)
         for cell, (colour, opacity) in zip(cells, fills, strict=True):
             y = top - 0.3 - line * cell.line
@@ -102,10 +113,10 @@ def _strip(
             box(axes, cell.x, y, cell.width, 0.26, colour, fill_alpha=opacity, edgecolor=edge)
             middle = cell.x + cell.width / 2
             colour = MUTED if opacity == 0 and not labels else INK
-            write(axes, middle, y + 0.125, cell.text, family="monospace", ha="center", color=colour)
+            write(axes, middle, y + 0.125, cell.text, mono=True, ha="center", color=colour)
             write(axes, middle, y - 0.09, cell.label, size=SMALL_TEXT, ha="center", color=MUTED)
         if note:
-            write(axes, WIDTH - _MARGIN, 0.12, f"below each token: {note}", size=SMALL_TEXT, color=MUTED, ha="right")
+            write(axes, WIDTH - _MARGIN, 0.12, note, size=SMALL_TEXT, color=MUTED, ha="right")
     return figure
 
 
@@ -114,12 +125,14 @@ def _flow(tokens: Sequence[str], labels: Sequence[str]) -> list[_Cell]:
     cells: list[_Cell] = []
     x, line = _MARGIN, 0
     for token, label in zip(tokens, labels, strict=True):
-        text = _fitted(token.translate(_VISIBLE))
+        given = token.translate(_VISIBLE)
+        shown = with_escapes(given, mono=True)
+        text = _fitted(shown)
         inside = max(text_width(text, TEXT, mono=True), text_width(label, SMALL_TEXT) if label else 0.0)
         width = inside + 2 * _PADDING
         if x > _MARGIN and x + width > WIDTH - _MARGIN:
             x, line = _MARGIN, line + 1
-        cells.append(_Cell(x, line, width, text, label))
+        cells.append(_Cell(x, line, width, text, label, shown != printable(given)))
         x += width + _GAP
     return cells
 

@@ -12,7 +12,7 @@ from tuppence.figures.course.labels import beside, name_rows
 from tuppence.figures.course.layout import MONOSPACE_EM, SMALL_TEXT, TEXT, WIDTH, arrow, box, chart, drawing, write
 from tuppence.figures.course.series import plot_series
 from tuppence.figures.format import shorten
-from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled
+from tuppence.figures.style import BLUE, DASHED, GREEN, INK, MUTED, ORANGE, Array, drawable, styled, with_escapes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,16 +35,20 @@ def merge_tree(steps: Sequence[Sequence[str]], *, title: str = "", alt: str = ""
     text = "".join(steps[0])
     if any("".join(row) != text for row in steps):
         raise ValueError("the rows of a merge tree must join to the same text")
-    if len(text) > MOST_LETTERS:
-        raise ValueError(f"a merge tree has room for {MOST_LETTERS} letters, not {len(text)}")
+    with styled():
+        letters = [with_escapes(letter, mono=True) for letter in text]
+    columns = sum(map(len, letters))
+    if columns > MOST_LETTERS:
+        raise ValueError(f"a merge tree has room for {MOST_LETTERS} letters, not {columns}")
     title = title or f"{len(steps) - 1} merges turn {len(steps[0])} tokens into {len(steps[-1])}"
     described = f"Merges, from {' | '.join(steps[0])} to {' | '.join(steps[-1])}."
     left, count_width, row_height = 0.12, 0.62, 0.29
-    cell = min(0.28, (WIDTH - 2 * left - count_width) / max(1, len(text)))
+    cell = min(0.28, (WIDTH - 2 * left - count_width) / max(1, columns))
+    column_of = [0, *np.cumsum([len(letter) for letter in letters]).tolist()]
     before: set[tuple[int, int]] = set()
     with styled():
         figure, axes, top = drawing(title, row_height * len(steps) + 0.28, alt=alt or described)
-        right = left + cell * len(text) + 0.5
+        right = left + cell * columns + 0.5
         write(axes, right, top - 0.1, "tokens", size=SMALL_TEXT, color=MUTED, ha="right")
         for number, row in enumerate(steps):
             y = top - 0.22 - row_height * (number + 1) + 0.04
@@ -53,12 +57,11 @@ def merge_tree(steps: Sequence[Sequence[str]], *, title: str = "", alt: str = ""
             for start, end in sorted(spans):
                 fresh = number > 0 and (start, end) not in before
                 colour, depth = (ORANGE, 0.3) if fresh else (BLUE, 0.1)
-                width = cell * (end - start) - 0.03
-                box(axes, left + cell * start, y, width, 0.23, colour, fill_alpha=depth, linewidth=0.8)
+                x, width = left + cell * column_of[start], cell * (column_of[end] - column_of[start]) - 0.03
+                box(axes, x, y, width, 0.23, colour, fill_alpha=depth, linewidth=0.8)
                 shown = text[start:end].replace(" ", "·")
                 size = min(TEXT, 72 * cell / MONOSPACE_EM * 0.97)
-                middle = left + cell * start + width / 2
-                write(axes, middle, y + 0.11, shown, size=size, family="monospace", ha="center")
+                write(axes, x + width / 2, y + 0.11, shown, size=size, mono=True, ha="center")
             write(axes, right, y + 0.115, str(len(row)), ha="right")
             before = spans
     return figure
@@ -161,8 +164,8 @@ def windows(
                 x = left + cell * place
                 box(axes, x + 0.02, y, cell - 0.04, row, colour, fill_alpha=0.16)
                 most = max(1, int((cell - 0.06) * 72 / SMALL_TEXT / MONOSPACE_EM))
-                shown = shorten(tokens[place].strip() or "·", most)
-                write(axes, x + cell / 2, y + row / 2, shown, size=SMALL_TEXT, family="monospace", ha="center")
+                shown = shorten(with_escapes(tokens[place].strip() or "·", mono=True), most)
+                write(axes, x + cell / 2, y + row / 2, shown, size=SMALL_TEXT, mono=True, ha="center")
 
         y = top - row - 0.02
         show("stream", MUTED, 0, len(tokens), y)
