@@ -166,6 +166,20 @@ def test_a_failed_measurement_counts_as_a_quiet_machine(measured: float) -> None
     assert Pace({}, lambda: measured, lambda: 0.0).slowness == 1.0
 
 
+def test_short_stages_share_a_measurement_and_a_long_one_is_followed_by_one() -> None:
+    now, probes = [0.0], list[float]()
+
+    def probe() -> float:
+        probes.append(now[0])
+        return REFERENCE_STEP_SECONDS
+
+    pace = Pace(dict(WORK), probe, lambda: now[0])
+    for name, seconds in (("stories", 2.0), ("tokenizer", 1.0), ("data", 2.0), ("pretrain", 90.0)):
+        now[0] += seconds
+        pace.done(name, WORK[name].most, seconds)
+    assert probes == [0.0, 95.0]
+
+
 def test_work_of_an_exact_size_has_only_that_size() -> None:
     work = Work("steps", 20, 60, 0.1, 1.0)
     assert (work.exactly(7).least, work.exactly(7).most) == (7, 7)

@@ -22,6 +22,9 @@ MOST_SECONDS = 610.0
 SPARE_SECONDS = 80.0
 """Additional time that is allowed before a stage is left out. The sum is below the documented twelve minutes."""
 
+FRESH_SECONDS = 10.0
+"""A measurement of the machine serves that long: short stages follow each other without one."""
+
 REFERENCE_STEP_SECONDS = 0.15
 """The time of a pretraining step on the quiet machine; slowness is relative to it."""
 
@@ -156,6 +159,7 @@ class Pace:
     _speed: float = field(init=False)
     _expected: float = field(init=False, default=0.0)
     _taken: float = field(init=False, default=0.0)
+    _probed_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
@@ -189,8 +193,10 @@ class Pace:
         return max(1.1 * needed, min(_GUARD * needed + _GUARD_BESIDES, free))
 
     def done(self, name: str, amount: int, seconds: float) -> None:
-        """Records the time of a finished stage, and measures the machine again."""
-        before, self._speed = self._speed, self._probed()
+        """Records the time of a finished stage, and measures the machine again unless it has just been measured."""
+        before = self._speed
+        if self.clock() - self._probed_at > FRESH_SECONDS:
+            self._speed = self._probed()
         self._expected += self.works[name].seconds(amount) * (before + self._speed) / 2
         self._taken += seconds
         del self.works[name]
@@ -202,4 +208,5 @@ class Pace:
 
     def _probed(self) -> float:
         step = self.probe() / REFERENCE_STEP_SECONDS
+        self._probed_at = self.clock()
         return step if math.isfinite(step) and step > 0 else 1.0
