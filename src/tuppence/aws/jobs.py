@@ -17,7 +17,7 @@ from tuppence.storage import client
 
 ENDED = ("Completed", "Failed", "Stopped")
 """The values of TrainingJobStatus after which nothing is billed any more."""
-_BILLED = ("Downloading", "DownloadingTrainingImage", "Training", "Uploading")
+BILLED = ("Downloading", "DownloadingTrainingImage", "Training", "Uploading")
 """The values of SecondaryStatus that AWS bills. Waiting for capacity is `Starting` and `Pending`; `Stopping` and
 `MaxRuntimeExceeded` follow one of these while the machine is still there."""
 _OVER = ("Interrupted", "Starting", "Pending", *ENDED, "MaxWaitTimeExceeded", "Restarting")
@@ -117,7 +117,7 @@ def billed_lives(phases: tuple[Phase, ...], now: datetime.datetime) -> list[floa
     lives: list[float] = []
     began: datetime.datetime | None = None
     for phase in phases:
-        if began is None and phase.status in _BILLED:
+        if began is None and phase.status in BILLED:
             began = phase.start
         elif began is not None and phase.status in _OVER:
             lives.append((phase.start - began).total_seconds())

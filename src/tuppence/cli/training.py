@@ -56,7 +56,7 @@ class TrainingFlags:
         InputFolder,
         typer.Option(metavar="FOLDER", help="auto (continue the run in --out), never, or the folder of a checkpoint."),
     ] = "auto"
-    track: Annotated[str, typer.Option(help="Also log metrics to: none or tensorboard.")] = "none"
+    track: Annotated[str, typer.Option(help="Also log metrics to: none, tensorboard or mlflow.")] = "none"
     json: Json = False
 
     large_pages: ClassVar[bool] = True  # every step has the same shapes; see `keep_freed_memory`

@@ -14,6 +14,7 @@
       evaluation.json  metrics by task, from `tuppence evaluate`
       evaluation/      TASK.jsonl: the results of each row of a task
       tensorboard/     with --track tensorboard
+      mlflow.json      with --track mlflow: which run of the MLflow server it is
       report.html      from `tuppence report`
       .lock            exists while a process trains here, or after it was killed
 
@@ -123,6 +124,10 @@ class Run:
     @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
+
+    @property
+    def mlflow_file(self) -> Path:
+        return self.path / "mlflow.json"
 
     @property
     def report_file(self) -> Path:

@@ -5,7 +5,7 @@ data that is read piece by piece. `client` gives the clients of boto3 that all p
 """
 
 from tuppence.storage.aws_client import client
-from tuppence.storage.aws_errors import AwsError
+from tuppence.storage.aws_errors import AwsError, redacted
 from tuppence.storage.copies import absolute_location, location_of
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
 from tuppence.storage.schemes import open_store, require_known_scheme
@@ -27,6 +27,7 @@ __all__ = [
     "location_of",
     "open_store",
     "output_path",
+    "redacted",
     "require_known_scheme",
     "split_url",
     "stage",

@@ -16,7 +16,7 @@ class RunOptions:
         budget_usd: limit on the cost of all attempts together.
         rate: cost of an hour of this machine.
         resume: "auto", "never", or the folder of a checkpoint.
-        track: "none" or "tensorboard".
+        track: "none", "tensorboard" or "mlflow".
         began: start of the command in seconds of `time.monotonic`, from which time and cost are counted; None: they are
             counted from the start of the run.
         ledger: the ledger that the command line has opened (`attempt.open_ledger`); None: the run opens one.

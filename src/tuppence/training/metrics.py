@@ -20,7 +20,7 @@ class MetricsLogger:
     Args:
         run: the run folder.
         deadline: the run's limits, its ledger and its meter of speed.
-        track: "none" or "tensorboard".
+        track: "none", "tensorboard" or "mlflow".
         log_every: steps between two rows.
         is_main: whether this is rank 0.
     """
