@@ -19,7 +19,7 @@ _WHERE = {
     "doctor": "course.setting",
     "say": "course.display",
     "source": "course.display",
-    "Table": "course.display",
+    "Table": "core.table",
     # data and tokens
     "stories": "course.texts",
     "sms": "course.texts",
@@ -81,9 +81,9 @@ __all__ = ["__version__", *_WHERE]
 if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence import course as course
     from tuppence import figures as figures
+    from tuppence.core.table import Table as Table
     from tuppence.cost.estimate import estimate_aws_cost as estimate_aws_cost
     from tuppence.cost.price_table import price_table as prices  # noqa: F401
-    from tuppence.course.display import Table as Table
     from tuppence.course.display import say as say
     from tuppence.course.display import source as source
     from tuppence.course.fitting import fit as fit

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import Any
+
+import numpy as np
 import pytest
 
 from tuppence.core.errors import InputError
@@ -74,6 +78,43 @@ def test_an_unknown_instance_has_no_default_price(name: str) -> None:
 def test_a_number_that_is_not_positive_is_refused(numbers: tuple[float, float, float]) -> None:
     with pytest.raises(InputError):
         estimate_aws_cost(*numbers)
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"g5.xlarge", ["g5.xlarge"]])
+def test_an_instance_type_is_a_text(wrong: object) -> None:
+    with pytest.raises(InputError, match="instance_type must be a text, it is") as refused:
+        estimate_aws_cost(124, 1, 1, wrong)  # type: ignore[arg-type]
+    assert refused.value.hint == "give for example 'g4dn.xlarge'"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": "10"}, {"epochs": True}, {"hours_per_epoch": None}, {"use_spot": "no"}, {"use_spot": 0}]
+)
+def test_an_argument_of_another_type_is_refused_by_its_name(wrong: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"model_params_millions": 124, "epochs": 1, "hours_per_epoch": 1} | wrong
+    with pytest.raises(InputError, match=rf"^{next(iter(wrong))} must be"):
+        estimate_aws_cost(**arguments)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert estimate_aws_cost(np.int64(124), np.float32(10), 2).total == estimate_aws_cost(124, 10, 2).total
+
+
+def test_the_age_of_prices_is_counted_from_a_day() -> None:
+    shown = str(estimate_aws_cost(124, 10, 2, today=datetime.date(2026, 10, 27)))
+    assert "price of 2026-09-27 (30 days old)" in " ".join(shown.split())
+
+
+def test_what_is_assumed_is_marked() -> None:
+    rows = {row["for"]: row["what"] for row in map(both().table().__getitem__, range(5, 7))}
+    assert all("assumed" in what for what in rows.values())
+    assert "off assumed" in both().table()[1]["what"]
+    assert "assumed: 65%" in both().table().notes[0]
+
+
+def test_the_speed_is_published_only_for_a_published_size() -> None:
+    bases = [estimate_aws_cost(size, 1, 1, "p5.4xlarge").speed.basis for size in (124, 355, 1.35, 13.9)]
+    assert bases == ["published", "published", "assumed", "assumed"]
 
 
 def both() -> Estimate:

@@ -1,21 +1,56 @@
 from __future__ import annotations
 
 import datetime
+import json
+from pathlib import Path
 
 import pytest
 
 from tuppence.core.errors import InputError
-from tuppence.cost.price_table import COURSE, price_table
+from tuppence.cost.hardware import INSTANCES
+from tuppence.cost.price_table import COURSE, price_table, prices_as_dicts
+from tuppence.cost.rates import prices
 
 DAY = datetime.date(2026, 11, 28)
 
 
 def test_every_price_has_a_day_an_age_and_a_source() -> None:
     table = price_table(today=DAY)
-    assert {row[0] for row in table.rows} > set(COURSE)
+    named = {*INSTANCES, *COURSE, *(name.removeprefix("ml.") for name in INSTANCES)}
+    assert set(table.column("what")) > named
     for *_, day, age, source in table.rows:
         assert (DAY - datetime.date.fromisoformat(day)).days == int(age)
         assert any(note.startswith(f"{source}: ") for note in table.notes)
+
+
+def test_json_has_numbers_with_region_source_and_day() -> None:
+    found = prices_as_dicts(today=DAY)
+    assert len(found) == len(price_table(today=DAY))
+    for row in found:
+        price = prices()[row["service"], row["use"], row["item"], row["region"]]
+        assert row["usd"] == price.usd
+        assert isinstance(row["usd"], float)
+        assert (row["unit"], row["source"], row["date"]) == (price.unit, price.source, str(price.date))
+        assert row["age_days"] == (DAY - price.date).days
+        assert json.loads(json.dumps(row)) == row
+    assert {row["item"] for row in found} >= set(INSTANCES)
+    assert {row["item"]: bool(row["refused"]) for row in found}["ml.p3.2xlarge"] is True
+    assert not any(row["refused"] for row in found if "p3." not in row["item"])
+
+
+def test_the_prices_are_those_of_one_region(cache: Path) -> None:
+    with pytest.raises(InputError, match="no price in eu-central-1 is known, but in us-east-1") as refused:
+        price_table(region="eu-central-1")
+    assert refused.value.hint.startswith("tuppence plan --refresh --region eu-central-1")
+    with pytest.raises(InputError, match="'mars' is no region of AWS"):
+        price_table(region="mars")
+    cache.mkdir(parents=True)
+    row = {"service": "SageMaker", "use": "training", "item": "ml.g5.xlarge", "usd": 1.7, "unit": "hour"}
+    row |= {"region": "eu-central-1", "source": "a test", "date": "2026-11-28"}
+    (cache / "prices.json").write_text(json.dumps({"prices": [row]}))
+    table = price_table(region="eu-central-1", today=DAY)
+    assert (table.title, table.column("US dollars")) == ("Prices in eu-central-1", ["$1.7000"])
+    assert "$1.7000" not in str(price_table("ml.g5.xlarge", today=DAY))
 
 
 def test_what_the_course_names_is_there() -> None:

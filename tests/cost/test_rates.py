@@ -61,8 +61,18 @@ def test_an_unknown_type_is_refused_with_suggestions() -> None:
     with pytest.raises(InputError, match=r"'ml\.g4nd\.xlarge'") as refused:
         rate_of("ml.g4nd.xlarge")
     assert "ml.g4dn.xlarge" in refused.value.hint
+    with pytest.raises(InputError, match="'mars' is no region of AWS"):
+        rate_of("ml.g5.xlarge", region="mars")
     with pytest.raises(InputError, match=r"no price of ml\.g5\.xlarge in eu-west-1 is known, but in us-east-1"):
         rate_of("ml.g5.xlarge", region="eu-west-1")
+
+
+def test_the_hint_for_another_region_says_what_a_refresh_needs() -> None:
+    for name, needs in (("ml.g5.xlarge", False), ("g5.xlarge", True)):
+        with pytest.raises(InputError) as refused:
+            rate_of(name, region="eu-west-1")
+        assert refused.value.hint.startswith("tuppence plan --refresh --region eu-west-1")
+        assert ("credentials" in refused.value.hint) is needs
 
 
 def test_a_rate_is_a_number_or_an_instance() -> None:

@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 
 from tuppence.core.errors import InputError
+from tuppence.cost import price_list
 from tuppence.cost import refresh as module
-from tuppence.cost.rates import price_of, rate_of
+from tuppence.cost.rates import price_of, rate_of, storage_price
 from tuppence.cost.refresh import refresh
+from tuppence.storage.aws_errors import AwsError
 
 TODAY = datetime.date(2026, 11, 28)
+S3_PATH = "/offers/v1.0/aws/AmazonS3/current/{}/index.json"
 PATH = "/offers/v1.0/aws/AmazonSageMaker/current/{}/index.json"
 
 
@@ -72,7 +75,7 @@ ROWS = [
 ]
 
 
-def price_list(rows: list[tuple[dict[str, Any], str]] = ROWS) -> bytes:
+def file_of(rows: list[tuple[dict[str, Any], str]] = ROWS) -> bytes:
     return json.dumps(
         {
             "formatVersion": "v1.0",
@@ -126,7 +129,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setitem(sys.modules, "boto3", None)  # not installed
     with Server() as running:
-        running.answers[PATH.format("us-east-1")] = (200, price_list())
+        running.answers[PATH.format("us-east-1")] = (200, file_of())
         thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield running
@@ -143,7 +146,28 @@ def test_training_endpoints_and_notebooks_are_read_and_nothing_else(server: Serv
         ("endpoint", "ml.g9.xlarge"): 1.60,
     }
     assert done.path == cache / "prices.json"
-    assert server.asked == [PATH.format("us-east-1")]
+    assert server.asked == [PATH.format("us-east-1"), S3_PATH.format("us-east-1")]
+    assert done.counts == {"SageMaker": 5}
+    assert [sentence.partition(":")[0] for sentence in done.missing] == [
+        "the prices of S3 are as before",
+        "the prices of EC2 are as before",
+    ]
+    assert done.missing[1].endswith("they need boto3 and credentials (pip install 'tuppence[aws]')")
+
+
+def test_storage_is_read_for_its_region(server: Server, cache: Path) -> None:
+    about = {"usagetype": "TimedStorage-ByteHrs", "volumeType": "Standard", "regionCode": "us-east-1"}
+    content = {
+        "products": {"S": {"productFamily": "Storage", "attributes": about}},
+        "terms": {"OnDemand": {"S": terms("S", "0.0300", "GB-Mo")}},
+    }
+    server.answers[S3_PATH.format("us-east-1")] = (200, json.dumps(content).encode())
+    done = refresh(address=server.address, today=TODAY)
+    assert done.counts == {"SageMaker": 5, "S3": 1}
+    assert storage_price().usd == 0.03
+    del server.answers[S3_PATH.format("us-east-1")]
+    refresh(address=server.address, today=TODAY)
+    assert storage_price().usd == 0.03  # what was not read stays
 
 
 def test_a_plan_uses_the_new_prices_with_their_date(server: Server, cache: Path) -> None:
@@ -157,7 +181,7 @@ def test_a_plan_uses_the_new_prices_with_their_date(server: Server, cache: Path)
 
 def test_a_second_region_is_added(server: Server, cache: Path) -> None:
     rows = [(product("C1", "Training", "EUC1-Train:ml.g9.xlarge", regionCode="eu-central-1"), "9.0")]
-    server.answers[PATH.format("eu-central-1")] = (200, price_list(rows))
+    server.answers[PATH.format("eu-central-1")] = (200, file_of(rows))
     refresh(address=server.address, today=TODAY)
     refresh("eu-central-1", address=server.address, today=TODAY)
     assert rate_of("ml.g9.xlarge", region="eu-central-1").rate_usd_per_hour == 9.0
@@ -197,13 +221,13 @@ def test_an_answer_that_is_no_price_list_changes_nothing(
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(price_list, "MOST_BYTES", 1000)
     with pytest.raises(InputError, match="more than"):
         refresh(address=server.address, today=TODAY)
 
 
 def test_an_answer_that_does_not_come_ends_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_TO_ANSWER", 0.05)
+    monkeypatch.setattr(price_list, "SECONDS_TO_ANSWER", 0.05)
     server.slow = 1.0
     with pytest.raises(InputError, match="cannot read"):
         refresh(address=server.address, today=TODAY)
@@ -224,6 +248,10 @@ def test_a_region_is_a_name_and_no_path(region: str, server: Server) -> None:
     assert server.asked == []
 
 
+EC2_ABOUT = {"instanceType": "g5.xlarge", "regionCode": "us-east-1"} | price_list.EC2_WANTED
+EC2_ROWS = [({"sku": "E1", "productFamily": "Compute Instance", "attributes": EC2_ABOUT}, "1.0500000000")]
+
+
 class Paginator:
     """`get_products` of boto3: a list of JSON texts a page, filtered as AWS does."""
 
@@ -231,27 +259,20 @@ class Paginator:
         self.asked: list[dict[str, str]] = []
 
     def paginate(self, ServiceCode: str, Filters: list[dict[str, str]]) -> Iterator[dict[str, Any]]:
-        assert ServiceCode == "AmazonSageMaker"
         assert {one["Type"] for one in Filters} == {"TERM_MATCH"}
         wanted = {one["Field"]: one["Value"] for one in Filters}
         self.asked.append(wanted)
-        for one, usd in ROWS:
+        for one, usd in EC2_ROWS if ServiceCode == "AmazonEC2" else ROWS:
             about = {**one["attributes"], "productFamily": one["productFamily"]}
             if all(about.get(field) == value for field, value in wanted.items()):
                 offer = {"product": one, "serviceCode": ServiceCode, "terms": {"OnDemand": terms(one["sku"], usd)}}
                 yield {"FormatVersion": "aws_v1", "PriceList": [json.dumps(offer)]}
 
 
-def with_boto3(monkeypatch: pytest.MonkeyPatch, paginator: Any) -> list[tuple[str, str]]:
-    """A boto3 whose client answers with the paginator; the list has how it was asked for."""
-    opened: list[tuple[str, str]] = []
-
-    def client(service: str, region_name: str) -> Any:
-        opened.append((service, region_name))
-        return types.SimpleNamespace(get_paginator=lambda name: {"get_products": paginator}[name])
-
-    monkeypatch.setitem(sys.modules, "boto3", types.SimpleNamespace(client=client))
-    return opened
+def with_boto3(monkeypatch: pytest.MonkeyPatch, paginator: Any) -> None:
+    """A client of the price list API that answers with the paginator."""
+    client = types.SimpleNamespace(get_paginator=lambda name: {"get_products": paginator}[name])
+    monkeypatch.setattr(module, "api_client", lambda: client)
 
 
 def test_the_api_is_asked_if_the_file_cannot_be_read(
@@ -259,10 +280,10 @@ def test_the_api_is_asked_if_the_file_cannot_be_read(
 ) -> None:
     server.answers.clear()
     paginator = Paginator()
-    opened = with_boto3(monkeypatch, paginator)
+    with_boto3(monkeypatch, paginator)
     done = refresh(address=server.address, today=TODAY)
-    assert opened == [("pricing", "us-east-1")]
-    assert [asked["platoinstancetype"] for asked in paginator.asked] == ["Training", "Hosting", "Notebook"]
+    of_sagemaker = [asked["platoinstancetype"] for asked in paginator.asked if "platoinstancetype" in asked]
+    assert of_sagemaker == ["Training", "Hosting", "Notebook"]
     assert all(asked["regionCode"] == "us-east-1" for asked in paginator.asked)
     assert {(price.use, price.usd) for price in done.prices if price.item == "ml.g4dn.xlarge"} == {
         *[("training", 0.70), ("notebook", 0.71), ("endpoint", 0.72)]
@@ -270,15 +291,34 @@ def test_the_api_is_asked_if_the_file_cannot_be_read(
 
 
 def test_an_error_of_the_api_is_one_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoCredentialsError(Exception):
-        pass
-
     class Fails:
         def paginate(self, **_: Any) -> Any:
-            raise NoCredentialsError("Unable to locate credentials\nmore")
+            raise AwsError("no credentials for AWS", "run 'aws configure'")
 
-    server.answers.clear()
     with_boto3(monkeypatch, Fails())
-    with pytest.raises(InputError, match="answers 404; boto3 cannot either: NoCredentialsError: Unable to") as refused:
+    done = refresh(address=server.address, today=TODAY)
+    assert "the prices of EC2 are as before: no credentials for AWS" in done.missing
+    server.answers.clear()
+    with pytest.raises(InputError, match="answers 404; boto3 cannot either: no credentials for AWS") as refused:
         refresh(address=server.address, today=TODAY)
     assert "\n" not in refused.value.message
+
+
+def test_ec2_is_refreshed_from_the_api(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_boto3(monkeypatch, Paginator())
+    done = refresh(address=server.address, today=TODAY)
+    assert done.counts == {"SageMaker": 5, "EC2": 1}
+    price = price_of("g5.xlarge")
+    assert (price.usd, price.date, price.source) == (1.05, TODAY, "AWS's price list API")
+
+
+def test_without_credentials_the_real_client_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with pytest.raises(AwsError) as refused:
+        price_list.ec2_prices("us-east-1", TODAY, price_list.api_client())
+    assert "\n" not in refused.value.message + refused.value.hint

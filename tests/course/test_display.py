@@ -8,20 +8,6 @@ import tuppence as tp
 from tuppence.course import display
 
 
-def test_a_table_is_text_and_html() -> None:
-    table = tp.Table(["name", "size", "share"], [["<a>", 1234567, 0.123456], ["b\x1b[0m", 1, 12345.6]])
-    assert repr(table).splitlines() == [
-        "name           size   share",
-        "<a>       1,234,567  0.1235",
-        "b\\x1b[0m          1  12,346",
-    ]
-    page = table._repr_html_()
-    assert "&lt;a&gt;" in page
-    assert "\x1b" not in page
-    assert table[1]["size"] == 1
-    assert table.column("share") == [0.123456, 12345.6]
-
-
 def test_prose_is_markdown_in_a_notebook_and_a_line_in_a_terminal() -> None:
     prose = tp.say(
         """The loss is

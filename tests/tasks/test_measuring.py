@@ -41,7 +41,7 @@ def test_the_plan_has_this_machine_in_its_first_row(here: Machine) -> None:
 def test_a_budget_needs_a_rate(here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="price of an hour of this machine"):
         plan(CONFIG, budget=5, here=here)
-    monkeypatch.setattr(measuring, "this_machine", lambda config, tokens, price: (config, tokens, price))
+    monkeypatch.setattr(measuring, "this_machine", lambda config, tokens, price, say: (config, tokens, price))
     name, asked = measure_for("nano", "1M", Rate(0.5, "given by --rate"))
     assert (name, asked[1], asked[2].usd) == ("nano", 1e6, 0.5)  # type: ignore[index]
     assert measure_for("nano", None, Rate())[1][2] is None  # type: ignore[index]
@@ -50,6 +50,16 @@ def test_a_budget_needs_a_rate(here: Machine, monkeypatch: pytest.MonkeyPatch) -
 def test_a_measurement_leaves_nothing_behind(here: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     this_machine(CONFIG, 1e4, seconds=0.01)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_person_who_waits_is_told_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(measuring, "SECONDS_BETWEEN_NOTES", 0.0)
+    this_machine(CONFIG, 1e4, seconds=0.01, say=told.append)
+    assert told[0].startswith("measuring this machine: two steps")
+    assert "  step 1 of 2" in told
+    assert any(line.startswith("measuring ") and line.endswith("one evaluation and one checkpoint") for line in told)
+    assert told[-1] == "  one evaluation and one checkpoint"
 
 
 def test_a_longer_run_takes_longer(here: Machine) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tuppence.core.errors import InputError
+from tuppence.cost.hardware import INSTANCES
 from tuppence.cost.law import fit_law
 from tuppence.model.config import PRESETS
-from tuppence.tasks.planning import INSTANCES, own_runs, plan, size_of, token_count
+from tuppence.tasks.planning import own_runs, plan, size_of, token_count
 
 
 def test_nothing_asked_is_gpt2_124m_with_20_tokens_a_parameter() -> None:
@@ -63,6 +64,21 @@ def test_numbers_of_tokens() -> None:
 def test_an_unknown_name_is_refused(asked: dict[str, object], what: str) -> None:
     with pytest.raises(InputError, match=what):
         plan(**asked)  # type: ignore[arg-type]
+
+
+def test_the_hint_for_an_unknown_model_names_all() -> None:
+    with pytest.raises(InputError) as refused:
+        plan("nan")
+    assert refused.value.hint == f"the models are {', '.join(PRESETS)}"
+
+
+def test_a_measured_speed_of_saves_is_used() -> None:
+    assumed, measured = (plan("gpt2-124m", on=["ml.g5.xlarge"], save_mb_per_second=mb).rows[0] for mb in (None, 75))
+    saves = [next(line.seconds for line in row.lines if line.name == "saves") for row in (assumed, measured)]
+    assert saves[1] == pytest.approx(2 * saves[0])
+    for wrong in (0, -1, float("nan"), 1e9):
+        with pytest.raises(InputError, match="the speed of a save must be above zero"):
+            plan(save_mb_per_second=wrong)
 
 
 def test_a_plan_needs_no_torch() -> None:

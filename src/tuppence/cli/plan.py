@@ -44,17 +44,22 @@ def plan(
     ] = None,
     prices: Annotated[bool, typer.Option("--prices", help="Show prices with source and age, and no plan.")] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="First read the region's SageMaker prices of today from AWS.")
+        bool, typer.Option("--refresh", help="First read the region's prices of today from AWS.")
     ] = False,
+    save_speed: Annotated[
+        float | None,
+        typer.Option(metavar="MB", help="Measured MB a second of a checkpoint to S3; by default 150 is assumed."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a training run costs: hours, dollars and expected loss on each instance, before anything starts.
 
     With a budget alone, it shows the best model that the budget buys. Prices have a source and a date. Speeds are
     published or assumed, and the table says which. The expected loss is for English web text and GPT-2's tokenizer;
-    outside the range of the published law there is none. --refresh needs no AWS account; the new prices are kept in the
-    cache folder of the user, with their date. --measure takes half a minute, or minutes for a model that is large for
-    this machine.
+    outside the range of the published law there is none. --refresh needs no AWS account for the prices of SageMaker
+    and S3; those of EC2 need boto3 and credentials. The new prices are kept in the user's cache folder with their date.
+    --measure takes half a minute, or minutes for a model that is large for this machine. If no machine can do it, the
+    exit code is 2.
 
     \b
     Examples:
@@ -62,9 +67,9 @@ def plan(
       tuppence plan --model gpt2-124m --tokens 10B --on ml.g5.xlarge --on ml.p5.4xlarge
       tuppence plan --model tiny --tokens 10M --measure
     """
+    from tuppence.core.table import WIDTH
     from tuppence.cost.law import FINEWEB, fit_law
-    from tuppence.cost.price_table import price_table
-    from tuppence.cost.table import WIDTH
+    from tuppence.cost.price_table import price_table, prices_as_dicts
     from tuppence.tasks import planning
 
     if rate.rate_usd_per_hour and not measure:
@@ -73,11 +78,16 @@ def plan(
         from tuppence.cost.refresh import refresh as read_prices
 
         done = read_prices(region)
-        console.note(f"{counted(len(done.prices), 'price')} of SageMaker in {region} are in {done.path}")
-    columns = max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else WIDTH
+        counts = ", ".join(f"{count} of {service}" for service, count in done.counts.items())
+        console.note(f"{counted(len(done.prices), 'price')} in {region} ({counts}) saved in {done.path}")
+        for missing in done.missing:
+            console.warn(missing)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
     if prices:
-        table = price_table(*(on or ()))
-        console.emit_json(table.as_dicts()) if json else console.out(table.text(columns))
+        if json:
+            console.emit_json(prices_as_dicts(*(on or ()), region=region))
+        else:
+            console.out(price_table(*(on or ()), region=region).text(columns))
         return
     law = FINEWEB if not own else fit_law(planning.own_runs(own))
     here = None
@@ -85,10 +95,18 @@ def plan(
         keep_freed_memory()
         from tuppence.tasks.measuring import measure_for
 
-        console.note("measuring this machine: some steps of training, one evaluation, one checkpoint")
-        model, here = measure_for(model, tokens, rate)
-    answer = planning.plan(model, tokens, budget, on, here=here, law=law, region=region)
+        model, here = measure_for(model, tokens, rate, say=_say)
+    answer = planning.plan(model, tokens, budget, on, here=here, law=law, region=region, save_mb_per_second=save_speed)
     if json:
         console.emit_json(answer.as_dict())
-        return
-    console.out(answer.text(columns))
+    elif answer.best is None:
+        console.out(answer.table().text(columns))
+    else:
+        console.out(answer.text(columns))
+    if answer.best is None:
+        raise InputError(*answer.refusal)
+
+
+def _say(text: str) -> None:
+    """Prints a line on stderr, also while the notes of a training loop are kept back."""
+    console.console().print(console.one_line(text), markup=False)

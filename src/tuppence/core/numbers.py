@@ -22,17 +22,17 @@ def finite_or_none(value: Any) -> Any:
 
 
 def duration(seconds: float) -> str:
-    """Formats seconds in the two largest units.
+    """Formats seconds in the two largest units, without a second one that is zero.
 
     Example:
-        >>> [duration(value) for value in (0.4, 42, 605, 7322)]
-        ['0.4 s', '42 s', '10 min 5 s', '2 h 2 min']
+        >>> [duration(value) for value in (0.4, 42, 300, 605, 7200, 7322)]
+        ['0.4 s', '42 s', '5 min', '10 min 5 s', '2 h', '2 h 2 min']
     """
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    large, small = (whole // 60, whole % 60) if whole < 3600 else (whole // 3600, whole % 3600 // 60)
+    units = ("min", "s") if whole < 3600 else ("h", "min")
+    return f"{large:,} {units[0]}" + (f" {small} {units[1]}" if small else "")

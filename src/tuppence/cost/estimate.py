@@ -8,12 +8,14 @@ and the tokens that the hours buy, because epochs and hours alone say nothing ab
 
 from __future__ import annotations
 
+import datetime
+import numbers
 from dataclasses import dataclass
 
 from tuppence.core.errors import InputError
+from tuppence.core.table import Table
 from tuppence.cost.hardware import Instance, Speed, instances
-from tuppence.cost.rates import Price, other_price, price_of
-from tuppence.cost.table import Table
+from tuppence.cost.rates import Price, price_of, storage_price
 
 COURSE_SPOT_DISCOUNT = 0.65
 SPOT_DISCOUNT = 0.50
@@ -47,7 +49,8 @@ class Estimate:
         checkpoints_usd_per_month: dollars a month for three checkpoints in S3, until they are deleted.
         tokens: tokens that the hours train on, at `speed`.
         tokens_wanted: 20 for each parameter.
-        speed: of one GPU; measured by somebody, or assumed.
+        speed: of one GPU for a model of this size; published by somebody, or assumed.
+        today: the day from which the age of prices is counted.
         refused: why the machine cannot run our image; None if it can.
     """
 
@@ -59,6 +62,7 @@ class Estimate:
     ec2: Price
     sagemaker: Price
     instance: Instance
+    today: datetime.date
 
     @property
     def hours(self) -> float:
@@ -102,7 +106,7 @@ class Estimate:
 
     @property
     def speed(self) -> Speed:
-        return self.instance.accelerator.training_speed
+        return self.instance.accelerator.speed_for(1e6 * self.model_params_millions)
 
     @property
     def tokens(self) -> float:
@@ -119,7 +123,7 @@ class Estimate:
 
     def table(self) -> Table:
         """Both halves as one table with notes."""
-        spot = f"spot, {COURSE_SPOT_DISCOUNT:.0%} off" if self.use_spot else "on demand"
+        spot = f"spot, {COURSE_SPOT_DISCOUNT:.0%} off assumed" if self.use_spot else "on demand"
         month = f"{KEPT_CHECKPOINTS} checkpoints, {KEPT_CHECKPOINTS * self._gigabytes(BYTES_OF_A_CHECKPOINT):.1f} GB"
         low, high = (f"${self.sagemaker_on_demand * (1 - off):.2f}" for off in reversed(SPOT_SEEN))
         rows = (
@@ -130,7 +134,7 @@ class Estimate:
             ("As a SageMaker training job", f"{self.sagemaker.item} at ${self.sagemaker.usd:g}", ""),
             (
                 "on demand",
-                f"{self.hours:g} h and {LEAD_SECONDS / 60:g} minutes of lead",
+                f"{self.hours:g} h and {LEAD_SECONDS / 60:g} minutes of lead, assumed",
                 f"${self.sagemaker_on_demand:.2f}",
             ),
             ("on spot", f"{SPOT_DISCOUNT:.0%} off assumed; seen {low} to {high}", f"${self.sagemaker_spot:.2f}"),
@@ -138,23 +142,25 @@ class Estimate:
         )
         speed = f"{self.speed.flops_per_second / 1e12:.3g} TFLOP/s a GPU, {self.speed.basis}: {self.speed.source}"
         bought = (
-            f"The hours train on about {self.tokens / 1e9:.2g} billion tokens ({speed})."
-            f" {TOKENS_FOR_EACH_PARAMETER} for each parameter are {self.tokens_wanted / 1e9:.2g} billion."
+            f"The hours train on about {_billions(self.tokens)} billion tokens ({speed}; attention adds"
+            f" {ATTENTION_SHARE:.0%} to 6 operations a parameter, assumed)."
+            f" {TOKENS_FOR_EACH_PARAMETER} for each parameter are {_billions(self.tokens_wanted)} billion."
         )
-        old = f"{self.ec2.describe()}. {self.sagemaker.describe()}."
+        old = f"{self.ec2.describe(self.today)}. {self.sagemaker.describe(self.today)}."
         warning = (f"{self.instance_type} {self.refused}.",) if self.refused else ()
         spot_or_not = "spot" if self.use_spot else "on demand"
         title = (
             f"{self.model_params_millions:g}M parameters, {self.epochs:g} epochs of {self.hours_per_epoch:g} h on"
             f" {self.instance_type} ({spot_or_not})"
         )
-        return Table(title, ("", "what", ">US dollars"), rows, (bought, *warning, old))
+        columns = ("for", "what", "US dollars")
+        return Table(columns, rows, title=title, notes=(bought, *warning, old), right=("US dollars",))
 
     def __repr__(self) -> str:
         return str(self.table())
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        return self.table()._repr_html_()
 
     def _gigabytes(self, bytes_each: int) -> float:
         return self.model_params_millions * 1e6 * bytes_each / 1e9
@@ -166,6 +172,8 @@ def estimate_aws_cost(
     hours_per_epoch: float,
     instance_type: str = "g4dn.xlarge",
     use_spot: bool = True,
+    *,
+    today: datetime.date | None = None,
 ) -> Estimate:
     """Estimates what a training run costs on AWS, as the source course does, and right beside it.
 
@@ -174,22 +182,23 @@ def estimate_aws_cost(
         epochs, hours_per_epoch: their product is the time of the run.
         instance_type: with or without `ml.`.
         use_spot: whether the first half is for a spot instance; the second half has both.
+        today: the day from which the age of prices is counted.
 
     Raises:
-        InputError: a number is not positive, or the type is unknown. There is no default price.
+        InputError: a number is not positive, an argument has another type, or the instance type is unknown. There is no
+            default price.
 
     Example:
         >>> small = estimate_aws_cost(124, epochs=10, hours_per_epoch=2)
         >>> f"${small.total:.2f}, as a SageMaker job ${small.hours * small.sagemaker.usd:.2f}"
         '$3.68, as a SageMaker job $14.73'
     """
-    for name, number in (
-        ("model_params_millions", model_params_millions),
-        ("epochs", epochs),
-        ("hours_per_epoch", hours_per_epoch),
-    ):
-        if not 0 < number < float("inf"):
-            raise InputError(f"{name} must be a number above zero, it is {number}", "give a larger one")
+    size = _positive("model_params_millions", model_params_millions)
+    times = _positive("epochs", epochs), _positive("hours_per_epoch", hours_per_epoch)
+    if not isinstance(instance_type, str):
+        raise InputError(f"instance_type must be a text, it is {instance_type!r}", "give for example 'g4dn.xlarge'")
+    if not isinstance(use_spot, bool):
+        raise InputError(f"use_spot must be True or False, it is {use_spot!r}", "give one of the two")
     bare = instance_type.removeprefix("ml.")
     ec2, sagemaker = price_of(bare), price_of(f"ml.{bare}")
     if bare not in instances():
@@ -197,9 +206,23 @@ def estimate_aws_cost(
             f"{instance_type} has no GPU that we know", "choose one of " + ", ".join(list(instances())[:6])
         )
     return Estimate(
-        model_params_millions, epochs, hours_per_epoch, instance_type, use_spot, ec2, sagemaker, instances()[bare]
+        size, *times, instance_type, use_spot, ec2, sagemaker, instances()[bare], today or datetime.date.today()
     )
 
 
+def _positive(name: str, number: object) -> float:
+    if isinstance(number, bool) or not isinstance(number, numbers.Real):
+        raise InputError(f"{name} must be a number, it is {number!r}", "give for example 10")
+    value = float(number)
+    if not 0 < value < 1e15:
+        raise InputError(f"{name} must be above zero and below 1e15, it is {value:g}", "give for example 10")
+    return value
+
+
+def _billions(tokens: float) -> str:
+    """Billions in two digits, without an exponent."""
+    return f"{float(f'{tokens / 1e9:.2g}'):,.10g}"
+
+
 def _storage() -> Price:
-    return other_price("S3", "storage", "standard")
+    return storage_price()

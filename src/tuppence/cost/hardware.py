@@ -1,13 +1,14 @@
 """Speeds of devices, and the GPUs of AWS's instance types, from `hardware.json`, each with its source.
 
 The peak is the denominator of model FLOPs utilisation (MFU). A CPU's datasheet says little about the speed that the CPU
-reaches, so the caller measures the peak of a CPU (`training.throughput`) and says so. `Accelerator.training_speed` is
-what a plan uses: a speed that was published, or a share of the peak that is assumed. The two are never mixed up.
+reaches, so the caller measures the peak of a CPU (`training.throughput`) and says so. `Accelerator.speed_for` is what a
+plan uses for a model: a speed that was published for a model of that size, or one that is assumed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -15,6 +16,13 @@ from typing import Any, Literal
 
 Basis = Literal["measured", "published", "assumed"]
 """Where a speed comes from: measured here, published by somebody, or assumed by us."""
+INSTANCES = (
+    *("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge", "ml.g6e.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge"),
+    *("ml.p5.4xlarge", "ml.p5.48xlarge"),
+)
+"""What a plan compares by default: one GPU of each kind, and the usual machines with several."""
+NEAR = 1.25
+"""A speed counts as published for models whose size is within this factor of the published one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,21 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A speed that somebody published for one model.
+
+    Attributes:
+        model: its name.
+        parameters: its size.
+        speed: of one GPU.
+    """
+
+    model: str
+    parameters: int
+    speed: Speed
+
+
+@dataclass(frozen=True)
 class Accelerator:
     """A GPU as a plan sees it.
 
@@ -56,7 +79,9 @@ class Accelerator:
         peak: dense peak in that precision.
         sustained: what large matrix products reach, if a power limit keeps the card far below its peak and somebody
             measured it.
-        training_speed: what a plan uses.
+        published: the speeds that somebody published, by the size of the model.
+        assumed: a share of the peak; None if a speed was published.
+        nvlink: whether the GPUs of an instance are linked.
     """
 
     name: str
@@ -64,12 +89,34 @@ class Accelerator:
     precision: str
     peak: Peak
     sustained: Peak | None
-    training_speed: Speed
+    published: tuple[Published, ...] = ()
+    assumed: Speed | None = None
+    nvlink: bool = False
 
-    @property
-    def mfu(self) -> float:
-        """The share of the peak that `training_speed` is, 0 to 1."""
-        return self.training_speed.flops_per_second / self.peak.flops_per_second
+    def speed_for(self, parameters: float) -> Speed:
+        """Returns the speed of training a model of a size on one GPU.
+
+        It is published if the size is within a factor of `NEAR` of a published one. For other sizes the operations a
+        second of the nearest published size are assumed.
+
+        Example:
+            >>> h100 = instances()["p5.4xlarge"].accelerator
+            >>> [h100.speed_for(size).basis for size in (124e6, 355e6, 774e6, 14e6)]
+            ['published', 'published', 'assumed', 'assumed']
+        """
+        if not self.published:
+            assert self.assumed is not None, self
+            return self.assumed
+        distances = {one: abs(math.log(parameters / one.parameters)) for one in self.published}
+        nearest = min(self.published, key=lambda one: distances[one])
+        if distances[nearest] <= math.log(NEAR):
+            return nearest.speed
+        source = f"as many operations a second as {nearest.model}; {nearest.speed.source}"
+        return Speed(nearest.speed.flops_per_second, "assumed", source)
+
+    def mfu(self, parameters: float) -> float:
+        """Returns the share of the peak that `speed_for` is, 0 to 1."""
+        return self.speed_for(parameters).flops_per_second / self.peak.flops_per_second
 
 
 @dataclass(frozen=True)
@@ -132,15 +179,19 @@ def _accelerator(row: dict[str, Any]) -> Accelerator:
     precision = row["precision"]
     peak, sustained = known_peak(row["device"], precision), sustained_rate(row["device"], precision)
     assert peak is not None, row
-    if "published_tflops" in row:
-        speed = Speed(row["published_tflops"] * 1e12, "published", row["source"])
-    else:
-        base = sustained if row["of"] == "sustained" else peak
-        assert base is not None, row
-        share, tflops = row["assumed_mfu"], base.flops_per_second / 1e12
-        what = f"{share:.0%} of the {row['of']} {tflops:g} TFLOP/s"
-        speed = Speed(share * base.flops_per_second, "assumed", f"{what}; {row['source']}")
-    return Accelerator(row["gpu"], row["memory_gib"], precision, peak, sustained, speed)
+    published = tuple(
+        Published(one["model"], one["parameters"], Speed(one["tflops"] * 1e12, "published", one["source"]))
+        for one in row.get("published", ())
+    )
+    nvlink = row.get("nvlink", False)
+    if published:
+        return Accelerator(row["gpu"], row["memory_gib"], precision, peak, sustained, published, nvlink=nvlink)
+    base = sustained if row["of"] == "sustained" else peak
+    assert base is not None, row
+    share, tflops = row["assumed_mfu"], base.flops_per_second / 1e12
+    what = f"{share:.0%} of the {row['of']} {tflops:g} TFLOP/s; {row['source']}"
+    speed = Speed(share * base.flops_per_second, "assumed", what)
+    return Accelerator(row["gpu"], row["memory_gib"], precision, peak, sustained, assumed=speed, nvlink=nvlink)
 
 
 def _device(name: str, precision: str) -> dict[str, Any] | None:

@@ -13,28 +13,36 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from tuppence.core.errors import InputError
 from tuppence.cost.estimate import BYTES_OF_A_CHECKPOINT, KEPT_CHECKPOINTS, LEAD_SECONDS, SPOT_DISCOUNT
-from tuppence.cost.hardware import Basis, Speed
+from tuppence.cost.hardware import Accelerator, Basis, Speed
 from tuppence.cost.law import FINEWEB, Law
 from tuppence.cost.memory import GIB, ModelSize, most_sequences, training_memory
-from tuppence.cost.rates import Price, other_price
+from tuppence.cost.rates import REGION, Price, storage_price
 
 COMPILE_SECONDS = 60.0
 FORWARD_SHARE = 1 / 3
 """Of the operations of a trained token: an evaluated one has no backward pass."""
 SAVED_BYTES_A_SECOND = 150e6
 """Assumed, for a checkpoint that is written, verified and uploaded to S3."""
+SECONDS_TO_KILL = 120.0
+"""Between SIGTERM and SIGKILL of a SageMaker job, also when a spot instance is reclaimed."""
 SEVERAL_GPUS_WITHOUT_NVLINK = 0.85
 """Assumed share of the speed that remains with several GPUs of a g4dn, g5, g6 or g6e. Published speeds of the A100 and
-the H100 are from eight GPUs."""
+the H100 are from eight GPUs with NVLink."""
+SMALL = FINEWEB.least_parameters
+"""Nobody published the speed of a smaller model on these GPUs. Its matrices do not fill them, so what is assumed is the
+best case."""
 HOURS_BETWEEN_INTERRUPTIONS = 24.0
 """Assumed mean time between two reclaims of a spot instance (a Poisson process). EC2's highest public band begins at
 20 % a month, one in 134 days; what SageMaker's pool does is not published."""
 BYTES_OF_A_TOKEN = 2
 ERRORS: dict[Basis, float] = {"measured": 0.15, "published": 0.25, "assumed": 0.5}
 """How far the hours may be off, by the basis of the speed; the published runs in the tests are within it."""
+MOST = 1e15
+"""Of tokens and dollars."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,12 @@ class Machine:
         device: the GPU, or the CPU.
         devices: their number.
         memory_gib: of one device.
-        speed: of one device.
+        speed: of one device, for the model of the plan; or a GPU, whose speed depends on the size of the model.
         price: of an hour; None if it costs nothing by the hour.
         refused: why it cannot be used.
         lead_seconds, compile_seconds: before the first step.
         saved_bytes_a_second: of a checkpoint, written and verified, on AWS also uploaded.
+        saves_are: whether that was measured.
         forward_share: the time of an evaluated token over that of a trained one.
         on_aws: whether there is spot, and storage in S3.
         is_cpu: whether the memory is that of a CPU.
@@ -77,12 +86,13 @@ class Machine:
     device: str
     devices: int
     memory_gib: float
-    speed: Speed
+    speed: Speed | Accelerator
     price: Price | None
     refused: str | None = None
     lead_seconds: float = LEAD_SECONDS
     compile_seconds: float = COMPILE_SECONDS
     saved_bytes_a_second: float = SAVED_BYTES_A_SECOND
+    saves_are: Literal["measured", "assumed"] = "assumed"
     forward_share: float = FORWARD_SHARE
     on_aws: bool = True
     is_cpu: bool = False
@@ -92,12 +102,15 @@ class Machine:
     def usd_per_hour(self) -> float:
         return self.price.usd if self.price else 0.0
 
+    def speed_for(self, size: ModelSize) -> Speed:
+        """The speed of one device for a model."""
+        return self.speed if isinstance(self.speed, Speed) else self.speed.speed_for(size.parameters)
+
     def tokens_per_second(self, size: ModelSize) -> float:
         """Trained tokens a second of all devices, without evaluation and saves."""
-        share = 1.0
-        if self.devices > 1 and self.speed.basis == "assumed":
-            share = SEVERAL_GPUS_WITHOUT_NVLINK
-        return self.devices * share * self.speed.flops_per_second / size.flops_per_token
+        linked = self.devices == 1 or isinstance(self.speed, Speed) or self.speed.nvlink
+        share = 1.0 if linked else SEVERAL_GPUS_WITHOUT_NVLINK
+        return self.devices * share * self.speed_for(size).flops_per_second / size.flops_per_token
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,7 @@ class Row:
 
     Attributes:
         tokens: trained tokens; 0 if the budget buys none.
+        speed: of one device for this model.
         sequences: computed at once on one device; 0 if not even one fits.
         memory_gib: of a step with that many sequences.
         lines: lead, compilation, training, evaluation, saves, and storage, which has no seconds.
@@ -128,6 +142,7 @@ class Row:
     machine: Machine
     size: ModelSize
     tokens: float
+    speed: Speed
     tokens_per_second: float
     sequences: int
     memory_gib: float
@@ -154,9 +169,29 @@ class Row:
         return sum(line.dollars for line in self.spot_lines)
 
     @property
-    def hours_error(self) -> float:
-        """The share by which the hours may be off."""
-        return ERRORS[self.machine.speed.basis]
+    def at_best(self) -> bool:
+        """Whether the speed is that of much larger models, so that the hours are the fewest and the tokens the most."""
+        return self.size.parameters < SMALL and self.speed.basis != "measured"
+
+    @property
+    def hours_error(self) -> float | None:
+        """The share by which the hours may be off; None if they are a lower bound."""
+        return None if self.at_best else ERRORS[self.speed.basis]
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of the training: what rows with different models are compared by."""
+        return self.tokens * self.size.flops_per_token
+
+    @property
+    def save_seconds(self) -> float:
+        """Seconds to write a checkpoint of weights and optimizer."""
+        return BYTES_OF_A_CHECKPOINT * self.size.parameters / self.machine.saved_bytes_a_second
+
+    @property
+    def saves_in_time(self) -> bool:
+        """Whether a checkpoint is complete before SageMaker kills a job that it has told to end."""
+        return not self.machine.on_aws or self.save_seconds <= SECONDS_TO_KILL
 
 
 @dataclass(frozen=True)
@@ -175,9 +210,14 @@ class Question:
     law: Law = field(default=FINEWEB)
 
     def __post_init__(self) -> None:
-        for name, value in (("tokens", self.tokens), ("budget", self.budget_usd)):
-            if value is not None and not 0 < value < 1e15:
-                raise InputError(f"{name} must be a number above zero, it is {value}", "give another one")
+        numbers = (("the number of tokens", self.tokens, "2.5B"), ("the budget", self.budget_usd, "100"))
+        for name, value, example in numbers:
+            if value is None:
+                continue
+            if not value > 0:  # nan too
+                raise InputError(f"{name} must be above zero, it is {value:g}", f"give for example {example}")
+            if value >= MOST:
+                raise InputError(f"{name} must be below {MOST:,.0f}, it is {value:g}", f"give for example {example}")
 
 
 TOKENS_OF_A_PARAMETER = 20
@@ -196,9 +236,11 @@ def rhythm_of(size: ModelSize) -> Rhythm:
 
 
 def rows_of(question: Question, machines: Sequence[Machine]) -> list[Row]:
-    """The row of each machine: of the one model, or of the model with the lowest expected loss.
+    """The row of each machine: of the one model, or of the model that suits the tokens which the budget buys there.
 
-    If the law says nothing about any of them, it is the model whose tokens are nearest to 20 for each parameter.
+    Models are ranked by the formula of the published law, also below its range, where its losses mean nothing but it
+    still asks for 20 to 26 tokens a parameter: a model is not better because the law covers it. A law that was fitted
+    to a person's own runs ranks the models in its range, if there are any.
     """
     return [_best_row(question, machine) for machine in machines]
 
@@ -220,6 +262,7 @@ def row_of(size: ModelSize, tokens: float, machine: Machine, law: Law = FINEWEB)
         machine=machine,
         size=size,
         tokens=tokens,
+        speed=machine.speed_for(size),
         tokens_per_second=speed,
         sequences=sequences,
         memory_gib=memory.gib,
@@ -232,29 +275,53 @@ def row_of(size: ModelSize, tokens: float, machine: Machine, law: Law = FINEWEB)
 
 
 def tokens_for(size: ModelSize, machine: Machine, budget_usd: float) -> float:
-    """The tokens that a budget buys on demand, in three digits; 0 if lead and compilation alone cost more.
+    """The tokens that a budget buys on demand, in three digits; 0 if they are fewer than those of one step.
 
-    Every line grows with the tokens, so the dollars do, and bisection finds the tokens.
+    A job of SageMaker ends after 28 days, so a large budget is not spent on a slow machine. Every line grows with the
+    tokens, so dollars and hours do, and bisection finds the tokens.
     """
     if not machine.usd_per_hour:
         raise InputError(f"a budget says nothing on {machine.name}, which costs nothing", "give --tokens")
+    speed, most_hours = machine.tokens_per_second(size), most_hours_of(machine)
 
-    def dollars(tokens: float) -> float:
-        return sum(line.dollars for line in _lines(size, tokens, machine.tokens_per_second(size), machine))
+    def is_too_much(tokens: float) -> bool:
+        lines = _lines(size, tokens, speed, machine)
+        dollars, seconds = sum(line.dollars for line in lines), sum(line.seconds for line in lines)
+        return dollars > budget_usd or seconds > 3600 * most_hours
 
-    low, high = 0.0, 1e15
-    if dollars(1.0) > budget_usd:
+    low, high = float(rhythm_of(size).step_tokens), MOST
+    if is_too_much(low):
         return 0.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if dollars(middle) <= budget_usd else (low, middle)
-    digits = 10 ** max(math.floor(math.log10(max(low, 1))) - 2, 0)
+    while high > 1.0001 * low:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if is_too_much(middle) else (middle, high)
+    digits = 10 ** max(math.floor(math.log10(low)) - 2, 0)
     return float(math.floor(low / digits) * digits)
 
 
+def most_hours_of(machine: Machine) -> float:
+    """Hours after which a run ends at the latest: 28 days for a job of SageMaker."""
+    return MOST_HOURS_OF_A_JOB if machine.name.startswith("ml.") else math.inf
+
+
+def least_usd(size: ModelSize, machine: Machine) -> float:
+    """Dollars of the first step of a model: the smallest budget that buys something."""
+    lines = _lines(size, rhythm_of(size).step_tokens, machine.tokens_per_second(size), machine)
+    return sum(line.dollars for line in lines)
+
+
 def _best_row(question: Question, machine: Machine) -> Row:
-    rows = [row_of(size, _tokens(question, size, machine), machine, question.law) for size in question.models]
-    return min((_within(row, question) for row in rows), key=_preference)
+    rows = [
+        _within(row_of(size, _tokens(question, size, machine), machine, question.law), question)
+        for size in question.models
+    ]
+    usable = [row for row in rows if row.refused is None]
+    if not usable:
+        return min(rows, key=lambda row: row.size.parameters)
+    covered = [row for row in usable if row.loss is not None]
+    if question.law == FINEWEB or not covered:
+        return min(usable, key=lambda row: FINEWEB.loss(row.size.parameters, row.tokens))
+    return min(covered, key=lambda row: row.loss or 0.0)
 
 
 def _within(row: Row, question: Question) -> Row:
@@ -263,7 +330,7 @@ def _within(row: Row, question: Question) -> Row:
         return row
     if question.budget_usd is not None and row.dollars > question.budget_usd:
         return replace(row, refused=f"over the budget: ${row.dollars:,.2f} on demand")
-    if row.machine.name.startswith("ml.") and row.hours > MOST_HOURS_OF_A_JOB:
+    if row.hours > most_hours_of(row.machine):
         return replace(row, refused=f"longer than 28 days, the most of a SageMaker job: {row.hours:,.0f} hours")
     return row
 
@@ -276,12 +343,6 @@ def _tokens(question: Question, size: ModelSize, machine: Machine) -> float:
     return float(TOKENS_OF_A_PARAMETER * size.parameters)
 
 
-def _preference(row: Row) -> tuple[bool, bool, float]:
-    """Sorts rows: those that can be used, those with an expected loss, the lowest loss or the best ratio."""
-    ratio = max(row.tokens, 1.0) / (TOKENS_OF_A_PARAMETER * row.size.parameters)
-    return row.refused is not None, row.loss is None, abs(math.log(ratio)) if row.loss is None else row.loss
-
-
 def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Machine) -> tuple[Line, ...]:
     training = tokens / tokens_per_second
     rhythm = rhythm_of(size)
@@ -291,8 +352,9 @@ def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Ma
     count = max(training / rhythm.checkpoint_seconds, evaluations) + 1  # a run saves before it evaluates
     saves = count * checkpoint / machine.saved_bytes_a_second
     gigabytes = (KEPT_CHECKPOINTS * checkpoint + BYTES_OF_A_TOKEN * tokens) / 1e9
-    speed = machine.speed
-    written = f"{count:,.0f} of {checkpoint / 1e9:.2g} GB at {machine.saved_bytes_a_second / 1e6:.3g} MB/s"
+    speed = machine.speed_for(size)
+    rate = f"{machine.saved_bytes_a_second / 1e6:.3g} MB/s, {machine.saves_are}"
+    written = f"{count:,.0f} of {checkpoint / 1e9:.2g} GB at {rate}"
     basis = "assumed" if machine.on_aws else "measured"
     lead = "image, data and upload are billed" if machine.on_aws else "to start Python and torch"
     timed = (
@@ -300,12 +362,15 @@ def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Ma
         ("compile", machine.compile_seconds, f"before the first step; {basis}"),
         ("training", training, f"{speed.basis}: {speed.source}"),
         ("evaluation", evaluation, f"{rhythm.eval_tokens:,} tokens every {rhythm.eval_every} steps"),
-        ("saves", saves, f"{written}, {basis}"),
+        ("saves", saves, written),
     )
     lines = [Line(name, seconds, seconds / 3600 * machine.usd_per_hour, basis) for name, seconds, basis in timed]
     if machine.on_aws:
-        storage = gigabytes * other_price("S3", "storage", "standard").usd
-        lines.append(Line("storage", 0.0, storage, f"{gigabytes:.3g} GB of checkpoints and tokens in S3, one month"))
+        region = machine.price.region if machine.price else REGION
+        price = storage_price(region)
+        kept = f"{gigabytes:.3g} GB of checkpoints and tokens in S3, one month"
+        assumed = "" if price.region == region else f"; assumed: the price of {price.region}"
+        lines.append(Line("storage", 0.0, gigabytes * price.usd, f"{kept}{assumed}"))
     return tuple(lines)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,8 +29,10 @@ from tuppence.cost.ledger import Rate
 
 REGION = "us-east-1"
 EC2_USE = "on demand"
+EC2_NEEDS = ", which reads EC2's prices if boto3 finds credentials of AWS"
 CACHE_FILE = "prices.json"
 CACHE_LIMIT_BYTES = 16 * 2**20
+_REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,2}-\d")
 OLD_DAYS = 180
 """A price that is older is probably wrong; a plan says so."""
 
@@ -111,6 +114,7 @@ def price_of(item: str, use: str | None = None, region: str = REGION) -> Price:
     Raises:
         InputError: the type or the region is unknown. There is no default price: a wrong price is worse than none.
     """
+    check_region(region)
     service = "SageMaker" if item.startswith("ml.") else "EC2"
     use = (use or "training") if service == "SageMaker" else EC2_USE
     known = prices()
@@ -120,12 +124,22 @@ def price_of(item: str, use: str | None = None, region: str = REGION) -> Price:
     if regions:
         raise InputError(
             f"no price of {item} in {region} is known, but in {', '.join(regions)}",
-            f"tuppence plan --refresh --region {region}",
+            f"tuppence plan --refresh --region {region}" + ("" if service == "SageMaker" else EC2_NEEDS),
         )
     types = known_types(use, known.values())
     near = difflib.get_close_matches(item, types, n=3, cutoff=0.5)
     hint = f"known types are for example {', '.join(near or types[:3])}"
     raise InputError(f"no {service} price ({use}) of instance type {item!r} is known", hint)
+
+
+def check_region(region: str) -> None:
+    """Refuses a text that cannot be the name of a region.
+
+    Raises:
+        InputError: it is no such name.
+    """
+    if not _REGION.fullmatch(region):
+        raise InputError(f"{region!r} is no region of AWS", "give for example us-east-1 or eu-central-1")
 
 
 def rate_of(instance: str, use: str | None = None, region: str = REGION) -> Rate:
@@ -176,6 +190,13 @@ def other_price(service: str, use: str, item: str, region: str = REGION) -> Pric
         KeyError: there is none.
     """
     return prices()[service, use, item, region]
+
+
+def storage_price(region: str = REGION) -> Price:
+    """The price of a GB-month in S3; that of us-east-1 if none is known for the region. The price has its region."""
+    known = prices()
+    key = "S3", "storage", "standard"
+    return known.get((*key, region), known[*key, REGION])
 
 
 @lru_cache(maxsize=1)

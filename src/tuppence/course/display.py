@@ -1,19 +1,19 @@
 """How results show themselves: as HTML in a notebook, as text in a terminal. Nothing is loaded from other hosts.
 
-Colours are inherited from the page, so that light and dark themes both work.
+Colours are inherited from the page, so that light and dark themes both work. `core.table` has the tables.
 """
 
 from __future__ import annotations
 
 import html
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tuppence.core.console import visible
+from tuppence.core.table import Table, shown
 
-_CELL = "text-align:{};padding:2px 10px;border-bottom:1px solid rgba(128,128,128,.25)"
 _SPAN = (
     "display:inline-block;white-space:pre;margin:1px;padding:1px 4px;border-radius:3px;"
     "font-family:monospace;background:rgba({},.22)"
@@ -48,78 +48,9 @@ def say(text: str) -> Prose:
     return Prose(text)
 
 
-class Table:
-    """Rows with named columns.
-
-    Args:
-        columns: the names.
-        rows: of equal length. A float is shown with four significant digits, a large int with commas.
-
-    Example:
-        >>> Table(["model", "parameters"], [["nano", 1353088]])
-        model  parameters
-        nano    1,353,088
-    """
-
-    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        self.columns, self.rows = list(columns), [list(row) for row in rows]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        """Returns a row as a dictionary."""
-        return dict(zip(self.columns, self.rows[number], strict=True))
-
-    def column(self, name: str) -> list[Any]:
-        """Returns the values of a column."""
-        return [row[self.columns.index(name)] for row in self.rows]
-
-    def __repr__(self) -> str:
-        texts = [self.columns, *([visible(_shown(value).replace("\n", " ⏎ ")) for value in row] for row in self.rows)]
-        widths = [max(len(row[column]) for row in texts) for column in range(len(self.columns))]
-        right = [self._is_numeric(column) for column in range(len(self.columns))]
-        lines = (
-            "  ".join(
-                text.rjust(width) if at_right else text.ljust(width)
-                for text, width, at_right in zip(row, widths, right, strict=True)
-            )
-            for row in texts
-        )
-        return "\n".join(line.rstrip() for line in lines)
-
-    def _repr_html_(self) -> str:
-        sides = ["right" if self._is_numeric(column) else "left" for column in range(len(self.columns))]
-
-        def line(tag: str, texts: Sequence[str]) -> str:
-            cells = (
-                f'<{tag} style="{_CELL.format(side)}">{html.escape(visible(text)).replace(chr(10), "<br>")}</{tag}>'
-                for text, side in zip(texts, sides, strict=True)
-            )
-            return f"<tr>{''.join(cells)}</tr>"
-
-        body = "".join(line("td", list(map(_shown, row))) for row in self.rows)
-        return f"<table><thead>{line('th', self.columns)}</thead><tbody>{body}</tbody></table>"
-
-    def _is_numeric(self, column: int) -> bool:
-        return all(isinstance(row[column], int | float) for row in self.rows)
-
-
 def facts(values: Mapping[str, Any]) -> Table:
     """Returns names and values as a table of two columns."""
-    return Table(["", "value"], [[name, _shown(value)] for name, value in values.items()])
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
-    return str(value)
+    return Table(["", "value"], [[name, shown(value)] for name, value in values.items()])
 
 
 @dataclass(frozen=True)

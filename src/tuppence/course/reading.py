@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from tuppence.course.display import Table
+from tuppence.core.table import Table
 from tuppence.evaluation.scoring.perplexity import Perplexity
 from tuppence.evaluation.scoring.perplexity import perplexity as score
 from tuppence.evaluation.scoring.streams import bytes_of_tokens

@@ -16,7 +16,8 @@ from torch import nn
 from tuppence.core.console import listening
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
-from tuppence.course.display import Table, facts
+from tuppence.core.table import Table
+from tuppence.course.display import facts
 from tuppence.course.reading import answer, write
 from tuppence.evaluation.config import EvalConfig
 from tuppence.evaluation.evaluate import evaluate

@@ -13,8 +13,8 @@ import torch
 from tuppence.core import checkup, console
 from tuppence.core.environment import choose_device, where
 from tuppence.core.errors import InputError
+from tuppence.core.table import Table
 from tuppence.core.threads import share_cores
-from tuppence.course.display import Table
 from tuppence.course.measurements import measured
 from tuppence.course.runs import Receipt, Run
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,39 @@ FEWEST_STEPS, MOST_STEPS = 4, 100
 TOKENS_ON_A_CPU = 4096
 """Of a measured step; more do not make a CPU faster."""
 MOST_EVAL_TOKENS = 16_384
+SECONDS_BETWEEN_NOTES = 10.0
+Say = Callable[[str], object]
+"""Prints a line for a person who waits."""
 
 
-def measure_for(model: str | None, tokens: str | None, rate: Rate) -> tuple[str, Machine]:
+def _silent(_: str) -> None:
+    """Prints nothing."""
+
+
+def measure_for(model: str | None, tokens: str | None, rate: Rate, *, say: Say = _silent) -> tuple[str, Machine]:
     """Measures what `tuppence plan --measure` asks for; returns the name of the model and this machine.
 
     Args:
         model: a preset; by default one that suits the device.
         tokens: of the planned run; by default 20 for each parameter.
         rate: the price of an hour of this machine.
+        say: is told what is measured, every few seconds.
     """
     model = model or (SMALL_MODEL if choose_device() == "cpu" else DEFAULT_MODEL)
     size, usd = size_of(model), rate.rate_usd_per_hour
     price = Price(NAME, "rate", NAME, usd, "hour", "", rate.source, datetime.date.today()) if usd else None
     wanted = token_count(tokens) or TOKENS_OF_A_PARAMETER * size.parameters
-    return model, this_machine(PRESETS[model], wanted, price=price)
+    return model, this_machine(PRESETS[model], wanted, price=price, say=say)
 
 
 def this_machine(
-    config: ModelConfig, tokens: float, *, recipe: str | None = None, seconds: float = 20.0, price: Price | None = None
+    config: ModelConfig,
+    tokens: float,
+    *,
+    recipe: str | None = None,
+    seconds: float = 20.0,
+    price: Price | None = None,
+    say: Say = _silent,
 ) -> Machine:
     """Trains a few steps of a model here, and returns this machine as a plan sees it.
 
@@ -74,13 +89,15 @@ def this_machine(
         recipe: its settings; by default gpt2-124m for GPT-2's sizes and tiny for small models.
         seconds: the time of the measured steps. A slow machine needs longer: at least four steps are made.
         price: of an hour of this machine; None if it costs nothing by the hour.
+        say: is told what is measured, every few seconds.
 
     Raises:
         InputError: the recipe or the device cannot be used, or a step does not fit into memory.
     """
     settings = _settings(config, recipe)
     device = choose_device(settings.device)
-    first = _train(config, settings, steps=2, compiles=False)
+    say("measuring this machine: two steps, to see how long one takes")
+    first = _train(config, settings, steps=2, compiles=False, say=say)
     step_tokens = settings.batch_size * config.context_length
     eager = max(first["train_seconds"] / (first["steps"] - 1), 1e-3)
     flops = config.flops_per_token()
@@ -88,7 +105,9 @@ def this_machine(
     run = Limits(max_steps=max(1, int(tokens / step_tokens)))  # decides as the run itself will
     compiles = worth_compiling(settings.compile, run, flops * step_tokens, device_peak(device, precision), device)
     steps = int(min(max(seconds / eager, FEWEST_STEPS), MOST_STEPS))
-    result = _train(config, settings, steps=steps + 1, compiles=compiles)
+    compiled = ", after a compilation that may take a minute" if compiles else ""
+    say(f"measuring {counted(steps, 'step')} of about {eager:.2g} s{compiled}, one evaluation and one checkpoint")
+    result = _train(config, settings, steps=steps + 1, compiles=compiles, say=say)
     speed = result["tokens_per_second"]
     how = f"{counted(steps, 'step')} of {settings.batch_size} × {config.context_length:,} tokens in {precision}"
     evaluated = result["evaluation_seconds"] / _eval_tokens(config, settings)
@@ -102,6 +121,7 @@ def this_machine(
         lead_seconds=IMPORT_SECONDS,
         compile_seconds=result["startup_seconds"],
         saved_bytes_a_second=BYTES_OF_A_CHECKPOINT * config.parameter_count() / result["seconds_of_a_save"],
+        saves_are="measured",
         forward_share=evaluated * speed,
         on_aws=False,
         is_cpu=device == "cpu",
@@ -126,7 +146,7 @@ def _eval_tokens(config: ModelConfig, settings: TrainConfig) -> int:
     return windows * config.context_length
 
 
-def _train(config: ModelConfig, settings: TrainConfig, *, steps: int, compiles: bool) -> dict[str, Any]:
+def _train(config: ModelConfig, settings: TrainConfig, *, steps: int, compiles: bool, say: Say) -> dict[str, Any]:
     """The result of a run of so many steps, with an evaluation and a save at its end."""
     given = {"max_steps": steps, "compile": compiles, "eval_every": 0, "checkpoint_minutes": 0.0, "sample_tokens": 0}
     # the rates are low: random tokens teach nothing, and a loss that is not finite would end the run
@@ -134,17 +154,37 @@ def _train(config: ModelConfig, settings: TrainConfig, *, steps: int, compiles: 
     if settings.optimizer == "muon":
         changed["muon_learning_rate"] = 1e-5
     with tempfile.TemporaryDirectory(prefix="tuppence-plan-") as folder, listening():
-        job = _MeasureJob(config, settings.model_copy(update=changed), Path(folder) / "run")
+        job = _MeasureJob(config, settings.model_copy(update=changed), Path(folder) / "run", _Waiting(steps, say))
         summary = train(job, RunOptions())
     result: dict[str, Any] = dict(summary["result"])
     result["seconds_of_a_save"] = max(result["checkpoint_seconds"], 1e-3)
     return result
 
 
+class _Waiting:
+    """Tells a person every few seconds which step a measurement has reached."""
+
+    def __init__(self, steps: int, say: Say) -> None:
+        self._steps, self._say, self._told = steps, say, time.monotonic()
+
+    def begins(self, step: int) -> None:
+        """Says that a step begins, if nothing was said for `SECONDS_BETWEEN_NOTES`."""
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_NOTES:
+            self._told = time.monotonic()
+            self._say(f"  step {step + 1} of {self._steps}")
+
+    def evaluates(self) -> None:
+        """Says that the evaluation begins, if nothing was said for `SECONDS_BETWEEN_NOTES`."""
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_NOTES:
+            self._told = time.monotonic()
+            self._say("  one evaluation and one checkpoint")
+
+
 class _RandomTokens(Objective[GPT]):
     """Next-token prediction on tokens without any order."""
 
-    def __init__(self, config: ModelConfig, settings: TrainConfig) -> None:
+    def __init__(self, config: ModelConfig, settings: TrainConfig, waiting: _Waiting) -> None:
+        self._waiting = waiting
         self._shape = settings.batch_size, config.context_length + 1
         self._vocab_size, self._rows = config.vocab_size, _eval_tokens(config, settings) // config.context_length
 
@@ -154,6 +194,7 @@ class _RandomTokens(Objective[GPT]):
         return tokens_BT[:, :-1].contiguous(), tokens_BT[:, 1:].contiguous()
 
     def batches(self, step: int, rank: int, world_size: int) -> list[Batch]:
+        self._waiting.begins(step)
         return [self._batch(step * world_size + rank, self._shape[0])]
 
     def loss(self, model: GPT, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -161,6 +202,7 @@ class _RandomTokens(Objective[GPT]):
         return model.loss(tokens_BT, targets_BT), {}
 
     def evaluation(self) -> Iterator[Batch]:
+        self._waiting.evaluates()
         size = min(self._shape[0], self._rows)
         for first in range(0, self._rows, size):
             yield self._batch(first, min(size, self._rows - first))
@@ -174,8 +216,8 @@ class _MeasureJob(Job[GPT]):
 
     verb = "measure"
 
-    def __init__(self, config: ModelConfig, settings: TrainConfig, out: Path) -> None:
-        self.out, self.train, self._config = out, settings, config
+    def __init__(self, config: ModelConfig, settings: TrainConfig, out: Path, waiting: _Waiting) -> None:
+        self.out, self.train, self._config, self._waiting = out, settings, config, waiting
         self.settings = {"model": config}
         self.inputs = {"data": {"fingerprint": "random tokens"}}
         self.tokens_per_step = settings.batch_size * config.context_length
@@ -186,7 +228,7 @@ class _MeasureJob(Job[GPT]):
         return self.train.max_steps
 
     def build(self, device: str) -> tuple[Objective[GPT], GPT]:
-        return _RandomTokens(self._config, self.train), GPT(self._config).to(device)
+        return _RandomTokens(self._config, self.train, self._waiting), GPT(self._config).to(device)
 
     def write_result(self, model: GPT) -> None:
         """Nothing: nobody wants this model."""

@@ -6,27 +6,21 @@ No torch is imported here: a price needs no model. `tasks.measuring` measures th
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tuppence.core.errors import InputError, TuppenceError
 from tuppence.core.run import Run
 from tuppence.cost.answer import Plan
-from tuppence.cost.hardware import instances
+from tuppence.cost.hardware import INSTANCES, instances
 from tuppence.cost.law import FINEWEB, Law, Point
 from tuppence.cost.memory import ModelSize
 from tuppence.cost.plan import TOKENS_OF_A_PARAMETER, Machine, Question, rows_of
 from tuppence.cost.rates import REGION, price_of
 from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.storage import stage_run
-
-INSTANCES = (
-    *("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge", "ml.g6e.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge"),
-    *("ml.p5.4xlarge", "ml.p5.48xlarge"),
-)
-"""What a plan compares by default: one GPU of each kind, and the usual machines with several."""
 
 DEFAULT_MODEL = "gpt2-124m"
 _NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:e\d+)?)\s*([kmbt]?)", re.IGNORECASE)
@@ -42,6 +36,7 @@ def plan(
     here: Machine | None = None,
     law: Law = FINEWEB,
     region: str = REGION,
+    save_mb_per_second: float | None = None,
     today: datetime.date | None = None,
 ) -> Plan:
     """Plans a training run: hours, dollars and expected loss on each instance.
@@ -54,6 +49,8 @@ def plan(
         on: instance types, `ml.…` for SageMaker and without it for EC2.
         here: this machine, measured (`tasks.measuring.this_machine`); it is the first row.
         law: of the expected loss.
+        save_mb_per_second: of a checkpoint to S3, if it was measured; else 150 is assumed.
+        today: from which the age of prices is counted.
 
     Raises:
         InputError: a preset, an instance or a number is unknown or makes no sense.
@@ -66,9 +63,25 @@ def plan(
         raise InputError("a budget needs the price of an hour of this machine", "add --rate USD")
     trained = token_count(tokens)
     question = Question(_sizes(model, trained, budget), trained, budget, law)
-    machines = [machine_of(name, region) for name in (on or INSTANCES)]
+    machines = [_saving_at(save_mb_per_second, machine_of(name, region)) for name in (on or INSTANCES)]
     rows = rows_of(question, [*([here] if here else []), *machines])
     return Plan(question, tuple(rows), today or datetime.date.today())
+
+
+def _saving_at(mb_per_second: float | None, machine: Machine) -> Machine:
+    """The machine with a measured speed of its saves.
+
+    Raises:
+        InputError: the speed is not above zero.
+    """
+    if mb_per_second is None:
+        return machine
+    if not 0 < mb_per_second < 1e6:
+        raise InputError(
+            f"the speed of a save must be above zero and below 1,000,000 MB/s, it is {mb_per_second:g}",
+            "give for example 150",
+        )
+    return replace(machine, saved_bytes_a_second=mb_per_second * 1e6, saves_are="measured")
 
 
 def machine_of(instance: str, region: str = REGION) -> Machine:
@@ -87,7 +100,7 @@ def machine_of(instance: str, region: str = REGION) -> Machine:
         device=gpu.name,
         devices=known.gpus,
         memory_gib=gpu.memory_gib,
-        speed=gpu.training_speed,
+        speed=gpu,
         price=price,
         refused=known.refused,
     )
@@ -101,8 +114,7 @@ def size_of(model: str | ModelConfig) -> ModelSize:
     """
     if isinstance(model, str):
         if model not in PRESETS:
-            near = difflib.get_close_matches(model, PRESETS, n=2, cutoff=0.4) or list(PRESETS)
-            raise InputError(f"unknown model {model!r}", f"use one of: {', '.join(near)}")
+            raise InputError(f"unknown model {model!r}", f"the models are {', '.join(PRESETS)}")
         name, config = model, PRESETS[model]
     else:
         name, config = "this model", model
