@@ -292,7 +292,7 @@ def tokens_for(size: ModelSize, machine: Machine, budget_usd: float) -> float:
     low, high = float(rhythm_of(size).step_tokens), MOST
     if is_too_much(low):
         return 0.0
-    while high > 1.0001 * low:
+    while high > 1.000001 * low:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if is_too_much(middle) else (middle, high)
     digits = 10 ** max(math.floor(math.log10(low)) - 2, 0)
