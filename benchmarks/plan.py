@@ -1,14 +1,17 @@
 """Does a run take as long as `tuppence plan --measure` says, and a step as much memory as is counted?
 
-    python benchmarks/plan.py                         predicted and measured time of three models
-    python benchmarks/plan.py --models nano --rounds 3
+    python benchmarks/plan.py                         predicted and measured time of three models, three rounds
+    python benchmarks/plan.py --models nano --rounds 5
     python benchmarks/plan.py --memory                counted and measured peaks
 
 Time: before and after each run of the real command line, this machine is measured as `--measure` does (some steps, one
 evaluation, one checkpoint), and the mean of both predictions is compared with the wall time of the whole process: its
-start, steps, evaluations, samples, checkpoints and the model at the end. On a machine that others use, the measurements
-see other speeds than the run. So the last column compares processor time: that of the run with the predicted time times
-the share of a processor that the measurements had.
+start, steps, evaluations, samples, checkpoints and the model at the end. The models take turns, so that a busy minute
+meets all of them, and the result is the median of the rounds.
+
+On a machine that others use, the measurements see other speeds than the run. So the last column compares processor
+time: that of the run with the predicted time times the share of a processor that the measurements had. The exit code is
+1 if the median of a model is more than 15 % off, by processor time: the error that a plan states for a measured speed.
 
 Memory: a process of its own makes two steps; its peak of resident memory, less what was resident before the model was
 made, is compared with `cost.memory`. Linux only.
@@ -38,8 +41,8 @@ STEPS += [("small", 8, "bf16"), ("small", 4, "float32")]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=40.0, help="about how long the steps of each run take")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each model")
+    parser.add_argument("--seconds", type=float, default=15.0, help="about how long the steps of each run take")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -51,30 +54,42 @@ def main() -> None:
     else:
         keep_freed_memory()  # as the command line does, before torch is imported
         with tempfile.TemporaryDirectory() as scratch:
-            compare_times(options.models, options.rounds, options.seconds, Path(scratch))
+            if not compare_times(options.models, options.rounds, options.seconds, Path(scratch)):
+                sys.exit(1)
 
 
-def compare_times(models: list[str], rounds: int, seconds: float, scratch: Path) -> None:
-    from tuppence.cost.plan import rhythm_of
+def compare_times(models: list[str], rounds: int, seconds: float, scratch: Path) -> bool:
+    """Prints a line for each run and the medians; returns whether these are within the stated error."""
+    from tuppence.cost.plan import ERRORS, rhythm_of
     from tuppence.tasks.planning import size_of
 
     data = prepared(scratch)
-    print(f"{'model':7}{'steps':>7}{'predicted s':>13}{'measured s':>12}{'ratio':>8}{'of processor time':>20}")
-    for name in models:
-        ratios = []
-        for number in range(rounds):
+    steps: dict[str, int] = {}
+    ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
+    print(
+        f"{'model':7}{'steps':>7}{'predicted s':>13}{'measured s':>12}{'ratio':>8}{'of processor time':>20}", flush=True
+    )
+    for number in range(rounds):
+        for name in models:
             step_tokens = rhythm_of(size_of(config_of(name))).step_tokens
-            if not number:
-                steps = max(10, int(seconds * predicted(name, 1e6)[1] / step_tokens))
-            before, _, shared_before = predicted(name, steps * step_tokens)
-            measured, busy = run_seconds(name, data, scratch / f"{name}-{number}", steps)
-            after, _, shared_after = predicted(name, steps * step_tokens)
+            if name not in steps:
+                steps[name] = max(10, int(seconds * predicted(name, 1e6)[1] / step_tokens))
+            before, _, shared_before = predicted(name, steps[name] * step_tokens)
+            measured, busy = run_seconds(name, data, scratch / f"{name}-{number}", steps[name])
+            after, _, shared_after = predicted(name, steps[name] * step_tokens)
             expected, share = (before + after) / 2, (before * shared_before + after * shared_after) / (before + after)
-            ratios.append(busy / (expected * share))
-            row = f"{name:7}{steps:7}{expected:13.1f}{measured:12.1f}{measured / expected:8.2f}{ratios[-1]:20.2f}"
+            ratios[name].append((measured / expected, busy / (expected * share)))
+            by_clock, by_processor = ratios[name][-1]
+            row = f"{name:7}{steps[name]:7}{expected:13.1f}{measured:12.1f}{by_clock:8.2f}{by_processor:20.2f}"
             print(row, flush=True)
-        if rounds > 1:
-            print(f"{name:7}{'median':>7}{statistics.median(ratios):53.2f}", flush=True)
+    good = True
+    for name in models:
+        by_clock, by_processor = (statistics.median(column) for column in zip(*ratios[name], strict=True))
+        within = abs(by_processor - 1) <= ERRORS["measured"]
+        good = good and within
+        verdict = f"  {'within' if within else 'NOT within'} {ERRORS['measured']:.0%}"
+        print(f"{name:7}{'median':>7}{'':25}{by_clock:8.2f}{by_processor:20.2f}{verdict}", flush=True)
+    return good
 
 
 def config_of(name: str) -> ModelConfig:

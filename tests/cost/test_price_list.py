@@ -87,7 +87,8 @@ EC2 = [
     ec2("g5.xlarge", "1.9", operatingSystem="Windows"),
     ec2("g5.xlarge", "2.1", tenancy="Dedicated"),
     ec2("g5.xlarge", "9.9", preInstalledSw="SQL Std"),
-    ec2("p5.48xlarge", "55.04"),
+    ec2("p5.48xlarge", "55.04", marketoption="OnDemand"),
+    ec2("p5.48xlarge", "60.0", marketoption="CapacityBlock"),
     ec2("g5.xlarge", "7.0", regionCode="eu-central-1"),
     ec2("x9.large", "0.5"),
 ]

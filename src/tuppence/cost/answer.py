@@ -82,7 +82,8 @@ class Plan:
         """The answer in one sentence."""
         best = self.best
         if best is None:
-            return f"{self.refusal[0]}."
+            message, hint = self.refusal
+            return f"{message[0].upper()}{message[1:]} ({hint})."
         what = f"{best.size.name} on {short(best.tokens)} tokens"
         budget, error = self.question.budget_usd, self.question.law.error
         loss = f", {best.no_loss}" if best.loss is None else f", expected loss {best.loss:.2f} ± {error:.2g}"
@@ -231,11 +232,9 @@ class Plan:
             model, tokens = shown["model"] or "–", short(shown["tokens"]) if shown["tokens"] else "–"
             rest = dict.fromkeys(("tokens/s", "speed", "hours", "on demand", "on spot", "loss", "at once"), "–")
             return {"where": machine.name, "devices": _devices(row), "model": model, "tokens": tokens, **rest}
-        least, most = ("≥", "≤") if row.at_best else ("", "")
-        if self._chooses_tokens:  # the budget fixes the dollars and the hours
-            bought, least = most, ""
-        else:
-            bought = ""
+        most = "≤" if row.at_best else ""
+        # a budget fixes the dollars and the hours, and bounds the tokens; tokens bound both
+        bought, least = (most, "") if self._chooses_tokens else ("", "≥" if row.at_best else "")
         return {
             "where": machine.name,
             "devices": _devices(row),
@@ -254,7 +253,7 @@ class Plan:
         law, notes = self.question.law, []
         dates = [price.date for price in self._prices()]
         if dates:
-            oldest, newest = ((self.today - date).days for date in (min(dates), max(dates)))
+            oldest, newest = (max((self.today - date).days, 0) for date in (min(dates), max(dates)))
             age = counted(newest, "day") if oldest == newest else f"{newest} to {counted(oldest, 'day')}"
             old = ""
             if oldest > OLD_DAYS:

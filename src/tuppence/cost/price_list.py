@@ -36,7 +36,6 @@ EC2_WANTED = {
     "preInstalledSw": "NA",
     "capacitystatus": "Used",
     "licenseModel": "No License required",
-    "marketoption": "OnDemand",
 }
 """Attributes of EC2's products that a plan is for; the list has dozens of products for each type."""
 UNITS = {"hrs": "hour", "gb-mo": "gb-month"}
@@ -107,8 +106,9 @@ def ec2_prices(region: str, today: datetime.date, client: Any) -> list[Price]:
     for name in instances():
         wanted = {"instanceType": name, "regionCode": region} | EC2_WANTED
         for product, terms in _offers_of_api(client, "AmazonEC2", wanted):
-            usd = max(_dollars(terms), default=0.0)
-            if _attributes(product).get("instanceType") == name and usd > found.get(name, 0.0):
+            about, usd = _attributes(product), max(_dollars(terms), default=0.0)
+            bought = about.get("marketoption", "OnDemand") == "OnDemand"  # not a block of capacity
+            if bought and about.get("instanceType") == name and usd > found.get(name, 0.0):
                 found[name] = usd
     if not found:
         return _nothing(API_SOURCE, f"EC2 instances with a GPU in {region}")

@@ -106,7 +106,7 @@ def this_machine(
     compiles = worth_compiling(settings.compile, run, flops * step_tokens, device_peak(device, precision), device)
     steps = int(min(max(seconds / eager, FEWEST_STEPS), MOST_STEPS))
     compiled = ", after a compilation that may take a minute" if compiles else ""
-    say(f"measuring {counted(steps, 'step')} of about {eager:.2g} s{compiled}, one evaluation and one checkpoint")
+    say(f"measuring {counted(steps + 1, 'step')} of about {eager:.2g} s{compiled}, one evaluation and one checkpoint")
     result = _train(config, settings, steps=steps + 1, compiles=compiles, say=say)
     speed = result["tokens_per_second"]
     how = f"{counted(steps, 'step')} of {settings.batch_size} × {config.context_length:,} tokens in {precision}"
