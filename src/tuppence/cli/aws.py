@@ -37,7 +37,7 @@ def jobs(
     """
     from tuppence.aws.jobs import list_jobs
     from tuppence.core.numbers import duration
-    from tuppence.cost.table import Table
+    from tuppence.core.table import Table
 
     found = list(list_jobs(region, most))
     if json:
@@ -54,9 +54,9 @@ def jobs(
         price = "no price" if dollars is None else f"${dollars:.2f}"
         created = job.created.strftime("%Y-%m-%d %H:%M")
         rows.append((job.name, created, status, duration(job.billed_seconds()), price, machines))
-    columns = ("job", "created", "status", ">billed", ">US dollars", "on")
-    table = Table(f"Training jobs in {found[0].region}", columns, tuple(rows))
-    console.out(table.text(table.width + 2))  # a name that is cut cannot be given to another verb
+    columns = ("job", "created", "status", "billed", "US dollars", "on")
+    title = f"Training jobs in {found[0].region}"
+    console.out(Table(columns, rows, title=title, right=("billed", "US dollars")).text())
 
 
 def stop(
