@@ -137,6 +137,14 @@ def _input_shape(service: str, operation: str) -> Any:
     return model.operation_model(operation).input_shape
 
 
+@lru_cache(maxsize=1)
+def descriptions() -> Any:
+    """botocore's loader of descriptions, which parses each file once; a session of botocore's own parses it anew."""
+    from botocore.loaders import Loader
+
+    return Loader(include_default_search_paths=True)
+
+
 @lru_cache(maxsize=16)
 def service_model(service: str) -> Any:
     """botocore's description of a service (`botocore.model.ServiceModel`).
@@ -150,8 +158,10 @@ def service_model(service: str) -> Any:
         from botocore.exceptions import UnknownServiceError
     except ImportError as error:
         raise MissingExtraError("boto3", "aws", "a call to AWS") from error
+    session = botocore.session.Session()
+    session.register_component("data_loader", descriptions())
     try:
-        return botocore.session.get_session().get_service_model(service)
+        return session.get_service_model(service)
     except UnknownServiceError as error:
         raise InputError(f"AWS has no service {shown(service)}", "give the name that boto3 uses") from error
 

@@ -1,0 +1,108 @@
+"""One container of a job: a real process with real signals, whose output becomes log events.
+
+Its first process gets SIGTERM alone, as process 1 of a container does. SIGKILL goes to all its processes; those are
+known by an environment variable, because they may have left the process group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tuppence.aws.local.layout import MARK
+
+LONGEST_LINE = 256 * 1024  # bytes of an event of CloudWatch Logs
+NOT_FOUND = 127
+
+
+class Container:
+    """Starts a command.
+
+    Args:
+        environment: all variables of the process, with `MARK`.
+        log: called with each line of stdout and stderr, without its newline.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        folder: Path,
+        log: Callable[[str], object],
+    ) -> None:
+        self._mark, self._log, self._over = environment[MARK], log, threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.exit_code = NOT_FOUND
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            log(f"exec {command[0]}: {error.strerror}")
+            self._over.set()
+            return
+        self._reader = threading.Thread(target=self._read, name="container output", daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._reap, name="container end", daemon=True).start()
+
+    def terminate(self) -> None:
+        """Sends SIGTERM to the first process."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Sends SIGKILL to all processes."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        kill_marked(self._mark)
+
+    def wait(self) -> int:
+        """Waits until the process has ended and its output was read. Returns its exit code, 128 + n for signal n."""
+        self._over.wait()
+        return self.exit_code
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        for line in iter(lambda: self._process.stdout.readline(LONGEST_LINE), b""):  # type: ignore[union-attr]
+            self._log(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+
+    def _reap(self) -> None:
+        assert self._process is not None
+        code = self._process.wait()
+        kill_marked(self._mark)  # a container ends with its first process
+        self._reader.join(timeout=5)
+        self.exit_code = 128 - code if code < 0 else code
+        self._over.set()
+
+
+def kill_marked(mark: str) -> None:
+    """Kills all processes whose environment has `MARK` with a value that begins so. Linux only; nothing elsewhere."""
+    wanted = f"{MARK}={mark}".encode()
+    for _ in range(10):  # a process may start another one meanwhile
+        found = False
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                if any(variable.startswith(wanted) for variable in variables) and not _is_dead(entry):
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    found = True
+        if not found:
+            return
+
+
+def _is_dead(entry: Path) -> bool:
+    return (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
