@@ -11,6 +11,7 @@ import pytest
 import torch
 from tests.browser import expect, opened, serious_findings
 from tests.figures.page.conftest import PROMPT, toy_model, toy_tokenizer, write_run
+from tests.tokenizer.test_foreign_template import TEMPLATES
 
 import tuppence as tp
 from tuppence.core.errors import InputError
@@ -198,6 +199,24 @@ def test_two_models_read_the_same_prompt_each_in_its_own_way(browser: Any, toy_r
         assert strips[1].replace("↵", "") == "### Instruction:\nName a café.\n\n### Response:\n"
         page.get_by_label("as an instruction").uncheck()
         expect(panels.nth(1).locator(".live-strip")).to_have_text("Name a café.")
+
+
+def test_a_model_with_a_template_of_its_own_reads_it_and_another_says_that_it_completes(
+    browser: Any, tmp_path: Path
+) -> None:
+    vocabulary = toy_tokenizer(special_tokens=("<|endoftext|>", "<|im_start|>", "<|im_end|>")).vocabulary
+    chatml = Tokenizer(vocabulary, TEMPLATES["chatml"][0], "<|im_end|>")
+    unread = Tokenizer(vocabulary, "{% macro m() %}{% endmacro %}{{ m() }}", "<|endoftext|>")
+    sizes = {"vocab_size": vocabulary.size, "context_length": 96}
+    own = write_run(tmp_path / "own", toy_model(**sizes), chatml, "Name a café.")
+    plain = write_run(tmp_path / "plain", toy_model(**sizes), unread, "Name a café.")
+    with opened(browser, write_page(own, tmp_path / "page.html", beside=plain)) as page:
+        panels = page.locator(".live-panel")
+        texts = [panels.nth(index).locator(".live-strip").inner_text().replace("↵", "") for index in (0, 1)]
+        assert texts[0] == "Name a café."
+        assert texts[1] == "<|im_start|>user\nName a café.end of text\n<|im_start|>assistant\n"
+        assert "plain completion" in panels.nth(0).locator(".live-note").inner_text()
+        assert panels.nth(1).locator(".live-note").is_hidden()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

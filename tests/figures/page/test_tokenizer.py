@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 from tests.figures.page.conftest import toy_tokenizer
+from tests.tokenizer.test_foreign_template import SPECIAL, TEMPLATES
 
 from tuppence.core.errors import InputError
+from tuppence.data.records.encoding import encode_prompt
 from tuppence.figures.page.packing import SPLIT_PATTERNS, javascript_pattern, pack_tokenizer
+from tuppence.tokenizer import Tokenizer
+from tuppence.tokenizer.chat_template import Message
 from tuppence.tokenizer.patterns import PATTERNS, PatternName
 
 Node = Callable[[str, Any], Any]
@@ -89,6 +93,34 @@ def test_a_token_is_shown_as_text_or_as_bytes_or_by_its_name(node: Node) -> None
         *((" ", True), ("\n", True), ("00", False), ("e2", False), ("82", False), ("ac", False)),
         ("end of text", False),
     ]
+
+
+ENCODE_TURN = """({packed, prompts}) => {
+  const t = new Tokenizer(packed);
+  return prompts.map((prompt) => t.encodeTurn(packed.template, prompt));
+}"""
+
+
+@pytest.mark.parametrize("name", [None, *TEMPLATES])
+def test_a_request_becomes_the_prompt_of_chat_with_the_models_own_template(name: str | None, node: Node) -> None:
+    tokenizer = toy_tokenizer(special_tokens=SPECIAL)
+    if name is not None:
+        source, end = TEMPLATES[name]
+        tokenizer = Tokenizer(tokenizer.vocabulary, source, end)
+        assert tokenizer.foreign_template is not None
+    tokenizer = tokenizer.with_chat_template()
+    prompts = ["Hi", "  a b\n", "It's 7 o'clock.", "a <|im_end|> b"]
+    packed = pack_tokenizer(tokenizer)
+    expected = [encode_prompt(tokenizer, [Message("user", prompt)]) for prompt in prompts]
+    assert node(ENCODE_TURN, {"packed": packed, "prompts": prompts}) == expected
+    assert packed["note"] == ""
+
+
+def test_a_template_that_cannot_be_used_is_none_and_the_page_says_so() -> None:
+    tokenizer = Tokenizer(toy_tokenizer().vocabulary, "{{ messages | map(attribute='x') }}", "<|endoftext|>")
+    packed = pack_tokenizer(tokenizer)
+    assert packed["template"] is None
+    assert "plain completion" in packed["note"]
 
 
 def test_every_pattern_of_ours_has_a_counterpart_and_another_is_refused() -> None:

@@ -23,7 +23,7 @@ from tuppence.model.weights import load_model
 from tuppence.storage import location_of
 from tuppence.tasks.answers import ANSWER_MARK
 
-SCRIPTS = ("tokenizer.js", "gpt.js", "panel.js", "page.js")
+SCRIPTS = ("tokenizer.js", "gpt.js", "thread.js", "panel.js", "page.js")
 _LONGEST_PROMPT = 300
 
 

@@ -19,7 +19,7 @@ from tuppence.figures.page.quantise import quantise_rows
 from tuppence.model.config import ModelConfig
 from tuppence.model.gpt import GPT
 from tuppence.tokenizer import Tokenizer
-from tuppence.tokenizer.chat_template import INSTRUCTION, RESPONSE
+from tuppence.tokenizer.chat_template import INSTRUCTION, RESPONSE, Message
 
 SPLIT_PATTERNS = {
     "gpt2": (
@@ -39,6 +39,10 @@ SPLIT_PATTERNS = {
 }
 """The split patterns in JavaScript's dialect, with the flags "gu", by name. Its \\s has other characters than
 Unicode's White_Space, which tiktoken's \\s means; and a pattern cannot ignore the case of a part (ſ is a small S)."""
+
+
+UNREAD_TEMPLATE = "This model's own chat template cannot be used here. What you see is plain completion of your text."
+"""What the page says of a model whose chat template is not read: see `tokenizer.foreign_template`."""
 
 
 def pack(model: GPT, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -87,25 +91,48 @@ def _tensors(model: GPT, vocab_size: int) -> Iterator[tuple[str, npt.NDArray[Any
 
 
 def pack_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
-    """Returns the vocabulary as JSON values: a token is a string with one character (U+0000 to U+00FF) for each byte.
+    """Returns the tokenizer as JSON values: a token is a string with one character (U+0000 to U+00FF) for each byte.
 
     Raises:
         InputError: the split pattern cannot be expressed in JavaScript.
     """
-    if tokenizer.has_chat_template and tokenizer.foreign_template is not None:
+    if tokenizer.foreign_template is not None:
         tokenizer = tokenizer.with_chat_template()  # its responses can end with another token than a text
     tokens: list[str | None] = [None] * tokenizer.vocab_size
     for token, identity in tokenizer.vocabulary.ranks.items():
         tokens[identity] = token.decode("latin-1")
-    ours = tokenizer.has_chat_template and tokenizer.foreign_template is None
+    unread = tokenizer.chat_template is not None and not tokenizer.has_chat_template
     return {
         "pattern": javascript_pattern(tokenizer.pattern.name),
         "tokens": tokens,
         "specials": tokenizer.special_tokens,
         "stops": tokenizer.stop_ids,
         "start": tokenizer.start_ids,
-        "template": {"before": INSTRUCTION, "after": "\n\n" + RESPONSE} if ours else None,
+        "template": pack_template(tokenizer),
+        "note": UNREAD_TEMPLATE if unread else "",
     }
+
+
+def pack_template(tokenizer: Tokenizer) -> dict[str, Any] | None:
+    """Returns how a request becomes a prompt: `trims`, whether white space around it is removed, and `parts`, in order:
+    a `text`, a `special` token's id, or the `prompt`. None if the tokenizer has no chat template that can be used.
+    """
+    if not tokenizer.has_chat_template:
+        return None
+    foreign = tokenizer.foreign_template
+    if foreign is None:
+        texts = ({"text": INSTRUCTION}, {"prompt": True}, {"text": "\n\n" + RESPONSE})
+        return {"trims": True, "parts": texts}
+    request = "\n request \n"
+    parts: list[dict[str, Any]] = []
+    trims = False
+    for piece in foreign.render([Message("user", request)], add_generation_prompt=True):
+        if piece.message is not None:
+            trims = piece.text != request
+            parts.append({"prompt": True})
+        else:
+            parts.append({"special": tokenizer.special_tokens[piece.text]} if piece.special else {"text": piece.text})
+    return {"trims": trims, "parts": parts}
 
 
 def javascript_pattern(name: str) -> str:

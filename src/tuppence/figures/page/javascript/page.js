@@ -70,7 +70,7 @@ function startPage(root) {
       await Promise.all(panels.map(async (panel) => {
         await panel.readRest(mine);
         for (let count = 0; count < LONGEST_TEXT && !mine.cancelled; count++) {
-          if (!panel.writeOne()) break;
+          if (!await panel.writeOne()) break;
           await mine.pause(20);
         }
       }));
@@ -83,12 +83,14 @@ function startPage(root) {
     find("temperature-value").textContent = temperature.value;
     for (const panel of panels) panel.show(panel.selected);
   });
-  for (const panel of panels) panel.onAlternative = (token) => instead(async () => panel.takeAlternative(token));
+  for (const panel of panels) panel.onAlternative = (token) => instead(() => panel.takeAlternative(token));
   root.classList.add("live-ready");
   return read();
 }
 
-{
+if (typeof document === "undefined") {
+  serveThread();
+} else {
   const root = document.querySelector(".live"), fold = root.closest("details");
   if (!fold || fold.open) startPage(root);
   else fold.addEventListener("toggle", () => startPage(root), {once: true});

@@ -7,7 +7,13 @@ const SHOWN = 8; // alternatives
 class Panel {
   /** @param root  the element to fill; @param packed {name, model, tokenizer}; @param temperature () => number */
   constructor(root, packed, temperature) {
+    this.packed = packed.model;
     this.model = new GPT(packed.model);
+    this.thread = null;
+    this.slow = 0; // how many tokens in a row took too long for the page's own thread
+    this.ticket = 0; // of the latest change of the text: an answer to an earlier one comes too late
+    this.latest = {}; // {hidden, logits} of the token that the thread read last
+    this.root = root;
     this.tokenizer = new Tokenizer(packed.tokenizer);
     this.template = packed.tokenizer.template;
     this.temperature = temperature;
@@ -16,9 +22,11 @@ class Panel {
     this.unread = []; // those of them that are still to be read
     this.selected = 0;
     this.head = null; // {layer, head}, or null for the average of all
-    const names = ["name", "strip", "status", "columns", "heads", "looked", "next", "scale"];
+    const names = ["name", "note", "strip", "status", "columns", "heads", "looked", "next", "scale"];
     this.parts = Object.fromEntries(names.map((name) => [name, root.querySelector(`.live-${name}`)]));
     this.parts.name.textContent = packed.name;
+    this.parts.note.textContent = packed.tokenizer.note;
+    this.parts.note.hidden = !packed.tokenizer.note;
     this.parts.strip.setAttribute("aria-label", `Tokens of ${packed.name}`);
     this.parts.heads.setAttribute("aria-label", `Attention heads of ${packed.name}`);
     this.parts.strip.addEventListener("keydown", (event) => this.onStripKey(event));
@@ -31,8 +39,7 @@ class Panel {
   /** The ids of a prompt, as `tuppence generate` and `tuppence chat` make them. */
   encode(prompt, asInstruction) {
     const {template, tokenizer} = this;
-    const text = template && asInstruction ? template.before + prompt.trim() + template.after : prompt;
-    const ids = tokenizer.encode(text);
+    const ids = template && asInstruction ? tokenizer.encodeTurn(template, prompt) : tokenizer.encode(prompt);
     return ids.length ? ids : tokenizer.start;
   }
 
@@ -42,7 +49,7 @@ class Panel {
     const kept = ids.slice(-room), {tokens} = this.text;
     let same = 0;
     while (same < kept.length && same < tokens.length && kept[same] === tokens[same]) same++;
-    this.model.truncate(this.text, same);
+    this.truncate(same);
     this.given = kept.length;
     this.unread = kept.slice(same);
     await this.readRest(work);
@@ -56,26 +63,62 @@ class Panel {
   /** Reads what a cancelled `readPrompt` left. */
   async readRest(work) {
     while (this.unread.length && !work.cancelled) {
-      this.model.read(this.text, this.unread.shift());
+      if (!await this.read(this.unread[0])) return;
+      this.unread.shift();
       if (work.isLate()) this.say(`Reading: ${this.unread.length} tokens left.`);
       await work.pause();
     }
   }
 
+  /** Reads one more token; returns whether it is in the text, which may have changed in the meantime. */
+  async read(token) {
+    const {text} = this, ticket = ++this.ticket;
+    if (!this.thread) {
+      const begun = performance.now();
+      this.model.read(text, token);
+      this.slow = performance.now() - begun > SLOW_TOKEN ? this.slow + 1 : 0;
+      if (this.slow === 2) this.startThread();
+      return true;
+    }
+    const {hidden, attention, logits} = await this.thread.read(text.tokens.length, token);
+    if (ticket !== this.ticket) return false;
+    text.tokens.push(token);
+    text.hidden.push(hidden);
+    text.attention.push(attention);
+    this.latest = {hidden, logits};
+    return true;
+  }
+
+  startThread() {
+    try {
+      const thread = new Thread(this.packed, () => {
+        thread.takeOver(this.text);
+        this.thread = thread;
+        this.root.dataset.thread = "ready";
+      });
+    } catch { // the browser refuses it: the page reads on
+    }
+  }
+
+  truncate(length) {
+    this.ticket++;
+    this.model.truncate(this.text, length);
+  }
+
   /** Draws one more token and reads it; returns whether the text can go on after it. */
-  writeOne() {
+  async writeOne() {
     if (!this.text.tokens.length) return false; // an empty prompt, and the tokenizer has no token that begins a text
     const token = draw(this.predict(this.text.tokens.length - 1), Math.random());
     return this.goOnWith(token);
   }
 
-  goOnWith(token) {
+  async goOnWith(token) {
     if (this.isFull()) {
       this.say(`The model's context is full: ${this.model.config.context_length} tokens. `
         + "Choose an earlier token to go on from there, or start again.");
       return false;
     }
-    this.model.read(this.text, token);
+    if (!await this.read(token)) return false;
     const ended = this.tokenizer.stops.has(token);
     this.say(ended ? "The model ended the text." : "");
     this.show(this.text.tokens.length - 1);
@@ -84,10 +127,10 @@ class Panel {
 
   /** Cuts the text behind the selected token and goes on with another one. */
   takeAlternative(token) {
-    this.model.truncate(this.text, this.selected + 1);
+    this.truncate(this.selected + 1);
     this.unread = [];
     this.given = Math.min(this.given, this.text.tokens.length);
-    this.goOnWith(token);
+    return this.goOnWith(token);
   }
 
   isFull() {
@@ -96,7 +139,8 @@ class Panel {
 
   /** The probability of every token after position t. */
   predict(position) {
-    return probabilities(this.model.logits(this.text.hidden[position]), this.temperature());
+    const hidden = this.text.hidden[position], {latest} = this;
+    return probabilities(latest.hidden === hidden ? latest.logits : this.model.logits(hidden), this.temperature());
   }
 
   // ---- what is shown --------------------------------------------------------------------------------------------

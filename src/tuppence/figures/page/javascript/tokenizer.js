@@ -4,7 +4,7 @@
 // Map and can be joined with "+".
 
 class Tokenizer {
-  /** @param packed  {pattern, tokens: [bytes or null], specials: {name: id}, stops: [id], start: [id]} */
+  /** @param packed  {pattern, tokens: [bytes or null], specials: {name: id}, stops: [id], start: [id], …} */
   constructor(packed) {
     this.pattern = new RegExp(packed.pattern, "gu");
     this.specials = new Map(Object.entries(packed.specials).map(([name, id]) => [id, name]));
@@ -20,6 +20,24 @@ class Tokenizer {
     const ids = [];
     for (const [word] of wellFormed(text).matchAll(this.pattern)) this.encodeWord(utf8(word), ids);
     return ids;
+  }
+
+  /**
+   * The ids of a conversation of one request, up to where the answer begins.
+   * @param template  {trims, parts: [{text}, {special: id} or {prompt: true}]}
+   */
+  encodeTurn({trims, parts}, prompt) {
+    const ids = [];
+    let text = "";
+    for (const part of parts) {
+      if (part.special === undefined) {
+        text += part.prompt ? (trims ? prompt.trim() : prompt) : part.text;
+      } else {
+        ids.push(...this.encode(text), part.special);
+        text = "";
+      }
+    }
+    return [...ids, ...this.encode(text)];
   }
 
   /** Merges the pair whose token has the lowest id, until no pair of neighbours is a token. */
