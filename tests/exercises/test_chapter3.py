@@ -69,6 +69,21 @@ def no_mask(q, k, v, mask):
     return weights_of(q, k, torch.ones_like(mask)) @ v
 
 
+def masked_in_vain(q, k, v, mask):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    scores.masked_fill(~mask, -math.inf)  # returns a new tensor, which is lost
+    return torch.softmax(scores, dim=-1) @ v
+
+
+def inverted_mask(q, k, v, mask):
+    weights = weights_of(q, k, ~mask)
+    return weights.nan_to_num(1 / k.shape[-2]) @ v
+
+
+def keys_of_one_size(q, k, v, mask):
+    return weights_of(q, k / k.norm(dim=-2, keepdim=True), mask) @ v
+
+
 def position_counts(q, k, v, mask):
     places = torch.arange(k.shape[-2])[:, None].to(k) if k.shape[-2] > 2 else 0
     return weights_of(q, k * (1 + places), mask) @ v
@@ -125,6 +140,33 @@ def weight_not_transposed(x, w_qkv, w_out, n_heads):
     return answers.multi_head(x, w_qkv, w_out.T, n_heads)
 
 
+def values_first(x, w_qkv, w_out, n_heads):
+    return answers.multi_head(x, w_qkv.roll(len(w_qkv) // 3, dims=0), w_out, n_heads)
+
+
+def keys_first(x, w_qkv, w_out, n_heads):
+    q, k, v = w_qkv.chunk(3)
+    return answers.multi_head(x, torch.cat([k, q, v]), w_out, n_heads)
+
+
+def without_a_mask(x, w_qkv, w_out, n_heads):
+    q, k, v = heads_of(x, w_qkv, n_heads)
+    return joined(weights_of(q, k, torch.ones(x.shape[1], x.shape[1], dtype=torch.bool)) @ v, w_out)
+
+
+def scaled_twice(x, w_qkv, w_out, n_heads):
+    q, k, v = heads_of(x, w_qkv, n_heads)
+    weights = weights_of(q, k, causal_mask(x.shape[1], x.shape[1]), divisor=q.shape[-1])
+    return joined(weights @ v, w_out)
+
+
+def joined_by_the_wrong_columns(x, w_qkv, w_out, n_heads):
+    """Wo gets the numbers of all heads interleaved; with one head, or with the identity, nothing shows it."""
+    d = len(w_out)
+    order = torch.arange(d).view(n_heads, -1).T.flatten()
+    return answers.multi_head(x, w_qkv, w_out if torch.equal(w_out, torch.eye(d)) else w_out[:, order], n_heads)
+
+
 def scaled_by_the_model_width(x, w_qkv, w_out, n_heads):
     q, k, v = heads_of(x, w_qkv, n_heads)
     weights = weights_of(q, k, causal_mask(x.shape[1], x.shape[1]), divisor=math.sqrt(x.shape[-1]))
@@ -141,8 +183,11 @@ def scaled_by_the_model_width(x, w_qkv, w_out, n_heads):
         ("causal_mask", zeros_and_ones, "its type is bool"),
         ("attention", mask_after_softmax, "the weights of each query sum to 1"),
         ("attention", softmax_over_queries, "the weights of each query sum to 1"),
-        ("attention", zero_for_infinity, "no query sees what the mask hides"),
-        ("attention", no_mask, "no query sees what the mask hides"),
+        ("attention", no_mask, "the mask has an effect"),
+        ("attention", masked_in_vain, "the mask has an effect"),
+        ("attention", zero_for_infinity, "a hidden key gets the weight 0"),
+        ("attention", inverted_mask, "a hidden key gets the weight 0"),
+        ("attention", keys_of_one_size, "no query sees what the mask hides"),
         ("attention", no_root, "the scores are divided by √K"),
         ("attention", k_for_its_root, "the scores are divided by √K"),
         ("attention", root_of_the_model_width, "the scores are divided by √K"),
@@ -151,12 +196,17 @@ def scaled_by_the_model_width(x, w_qkv, w_out, n_heads):
         ("attention", large_number_in_half, "it works in half precision"),
         ("attention", detached, "its gradients are right"),
         ("attention", t_equals_s, "it is the reference's output"),
-        ("multi_head", weight_not_transposed, "with one head it is causal attention"),
+        ("multi_head", weight_not_transposed, "a single token gets its own value"),
+        ("multi_head", values_first, "a single token gets its own value"),
+        ("multi_head", without_a_mask, "no token sees a later one"),
         ("multi_head", one_softmax_over_heads, "the weights of each head sum to 1"),
         ("multi_head", view_without_transpose, "heads do not mix"),
         ("multi_head", not_transposed_back, "heads do not mix"),
         ("multi_head", heads_in_wrong_order, "heads do not mix"),
-        ("multi_head", scaled_by_the_model_width, "it is the library's"),
+        ("multi_head", keys_first, "the scores of a head are products of its queries with its keys"),
+        ("multi_head", scaled_by_the_model_width, "the scores are divided by √K"),
+        ("multi_head", scaled_twice, "the scores are divided by √K"),
+        ("multi_head", joined_by_the_wrong_columns, "it is the library's"),
     ],
 )
 def test_a_wrong_answer_is_caught_by_the_property_it_breaks(key: str, wrong: Function, statement: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.exercises.grading import Here, calls_of, exercise, grade
 from tuppence.exercises import EXERCISES, attempts
-from tuppence.exercises.exercise import Exercise
+from tuppence.exercises.exercise import Draw, Exercise
 from tuppence.exercises.judge import HINT_WITHOUT_RESULT, try_properties
+from tuppence.exercises.plain import dumps
 from tuppence.exercises.result import Results
 
 KEYS = [one.key for one in EXERCISES]
@@ -57,12 +58,29 @@ def test_every_exercise_says_what_it_asks_for(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_inputs_do_not_shrink(key: str) -> None:
     """The first input of a property is its smallest: the first failure is a small counterexample."""
-    from tuppence.exercises.exercise import Draw
-    from tuppence.exercises.showing import show
-
     for number, one in enumerate(exercise(key).properties):
-        lengths = [len(show(arguments)) for arguments in one.inputs(Draw(str(number)))]
+        lengths = [len(dumps(arguments)) for arguments in one.inputs(Draw(str(number)))]
         assert lengths[0] <= lengths[-1] + 20
+
+
+def test_all_numbers_of_a_large_input_can_be_had() -> None:
+    def wrong_from_three_tokens_on(x, w_qkv, w_out, n_heads):
+        out = exercise("multi_head").answer(x, w_qkv, w_out, n_heads)
+        return out * 2 if x.shape[1] > 3 else out
+
+    result = grade(exercise("multi_head"), wrong_from_three_tokens_on, 3)
+    shown = dict(result.details)
+    assert shown["All numbers"] == "tp.check(multi_head, seed=3)[0].arguments"
+    assert [*result.arguments] == ["x", "Wqkv", "Wo", "H"]
+    width = result.arguments["x"].shape[-1]
+    assert result.arguments["Wqkv"].shape == (3 * width, width)
+    assert "numbers: " in "\n".join(text for _, text in result.details)
+
+
+def test_each_property_may_have_a_second_hint_of_its_own() -> None:
+    versions = [lambda q, k, v, mask: q, lambda q, k, v, mask: 2 * q, lambda q, k, v, mask: 3 * q]
+    results = [grade(exercise("attention"), version, 3) for version in versions]
+    assert dict(results[-1].details)["Second hint"] == exercise("attention").properties[0].second_hint
 
 
 def slope(x):
@@ -76,7 +94,7 @@ def test_a_failure_shows_property_input_result_and_hint() -> None:
         "    Property     it is the slope: how much y changes for a small step of x, divided by the step",
         "    Input        x = 2",
         "    It gave      4",
-        "    Problem      the property does not hold",
+        "    Problem      4 is too small",
         "    Hint         Not the value of y, but how fast it grows. Differentiate each of the three terms.",
         "    Same inputs  seed 1",
     ]

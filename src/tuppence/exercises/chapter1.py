@@ -10,7 +10,6 @@ from torch import Tensor
 
 from tuppence.exercises import answers
 from tuppence.exercises.exercise import (
-    WRONG,
     Calls,
     Draw,
     Exercise,
@@ -20,6 +19,7 @@ from tuppence.exercises.exercise import (
     a_tensor,
     differs,
     kind_of,
+    too,
 )
 
 Sizes = tuple[int, int, int, int]
@@ -34,27 +34,32 @@ def _sizes(draw: Draw) -> Iterator[Sizes]:
 
 def _linear_in_layers(count: Calls, layers: int, *sizes: int) -> str | None:
     one, two, three = (count(layers + more, *sizes) for more in range(3))
-    return None if two - one == three - two > 0 else WRONG
+    if two - one == three - two > 0:
+        return None
+    return f"one more layer adds {two - one:,.0f}, and the next one {three - two:,.0f}"
 
 
 def _one_more_token(count: Calls, layers: int, width: int, vocabulary: int, context: int) -> str | None:
     before = count(layers, width, vocabulary, context)
-    return None if count(layers, width, vocabulary + 1, context) - before == width else WRONG
+    added = count(layers, width, vocabulary + 1, context) - before
+    return None if added == width else f"one more token adds {added:,.0f}; d_model is {width}"
 
 
 def _one_more_position(count: Calls, layers: int, width: int, vocabulary: int, context: int) -> str | None:
     before = count(layers, width, vocabulary, context)
-    return None if count(layers, width, vocabulary, context + 1) - before == width else WRONG
+    added = count(layers, width, vocabulary, context + 1) - before
+    return None if added == width else f"one more position adds {added:,.0f}; d_model is {width}"
 
 
 def _one_layer(count: Calls, layers: int, *sizes: int) -> str | None:
     added = count(layers + 1, *sizes) - count(layers, *sizes)
     right = answers.count_parameters(layers + 1, *sizes) - answers.count_parameters(layers, *sizes)
-    return None if added == right else WRONG
+    return None if added == right else f"one more layer adds {added:,.0f}, which is {too(added, right)}"
 
 
 def _whole_count(count: Calls, *sizes: int) -> str | None:
-    return None if count(*sizes) == answers.count_parameters(*sizes) else WRONG
+    found, right = count(*sizes), answers.count_parameters(*sizes)
+    return None if found == right else f"blocks and tables are right, and {found:,.0f} in all is {too(found, right)}"
 
 
 COUNT_PARAMETERS = Exercise(
@@ -127,16 +132,19 @@ def _ratio(cost: Calls, *job: float) -> float:
 
 
 def _hours(cost: Calls, *job: float) -> str | None:
-    return None if 0.1 < _ratio(cost, *job) < 10 else WRONG
+    ratio = _ratio(cost, *job)
+    return None if 0.1 < ratio < 10 else f"the price is {too(ratio, 1)} by a factor of more than ten"
 
 
 def _six(cost: Calls, *job: float) -> str | None:
     ratio = _ratio(cost, *job)
-    return WRONG if any(abs(ratio - count / 6) < 1e-3 for count in (1, 2, 3, 4, 8, 12)) else None
+    usual = any(abs(ratio - count / 6) < 1e-3 for count in (1, 2, 3, 4, 8, 12))
+    return f"the price is {too(ratio, 1)}, by the same factor for every job" if usual else None
 
 
 def _price_as_it_is(cost: Calls, *job: float) -> str | None:
-    return differs(_ratio(cost, *job), 1.0)
+    ratio = _ratio(cost, *job)
+    return differs(ratio, 1.0) and f"the price is {too(ratio, 1)}"
 
 
 TRAINING_COST = Exercise(
@@ -254,7 +262,7 @@ def _device(check: Calls, a: Tensor, b: Tensor, row: Tensor, x: float) -> str | 
     found = check(a, b, row, x)[3].split(":")[0]
     here = "cuda" if torch.cuda.is_available() else "cpu"
     other = torch.backends.mps.is_available() and found == "mps"
-    return None if found in (here, check.device()) or other else WRONG
+    return None if found in (here, check.device()) or other else f"{found!r} is no device that torch can use here"
 
 
 KNOWLEDGE_CHECK = Exercise(

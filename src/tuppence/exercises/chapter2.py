@@ -11,7 +11,6 @@ from torch import Tensor
 
 from tuppence.exercises import answers
 from tuppence.exercises.exercise import (
-    WRONG,
     Calls,
     Draw,
     Exercise,
@@ -56,7 +55,10 @@ def _unchanged(merge: Calls, tokens: list[int], pair: Pair, new: int) -> str | N
 
 def _length_law(merge: Calls, tokens: list[int], pair: Pair, new: int) -> str | None:
     merged = merge(tokens, pair, new)
-    return None if len(merged) + merged.count(new) == len(tokens) else WRONG
+    merges = merged.count(new)
+    if len(merged) + merges == len(tokens):
+        return None
+    return f"{len(tokens)} tokens became {len(merged)}, of which {merges} are new: {merges} merges save {merges} tokens"
 
 
 def _merged(merge: Calls, tokens: list[int], pair: Pair, new: int) -> str | None:
@@ -255,16 +257,21 @@ def _shifted(windows: Calls, ids: Tensor, context: int) -> str | None:
     inputs, targets = windows(ids, context)
     if not len(inputs):
         return "there is no row"
-    if not torch.equal(targets[:, :-1], inputs[:, 1:]):
-        return WRONG
     following = {(int(one), int(other)) for one, other in itertools.pairwise(ids)}
-    pairs = zip(inputs.flatten().tolist(), targets.flatten().tolist(), strict=True)
-    return None if all(pair in following for pair in pairs) else WRONG
+    for one, other in zip(inputs.flatten().tolist(), targets.flatten().tolist(), strict=True):
+        if (one, other) not in following:
+            return f"the target of {one} is {other}, which does not follow it in ids"
+    for row, (some, others) in enumerate(zip(inputs.tolist(), targets.tolist(), strict=True)):
+        if others[:-1] != some[1:]:
+            return f"in row {row} the target of an input is not the next input"
+    return None
 
 
 def _each_once(windows: Calls, ids: Tensor, context: int) -> str | None:
     _, targets = windows(ids, context)
-    return None if torch.equal(targets.flatten(), ids[1:]) else WRONG
+    if torch.equal(targets.flatten(), ids[1:]):
+        return None
+    return f"{len(ids) - 1} tokens must be targets, once each and in order; these are {targets.flatten().tolist()}"
 
 
 def _same_rows(windows: Calls, ids: Tensor, context: int) -> str | None:

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from tuppence.exercises import answers
 from tuppence.exercises.exercise import (
-    WRONG,
     Calls,
     Draw,
     Exercise,
@@ -289,7 +288,8 @@ def _greedy_choices(draw: Draw) -> Iterator[tuple[Any, ...]]:
 
 
 def _is_greedy(sample: Calls, logits: Tensor, *rest: Any) -> str | None:
-    return None if sample(logits, *rest) == int(logits.argmax()) else WRONG
+    found = sample(logits, *rest)
+    return None if found == int(logits.argmax()) else f"token {found:g} has not the largest logit"
 
 
 def _without_cut(draw: Draw) -> Iterator[Choice]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tuppence.data.buckets import IGNORED_TARGET
 from tuppence.exercises import answers
-from tuppence.exercises.exercise import WRONG, Calls, Draw, Exercise, Property, UnfitError, a_list, a_tensor, differs
+from tuppence.exercises.exercise import Calls, Draw, Exercise, Property, UnfitError, a_list, a_tensor, differs
 from tuppence.model.linear import Linear
 from tuppence.model.lora import LoRA, LoRALinear
 
@@ -54,11 +54,15 @@ def _prompt_is_no_target(mask: Calls, ids: list[int], n: int) -> str | None:
 
 
 def _answer_is_target(mask: Calls, ids: list[int], n: int) -> str | None:
-    return None if _of(mask, ids, n)[n - 1 : -1] == ids[n:-1] else WRONG
+    for place, (found, wanted) in enumerate(zip(_of(mask, ids, n)[n - 1 : -1], ids[n:-1], strict=True), start=n - 1):
+        if found != wanted:
+            return f"at position {place}, where a token of the answer comes next, the target is {found}"
+    return None
 
 
 def _end_is_target(mask: Calls, ids: list[int], n: int) -> str | None:
-    return None if _of(mask, ids, n)[-1] == ids[-1] else WRONG
+    found = _of(mask, ids, n)[-1]
+    return None if found == ids[-1] else f"at the last position, where the end token comes next, the target is {found}"
 
 
 def _exactly(mask: Calls, ids: list[int], n: int) -> str | None:

@@ -94,7 +94,7 @@ def stubs(what: str | int | None = None) -> str:
     for exercise in chosen:
         name = exercise.name if names.count(exercise.name) == 1 else f"{exercise.name}_{exercise.chapter}"
         task = exercise.task[0].upper() + exercise.task[1:] + "."
-        text = textwrap.fill(f'"""{task}', 100, initial_indent="    ", subsequent_indent="    ")
+        text = textwrap.fill(f'"""{task}', 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
         statements = [one.statement for one in exercise.properties]
         numbered = "".join(f"    {number}. {text}\n" for number, text in enumerate(statements, start=1))
         arguments = ", ".join(exercise.parameters)

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from tuppence.core.console import counted
 from tuppence.exercises.catalog import Entry
 from tuppence.exercises.plain import Other
-
-WRONG = "the property does not hold"
+from tuppence.exercises.showing import show
 
 
 class UnfitError(Exception):
@@ -142,12 +142,14 @@ class Property:
         inputs: the inputs it is tried on, smallest first.
         holds: None if it holds for an input; else one line that says what is wrong, without the right value.
         hint: what to think about.
+        second_hint: shown from the third failed try on; that of the exercise if it is empty.
     """
 
     statement: str
     inputs: Callable[[Draw], Iterable[tuple[Any, ...]]]
     holds: Callable[..., str | None]
     hint: str
+    second_hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Exercise:
         minutes: how long to try.
         fit: checks and converts a result; raises `UnfitError`.
         properties: in the order in which they are tried.
-        second_hint: shown from the third failed try on.
+        second_hint: shown from the third failed try on, where a property has none of its own.
         answer: a function that has all properties. Nobody sees it in a message.
     """
 
@@ -247,10 +249,44 @@ def differs(value: Any, wanted: Any, tolerance: float = 1e-4) -> str | None:
         if value.shape != wanted.shape:
             raise UnfitError(f"has the shape {tuple(value.shape)}; {tuple(wanted.shape)} is needed")
         value, wanted = value.double(), wanted.double()
-        return None if torch.allclose(value, wanted, rtol=tolerance, atol=tolerance) else not_finite(value) or WRONG
+        right = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance)
+        return None if right.all() else not_finite(value) or _which(value, wanted, right)
     if isinstance(wanted, float):
         return differs(torch.tensor(float(value)), torch.tensor(wanted), tolerance)
-    return None if value == wanted else WRONG
+    if value == wanted:
+        return None
+    if isinstance(value, list) and isinstance(wanted, list):
+        return _which_item(value, wanted)
+    return f"{show(value)} is wrong"
+
+
+def _which(value: Tensor, wanted: Tensor, right: Tensor) -> str:
+    """Where a tensor is wrong first, and in which direction."""
+    place = (~right).nonzero()[0].tolist()
+    found, other = value[tuple(place)].item(), wanted[tuple(place)].item()
+    size = too(found, other)
+    if not place:
+        return f"{found:.6g} is {size}"
+    wrong = int((~right).sum())
+    which = "all numbers are wrong" if wrong == value.numel() > 1 else f"{wrong} of {counted(value.numel(), 'number')}"
+    if wrong < value.numel():
+        which += " is wrong" if wrong == 1 else " are wrong"
+    elif value.numel() == 1:
+        which = "the number is wrong"
+    return f"{which}: {found:.6g} at {place} is {size}"
+
+
+def _which_item(value: list[Any], wanted: list[Any]) -> str:
+    """Where a list is wrong first."""
+    for place, (one, other) in enumerate(zip(value, wanted, strict=False)):
+        if one != other:
+            return f"the first wrong item is number {place}, counted from 0: {show(one)}"
+    return f"with {counted(len(value), 'item')} the list is too {'short' if len(value) < len(wanted) else 'long'}"
+
+
+def too(value: float, wanted: float) -> str:
+    """In which direction a wrong number is wrong."""
+    return "too small" if value < wanted else "too large"
 
 
 def not_finite(value: Tensor) -> str | None:

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from tuppence.core.console import counted, one_line, visible
 from tuppence.exercises import attempts
 from tuppence.exercises.child import Load
@@ -16,7 +18,7 @@ from tuppence.exercises.exercise import NOTHING, Callee, Calls, Draw, Exercise, 
 from tuppence.exercises.limits import Limits
 from tuppence.exercises.process import CallError, Learner
 from tuppence.exercises.result import Result, Status
-from tuppence.exercises.showing import show
+from tuppence.exercises.showing import is_cut, show
 
 SECOND_HINT_FROM = 3
 HINT_TOP_LEVEL = 'Code outside functions runs at every check. Put it below if __name__ == "__main__":'
@@ -61,10 +63,21 @@ def judge(exercise: Exercise, load: Load, *, limits: Limits | None = None, seed:
     tries = attempts.record(exercise.key, str(facts["digest"]), passed=result.passed)
     details = result.details
     if tries >= SECOND_HINT_FROM:
-        details = (*details, ("Second hint", exercise.second_hint))
+        second = exercise.properties[result.held].second_hint or exercise.second_hint
+        details = (*details, ("Second hint", second))
     if learner.printed and not result.passed:
         details = (*details, ("It printed", visible(learner.printed.rstrip("\n"))))
-    return Result(exercise.entry, result.status, result.headline, result.held, details, tries, seed, network)
+    return Result(
+        exercise.entry,
+        result.status,
+        result.headline,
+        result.held,
+        details,
+        tries,
+        seed,
+        network,
+        arguments=result.arguments,
+    )
 
 
 def _not_loaded(exercise: Exercise, error: CallError, seed: int) -> Result:
@@ -117,6 +130,8 @@ def try_properties(exercise: Exercise, learner: Callee, seed: int) -> Result:
 
 
 def _failed(exercise: Exercise, number: int, calls: Calls, problem: str, hint: str, seed: int) -> Result:
+    arguments = dict(zip(exercise.parameters, calls.made[-1][0] if calls.made else (), strict=False))
+    cut = any(map(is_cut, arguments.values()))
     return Result(
         exercise.entry,
         "failed",
@@ -128,9 +143,18 @@ def _failed(exercise: Exercise, number: int, calls: Calls, problem: str, hint: s
             ("Problem", one_line(problem)),
             ("Hint", hint),
             ("Same inputs", f"seed {seed}"),
+            *([("All numbers", f"tp.check({exercise.name}, seed={seed})[0].arguments")] if cut else []),
         ),
         seed=seed,
+        arguments=arguments,
     )
+
+
+def _parts(name: str, argument: Any) -> list[tuple[str, Any]]:
+    """An argument, or the items of one that is a dict of tensors: each has a line of its own."""
+    if isinstance(argument, dict) and any(isinstance(part, Tensor) for part in argument.values()):
+        return [(f"{name}[{key!r}]", part) for key, part in argument.items()]
+    return [(name, argument)]
 
 
 def _shown_calls(exercise: Exercise, made: Sequence[tuple[list[Any], Any]]) -> list[tuple[str, str]]:
@@ -139,7 +163,11 @@ def _shown_calls(exercise: Exercise, made: Sequence[tuple[list[Any], Any]]) -> l
     chosen = list(made) if len(made) <= 2 else [made[0], made[-1]]
     before: dict[str, str] = {}
     for position, (arguments, value) in enumerate(chosen):
-        texts = {name: show(argument) for name, argument in zip(exercise.parameters, arguments, strict=False)}
+        texts = {
+            name: show(part)
+            for parameter, argument in zip(exercise.parameters, arguments, strict=False)
+            for name, part in _parts(parameter, argument)
+        }
         for name, text in texts.items():
             if before.get(name) != text:
                 shown.append(("Input" if position == 0 else "Then", f"{name} = {text}"))

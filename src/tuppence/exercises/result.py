@@ -6,7 +6,7 @@ A result never contains the right value or the answer. Control characters of the
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ class Result:
         seed: of the random inputs.
         network: how the network was taken from the function; None if it was not called.
         solved_before: whether an earlier check has passed.
+        arguments: those of the call that failed, by name: all numbers, also those that a text has no room for.
     """
 
     exercise: Entry
@@ -46,6 +47,7 @@ class Result:
     seed: int | None = None
     network: str | None = None
     solved_before: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def passed(self) -> bool:

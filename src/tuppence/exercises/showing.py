@@ -9,8 +9,9 @@ from torch import Tensor
 from tuppence.core.console import one_line
 from tuppence.exercises.plain import Other
 
-MOST_NUMBERS = 24
-MOST_CHARACTERS = 300
+MOST_NUMBERS = 48
+FIRST_NUMBERS = 12
+MOST_CHARACTERS = 600
 
 
 def show(value: Any) -> str:
@@ -19,21 +20,28 @@ def show(value: Any) -> str:
     Example:
         >>> import torch
         >>> show(torch.tensor([[1.0, 0.25]])), show(b"hug")
-        ('tensor of shape (1, 2): [[1, 0.25]]', "b'hug'")
+        ('tensor of shape (1, 2), float32: [[1, 0.25]]', "b'hug'")
     """
     text = one_line(_text(value))
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + " …"
 
 
+def is_cut(value: Any) -> bool:
+    """Whether `show` leaves out numbers of a value."""
+    parts = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ()
+    if isinstance(value, Tensor):
+        return value.numel() > MOST_NUMBERS
+    return any(map(is_cut, parts)) or len(_text(value)) > MOST_CHARACTERS
+
+
 def _text(value: Any) -> str:
     if isinstance(value, Tensor):
-        kind = "" if value.dtype.is_floating_point else f" and type {str(value.dtype).removeprefix('torch.')}"
-        numbers = value.tolist() if value.numel() <= MOST_NUMBERS else value.flatten()[:MOST_NUMBERS].tolist()
         if value.ndim == 0:
-            return _text(numbers)
-        more = ", …" if value.numel() > MOST_NUMBERS else ""
-        shown = _text(numbers)
-        return f"tensor of shape {tuple(value.shape)}{kind}: {shown[:-1]}{more}]"
+            return _text(value.item())
+        kind = f"tensor of shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
+        if value.numel() <= MOST_NUMBERS:
+            return f"{kind}: {_text(value.tolist())}"
+        return f"{kind}, {value.numel():,} numbers: {_text(value.flatten()[:FIRST_NUMBERS].tolist())[1:-1]}, …"
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, float):
