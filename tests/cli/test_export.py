@@ -50,3 +50,14 @@ def test_what_cannot_be_exported_is_wrong_input(run: Path, tmp_path: Path, call:
         call("export", run, "--to", "hf", "--beside", run, *out), "only a page can have a model beside another"
     )
     assert_refused(call("export", run, "--to", "gguf", *out), "'gguf' is no target of an export")
+
+
+def test_the_name_of_another_file_makes_no_folder(run: Path, tmp_path: Path, call: Call) -> None:
+    for to, name in (("page", "page.txt"), ("page", "page.json"), ("hf", "model.safetensors"), ("hf", "model.html")):
+        assert_refused(call("export", run, "--to", to, "--out", tmp_path / name), f"{name} is the name of a")
+        assert not (tmp_path / name).exists()
+    (tmp_path / "old.bin").mkdir()
+    for name in ("v1.2", "notes.txt/", "old.bin"):  # a folder
+        code, out, errors = call("export", run, "--to", "page", "--out", f"{tmp_path}/{name}")
+        assert code == 0, errors
+        assert Path(out.strip()).name == "index.html"

@@ -8,6 +8,12 @@ from tuppence.core.errors import InputError
 
 TARGETS = ("page", "hf", "peft")
 
+_FILES = (
+    *(".txt", ".md", ".pdf", ".json", ".js", ".css", ".csv", ".xhtml", ".png", ".svg"),
+    *(".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".zip", ".gz", ".tar", ".tgz"),
+)
+"""Endings of files: somebody who gives such a name expects a file, and would get a folder."""
+
 
 def export(run: str | Path, to: str, out: str | Path, *, beside: str | Path | None = None) -> Path:
     """Writes a model in another form, and returns the path of the page or folder.
@@ -24,6 +30,7 @@ def export(run: str | Path, to: str, out: str | Path, *, beside: str | Path | No
     """
     if to not in TARGETS:
         raise InputError(f"{to!r} is no target of an export", f"choose one of {', '.join(TARGETS)}")
+    _refuse_file_name(str(out), to)
     if to == "page":
         from tuppence.figures.page.page import write_page
 
@@ -33,3 +40,18 @@ def export(run: str | Path, to: str, out: str | Path, *, beside: str | Path | No
     from tuppence.model.export import export_adapter, export_model
 
     return export_model(run, out) if to == "hf" else export_adapter(run, out)
+
+
+def _refuse_file_name(out: str, to: str) -> None:
+    path = Path(out)
+    endings = (*_FILES, ".html", ".htm") if to != "page" else _FILES
+    if out.endswith("/") or path.is_dir() or path.suffix.lower() not in endings:
+        return
+    if to == "page":
+        raise InputError(
+            f"{path.name} is the name of a {path.suffix} file, and a page is an .html file",
+            f"end it with .html, or with / for a folder: {path.with_suffix('.html')}",
+        )
+    raise InputError(
+        f"{path.name} is the name of a file, and {to} writes a folder", f"name a folder: {path.with_suffix('')}"
+    )
