@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +67,70 @@ class MemoryStore:
         if self._key(name) not in self._objects:
             raise InputError(f"{self._key(name)} does not exist", "check the location")
         return io.BytesIO(self._objects[self._key(name)])
+
+
+class WritableMemoryStore(MemoryStore):
+    """A store that can be written, as a bucket can.
+
+    Attributes:
+        written, deleted: the names in the order of the calls.
+        clock: what `age` is computed from, in seconds; a test may change it.
+    """
+
+    def __init__(self, url: str = "mem://bucket/run", objects: dict[str, bytes] | None = None) -> None:
+        super().__init__(url, {} if objects is None else objects)
+        self.written: list[str] = []
+        self.deleted: list[str] = []
+        self.clock = 0.0
+        self.times: dict[str, float] = {}
+        self.lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        return [entry.name for entry in self.list()]
+
+    def download(self, name: str, path: Path, *, on_bytes: Callable[[int], object] | None = None) -> str:
+        with self.open(name) as stream:
+            content = stream.read()
+        path.write_bytes(content)
+        if on_bytes is not None:
+            on_bytes(len(content))
+        return hashlib.sha256(content).hexdigest()
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        entry = self.describe(name)
+        return None if entry is None else (self._objects[self._key(name)], entry.version)
+
+    def age(self, name: str) -> float | None:
+        return self.clock - self.times[name] if name in self.times else None
+
+    def put(self, name: str, content: bytes) -> str:
+        self._objects[self._key(name)] = content
+        self.times[name] = self.clock
+        self.written.append(name)
+        entry = self.describe(name)
+        assert entry is not None
+        return entry.version
+
+    def put_if_absent(self, name: str, content: bytes) -> str | None:
+        with self.lock:
+            return None if self.describe(name) is not None else self.put(name, content)
+
+    def replace_if(self, name: str, content: bytes, version: str) -> str | None:
+        with self.lock:
+            entry = self.describe(name)
+            return self.put(name, content) if entry is not None and entry.version == version else None
+
+    def upload(self, path: Path, name: str, *, sha256: str | None = None, if_absent: bool = False) -> Entry | None:
+        version = self.put(name, path.read_bytes())
+        return Entry(name, path.stat().st_size, version)
+
+    def sha256(self, name: str) -> str:
+        return hashlib.sha256(self._objects[self._key(name)]).hexdigest()
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            self._objects.pop(self._key(name), None)
+            self.deleted.append(name)
 
 
 class Memory:

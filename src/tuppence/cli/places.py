@@ -8,6 +8,7 @@ verb starts, it checks that each location can be read or written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from enum import Enum
 from functools import cached_property
 from typing import Annotated, Any, get_origin, get_type_hints
@@ -85,34 +86,42 @@ class Verb(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Checks the locations, notes the outputs in the `Command`, and runs the verb.
 
+        A remote output is replaced by a local path, which is copied to the location.
+
         Raises:
-            InputError: a location is empty, the scheme of an input is unknown, or an output is not on this machine or
-                cannot be created.
+            InputError: a location is empty, its scheme is unknown, or an output cannot be created.
         """
         from tuppence.core.files import explain_disk_errors
         from tuppence.core.outputs import refuse_unwritable
-        from tuppence.storage import output_path, require_known_scheme
+        from tuppence.storage import can_be_written, is_remote, output_path, remote_output, require_known_scheme
 
-        outputs = []
-        for name, kind in self.places.items():
-            value = ctx.params.get(name)
-            for given in [value] if isinstance(value, str) else value or ():
-                place = kind.place_in(given)
-                if not given:  # Path("") is the working folder
-                    raise InputError(
-                        f"{self._word_of(name)} is empty", "give a path; is a variable of the shell unset?"
-                    )
-                if kind.is_output:
-                    output = output_path(place)
-                    with explain_disk_errors(output):
-                        if not output.exists():  # a verb that finds its result there writes nothing
-                            refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
-                    outputs.append(output)
+        with ExitStack() as remote:
+            for name, kind in self.places.items():
+                value = ctx.params.get(name)
+                for given in [value] if isinstance(value, str) else value or ():
+                    place = kind.place_in(given)
+                    if not given:  # Path("") is the working folder
+                        raise InputError(
+                            f"{self._word_of(name)} is empty", "give a path; is a variable of the shell unset?"
+                        )
+                    if not kind.is_output:
+                        require_known_scheme(place)
+            for name, kind in self.places.items():
+                place = ctx.params.get(name)
+                if not kind.is_output or place is None:
+                    continue
+                if is_remote(place) and can_be_written(place):
+                    is_run, is_file = kind is Kind.OUTPUT_RUN, kind is Kind.OUTPUT_FILE
+                    output = remote.enter_context(remote_output(place, is_run=is_run, is_file=is_file))
+                    ctx.params[name] = str(output)
                 else:
-                    require_known_scheme(place)
-        if isinstance(ctx.obj, Command):
-            ctx.obj.outputs.extend(outputs)
-        return super().invoke(ctx)
+                    output = output_path(place)
+                with explain_disk_errors(output):
+                    if not output.exists():  # a verb that finds its result there writes nothing
+                        refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
+                if isinstance(ctx.obj, Command):
+                    ctx.obj.outputs.append(output)
+            return super().invoke(ctx)
 
     def _word_of(self, name: str) -> str:
         """How a parameter is called in `--help`."""

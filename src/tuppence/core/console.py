@@ -116,8 +116,11 @@ def with_names(text: str) -> str:
 
 
 def out(text: str = "", end: str = "\n") -> None:
-    """Writes a result to stdout and flushes it. On a terminal, control characters are shown as escapes."""
-    text += end
+    """Writes a result to stdout and flushes it. On a terminal, control characters are shown as escapes.
+
+    Paths that have another name (`show_as`) are written by that name.
+    """
+    text = with_names(text) + end
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
@@ -214,9 +217,23 @@ def read_line() -> str | None:
 
 
 def emit_json(value: Any) -> None:
-    """Writes one JSON document to stdout. Non-finite numbers become null, because JSON has no NaN."""
-    sys.stdout.write(as_json(value, indent=2) + "\n")
+    """Writes one JSON document to stdout. Non-finite numbers become null, because JSON has no NaN.
+
+    Paths that have another name (`show_as`) are written by that name.
+    """
+    sys.stdout.write(as_json(_with_names_inside(value), indent=2) + "\n")
     sys.stdout.flush()
+
+
+def _with_names_inside(value: Any) -> Any:
+    """Applies `with_names` to every text in a JSON value."""
+    if not _shown_as:
+        return value
+    if isinstance(value, str):
+        return with_names(value)
+    if isinstance(value, dict):
+        return {key: _with_names_inside(inner) for key, inner in value.items()}
+    return [_with_names_inside(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

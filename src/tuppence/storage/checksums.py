@@ -26,7 +26,7 @@ def verify_checksums(folder: Path) -> int:
         CorruptFileError: the sha256 of a file differs from the list.
     """
     verified = 0
-    for name, digests_of in _LISTS.items():
+    for name, digests_of in LISTS.items():
         for listing in sorted(folder.rglob(name)):
             for file, expected in digests_of(listing):
                 path = listing.parent / file
@@ -72,7 +72,7 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     return {}
 
 
-_LISTS: Mapping[str, Callable[[Path], Iterator[tuple[str, str]]]] = {
+LISTS: Mapping[str, Callable[[Path], Iterator[tuple[str, str]]]] = {
     "MANIFEST.json": _of_manifest,
     "index.json": _of_index,
     "SHA256SUMS": _of_sums,

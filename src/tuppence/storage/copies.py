@@ -34,7 +34,7 @@ from tuppence.storage.location import Location, join, split_url
 
 LIMIT_GB = 50.0
 LIMIT_VARIABLE = "TUPPENCE_CACHE_GB"
-_LOCATION = "location"
+LOCATION = "location"
 _ATTEMPTS = 3
 
 _in_use: dict[Path, int] = {}
@@ -65,7 +65,7 @@ def shared_copy(
                 _make_room(place, size)
                 with atomic_folder(folder) as temporary:
                     make(temporary / copy.name)
-                    (temporary / _LOCATION).write_text(place, encoding="utf-8")
+                    (temporary / LOCATION).write_text(place, encoding="utf-8")
                 for path in (copy, *copy.rglob("*")):
                     if path.is_file():
                         set_permissions(path, 0o444)
@@ -73,17 +73,16 @@ def shared_copy(
 
 
 def location_of(path: str | Path) -> Location:
-    """Returns the original location of a path inside a staged copy, and any other path unchanged.
+    """Returns the original location of a path inside a staged copy or a remote output, and any other path unchanged.
 
     Runs record the location, because the copy exists only on this machine.
     """
-    try:
-        root = places()
-        whole = Path(path).absolute()
-        key, _, *inside = whole.relative_to(root if whole.is_relative_to(root) else root.resolve()).parts
-        return join((root / key / _LOCATION).read_text(encoding="utf-8"), *inside)
-    except (ValueError, OSError, InputError):  # not in the cache
-        return Location(str(path))
+    for root in (places, outputs):
+        with contextlib.suppress(ValueError, OSError, InputError):  # not in the cache
+            folder, whole = root(), Path(path).absolute()
+            key, _, *inside = whole.relative_to(folder if whole.is_relative_to(folder) else folder.resolve()).parts
+            return join((folder / key / LOCATION).read_text(encoding="utf-8"), *inside)
+    return Location(str(path))
 
 
 def absolute_location(path: Path) -> Location:
@@ -102,10 +101,23 @@ def places() -> Path:
     Raises:
         InputError: the user has no home folder.
     """
+    return _in_cache("places")
+
+
+def outputs() -> Path:
+    """Returns the folder in which remote outputs are written first; see `remote_output`.
+
+    Raises:
+        InputError: the user has no home folder.
+    """
+    return _in_cache("outputs")
+
+
+def _in_cache(name: str) -> Path:
     cache = cache_folder()
     if cache is None:
         raise InputError("there is no home folder to keep a copy in", "set XDG_CACHE_HOME to a folder of yours")
-    return cache / "places"
+    return cache / name
 
 
 @contextlib.contextmanager
@@ -127,7 +139,7 @@ def _making(folder: Path, place: str) -> Iterator[None]:
 
 def _use(folder: Path) -> bool:
     """Locks a copy against removal until this process ends. Returns False if another process has just removed it."""
-    location = folder / _LOCATION
+    location = folder / LOCATION
     try:
         with contextlib.suppress(OSError):
             os.utime(location)
@@ -180,13 +192,13 @@ def _limit_bytes() -> float:
 
 def _copies_in(root: Path) -> list[Path]:
     """Returns the folders of all copies, also of those that a killed process did not finish."""
-    made = {path.parent for path in root.glob(f"*/{_LOCATION}")}
+    made = {path.parent for path in root.glob(f"*/{LOCATION}")}
     return [*made, *({lock.with_suffix("") for lock in root.glob("*.lock")} - made)]
 
 
 def _last_use(folder: Path) -> float:
     try:
-        return (folder / _LOCATION).stat().st_mtime
+        return (folder / LOCATION).stat().st_mtime
     except OSError:  # not finished
         return 0.0
 
@@ -203,7 +215,7 @@ def _remove_copy(folder: Path) -> bool:
             return False
         remove_litter(folder.parent, folder.name, locked=True)
         if folder.exists():
-            with _try_lock(folder / _LOCATION) as nobody_uses_it:
+            with _try_lock(folder / LOCATION) as nobody_uses_it:
                 if not nobody_uses_it:
                     return False
                 with temporary_sibling(folder) as aside:

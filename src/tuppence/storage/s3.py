@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -95,7 +96,6 @@ class S3Store:
         return digest.hexdigest()
 
     def read(self, name: str) -> tuple[bytes, str] | None:
-        """Returns the content and the version of a small file; None if there is none."""
         try:
             with self.open(name) as stream:
                 return stream.read(), stream.raw.found.version  # type: ignore[attr-defined]
@@ -104,6 +104,17 @@ class S3Store:
                 return None
             raise
 
+    def age(self, name: str) -> float | None:
+        with self._about(name):
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=self._key(name))
+            except AwsError as error:
+                if error.is_missing:
+                    return None
+                raise
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return float((now - answer["LastModified"]).total_seconds())
+
     def put_if_absent(self, name: str, content: bytes) -> str | None:
         return self._put(name, content, {"IfNoneMatch": "*"})
 
@@ -111,7 +122,6 @@ class S3Store:
         return self._put(name, content, {"IfMatch": version})
 
     def put(self, name: str, content: bytes) -> str:
-        """Writes a small file, also over another one; returns its version."""
         version = self._put(name, content, {})
         assert version is not None  # there is no condition
         return version

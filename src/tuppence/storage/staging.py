@@ -135,14 +135,14 @@ def _files_of(place: str, choose: Choose) -> tuple[Store, list[Entry]]:
     for entry in store.list():
         if not choose(entry.name):
             continue
-        _require_plain_name(place, entry.name)
+        require_plain_name(place, entry.name)
         entries.append(entry)
         if len(entries) > MOST_FILES:
             raise InputError(f"{place} has more than {MOST_FILES:,} files", "is it the right place?")
     return store, entries
 
 
-def _require_plain_name(place: str, name: str) -> None:
+def require_plain_name(place: str, name: str) -> None:
     """Checks that a name stays inside the copy and is valid on this machine.
 
     Raises:

@@ -78,6 +78,15 @@ class RemoteStore(Store, Protocol):
             CorruptFileError: the content differs from the sha256 that `upload` recorded.
         """
 
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Returns the content and the version of a small file; None if there is no such file."""
+
+    def age(self, name: str) -> float | None:
+        """Seconds since a file was written, by the store's own clock; None if there is no such file."""
+
+    def put(self, name: str, content: bytes) -> str:
+        """Writes a small file, also over another one; returns its version."""
+
     def put_if_absent(self, name: str, content: bytes) -> str | None:
         """Writes a file if there is none of this name; returns its version, or None if there is one already."""
 

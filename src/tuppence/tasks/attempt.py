@@ -21,10 +21,13 @@ from tuppence.core.run import Run
 from tuppence.cost.billing import billing_here
 from tuppence.cost.ledger import EXIT_SECONDS, GUARD_SECONDS, Ledger, Rate, read_attempts
 from tuppence.cost.limits import Limits, describe_dollars
+from tuppence.storage import mirror_of
 
 BUDGET_SPENT = "reached its budget"
 SHORTEST_STARTUP_SECONDS = 2.0
 """Start-up time as long as none was measured: to import torch alone takes as long."""
+REMOTE_EXIT_SECONDS = 2.0
+"""Time to copy the last lines of the ledger and the run file to a remote run, after the ledger has ended."""
 FREE_SECONDS = 5.0
 """If a first attempt fails within this time, its folder and its ledger are removed."""
 
@@ -55,6 +58,8 @@ def open_ledger(
     try:
         release = run.claim()
         exit_seconds = EXIT_SECONDS if whole_process else 0.0
+        if mirror_of(run.path) is not None:
+            exit_seconds += REMOTE_EXIT_SECONDS
         guarded = whole_process and budget_usd is not None
         billing = billing_here()
         ledger = Ledger(

@@ -20,6 +20,7 @@ from tuppence.core.git import git_commit
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
 from tuppence.cost.limits import Limits
+from tuppence.storage import mirror_of
 from tuppence.tasks.job import Job
 from tuppence.tasks.run_options import RunOptions
 from tuppence.training.config import TrainConfig
@@ -147,6 +148,16 @@ def result_of(loop: Loop, run: Run) -> dict[str, Any]:
         "dollars": round(loop.ledger.charged_dollars(), 6),
         "attempts": len(loop.ledger.attempts) + 1,
     }
+
+
+def upload_facts(run: Run) -> dict[str, Any]:
+    """The key `upload` of run.yaml: speed and size of what was copied to a remote run; {} for a local run."""
+    mirror = mirror_of(run.path)
+    if mirror is None:
+        return {}
+    content = run.read() if run.exists() else {}
+    parameters = int(content.get("parameters") or 0)
+    return {"upload": mirror.facts(parameters, content.get("trained_parameters"))}
 
 
 def describe_result(out: Path, summary: dict[str, Any], example: str) -> str:

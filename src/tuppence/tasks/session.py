@@ -27,6 +27,7 @@ from tuppence.cost.billing import billing_here
 from tuppence.cost.ledger import Ledger
 from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
+from tuppence.storage import mirror_of
 from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
 from tuppence.tasks.choose_execution import choose_execution, memory_hint, with_batches_at_once
 from tuppence.tasks.job import Job
@@ -38,6 +39,7 @@ from tuppence.tasks.run_file import (
     result_of,
     say_what_differs,
     settings_of,
+    upload_facts,
 )
 from tuppence.tasks.run_options import RunOptions
 from tuppence.tasks.start import Start, announce, find_start, limits_of, same_limits
@@ -178,7 +180,11 @@ class _Attempt:
             raise
 
     def _make_loop(self, step: Step, meter: Meter) -> Loop:
-        deadline = Deadline.of(step, self.limits, self.ledger, meter, closing=self.job.closing)
+        mirror = mirror_of(self.job.out)
+        upload_seconds = None if mirror is None else mirror.seconds_for
+        deadline = Deadline.of(
+            step, self.limits, self.ledger, meter, closing=self.job.closing, upload_seconds=upload_seconds
+        )
         return Loop(
             step,
             deadline,
@@ -199,6 +205,7 @@ class _Attempt:
         job, is_main, signals = self.job, self.world.is_main, self.signals
         status, because = "failed", "a defect"
         measured: dict[str, Any] = {}
+        at_once = False
         try:
             with explaining_memory(memory_hint(job.train)):
                 because = loop.run()
@@ -212,6 +219,7 @@ class _Attempt:
                 warn(f"{because} before the first step: nothing was trained, and no {self.run.model} was written")
         except Interrupted as error:
             status, because = "stopped", f"stopped by {signal_name(error.signal_number)}"
+            at_once = error.at_once
             if is_main:
                 note(f"{job.out}: {_how_it_stopped(loop, because, at_once=error.at_once)}")
             raise
@@ -220,16 +228,39 @@ class _Attempt:
             raise
         finally:
             if is_main:
+                if not at_once:
+                    self._send(loop)
                 self._record_end(loop, status, because)
         if signals.requested is not None:  # while the end was recorded
             raise Interrupted(signals.requested)
         return summary_of(self.run.read()) | measured if is_main else {}
 
+    def _send(self, loop: Loop) -> None:
+        """Copies the last checkpoint and the result to a remote run, while the ledger still counts.
+
+        After a signal nothing is read back, because little time is left. A failure is only a warning here: the rest is
+        sent again when the command ends.
+        """
+        mirror = mirror_of(self.job.out)
+        if mirror is None:
+            return
+        loop.ledger.doing = "copying the run"
+        try:
+            mirror.flush(verify=self.signals.requested is None)
+        except (TuppenceError, OSError) as error:
+            warn(f"{self.job.out} could not be copied yet: {error}")
+
     def _record_end(self, loop: Loop, status: str, because: str) -> None:
         """Records the end in ledger and run file. If the attempt has failed, a full disk must not hide its error."""
         loop.ledger.reason = because
         try:
-            self.run.update(status=status, ended_because=because, ended=now(), result=result_of(loop, self.run))
+            self.run.update(
+                status=status,
+                ended_because=because,
+                ended=now(),
+                result=result_of(loop, self.run),
+                **upload_facts(self.run),
+            )
         except (TuppenceError, OSError) as error:
             if status == "done":
                 raise

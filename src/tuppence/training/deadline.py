@@ -9,6 +9,7 @@ enforces the budget.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, Ledger
 from tuppence.cost.limits import Limits
@@ -33,6 +34,7 @@ class Deadline:
         evaluation_tokens: tokens of one evaluation; before the first one, its time is estimated from training speed.
         state_bytes: size of a checkpoint.
         result_bytes: size of RUN/model.
+        upload_seconds: returns the time to copy that many bytes to a remote run; None for a local run.
 
     Attributes:
         limits, ledger, meter: the arguments of the constructor.
@@ -49,10 +51,11 @@ class Deadline:
         evaluation_tokens: int = 0,
         state_bytes: int = 0,
         result_bytes: int = 0,
+        upload_seconds: Callable[[int], float] | None = None,
     ) -> None:
         self.limits, self.ledger, self.meter = limits, ledger, meter
         self._closing, self._evaluation_tokens = closing, evaluation_tokens
-        self._state_bytes, self._result_bytes = state_bytes, result_bytes
+        self._state_bytes, self._result_bytes, self._upload_seconds = state_bytes, result_bytes, upload_seconds
         self.elapsed_before = self.evaluation_seconds = self.save_seconds = 0.0
 
     def elapsed(self) -> float:
@@ -60,7 +63,16 @@ class Deadline:
         return self.elapsed_before + self.ledger.seconds()
 
     @classmethod
-    def of(cls, step: Step, limits: Limits, ledger: Ledger, meter: Meter, *, closing: float = 0.0) -> Deadline:
+    def of(
+        cls,
+        step: Step,
+        limits: Limits,
+        ledger: Ledger,
+        meter: Meter,
+        *,
+        closing: float = 0.0,
+        upload_seconds: Callable[[int], float] | None = None,
+    ) -> Deadline:
         """The deadline of a run, with estimated sizes of its checkpoints and its result."""
         return cls(
             limits,
@@ -70,6 +82,7 @@ class Deadline:
             evaluation_tokens=step.objective.evaluation_tokens() if limits.timed else 0,
             state_bytes=3 * 4 * sum(parameter.numel() for parameter in step.optimizers.parameters()),
             result_bytes=4 * sum(parameter.numel() for parameter in step.model.parameters()),
+            upload_seconds=upload_seconds,
         )
 
     def reached(self, step: int) -> tuple[str | None, float]:
@@ -77,7 +90,7 @@ class Deadline:
         elapsed, spent = self.elapsed(), self.ledger.dollars()
         one_more = 1.5 * (self.meter.step_seconds or 0.0)
         reserve, restart = one_more + self._evaluation() + self.ending_seconds(), self._restart()
-        self.ledger.finish_seconds = self._result()
+        self.ledger.finish_seconds = self._result() + self._upload()
         ending = self.limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
         return ending, self.limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
 
@@ -91,7 +104,7 @@ class Deadline:
         left = self.limits.seconds_left(elapsed=self.elapsed(), spent=self.ledger.dollars())
         if left == float("inf"):
             return left
-        ahead = (self._save() if save else 0.0) + (self._evaluation() if score else 0.0)
+        ahead = (self._save() if save else 0.0) + (self._evaluation() if score else 0.0) + self._upload()
         return left - ahead - (self._result() if result else 0.0) - self.ledger.exit_seconds - GUARD_SECONDS
 
     def seconds_to_go(self, step: int) -> float | None:
@@ -102,8 +115,8 @@ class Deadline:
         return max(left, 0.0) if math.isfinite(left) else None
 
     def ending_seconds(self) -> float:
-        """Seconds to save, to write the result and to exit."""
-        return self._save() + self._result() + self.ledger.exit_seconds
+        """Seconds to save, to write the result, to copy both to a remote run, and to exit."""
+        return self._save() + self._result() + self._upload() + self.ledger.exit_seconds
 
     def _evaluation(self) -> float:
         """Seconds to evaluate the last weights and to measure the result."""
@@ -134,6 +147,12 @@ class Deadline:
             writing = max(self.save_seconds - _SMALLEST_SAVE_SECONDS, 0.1 * self.save_seconds)
             speed = self._state_bytes / writing
         return _FILES_SECONDS + flushes + 1.5 * self._result_bytes / max(speed, 1.0)
+
+    def _upload(self) -> float:
+        """Seconds to copy the last checkpoint and the result to a remote run; 0 for a local run."""
+        if self._upload_seconds is None or not self.limits.timed:
+            return 0.0
+        return self._upload_seconds(self._state_bytes + self._result_bytes)
 
     def _restart(self) -> float:
         """Seconds that another attempt needs to start up and write the result if this one is killed.
