@@ -46,6 +46,7 @@ _UNITS = (
 )
 _MEASURED = re.compile(rf"(?:(?<![\w.$-])\d[\d,.]*\s*{_UNITS}(?![\w])|(?<!\\)\$\s?\d[\d,.]*)")
 _CODE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\s](?:[^$]*[^$\s])?\$(?!\d)|\]\([^)]*\)", re.DOTALL)
+_QUOTED = re.compile(r"(<!-- the receipt in chapter 8 -->\n> )(.+)")
 ALLOWED = ("$100",)
 """Figures with a unit that are no measurements: definitions and promises."""
 _OWN = re.compile(r"(?<![\w.:/])/(?:home|root|Users|tmp|work|private|content)/[\w.-]+")
@@ -272,6 +273,24 @@ def pictures(page: str) -> list[str]:
     return [address for address in [*markdown, *html] if address != BADGE]
 
 
+# ---- the front page --------------------------------------------------------------------------------------------------
+
+
+def course_receipt() -> str:
+    """Returns what all runs of the course cost, as the model card of the last chapter says it."""
+    notebook = nbformat.read(notebook_of(sources()[-1]), as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    texts = [str(output["data"].get("text/markdown", "")) for output in outputs]
+    (found,) = re.findall(r"All runs of the course on this machine: (.+)", "\n".join(texts))
+    return str(found)
+
+
+def quote_receipt(page: Path = ROOT / "README.md") -> None:
+    """Writes the receipt of the course into the front page."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(_QUOTED.sub(lambda quoted: quoted[1] + course_receipt(), text), encoding="utf-8")
+
+
 # ---- command line ----------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
             if given.scale == "laptop":
                 today = time.strftime("%Y-%m-%d", time.gmtime())
                 record(int(source.name[:2]), Measured(round(seconds, 1), cpu_count(), today))
+                quote_receipt()
         for problem in problems_of(source):
             print(f"{source.name}: {problem}", file=sys.stderr)
             wrong += 1

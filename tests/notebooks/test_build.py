@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from tests.conftest import ROOT
 
 SOURCE = """# %% [markdown]
 # # Is one and one two?
@@ -178,3 +179,12 @@ def test_the_badge_is_the_one_picture_from_elsewhere(build: ModuleType) -> None:
     assert build.pictures(badge) == []
     assert build.pictures("![a](https://example.org/a.png)") == ["https://example.org/a.png"]
     assert build.pictures('<script src="https://cdn.example.org/x.js">') == ["https://cdn.example.org/x.js"]
+
+
+def test_the_front_page_has_the_receipt_of_the_course(build: ModuleType, tmp_path: Path) -> None:
+    front, copy = ROOT / "README.md", tmp_path / "README.md"
+    quoted = f"<!-- the receipt in chapter 8 -->\n> {build.course_receipt()}\n"
+    assert quoted in front.read_text(encoding="utf-8"), "call quote_receipt() of notebooks/build.py"
+    copy.write_text(front.read_text(encoding="utf-8").replace(build.course_receipt(), "unknown"), encoding="utf-8")
+    build.quote_receipt(copy)
+    assert copy.read_text(encoding="utf-8") == front.read_text(encoding="utf-8")
