@@ -121,6 +121,22 @@ def test_a_person_sees_a_prompt_on_stderr(terminal: int, capsys: pytest.CaptureF
     assert capsys.readouterr() == ("", "> ")
 
 
+@pytest.mark.parametrize(
+    ("answer", "agreed"), [("y", True), ("Yes", True), ("", False), ("no", False), ("yesterday", False)]
+)
+def test_only_yes_confirms(terminal: int, answer: str, agreed: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    os.write(terminal, answer.encode() + b"\n")
+    assert console.confirm("delete\neverything?") is agreed
+    assert capsys.readouterr().err == "delete\\neverything? [y/N] "
+
+
+def test_a_pipe_cannot_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(InputError, match="not a terminal") as refused:
+        console.confirm("delete everything?")
+    assert "--yes" in refused.value.hint
+
+
 def test_ctrl_c_ends_the_wait_for_a_line_and_the_next_line_is_read(terminal: int) -> None:
     for _ in range(20):
         timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tuppence.cli import aws_stack
 from tuppence.cli.flags import Json
 from tuppence.cli.places import add_verb
 from tuppence.core import console
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     aws = typer.Typer(help="Train on Amazon SageMaker under a cap, and leave nothing running.", no_args_is_help=True)
     add_verb(aws, jobs)
     add_verb(aws, stop)
+    aws_stack.register(aws)
     app.add_typer(aws, name="aws")
 
 

@@ -216,6 +216,20 @@ def read_line() -> str | None:
     return line.removeprefix("\ufeff").removesuffix("\r")  # a byte-order mark of a piped file
 
 
+def confirm(question: str) -> bool:
+    """Asks a question on the terminal, and returns whether the answer is yes. Without an answer it is no.
+
+    Raises:
+        InputError: stdin is not a terminal, so nobody can answer.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    if not sys.stdin.isatty():
+        raise InputError("this needs a confirmation, and stdin is not a terminal", "add --yes if you are sure")
+    sys.stderr.write(f"{one_line(with_names(question))} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def emit_json(value: Any) -> None:
     """Writes one JSON document to stdout. Non-finite numbers become null, because JSON has no NaN.
 
