@@ -100,13 +100,14 @@ def config_of(name: str) -> ModelConfig:
 def predicted(name: str, tokens: float) -> tuple[float, float, float]:
     """Seconds of a run as a plan has them, tokens a second, and the processor time of a second of the measurement."""
     from tuppence.cost.plan import row_of
-    from tuppence.tasks.measuring import this_machine
+    from tuppence.tasks.measuring import import_seconds, this_machine
     from tuppence.tasks.planning import size_of
 
     config = config_of(name)
-    started, busy = time.perf_counter(), time.process_time()
+    import_seconds.cache_clear()
+    started, busy = time.perf_counter(), time.process_time() + child_seconds()
     machine = this_machine(config, tokens, seconds=6.0)
-    share = (time.process_time() - busy) / (time.perf_counter() - started)
+    share = (time.process_time() + child_seconds() - busy) / (time.perf_counter() - started)
     row = row_of(size_of(config), tokens, machine)
     return row.hours * 3600, row.tokens_per_second, share
 

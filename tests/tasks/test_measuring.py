@@ -22,7 +22,13 @@ def here() -> Machine:
 
 def test_every_part_of_a_run_is_measured(here: Machine) -> None:
     assert (here.name, here.device, here.speed.basis, here.on_aws) == ("this machine", "CPU", "measured", False)
-    numbers = (here.speed.flops_per_second, here.compile_seconds, here.saved_bytes_a_second, here.forward_share)
+    numbers = (
+        here.speed.flops_per_second,
+        here.lead_seconds,
+        here.compile_seconds,
+        here.saved_bytes_a_second,
+        here.forward_share,
+    )
     assert all(number > 0 for number in numbers)
     assert "tokens in" in here.speed.source
     assert 0 < here.memory_gib < 100_000

@@ -358,7 +358,7 @@ def _lines(size: ModelSize, tokens: float, tokens_per_second: float, machine: Ma
     basis = "assumed" if machine.on_aws else "measured"
     lead = "image, data and upload are billed" if machine.on_aws else "to start Python and torch"
     timed = (
-        ("lead", machine.lead_seconds, f"{lead}; assumed"),
+        ("lead", machine.lead_seconds, f"{lead}; {basis}"),
         ("compile", machine.compile_seconds, f"before the first step; {basis}"),
         ("training", training, f"{speed.basis}: {speed.source}"),
         ("evaluation", evaluation, f"{rhythm.eval_tokens:,} tokens every {rhythm.eval_every} steps"),

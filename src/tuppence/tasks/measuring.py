@@ -1,16 +1,19 @@
 """Measures this machine for `tuppence plan --measure`.
 
 `this_machine` trains a few real steps through `session.train`, on random tokens: the same loop, precision, compilation,
-evaluation and checkpoints as `tuppence pretrain`. So every line of a plan for this machine is measured, but the time to
-start Python, which is `IMPORT_SECONDS`.
+evaluation and checkpoints as `tuppence pretrain`. So every line of a plan for this machine is measured, also the time
+to start Python and torch.
 """
 
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,6 @@ from tuppence.training.throughput import device_peak
 
 NAME = "this machine"
 SMALL_MODEL = "tiny"
-IMPORT_SECONDS = 4.0
 FEWEST_STEPS, MOST_STEPS = 4, 100
 TOKENS_ON_A_CPU = 4096
 """Of a measured step; more do not make a CPU faster."""
@@ -118,7 +120,7 @@ def this_machine(
         memory_gib=_memory_gib(device),
         speed=Speed(speed * flops, "measured", f"{how}{', compiled' if compiles else ''}"),
         price=price,
-        lead_seconds=IMPORT_SECONDS,
+        lead_seconds=import_seconds(),
         compile_seconds=result["startup_seconds"],
         saved_bytes_a_second=BYTES_OF_A_CHECKPOINT * config.parameter_count() / result["seconds_of_a_save"],
         saves_are="measured",
@@ -127,6 +129,15 @@ def this_machine(
         is_cpu=device == "cpu",
         sixteen_bits=precision != "float32",
     )
+
+
+@lru_cache(maxsize=1)
+def import_seconds() -> float:
+    """Returns the seconds in which a new process starts Python and imports torch and what `tuppence pretrain` needs."""
+    started = time.monotonic()
+    imports = "import tuppence.tasks.pretrain, tuppence.tasks.session"
+    subprocess.run([sys.executable, "-c", imports], check=True, capture_output=True)
+    return time.monotonic() - started
 
 
 def _settings(config: ModelConfig, recipe: str | None) -> TrainConfig:
