@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -248,7 +249,7 @@ def price_ignored_by_the_plan(self: plan.Machine) -> float:
 
 
 def half_of_the_dollars(*arguments: Any) -> Any:
-    return tuple(plan.replace(line, dollars=line.dollars / 2) for line in lines_of(*arguments))
+    return tuple(replace(line, dollars=line.dollars / 2) for line in lines_of(*arguments))
 
 
 def the_first_row(self: Plan) -> Any:
