@@ -460,12 +460,12 @@ tp.Table(["instance", "GPU", "memory, GiB", "EC2, $/h", "SageMaker, $/h", "price
 # | Habit | What it saves | Where the course does it |
 # |---|---|---|
 # | Managed spot training | a third to two thirds were seen; AWS says "up to 90 %" | chapter 5: a run survives being killed |
-# | Checkpoints to S3 with a lifecycle rule | old ones cost a little *every month until deleted* | chapter 4 saves, chapter 5 prunes |
-# | Mixed precision | about half the time on a GPU: fp16 with a scaled loss on a T4, bf16 from Ampere on | chapter 5 |
+# | Checkpoints to S3 with a lifecycle rule | old ones cost a little *every month until deleted* | chapter 5: a run keeps its newest ones |
+# | Mixed precision | memory and much of the time on a GPU: fp16 with a scaled loss on a T4, bf16 from Ampere on | chapter 5 |
 # | Gradient accumulation | a smaller GPU for the same step | chapter 5: 1 × 8 = 8 × 1 |
 # | Early stopping | the hours after the best validation | chapter 5 |
 # | A budget | everything beyond it: `--budget` ends a run before it is passed, with a checkpoint | every command that trains |
-# | Small notebooks | an idle GPU notebook costs as much as a busy one | chapter 3 |
+# | Small notebooks | an idle GPU notebook costs as much as a busy one | all chapters: none needs a GPU |
 # <!-- figures: 90 % -->
 #
 # **What is free** (read in September 2026; check before you rely on it). Accounts opened since 2025-07-15 get credits, up to

@@ -70,19 +70,19 @@ tp.say(f"{len(texts):,} stories are {len(corpus):,} tokens of {V:,} kinds; {len(
 #
 # The model gives a score, a *logit*, to each token of the vocabulary. The softmax makes probabilities of them, and the
 # loss of one prediction is $-\log p$ of the token that came: zero if the model was certain and right, large if it was
-# certain and wrong. The unit is the nat (the natural logarithm's bit).
+# certain and wrong. With the natural logarithm its unit is the *nat*; with the logarithm to base two it would be the bit.
 #
 # **Guess first**: which loss has a model that knows nothing?
 
 # %%
 model = small_gpt(48)
 inputs_BT, targets_BT = next(tp.windows(held_out, context=T, batch_size=4))
-logits_BTV = model(inputs_BT)[..., :V].detach()
+logits_BTV = model(inputs_BT).detach()
 
 probabilities_BTV = logits_BTV.exp() / logits_BTV.exp().sum(dim=-1, keepdim=True)
 by_hand = sum(-probabilities_BTV[b, t, targets_BT[b, t]].log() for b in range(4) for t in range(T))
 hidden_ND = model.hidden(inputs_BT).flatten(0, 1)
-library = summed_cross_entropy(hidden_ND, model.token_embedding.weight[:V], targets_BT.flatten())
+library = summed_cross_entropy(hidden_ND, model.token_embedding.weight, targets_BT.flatten())
 assert torch.allclose(by_hand, library, rtol=1e-5)
 assert torch.allclose(tp.cross_entropy(logits_BTV, targets_BT), library, rtol=1e-5)
 mean = library.item() / targets_BT.numel()
@@ -109,8 +109,9 @@ tp.source(tp.cross_entropy)
 # ## Step 2: AdamW
 #
 # The gradient says in which direction the loss grows. AdamW keeps two running averages for each parameter, of the
-# gradient and of its square, and divides one by the root of the other: parameters whose gradients are small or noisy
-# take steps of the same size as all others. Weight decay then pulls each weight towards zero, apart from the gradient.
+# gradient and of its square, and divides one by the root of the other. Then it does not matter whether the gradients of a
+# parameter are small or large, and a parameter whose gradient keeps changing its sign takes smaller steps. Weight decay
+# pulls each weight towards zero, apart from the gradient.
 
 # %%
 torch.manual_seed(2)
@@ -137,8 +138,8 @@ assert torch.allclose(weight.abs(), torch.full((4,), 0.01), rtol=1e-3)
 weight
 
 # %% [markdown]
-# Exactly the learning rate, with the sign turned round. The size of the gradient does not matter at all. That is why the
-# learning rate of AdamW hardly depends on the model, and why a bad batch cannot throw it far.
+# The learning rate, against the sign of the gradient. A loss that is a thousand times as large would give the same step, and
+# one bad batch cannot throw the weights far.
 #
 # ## Step 3: the loop
 #
@@ -154,7 +155,7 @@ optimizer = torch.optim.AdamW(by_hand.parameters(), lr=1e-3, betas=(0.9, 0.95), 
 batches = tp.windows(corpus, context=T, batch_size=8, seed=1)
 for _ in range(steps):
     inputs_BT, targets_BT = next(batches)
-    logits_BTV = by_hand(inputs_BT)[..., :V]
+    logits_BTV = by_hand(inputs_BT)
     loss = tp.cross_entropy(logits_BTV, targets_BT) / targets_BT.numel()
     optimizer.zero_grad()
     loss.backward()
@@ -171,12 +172,13 @@ tp.say(
 
 # %% [markdown]
 # What the library adds is everything around these lines: checkpoints, validation, logs, a budget, several processes. Its
-# loop fits on one screen as well, and serves all eight chapters:
+# loop fits on one screen as well, and every training in this course goes through it. Read the `while`: it decides
+# whether to go on, evaluates, takes a step, and saves.
 
 # %%
 from tuppence.training import loop
 
-tp.source(loop.Loop)
+tp.source(loop.Loop.run)
 
 # %% [markdown]
 # ## Step 4: the schedule
@@ -184,6 +186,9 @@ tp.source(loop.Loop)
 # The first steps follow averages that hardly know anything: a *warm-up* keeps them short. The last steps should settle
 # instead of wander: the rate *decays*. **Guess first**: two runs with the same peak, one with a constant rate and one
 # whose rate falls in the last third. Which one is ahead at the end?
+#
+# These runs use *Muon* for the matrices inside the blocks: it turns the running average of a matrix's gradient into a step
+# that moves all directions by the same amount (Jordan et al. 2024). AdamW goes on with embeddings, norms and biases.
 
 # %%
 schedules = {
@@ -241,7 +246,7 @@ tp.say(f"One batch of eight and eight batches of one: after five steps the weigh
 # %% [markdown]
 # ## Step 6: sixteen bits
 #
-# Half of the bits are half of the memory, and on a GPU several times the speed. There are two ways to spend sixteen
+# Half of the bits are half of the memory, and a GPU multiplies such matrices several times faster. There are two ways to spend sixteen
 # bits: **fp16** has more digits, **bf16** the range of a 32-bit number. **Guess first**: which of them can hold 70,000, and
 # which one knows that 257 is not 256?
 
@@ -257,8 +262,8 @@ tp.Table(["number", "in fp16", "in bf16"], rows)
 # %% [markdown]
 # <!-- figures: 32 bits -->
 # Small gradients vanish in fp16, so its users multiply the loss by a large factor before `backward` and divide the
-# gradients by it afterwards; a step that overflows is skipped, and the factor halved. bf16 needs none of that, but an
-# update smaller than a 256th of a weight is lost in it. In both, the library keeps the weights in 32 bits and
+# gradients by it afterwards; a step that overflows is skipped, and the factor halved. bf16 needs none of that, but a
+# change of less than about a 256th of a number is lost in it. In both, the library keeps the weights in 32 bits and
 # computes the matrix products in 16 (`train.precision`).
 #
 # ## Step 7: early stopping
@@ -360,8 +365,9 @@ tp.say(
 # ## Step 10: what does one more dollar buy?
 #
 # A dollar buys operations: about $6ND$ for $N$ parameters and $D$ tokens. They can be spent on a larger model or on more
-# tokens. **Guess first**: one model has four times the block parameters of another and gets half of the tokens. Both take about
-# the same time. Which one is better?
+# tokens. **Guess first**: one model has four times the block parameters of another and gets half of the tokens. Here both take
+# about the same time, although the first needs more operations: the small matrices of the second use a processor less
+# well, and the output layer, which grows only with the width, is a large part of it. Which one is better?
 #
 # Eight runs, each to its end, answer it. The first six are short. The last two are larger than all others, and their loss
 # is predicted *before* they run.
@@ -418,8 +424,7 @@ tp.say(
 )
 
 # %% [markdown]
-# Law and valley are what `tuppence plan` uses at full size, with the constants of published runs. What is different
-# there is the number of zeros.
+# `tuppence plan` uses a law of the same form at full size, with the constants of published runs.
 #
 # ## The base model of the next chapters
 #
@@ -437,11 +442,11 @@ tp.figures.loss_and_samples(*base.series("loss"), shown)
 # ## What we can now say
 #
 # - The loss is $-\log p$ of what came, summed over tokens and divided once. It starts at the logarithm of the vocabulary.
-# - AdamW moves every parameter by about the learning rate, whatever the size of its gradient.
+# - AdamW moves a parameter by about the learning rate or less, whether its gradients are small or large.
 # - A checkpoint that holds everything makes a kill invisible in the weights, but not on the bill.
-# - For one price many shapes end the same. The end of a run can be predicted from shorter runs that had an end.
+# - For one price, two different shapes ended the same. The end of a run can be predicted, with an error, from shorter runs.
 #
-# **What this chapter took:**
+# **What this chapter took.** The dollars are those of step 9, at the price of a machine that nobody rented:
 
 # %%
 chapter.receipt(run, constant, decayed, overfitted, whole, killed, paid, base)

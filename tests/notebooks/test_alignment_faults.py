@@ -33,6 +33,7 @@ def cells_with_imports() -> Cells:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_a_reward_alone_is_hacked_and_a_leash_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with chapter_at("laptop", tmp_path, monkeypatch):
         cells = Cells(ALIGNMENT)

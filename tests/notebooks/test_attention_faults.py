@@ -37,6 +37,7 @@ def test_two_layers_learn_to_quote_and_one_does_not() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("at_laptop_scale")
 def test_two_layers_learn_to_quote_at_full_scale() -> None:
     two_layers_quote_and_one_does_not([0, 1, 2])

@@ -77,6 +77,7 @@ def test_at_the_last_column_padding_changes_the_answer(trained: dict[str, Any], 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_at_the_last_column_padding_changes_the_answer_at_full_scale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def test_the_parts_of_a_gpt_matter_as_the_chapter_says() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("at_laptop_scale")
 def test_the_parts_of_a_gpt_matter_at_full_scale() -> None:
     parts_matter_as_chapter_4_says([1, 2, 3])

@@ -56,6 +56,7 @@ def test_the_rank_decides_what_is_learned_and_forgotten() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("at_laptop_scale")
 def test_the_rank_decides_at_full_scale() -> None:
     rank_decides_as_chapter_7_says([1, 2, 3])

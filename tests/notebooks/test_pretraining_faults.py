@@ -18,6 +18,7 @@ PRETRAINING = "05_Pretraining"
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_for_one_price_two_shapes_end_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with chapter_at("laptop", tmp_path, monkeypatch):
         cells = Cells(PRETRAINING)
