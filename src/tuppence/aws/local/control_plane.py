@@ -32,7 +32,7 @@ from tuppence.core.locks import lock_folder
 ACCOUNT = "000000000000"  # no account of AWS has this number
 REGION = "us-east-1"
 _BESIDE_S3 = ("S3", "IAM", "CLOUDFORMATION", "BUDGETS", "RESOURCE_GROUPS_TAGGING_API")
-_NOT_OURS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+_NOT_OURS = ("TUPPENCE_AWS_ENDPOINT", "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 class _Operations(TrainingOperations, ProcessingOperations):
