@@ -1,8 +1,9 @@
 """Takes the pictures of the README from the real pages: PNG files in docs/images.
 
 make quickstart && make docs
-tuppence export runs/quickstart/dpo --to page --beside runs/quickstart/pretrain --out /tmp/live.html
-python docs/pictures.py --report runs/quickstart/report.html --live /tmp/live.html
+tuppence export runs/quickstart/pretrain --to page --out live.html
+python docs/pictures.py --report runs/quickstart/pretrain/report.html --heading Curves --live live.html
+python docs/pictures.py --chapter docs/_build/html/chapters/01_LLM_Fundamentals.html --heading "three masks"
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chapter", type=Path, help="a chapter's page in the built site")
     parser.add_argument("--heading", default="", help="words of the heading at which the picture begins")
-    parser.add_argument("--report", type=Path, help="the report of a quickstart")
+    parser.add_argument("--report", type=Path, help="the report of a run or a quickstart")
     parser.add_argument("--live", type=Path, help="a page of `tuppence export`")
     given = parser.parse_args()
     with sync_playwright() as playwright:
