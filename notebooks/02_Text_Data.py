@@ -100,8 +100,8 @@ assert by_hand == [reference.merge(word, best, "".join(best)) for word in text]
 tp.say(f"The pair {best[0]!r} {best[1]!r} occurs {pairs[best]} times: " + ", ".join("·".join(word) for word in by_hand))
 
 # %% [markdown]
-# Hand and library agree here, and there is a case in which they do not. **Guess first**: what becomes of "aaa" when
-# the pair "a" "a" is merged, and of "aaaa"?
+# Hand and library agree. In one case the order matters, since the occurrences overlap. **Guess first**: what becomes of
+# "aaa" when the pair "a" "a" is merged, and of "aaaa"?
 
 # %%
 assert reference.merge(list("aaa"), ("a", "a"), "aa") == ["aa", "a"]
@@ -186,7 +186,8 @@ tp.say(
 # ## Step 5: cut a text, and put it together again
 #
 # To encode a word, merge its bytes in the order in which the merges were *learned*: always the neighbours whose joined
-# bytes have the lowest rank. The longest piece that is in the vocabulary is not necessarily one of the tokens.
+# bytes have the lowest rank, and of equal pairs the left one. The longest piece that is in the vocabulary is not
+# necessarily one of the tokens.
 
 # %%
 tokenizer = tp.train_tokenizer(
@@ -199,7 +200,8 @@ def encode_by_hand(word: bytes) -> list[bytes]:
     """Merges the neighbours of lowest rank until no two neighbours have a token of their own."""
     tokens = [bytes([value]) for value in word]
     while True:
-        known = {ranks[a + b]: place for place, (a, b) in reversed(list(enumerate(pairwise(tokens)))) if a + b in ranks}
+        places = reversed(list(enumerate(pairwise(tokens))))  # from right to left: of equal pairs the left one stays
+        known = {ranks[a + b]: place for place, (a, b) in places if a + b in ranks}
         if not known:
             return tokens
         place = known[min(known)]
@@ -468,7 +470,7 @@ chapter.receipt(run)
 # |---|---|---|---|
 # | 2.1 `merge(tokens, pair, new)`: replace each occurrence of a pair, from left to right | ●○○ | ●●● | 10 |
 # | 2.2 `encode_word(word, ranks)`: cut the bytes of a word by the ranks of tokens | ●●○ | ●●● | 20 |
-# | 2.3 `windows(ids, T)`: inputs and targets, each token a target once | ●○○ | ●●● | 10 |
+# | 2.3 `windows(ids, context_length)`: inputs and targets, each token a target once | ●●○ | ●●● | 15 |
 
 # %%
 tp.check(2)

@@ -13,7 +13,7 @@
 # - why $\sqrt K$ is there, and why the mask comes before the softmax
 # - what heads are, and why `view` needs `transpose`
 # - what attention costs when the text gets longer
-# - what two layers can do that one layer cannot
+# - what two layers learn that one layer does not, and how they do it
 #
 # **You need**: matrix products, and what a softmax is. **AWS services**: none. Everything runs where you are.
 
@@ -136,31 +136,39 @@ assert torch.allclose(by_hand, q_TK @ k_TK.T, atol=1e-5)
 # %%
 widths = [2, 8, 32, 128, 512]
 largest: dict[bool, list[float]] = {False: [], True: []}
-slope: dict[bool, list[float]] = {False: [], True: []}
+slopes: dict[bool, torch.Tensor] = {}
 for width in widths:
     q, k = torch.randn(2000, 1, width), torch.randn(2000, 16, width)
     raw = (q @ k.transpose(1, 2))[:, 0]  # 2,000 queries with 16 keys each
     assert 0.9 < raw.var().item() / width < 1.1
     assert 0.9 < (raw / math.sqrt(width)).var().item() < 1.1
     for scaled in (False, True):
-        weights = torch.softmax(raw / math.sqrt(width) if scaled else raw, dim=1)
+        factor = 1 / math.sqrt(width) if scaled else 1
+        weights = torch.softmax(factor * raw, dim=1)
         largest[scaled].append(weights.max(dim=1).values.mean().item())
-        slope[scaled].append((weights * (1 - weights)).mean().item())  # the softmax's own derivative
+        # how much a weight moves with its product q·k: the softmax's derivative, times the factor (chain rule)
+        slopes[scaled] = (factor * weights * (1 - weights)).mean(dim=1)  # of each query; the last width stays
 
 assert largest[False][-1] > 0.9
 assert largest[True][-1] < 0.35
+assert slopes[False].median() < slopes[True].median() / 10  # for most queries the gradient is gone
+assert slopes[False].std() > 10 * slopes[True].std()  # and for a few it is large
 tp.figures.saturation(widths, largest[False], largest[True])
 
 # %%
 tp.say(
     f"At width {widths[-1]} the best key takes {largest[False][-1]:.0%} of the weight without the scale, and "
-    f"{largest[True][-1]:.0%} with it. The derivative of the softmax shrinks from {slope[True][-1]:.4f} to "
-    f"{slope[False][-1]:.4f}, so {slope[True][-1] / slope[False][-1]:.0f} times less of the gradient comes through."
+    f"{largest[True][-1]:.0%} with it. For half of the queries, the derivative of a weight by its product q·k is below "
+    f"{slopes[False].median():.5f} without the scale, and below {slopes[True].median():.5f} with it: "
+    f"{slopes[True].median() / slopes[False].median():.0f} times as much. The mean does not show that: "
+    f"{slopes[False].mean():.5f} without the scale, {slopes[True].mean():.5f} with it."
 )
 
 # %% [markdown]
-# Without the scale, a fresh model has already decided whom to look at, before it has learned anything, and the gradient
-# that could change its mind is almost gone. **Dividing by $\sqrt K$ keeps every head undecided at the start.**
+# Without the scale, a fresh model has already decided whom to look at, before it has learned anything. For most queries
+# the gradient that could change its mind is almost gone. A few queries stand right between two keys; they have a large
+# gradient, and make up the mean. With the scale, the gradient is spread over all queries.
+# **Dividing by $\sqrt K$ keeps every head undecided at the start.**
 #
 # ## Step 4: the mask comes before the softmax
 #
@@ -349,15 +357,17 @@ tp.figures.attention_cost(lengths, {"the formula": explicit, "the kernel": fused
 tp.say(
     f"At {lengths[-1]:,} tokens the formula takes {explicit[-1]:.1f} ms and {memory[-1] / 2**20:.0f} MiB for the "
     f"weights of one layer of one text; the fused kernel takes {fused[-1]:.1f} ms and stores none of them. From "
-    f"{lengths[-2]:,} to {lengths[-1]:,} tokens, the formula's time grows {explicit[-1] / explicit[-2]:.1f} times and the "
-    f"kernel's {fused[-1] / fused[-2]:.1f} times."
+    f"{lengths[-2]:,} to {lengths[-1]:,} tokens, the operations and the weights grow {(lengths[-1] / lengths[-2]) ** 2:.0f} "
+    f"times, the formula's time {explicit[-1] / explicit[-2]:.1f} times and the kernel's {fused[-1] / fused[-2]:.1f} times."
 )
 
 # %% [markdown]
-# The number of operations is quadratic in both; the kernel only saves the memory traffic. **Twice the context is four
-# times the attention.** That is why context is expensive.
+# The number of operations is quadratic in both; the kernel only saves the memory traffic. The time follows the operations
+# only roughly: writing and reading the weights comes on top where they outgrow the processor's caches, and in a short
+# text the fixed costs of each call weigh more. **Twice the context is four times the operations of attention.** That is
+# why context is expensive.
 #
-# ## Step 9: what one layer cannot do
+# ## Step 9: what one layer does not learn
 #
 # Now an experiment. A row begins with a random string of distinct letters. Then come pieces of that string, each from a
 # random place. For the string `q f m x b k t a`:
@@ -458,14 +468,17 @@ tp.say(
 # One layer does not even come near. Two layers look just as helpless for a while. Then the curve falls off a cliff.
 #
 # Why? To predict what follows the letter `q`, a token must find the place *after* the earlier `q`. In the first layer,
-# the key of that place is made of the letter at that place, `f`, and of its position. Nothing in it says "I come
-# after `q`", so no query can find it.
+# a score is made of two tokens only: the one that looks, and the one at the place it looks at, each with its position.
+# The key of the right place is made of its letter, `f`, and of its position. Nothing in it says "I come after `q`", so
+# no query of the first layer can find it, however long it is trained. What is left to a single layer is to put the
+# whole string into one vector and to let the MLP search it. Theory says that this takes a far larger model (Sanford et
+# al. 2024).
 #
 # Two layers can. A head of the first layer carries every letter one place to the right. In the second layer, the key of
 # that place then says "I come after `q`", the query says "I am `q`", and the value says "`f`". Each half is useless
 # without the other. That is why nothing happens for so long, and then everything at once.
 #
-# This is an explanation. Is it what the model does?
+# This is an explanation. Is it what these models do?
 #
 # ## Step 10: look inside
 #
@@ -502,8 +515,93 @@ tp.say(
 )
 
 # %% [markdown]
-# The model runs our two lines of Python. Nobody wrote them into it. The pair of heads is called an *induction head*, and
-# language models of every size have some: this is how they repeat a name that they have read only once.
+# That is what the heads *look at*. It does not prove that the answer comes from there. To prove a cause, change one thing
+# and see what happens.
+#
+# First change the text: put another letter *before* the place that the token should find, and leave the place as it is.
+# **Guess first**: in which of the two models does the place lose its weight?
+
+# %%
+now = known[-1]  # a place that quotes, in each of the rows
+place = (rows[:, :string] == rows[:, now, None]).int().argmax(dim=1) + 1  # where its answer stands
+absent = torch.stack([torch.isin(torch.arange(letters), row, invert=True).int().argmax() for row in rows])
+changed = rows.scatter(1, place[:, None] - 1, absent[:, None])  # another letter before the answer
+
+
+def preference(model, rows):
+    """(rows, heads): how much more weight the last layer gives the answer than the place after it, as a logarithm."""
+    weights = tp.attention_maps(model, rows)[-1].cpu()[:, :, now].clamp(min=1e-30)
+    index = place[:, None, None].expand(-1, weights.shape[1], -1)
+    return (weights.gather(2, index) / weights.gather(2, index + 1)).log()[..., 0]
+
+
+assert torch.allclose(preference(one.model, rows), preference(one.model, changed), atol=1e-2)
+lost = (preference(two.model, rows) - preference(two.model, changed)).mean(dim=0).max().item()
+assert lost > 1
+tp.say(
+    f"In the single layer nothing changes, up to rounding. In the second of two layers, a head prefers the answer to the "
+    f"place after it {math.exp(lost):.3g} times less than before (the geometric mean of {len(rows)} rows)."
+)
+
+# %% [markdown]
+# The argument of step 9 holds for the trained model: the single layer cannot tell the two texts apart at this place.
+#
+# Now change the model: forbid one way of looking, and measure the loss on the same rows. As a control, forbid another
+# way that is as frequent.
+
+
+# %%
+class Forbidding(torch.nn.Module):
+    """The same attention, with a mask that hides more."""
+
+    def __init__(self, attention, forbidden):
+        super().__init__()
+        self.attention = attention
+        itself = torch.eye(forbidden.shape[-1], dtype=torch.bool)
+        self.allowed = tp.causal_mask(*forbidden.shape[-2:]) & (~forbidden | itself)
+
+    def forward(self, x_BTD, cache=None, layer=0):
+        out_BHTK, _ = tp.attention(*self.attention.heads(x_BTD), self.allowed.to(x_BTD.device))
+        return self.attention.projection(out_BHTK.transpose(1, 2).flatten(2))
+
+
+def loss_forbidding(layer, forbidden):
+    block = two.model.blocks[layer]
+    attention, device = block.attention, block.attention_norm.weight.device
+    block.attention = Forbidding(attention, forbidden)
+    with torch.no_grad():
+        total = two.model.loss(rows.to(device), targets.to(device)).item()
+    block.attention = attention
+    return total / (targets >= 0).sum().item()
+
+
+nothing = torch.zeros(length, length, dtype=torch.bool)
+distance = torch.arange(length)[:, None] - torch.arange(length)
+a_copy = rows[:, :, None] == rows[:, None, :]
+ways = {
+    "nothing is forbidden": (0, nothing),
+    "layer 1 may not look one place back": (0, distance == 1),
+    "layer 1 may not look two places back": (0, distance == 2),
+    "layer 2 may not look after an earlier copy": (1, after_a_copy[:, None]),
+    "layer 2 may not look at an earlier copy": (1, a_copy[:, None]),
+}
+losses = {way: loss_forbidding(*how) for way, how in ways.items()}
+whole, back, control, after, at = losses.values()
+assert abs(whole - end(two)) < 0.1
+assert min(back, after) > whole + 1
+assert max(control, at) < whole + 0.5
+tp.Table(["", "loss"], [[way, loss] for way, loss in losses.items()])
+
+# %%
+tp.say(
+    f"Without the look one place back, the loss rises from {whole:.2f} to {back:.2f}; without the look after an earlier copy, "
+    f"to {after:.2f}. The controls end at {control:.2f} and {at:.2f}. To guess among the letters costs {math.log(string):.2f}."
+)
+
+# %% [markdown]
+# Both looks are causes: without either of them the model quotes no more, and without the others it goes on. It runs our
+# two lines of Python. Nobody wrote them into it. The pair of heads is called an *induction head*, and language models of
+# every size have some: this is how they repeat a name that they have read only once.
 #
 # ## Exercises
 #
@@ -566,8 +664,9 @@ tp.check(multi_head)
 # - The mask acts before the softmax. After it, the future leaks through the sum.
 # - Attention alone does not know the order of the tokens.
 # - Heads are separate softmaxes on separate columns.
-# - Twice the context is four times the attention.
-# - One layer compares tokens. Two layers compose: the second finds what the first has prepared.
+# - Twice the context is four times the operations of attention.
+# - One layer compares pairs of tokens. Two layers compose: the second finds what the first has prepared.
+# - A map shows what a head looks at. That it matters is shown by forbidding it.
 
 # %%
 chapter.receipt(one, two)
@@ -579,5 +678,6 @@ chapter.receipt(one, two)
 # - Bahdanau, Cho and Bengio 2014, arXiv:1409.0473: attention before the transformer
 # - Dao et al. 2022, "FlashAttention", arXiv:2205.14135: the fused kernel
 # - Olsson et al. 2022, "In-context Learning and Induction Heads", arXiv:2209.11895: the heads of step 10
+# - Sanford, Hsu and Telgarsky 2024, "One-layer transformers fail to solve the induction heads task", arXiv:2408.14332
 #
 # **Next**: chapter 4 puts attention into a block, blocks into a GPT, and takes the parts out again, one by one.

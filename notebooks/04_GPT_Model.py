@@ -247,9 +247,9 @@ tp.say(
 # ## Step 6: take the parts out
 #
 # `tp.ablated` builds a model without one of its parts. Everything else is equal: the data, the order, the seed, the
-# steps. Five models lack a part, one is whole.
+# steps. Four models lack a part, one is whole.
 #
-# **Guess first**: order the five from "hardly missed" to "cannot do without". Write it down; the order surprises most
+# **Guess first**: order the four from "hardly missed" to "cannot do without". Write it down; the order surprises most
 # people.
 
 # %%
@@ -429,7 +429,9 @@ tp.figures.sampling_cut(
 )
 
 # %% [markdown]
-# Top-k always keeps the same number. Top-p keeps few tokens when one of them is sure, and many when none is.
+# Top-k always keeps the same number. Top-p keeps few tokens when one of them is sure, and many when none is. Used
+# together they act in the order of the list: temperature, top-k, then top-p on the probabilities that top-k has left,
+# which sum to one again.
 #
 # To draw, lay the probabilities side by side on the line from $0$ to $1$, and see where a random number falls. That is
 # all that `choose` does. The random number is an argument, so a text can be drawn again.
@@ -571,7 +573,9 @@ tp.check(layer_norm)
 # %% [markdown]
 # <!-- figures: 30 minutes -->
 #
-# **4.2 A block** · difficulty ●●● · importance ●●● · 30 minutes
+# **4.2 A block** · difficulty ●●● · importance ●●● · 30 minutes. `params` is a dict with the weights of step 4 by name,
+# such as `params["attention.qkv.weight"]` and `params["mlp.expand.bias"]`, and with the number of heads,
+# `params["n_heads"]`.
 
 
 # %%

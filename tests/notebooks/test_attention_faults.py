@@ -28,6 +28,7 @@ def two_layers_quote_and_one_does_not(seeds: list[int]) -> None:
     for seed in seeds:
         cells.names["train_quoting"] = partial(train, seed=seed)
         cells.run("assert end(one) > 1.5", "tp.attention_maps(two.model, row)", "assert quoted.max() > 0.7")
+        cells.run("def preference", "class Forbidding")
 
 
 @pytest.mark.slow

@@ -59,12 +59,14 @@ LAST_TOKEN = Exercise(
             _full,
             _last_of_full,
             "Positions begin at 0, lengths at 1.",
+            "The last of n tokens has the index n - 1.",
         ),
         Property(
             "padding changes nothing, neither its amount nor its content",
             _padded,
             _padding_is_nothing,
             "The last column is padding in all rows but the longest.",
+            "Use lengths, and never -1.",
         ),
         Property(
             "it is the last real token of each row",
@@ -119,12 +121,19 @@ F1 = Exercise(
     minutes=15,
     fit=a_number,
     properties=(
-        Property("a perfect prediction has 1", _perfect, _is_one, "Then no class has a mistake."),
+        Property(
+            "a perfect prediction has 1",
+            _perfect,
+            _is_one,
+            "Then no class has a mistake.",
+            "TP counts the rows of a class that are predicted as it; FP and FN are zero here.",
+        ),
         Property(
             "a rare class counts as much as a frequent one, and a class that is never found counts 0",
             _majority,
             _macro,
             "Who always says the majority has a high accuracy. Compute F1 of each class, then their mean.",
+            "No weights: add the F1 of each class, divide by the number of classes.",
         ),
         Property(
             "it is scikit-learn's",
@@ -184,13 +193,21 @@ AUC = Exercise(
             _ordered,
             _area,
             "Compare every positive with every negative. No threshold is needed.",
+            "Positives times negatives is the number of pairs.",
         ),
-        Property("a tie counts half", _tied, _area, "Neither a win nor a loss, whoever comes first in the list."),
+        Property(
+            "a tie counts half",
+            _tied,
+            _area,
+            "Neither a win nor a loss, whoever comes first in the list.",
+            "Three cases: larger, equal, smaller.",
+        ),
         Property(
             "only the order of the scores counts",
             _any_scores,
             _order_only,
             "How far two scores are apart does not matter.",
+            "Compare with > and ==, and use no difference.",
         ),
         Property("it is scikit-learn's", _any_scores, _area, "Which pairs are counted, and how many are there?"),
     ),
