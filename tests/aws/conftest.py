@@ -1,4 +1,4 @@
-"""Clients of boto3 whose answers are given by the tests (botocore's Stubber checks them), without any network."""
+"""Clients of boto3 whose answers are given by the tests (botocore's Stubber checks them), and S3 in memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
+from tests.memory_store import WritableMemoryStore
+
+from tuppence.storage.schemes import SCHEMES
 
 
 @pytest.fixture
@@ -24,3 +27,11 @@ def sagemaker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     with Stubber(made) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What is in S3, by URL."""
+    found: dict[str, bytes] = {}
+    monkeypatch.setitem(SCHEMES, "s3", lambda url: WritableMemoryStore(url, found))
+    return found

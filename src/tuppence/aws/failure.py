@@ -43,7 +43,7 @@ def write_failure(path: Path, line: str) -> None:
     """Writes the line; a full disk must not hide the exit code."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(line + "\n", encoding="utf-8", errors="backslashreplace")
+        path.write_text(line, encoding="utf-8", errors="backslashreplace")
     except OSError:
         return
 

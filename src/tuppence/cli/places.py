@@ -129,10 +129,14 @@ class Verb(TyperCommand):
         return parameter.opts[0] if parameter.param_type_name == "option" else str(parameter.metavar or name)
 
 
-def add_verb(group: typer.Typer, verb: Any, name: str | None = None) -> None:
-    """Adds a function to a group of the command line."""
+def add_verb(group: typer.Typer, verb: Any, name: str | None = None, *, ends_with_line: bool = False) -> None:
+    """Adds a function to a group of the command line.
+
+    Args:
+        ends_with_line: whether its last argument is another verb line, whose flags are not its own.
+    """
     verb.__annotations__ = flat_annotations(verb)
-    group.command(name, cls=Verb)(verb)
+    group.command(name, cls=Verb, context_settings={"allow_interspersed_args": not ends_with_line})(verb)
 
 
 def flat_annotations(function: Any) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Ledger:
         self._clock, self._slowest_write, self._lock = clock, 0.0, threading.Lock()
         self._lateness = 0.0  # delay of the guard's last wake-ups: threads wake up late on a busy machine
         if billing is not None and path is not None:
-            self._charge_lost_machines(billing)
+            self._correct_lost_machines(billing)
         self._start = self._last_tick = clock() if began is None else began
         self._write("start")
 
@@ -222,17 +222,17 @@ class Ledger:
         late = 2 * (self._slowest_write + self._lateness)
         return self.seconds_to_budget() - self._tail_seconds - GUARD_SECONDS - late
 
-    def _charge_lost_machines(self, billing: Billing) -> None:
-        """Charges what earlier machines of this job were billed for and no attempt has recorded.
+    def _correct_lost_machines(self, billing: Billing) -> None:
+        """Adds the difference between what earlier machines of this job were billed for and what attempts recorded.
 
-        A machine that was taken before our process began has left no line, and a killed one may have been billed for
-        longer than its last line says.
+        A machine that was taken before our process began has left no line, and the end of a killed one was assumed.
         """
         known = sum(attempt.seconds for attempt in self.attempts if attempt.job == billing.job)
         seconds = billing.earlier_seconds - known
-        if seconds < 1.0:
+        if abs(seconds) < 1.0 or not billing.earlier_seconds:
             return
-        dollars, reason = self._price(seconds), "billed for machines that were taken"
+        dollars, more = self._price(seconds), "more" if seconds > 0 else "less"
+        reason = f"machines that were taken were billed for {more}"
         self.spent_before += dollars
         lost = Attempt(
             self.attempt, seconds, dollars, self.rate.rate_usd_per_hour, ended=True, reason=reason, job=billing.job

@@ -1,0 +1,60 @@
+"""The number of parameters of the model that a verb line trains, as far as it can be read before the job starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuppence.core.errors import TuppenceError
+from tuppence.core.files import read_json
+from tuppence.core.recipes import find_recipe
+from tuppence.model.config import PRESETS, ModelConfig
+from tuppence.storage import is_remote, local_path
+
+_NAMES = {"n_layer": "n_layers", "n_head": "n_heads", "n_embd": "d_model", "n_positions": "context_length"}
+"""Keys of a Hugging Face config → ours."""
+
+
+def parameters_of(values: Mapping[str, object]) -> int | None:
+    """Counts the parameters; None if they are not known here, for example of a base in S3.
+
+    Args:
+        values: name of each option of the verb → its value.
+    """
+    try:
+        base = values.get("base")
+        if isinstance(base, str):
+            return None if is_remote(base) else _of_folder(local_path(base))
+        return _of_recipe(values)
+    except (TuppenceError, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return None  # the verb itself will say what is wrong
+
+
+def _of_folder(folder: Path) -> int | None:
+    for place in (folder / "model", folder):
+        if (place / "config.json").is_file():
+            given = read_json(place / "config.json", 2**20)
+            sizes = {ours: given[theirs] for theirs, ours in _NAMES.items()}
+            return ModelConfig(**sizes, vocab_size=given["vocab_size"]).parameter_count()
+    return None
+
+
+def _of_recipe(values: Mapping[str, object]) -> int:
+    config, data = values.get("config"), values.get("data")
+    sizes: dict[str, Any] = {}
+    if isinstance(config, str) and not is_remote(config):
+        recipe = yaml.safe_load(find_recipe(config).read_text(encoding="utf-8")) or {}
+        sizes |= recipe.get("model") or {}
+    given = values.get("set_")
+    for word in given if isinstance(given, list | tuple) else ():
+        key, _, value = str(word).partition("=")
+        if key.startswith("model."):
+            sizes[key.removeprefix("model.")] = yaml.safe_load(value)
+    preset = PRESETS[str(sizes.pop("preset", "tiny"))].model_dump()
+    if isinstance(data, str) and not is_remote(data) and (local_path(data) / "index.json").is_file():
+        index = read_json(local_path(data) / "index.json", 64 * 2**20)
+        preset["vocab_size"] = index.get("vocab_size", preset["vocab_size"])
+    return ModelConfig(**{**preset, **sizes}).parameter_count()
