@@ -75,7 +75,7 @@ def stored(store: WritableMemoryStore) -> list[int]:
     return sorted(int(name.split("/")[1][5:]) for name in store.names() if name.endswith("MANIFEST.json"))
 
 
-def test_logs_go_before_a_checkpoint_its_manifest_last_and_the_run_file_at_the_end(
+def test_logs_go_before_a_checkpoint_its_manifest_last_and_the_result_after_it(
     store: WritableMemoryStore, machine: Make
 ) -> None:
     mirror = machine()
@@ -86,10 +86,13 @@ def test_logs_go_before_a_checkpoint_its_manifest_last_and_the_run_file_at_the_e
         (mirror.local / "model" / name).write_text(name)
     store.written.clear()
     mirror.flush()
+    log(mirror, "two")
+    mirror.flush()
     assert store.written == [
-        "metrics.jsonl",
+        *("run.yaml", "metrics.jsonl", "ledger.jsonl"),
         *(f"checkpoints/step-00000010/{name}" for name in ("model.safetensors", "state.json", "MANIFEST.json")),
-        *("model/model.safetensors", "model/config.json", "run.yaml"),
+        *("model/model.safetensors", "model/config.json"),
+        *("metrics.jsonl", "run.yaml"),
     ]
 
 
@@ -196,6 +199,7 @@ def test_nothing_is_sent_after_another_process_has_taken_over(
     machine()
     log(first, "two")
     monkeypatch.setattr(run_mirror, "LEDGER_SECONDS", 0.0)
+    monkeypatch.setattr(run_mirror, "POLL_SECONDS", 0.0)
     first._keep_ledger()
     assert first.lost is not None
     with pytest.raises(LostLeaseError):

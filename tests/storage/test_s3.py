@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,7 @@ def test_an_upload_in_parts_arrives_whole_and_is_downloaded_whole(
     store.download("large", tmp_path / "copy", on_bytes=arrived.append)
     assert (tmp_path / "copy").read_bytes() == content
     assert sum(arrived) == len(content)
-    assert store.sha256("large") == __import__("hashlib").sha256(content).hexdigest()
+    assert store.sha256("large") == hashlib.sha256(content).hexdigest()
     assert store.upload(tmp_path / "large", "large", if_absent=True) is None
     (tmp_path / "none").write_bytes(b"")
     assert store.upload(tmp_path / "none", "none") is not None

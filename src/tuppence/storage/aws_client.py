@@ -20,6 +20,7 @@ ENDPOINT_VARIABLE = "TUPPENCE_AWS_ENDPOINT"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 ATTEMPTS = 5
 """Of each call, the first one included, with growing pauses between them (botocore's mode "standard")."""
+_READING = ("List", "Get", "Head", "Describe")
 _CONNECTIONS = 16
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
@@ -86,14 +87,22 @@ class _PlainErrors:
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> Any:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
 
-        try:
-            return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
-        except AwsError:
-            raise
-        except (BotoCoreError, ClientError, Boto3Error) as error:
-            service = str(self.meta.service_model.service_name)  # type: ignore[attr-defined]
-            raise explain_aws_error(error, service, operation_name) from error
+        damaged = (ResponseParserError, HTTPError)  # answers that arrived damaged, which boto3 does not ask for again
+        attempts = ATTEMPTS if operation_name.startswith(_READING) else 1
+        for attempt in range(attempts):
+            try:
+                return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
+            except AwsError:
+                raise
+            except (BotoCoreError, ClientError, Boto3Error, *damaged) as error:
+                if isinstance(error, damaged) and attempt + 1 < attempts:
+                    continue
+                service = str(self.meta.service_model.service_name)  # type: ignore[attr-defined]
+                raise explain_aws_error(error, service, operation_name) from error
+        raise AssertionError("not reached")
 
 
 def _environment(service: str) -> tuple[str | None, ...]:

@@ -41,8 +41,12 @@ _HINTS = {
 _NETWORK_ERRORS = (
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "SSLError"),
     *("ProxyConnectionError", "HTTPClientError", "ConnectionError", "ResponseStreamingError", "IncompleteReadError"),
+    *("ResponseParserError", "ProtocolError", "IncompleteRead"),
 )
-_LOST_ANSWERS = ("ReadTimeoutError", "ConnectionClosedError", "HTTPClientError", "RequestTimeout")
+_LOST_ANSWERS = (
+    *("ReadTimeoutError", "ConnectionClosedError", "HTTPClientError", "RequestTimeout"),
+    *("ResponseParserError", "ProtocolError", "IncompleteRead"),
+)
 _BUSY = ("SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")
 
 

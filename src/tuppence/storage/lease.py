@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Lease:
 
     def __init__(self, store: RemoteStore, name: str) -> None:
         self._store, self._name, self._id = store, name, uuid.uuid4().hex
-        self._version, self._count = "", 0
+        self._version, self._count, self._writing = "", 0, threading.Lock()
         self.renewed_at = time.monotonic()
         self.was_new = False
 
@@ -92,26 +93,31 @@ class Lease:
             LostLeaseError: another process has become the holder.
             AwsError: the store cannot be reached.
         """
-        began = time.monotonic()
-        content = self._content(rows, released=release)
-        version = self._store.replace_if(self._name, content, self._version)
-        if version is None:
-            found = self._store.read(self._name)
-            if found is None or split_ledger(found[0])[1].get("id") != self._id:
-                raise LostLeaseError(f"another process has taken over {self._place()}", "stop one of the two")
-            version = self._store.replace_if(self._name, content, found[1])  # an earlier write of ours took effect late
+        with self._writing:
+            began = time.monotonic()
+            content = self._content(rows, released=release)
+            version = self._store.replace_if(self._name, content, self._version)
+            if version is None:
+                found = self._store.read(self._name)
+                if found is not None and split_ledger(found[0])[1].get("id") == self._id:  # a write of ours came late
+                    version = self._store.replace_if(self._name, content, found[1])
             if version is None:
                 raise LostLeaseError(f"another process has taken over {self._place()}", "stop one of the two")
-        self._version, self.renewed_at = version, began
+            self._version, self.renewed_at = version, began
 
     def withdraw(self) -> None:
         """Removes a ledger that this process has created and in which nothing was spent."""
         self._store.delete(self._name)
 
     @property
+    def seconds_since(self) -> float:
+        """Seconds since the last write began."""
+        return time.monotonic() - self.renewed_at
+
+    @property
     def seconds_to_stop(self) -> float:
         """Seconds until this holder must stop if it cannot write."""
-        return self.renewed_at + STOP_SECONDS - time.monotonic()
+        return STOP_SECONDS - self.seconds_since
 
     def _content(self, rows: bytes, *, released: bool = False) -> bytes:
         self._count += 1

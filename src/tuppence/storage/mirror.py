@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tuppence.core import console
@@ -25,6 +26,7 @@ from tuppence.storage.store import Entry, RemoteStore
 SMALL_BYTES = 8 * 2**20
 """Smaller files are read once and sent as they were at that moment, because logs grow while they are sent."""
 _MEASURED_BYTES = 2**20
+_LISTINGS = 6
 _ALWAYS_LAST = ("config.json", "run.yaml")
 """After the weights of a model, and after everything else in a run: readers look for these files."""
 
@@ -65,19 +67,25 @@ class Mirror:
     def listed(self) -> list[Entry]:
         """Returns the remote files.
 
+        A listing has no checksum, and a flipped bit in a name would hide a file. So two listings must be equal.
+
         Raises:
             InputError: there are too many, or one has a name that cannot be a local file's.
         """
         if self._only is not None:
             entry = self.store.describe(self._only)
             return [] if entry is None else [entry]
-        entries = []
-        for entry in self.store.list():
-            require_plain_name(self.store.url, entry.name)
-            entries.append(entry)
+        before: list[Entry] | None = None
+        for _ in range(_LISTINGS):
+            entries = list(islice(self.store.list(), MOST_FILES + 1))
             if len(entries) > MOST_FILES:
                 raise InputError(f"{self.store.url} has more than {MOST_FILES:,} files", "choose another --out")
-        return entries
+            if entries == before:
+                for entry in entries:
+                    require_plain_name(self.store.url, entry.name)
+                return entries
+            before = entries
+        raise InputError(f"{self.store.url} changes all the time", "try again when nothing writes there")
 
     def begin(self) -> None:
         """Copies all remote files to the local folder, which is empty or does not exist.

@@ -1,8 +1,9 @@
 """Mirrors a run to a store beside training, and brings it back on another machine.
 
-One thread writes the ledger every few seconds (`lease`), another one sends what is new: logs first, then checkpoints
-with their manifest last, then the result, then run.yaml. Training writes its local files as always and never waits for
-these threads; only the end of a run waits until everything has arrived (`flush`).
+One thread writes the ledger every few seconds (`lease`), another one sends what is new: run.yaml once, then logs, then
+checkpoints with their manifest last, then the result, and then run.yaml again, which says that it is done. Training
+writes its local files as always and never waits for these threads; only the end of a run waits until everything has
+arrived (`flush`).
 
 A checkpoint is removed from the store when it was pruned locally, and only after the newest local one was read back
 from the store. The local rule never prunes the best and the last. A checkpoint that was set aside locally is removed at
@@ -34,7 +35,7 @@ from tuppence.storage.upload_time import ASSUMED_BYTES_PER_SECOND, SIGTERM_SECON
 
 LEDGER_SECONDS = 5.0
 """Between two writes of the ledger. A killed attempt is charged for this long after its last line (`cost.ledger`)."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.25
 LOG_SECONDS = 15.0
 """Between two uploads of logs, if there is no new checkpoint."""
 _FIRST_BYTES_PER_SECOND = ASSUMED_BYTES_PER_SECOND / 5
@@ -69,7 +70,7 @@ class RunMirror:
         self._stored: dict[str, set[str]] = {}  # step → its files in the store
         self._own: set[str] = set()  # steps whose files in the store are those of the local folder
         self._verified: set[str] = set()  # those of them that were read back
-        self._log_sent_at = -LOG_SECONDS
+        self._log_sent_at, self._has_run_file, self._lines = -LOG_SECONDS, False, 0
         self._told: set[str] = set()
         self.lost: str | None = None
 
@@ -82,10 +83,11 @@ class RunMirror:
             InputError: another process trains this run, or the remote folder holds something else.
         """
         entries = {entry.name: entry.size for entry in self._mirror.listed()}
-        others = set(entries) - {_NAMES.ledger_file.name}
-        if others and _NAMES.run_file.name not in entries and not _is_begun(others):
+        self._has_run_file = _NAMES.run_file.name in entries
+        if set(entries) - {_NAMES.ledger_file.name} and not self._has_run_file:
             raise InputError(f"{self.store.url} is not empty and holds no run", "choose another --out")
         rows = self._lease.acquire()
+        self._lines = rows.count(b"\n")
         try:
             if rows:
                 write_bytes(self.local / _NAMES.ledger_file.name, rows)
@@ -163,10 +165,18 @@ class RunMirror:
     # ---- the threads -----------------------------------------------------------------------------------------
 
     def _keep_ledger(self) -> None:
-        """Writes the ledger every few seconds; stops the process if it cannot."""
-        while not self._over.wait(LEDGER_SECONDS):
+        """Writes the ledger every few seconds, and as soon as it has a line of this attempt.
+
+        Stops the process if it cannot.
+        """
+        known, path = self._lines, self.local / _NAMES.ledger_file.name
+        while not self._over.wait(POLL_SECONDS):
             try:
-                self._lease.renew(last_rows(self.local / _NAMES.ledger_file.name))
+                rows = last_rows(path)
+                if rows.count(b"\n") == known and self._lease.seconds_since < LEDGER_SECONDS:
+                    continue
+                known = rows.count(b"\n")
+                self._lease.renew(rows)
             except LostLeaseError as error:
                 return self._stop(error.message)
             except (TuppenceError, OSError) as error:
@@ -205,6 +215,8 @@ class RunMirror:
             steps = self._new_steps()
             if logs or steps:  # the logs before a checkpoint, which says how long they were
                 self._send_logs(verify=verify)
+            if steps:  # what was spent on a checkpoint is in the store before it
+                self._lease.renew(last_rows(self.local / _NAMES.ledger_file.name))
             for step in reversed(steps):
                 self._require_lease()
                 self._send_step(step)
@@ -218,6 +230,8 @@ class RunMirror:
         apart = {_NAMES.checkpoints.name, _NAMES.ledger_file.name, _NAMES.run_file.name}
         apart |= {_NAMES.model.name, _NAMES.adapter.name}
         names = list(self._mirror.local_names(skip=lambda name: name in apart))
+        if not self._has_run_file:  # first of all: without it, a folder is no run
+            self._send_run_file()
         self._mirror.send(names)
         if verify:
             self._mirror.verify(names)
@@ -231,7 +245,13 @@ class RunMirror:
             if verify:
                 self._mirror.verify(names)
             self._mirror.remove(self._mirror.gone(folder))
-        self._mirror.send([name for name in [_NAMES.run_file.name] if (self.local / name).exists()])
+        self._send_run_file()
+
+    def _send_run_file(self) -> None:
+        name = _NAMES.run_file.name
+        if (self.local / name).exists():
+            self._mirror.send([name])
+            self._has_run_file = True
 
     def _send_step(self, step: str) -> None:
         """Sends a checkpoint, its manifest last."""
@@ -331,14 +351,6 @@ def _steps_in(folder: Path) -> Iterator[str]:
         for path in folder.iterdir():
             if _STEP.fullmatch(path.name) and (path / _MANIFEST).exists():
                 yield path.name
-
-
-def _is_begun(names: set[str]) -> bool:
-    """Whether files can be those of a run that was killed before its run.yaml was sent."""
-    known = {_NAMES.checkpoints.name, _NAMES.splits.name}
-    files = {_NAMES.metrics_file.name, _NAMES.samples_file.name, _NAMES.trained_on_file.name}
-    files.add(_NAMES.held_out_file.name)
-    return all(name.split("/")[0] in known or name in files for name in names)
 
 
 def _size_of(folder: Path) -> int:

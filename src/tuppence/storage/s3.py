@@ -24,6 +24,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LONGEST_KEY = 1024
 _MOST_DELETED_AT_ONCE = 1000
 _BLOCK_BYTES = 2**20
+_READS = 3
 
 
 class S3Store:
@@ -96,13 +97,18 @@ class S3Store:
         return digest.hexdigest()
 
     def read(self, name: str) -> tuple[bytes, str] | None:
-        try:
-            with self.open(name) as stream:
-                return stream.read(), stream.raw.found.version  # type: ignore[attr-defined]
-        except AwsError as error:
-            if error.is_missing:
-                return None
-            raise
+        for attempt in range(_READS):
+            try:
+                with self.open(name) as stream:
+                    return stream.read(), stream.raw.found.version  # type: ignore[attr-defined]
+            except AwsError as error:
+                if error.is_missing:
+                    return None
+                raise
+            except CorruptFileError:  # bits were flipped on the way, or at rest
+                if attempt + 1 == _READS:
+                    raise
+        raise AssertionError("not reached")
 
     def age(self, name: str) -> float | None:
         with self._about(name):

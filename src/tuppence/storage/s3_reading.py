@@ -120,7 +120,7 @@ class S3Stream(io.RawIOBase):
             except AwsError:
                 raise
             except Exception as error:
-                if not _is_cut(error):
+                if not is_cut(error):
                     raise
                 chunk, failure = b"", error
             if chunk:
@@ -258,7 +258,7 @@ def require_sha256(found: S3Object, digest: str) -> None:
         raise CorruptFileError(f"{found.location} arrived damaged: its sha256 is not the recorded one", "try again")
 
 
-def _is_cut(error: Exception) -> bool:
+def is_cut(error: Exception) -> bool:
     """Whether an exception means that a body ended early, and not that the program is wrong.
 
     Raises:

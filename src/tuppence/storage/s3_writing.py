@@ -5,7 +5,9 @@ succeeded is reported as a conflict. So every write has a nonce in the object's 
 is looked at, and if it has our nonce, the write succeeded.
 
 The sha256 of the whole content is in the metadata, for readers. Each request also has the sha256 of what it carries,
-which S3 compares before it keeps anything.
+which S3 compares before it keeps anything. Not every server that speaks S3's protocol does, so the version of a small
+object, which is mostly the MD5 of its content, is compared too, and the object is read back where it is something else.
+Large files are read back by `mirror`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from tuppence.core.cache import cache_folder
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file, write_json
 from tuppence.storage.aws_errors import AwsError
-from tuppence.storage.s3_reading import ATTEMPTS, NONCE_KEY, PART_BYTES, SHA256_KEY, THREADS, S3Object, pause
+from tuppence.storage.s3_reading import ATTEMPTS, NONCE_KEY, PART_BYTES, SHA256_KEY, THREADS, S3Object, is_cut, pause
 
 MOST_PARTS = 10_000
 _DAMAGED_ON_THE_WAY = ("BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest", "IncompleteBody", "RequestTimeout")
@@ -52,12 +54,16 @@ def put_on_condition(
         "ChecksumSHA256": base64.b64encode(digest.digest()).decode(),
         "Metadata": {SHA256_KEY: digest.hexdigest(), NONCE_KEY: nonce},
     }
-    failure: AwsError | None = None
+    failure: AwsError | CorruptFileError | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
             pause(attempt - 1)
         try:
-            return str(client.put_object(**request, **condition)["ETag"])
+            version = str(client.put_object(**request, **condition)["ETag"])
+            if _has_arrived(client, bucket, key, content, version):
+                return version
+            condition = {"IfMatch": version}
+            failure = CorruptFileError(f"s3://{bucket}/{key} arrives damaged each time", "try again")
         except AwsError as error:
             failed_condition = error.status == 412 or ("IfMatch" in condition and error.is_missing)
             if not (failed_condition or error.is_conflict or _is_worth_another_try(error)):
@@ -65,8 +71,10 @@ def put_on_condition(
             failure = error
             found = look()
             if found is not None and found.nonce == nonce:
-                return found.version
-            if failed_condition:
+                if _has_arrived(client, bucket, key, content, found.version):
+                    return found.version
+                condition = {"IfMatch": found.version}
+            elif failed_condition:
                 return None
     assert failure is not None
     raise failure
@@ -210,6 +218,22 @@ class _Upload:
                     raise
                 pause(attempt)
         raise AssertionError("not reached")
+
+
+def _has_arrived(client: Any, bucket: str, key: str, content: bytes, version: str) -> bool:
+    """Whether the object of this version has this content; also True if another write has replaced it since."""
+    if version.strip('"') == hashlib.md5(content, usedforsecurity=False).hexdigest():
+        return True
+    try:
+        return bool(client.get_object(Bucket=bucket, Key=key, IfMatch=version)["Body"].read() == content)
+    except AwsError as error:
+        if error.is_conflict or error.is_missing:
+            return True
+        raise
+    except Exception as error:
+        if is_cut(error):
+            return False
+        raise
 
 
 def _is_worth_another_try(error: AwsError) -> bool:
