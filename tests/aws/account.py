@@ -81,7 +81,7 @@ class FakeSageMaker:
         raise AssertionError(f"{operation} is not played")
 
     def _list(self, plural: str, request: dict[str, Any]) -> dict[str, Any]:
-        kind = {"NotebookInstances": "NotebookInstance", "EndpointConfigs": "EndpointConfig"}.get(plural, plural[:-1])
+        kind = plural[:-1].removeprefix("Mlflow")
         key = next(one for one in _output_members(f"List{plural}") if one != "NextToken")
         status = _status_key(kind)
         rows = []
@@ -121,6 +121,7 @@ class FakeSageMaker:
         return {"TrainingJobArn": facts["TrainingJobArn"]}
 
     def _delete(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+        operation, kind = f"Delete{kind}", kind.removeprefix("Mlflow")
         facts, status = self._found(kind, request), _status_key(kind)
         if kind == "Endpoint" and facts[status] in ("Creating", "Updating"):
             arn = facts["EndpointArn"]
@@ -133,7 +134,7 @@ class FakeSageMaker:
             self._become(facts, status, "Deleting")
         else:
             del self.resources[kind][facts[f"{kind}Name"]]
-        output = service_model("sagemaker").operation_model(f"Delete{kind}").output_shape
+        output = service_model("sagemaker").operation_model(operation).output_shape
         return {} if output is None or not output.members else {f"{kind}Arn": facts[f"{kind}Arn"]}
 
     def _living(self, kind: str) -> list[dict[str, Any]]:

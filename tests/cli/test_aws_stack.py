@@ -95,3 +95,48 @@ def test_wrong_settings_end_with_two_lines(run: Run, words: list[str], message: 
     assert (code, out) == (2, "")
     assert message in errors
     assert len(errors.splitlines()) == 2
+
+
+def test_sweep_lists_deletes_after_a_question_and_proves(
+    run: Run, account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("sweep")[:2] == (0, "made by tuppence: nothing\nmade by others: nothing\n")
+    machine = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
+    account.add("TrainingJob", "tuppence-a", TrainingJobStatus="InProgress", ResourceConfig=machine)
+    account.add("TrainingJob", "shop", TrainingJobStatus="InProgress", ResourceConfig=machine)
+    code, out, _ = run("sweep")
+    assert code == 0
+    assert (
+        "made by tuppence: $33.79 a day\n      $33.79  training-job/tuppence-a in us-east-1: InProgress, 1 × ml" in out
+    )
+    code, out, _ = run("sweep", "--json", "--delete", "--dry-run")
+    listed = json.loads(out)
+    assert (listed["usd_per_day"], listed["would_delete"]) == (pytest.approx(33.792), ["training-job/tuppence-a"])
+    assert account.resources["TrainingJob"]["tuppence-a"]["TrainingJobStatus"] == "InProgress"
+
+    asked: list[str] = []
+    monkeypatch.setattr(console, "confirm", lambda question: bool(asked.append(question)))
+    code, _, errors = run("sweep", "--delete")
+    assert (code, asked) == (130, ["delete 1 resource for ever: training-job/tuppence-a?"])
+    assert "nothing was deleted" in errors
+
+    code, out, errors = run("sweep", "--delete", "--yes")
+    assert code == 0, errors
+    assert out == "1 resource deleted; a last look finds nothing of tuppence in us-east-1\n"
+    assert "training-job/tuppence-a in us-east-1: stopping" in errors
+
+
+def test_a_sweep_that_proves_nothing_ends_with_2(run: Run, account: FakeSageMaker) -> None:
+    account.add("Model", "tuppence-a")
+    account.broken["DeleteModel"] = ("AccessDeniedException", "User is not authorized to perform this.")
+    code, out, errors = run("sweep", "--delete", "--yes")
+    assert code == 2
+    assert out.startswith("left: model/tuppence-a in us-east-1 ($0.00 a day): failed: sagemaker DeleteModel")
+    assert "1 resource not deleted" in errors
+    account.broken["ListApps"] = ("AccessDeniedException", "User is not authorized to perform this.")
+    code, _, errors = run("sweep")
+    assert code == 2
+    assert "app in us-east-1 could not be listed" in errors
+    code, _, errors = run("sweep", "--delete", "--include", "model/none")
+    assert code == 2
+    assert "the sweep found no model/none" in errors

@@ -76,6 +76,13 @@ def examine(region: str | None = None, name: str = DEFAULT_NAME) -> Doomed | Non
     return Doomed(where, found["StackName"], stack_id, resources, contents, attached)
 
 
+def bucket_names(region: str, stack: str) -> set[str]:
+    """Returns the names of the buckets of a stack, by its full name."""
+    pages = client("cloudformation", region=region).get_paginator("list_stack_resources").paginate(StackName=stack)
+    rows = (row for page in pages for row in page["StackResourceSummaries"])
+    return {str(row.get("PhysicalResourceId")) for row in rows if row["ResourceType"] == "AWS::S3::Bucket"}
+
+
 def destroy(
     doomed: Doomed,
     on_event: OnEvent | None = None,

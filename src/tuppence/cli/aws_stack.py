@@ -1,4 +1,4 @@
-"""`tuppence aws init`: the stack that jobs need. It is a part of the group `tuppence aws`."""
+"""`tuppence aws init` and `tuppence aws sweep`: what jobs need, and nothing left running. Parts of the group `aws`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from tuppence.cli.flags import Json
 from tuppence.cli.places import add_verb
 from tuppence.core import console
 from tuppence.core.console import counted
+from tuppence.core.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tuppence.aws.findings import Finding
     from tuppence.aws.stack import ChangeSet, StackOutputs
+    from tuppence.aws.sweep import Cleared, Report
     from tuppence.aws.teardown import Doomed
     from tuppence.aws.template import StackSettings
 
@@ -23,6 +28,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 def register(aws: typer.Typer) -> None:
     """Adds this file's verbs to the group `aws`."""
     add_verb(aws, init)
+    add_verb(aws, sweep)
 
 
 def init(
@@ -164,3 +170,110 @@ def _destroy(doomed: Doomed | None, region: str, dry_run: bool, yes: bool, json:
         console.emit_json({"deleted": names})
     else:
         console.out(f"{doomed.stack} in {doomed.region} is deleted; each of its resources was looked for and is gone")
+
+
+def sweep(
+    region: Annotated[
+        str | None, typer.Option(help="AWS region, or 'all'; by default that of the environment or the profile.")
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete what tuppence made, and look again.")] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND/NAME", help="Do not delete this although tuppence made it. Repeatable."),
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="KIND/NAME", help="Delete this although others made it. Repeatable.")
+    ] = None,
+    max_minutes: Annotated[float, typer.Option(min=0, metavar="M", help="Wait no longer for deletions.")] = 60.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what --delete would delete, and delete nothing.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """List everything that costs money, with dollars a day, and delete what tuppence made.
+
+    Jobs, warm pools, endpoints, notebooks, Studio apps and spaces, MLflow servers, images, logs, buckets with their
+    old versions and incomplete uploads, and the stack of 'init'. What tuppence made is known by the prefix tuppence-
+    and by its tag. What others made is listed apart, and is deleted only if --include names it. --delete waits for
+    what is still being created, looks again, and ends with exit code 0 only if nothing is left.
+
+    \b
+    Examples:
+      tuppence aws sweep
+      tuppence aws sweep --region all --json
+      tuppence aws sweep --delete --keep bucket/tuppence-stack-bucket-1abc
+    """
+    from tuppence.aws import sweep as sweeping
+
+    kept, included = keep or [], include or []
+    where = sweeping.places(region)
+    if len(where) > 1:
+        console.note(f"looking at {len(where)} regions")
+    report = sweeping.look(where)
+    targets = [one.id for one in sweeping.choose(report, kept, included)]
+    if not delete or dry_run:
+        if json:
+            console.emit_json(report.as_dict() | ({"would_delete": targets} if dry_run else {}))
+        else:
+            _show_report(report)
+        if dry_run and not json:
+            console.out("would delete: " + (", ".join(targets) or "nothing"))
+        if report.unseen:
+            raise InputError("not everything could be looked at", "allow the calls above, or give another --region")
+        return
+    if targets and not yes:
+        _show_report(report)
+        if not console.confirm(f"delete {counted(len(targets), 'resource')} for ever: {', '.join(targets)}?"):
+            console.note("nothing was deleted")
+            raise typer.Exit(130)
+    done = sweeping.clear(where, kept, included, _tell_step, most_seconds=max_minutes * 60)
+    if json:
+        console.emit_json(done.as_dict())
+    else:
+        _show_cleared(done, kept)
+    if not done.is_proven:
+        what = f"{counted(len(done.left), 'resource')} not deleted" if done.left else "the last look was incomplete"
+        raise InputError(what, "see above, and run 'tuppence aws sweep --delete' again")
+
+
+def _tell_step(one: Finding, step: str) -> None:
+    console.note(f"{one.id} in {one.region}: {step}")
+
+
+def _show_cleared(done: Cleared, kept: Collection[str]) -> None:
+    for one, why in done.left:
+        console.out(f"left: {one.id} in {one.region} ({_dollars(one.usd_per_day)} a day): {why}")
+    for region, kind, reason in done.report.unseen:
+        console.out(f"not seen: {kind} in {region}: {reason}")
+    if done.is_proven:
+        places = done.report.regions
+        names = ", ".join(places) if len(places) < 4 else counted(len(places), "region")
+        rest = "nothing of tuppence" + (" but what was kept" if kept else "")
+        console.out(f"{counted(len(done.removed), 'resource')} deleted; a last look finds {rest} in {names}")
+    for one in done.report.ours:
+        if one.id in kept:
+            console.out(f"kept: {one.id} ({_dollars(one.usd_per_day)} a day)")
+
+
+def _show_report(report: Report) -> None:
+    from tuppence.aws.sweep import usd_per_day
+
+    for title, found in (("made by tuppence", report.ours), ("made by others", report.others)):
+        if not found:
+            console.out(f"{title}: nothing")
+            continue
+        unknown = sum(one.usd_per_day is None for one in found)
+        more = f", and {counted(unknown, 'unknown price')}" if unknown else ""
+        console.out(f"{title}: {_dollars(usd_per_day(found))} a day{more}")
+        for one in found:
+            status = f" {one.status}," if one.status else ""
+            console.out(f"  {_dollars(one.usd_per_day):>10}  {one.id} in {one.region}:{status} {one.basis}")
+    if report.passed_over:
+        console.note(f"not enabled in this account: {', '.join(report.passed_over)}")
+    for region, kind, reason in report.unseen:
+        console.warn(f"{kind} in {region} could not be listed: {reason}")
+
+
+def _dollars(usd: float | None) -> str:
+    return "unknown" if usd is None else f"${usd:.2f}"

@@ -42,7 +42,7 @@ class Price:
     """A price, and where it comes from.
 
     Attributes:
-        service: "SageMaker", "EC2" or "S3".
+        service: "SageMaker", "EC2", "S3", "CloudWatch" or "ECR".
         use: what it pays for: training, notebook, endpoint, serverless, volume, storage, requests, transfer; "on
             demand" for EC2.
         item: the instance type, or what else is priced.
