@@ -54,7 +54,7 @@ def test_spot_has_a_longest_wait_and_on_demand_has_none() -> None:
 
 
 def test_the_worst_case_is_what_aws_itself_would_still_bill() -> None:
-    assert PLAN.worst_case_usd == pytest.approx(4000 / 3600 * 0.7364)
+    assert PLAN.worst_case_usd == pytest.approx((4000 + 120 + 30) / 3600 * 0.7364)
     on_demand = dataclasses.replace(changed(spot=False), max_wait=None)
     assert on_demand.worst_case_usd == pytest.approx((3600 + 300 + 120 + 30) / 3600 * 0.7364)
 

@@ -71,9 +71,8 @@ class JobPlan:
     @property
     def worst_case_usd(self) -> float:
         """What AWS bills at most for this job if our own limits fail: the only bounds that AWS itself states."""
-        seconds = self.max_wait
-        if seconds is None:
-            seconds = math.ceil(self.max_runtime + self.order.lead_seconds + GRACE_SECONDS + self.order.tail_seconds)
+        before = self.max_runtime + self.order.lead_seconds if self.max_wait is None else self.max_wait
+        seconds = math.ceil(before + GRACE_SECONDS + self.order.tail_seconds)
         return seconds / 3600 * self.rate_usd_per_hour
 
 

@@ -71,7 +71,9 @@ def time_limits(
     runtime = min(math.floor(seconds - around), MOST_SECONDS)
     if not spot:
         return TimeLimits(runtime, None, seconds, needed)
-    wait = min(math.floor(seconds), MOST_SECONDS) if wait_hours is None else math.floor(wait_hours * 3600)
+    # when the wait is over, AWS still bills the 120 seconds of SIGTERM and the upload
+    longest = min(math.floor(seconds - GRACE_SECONDS - TAIL_SECONDS), MOST_SECONDS)
+    wait = longest if wait_hours is None else math.floor(wait_hours * 3600)
     if not runtime <= wait <= MOST_SECONDS:
         raise InputError(
             f"--max-wait-hours {wait_hours} must be between {runtime / 3600:.2f}, the longest run, and 28 days",

@@ -123,9 +123,8 @@ def conditions_of(chance):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(LIVES))
 def test_an_interrupted_job_has_the_weights_of_an_uninterrupted_run(seed, data, uninterrupted, tmp_path):
-    from tuppence.aws.receipt import receipt_of
-
     from tuppence.aws.jobs import describe
+    from tuppence.aws.receipt import receipt_of
 
     chance = random.Random(seed)
     with sagemaker(tmp_path / "rehearsal", conditions_of(chance)) as local:
