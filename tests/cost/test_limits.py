@@ -44,6 +44,15 @@ def test_progress_is_a_pure_function_of_the_step_where_steps_are_the_only_limit(
     assert limits.progress(**at(step=50, elapsed=1.0)) == limits.progress(**at(step=50, elapsed=999.0)) == 0.25
 
 
+def test_progress_is_a_pure_function_of_the_step_while_money_and_time_are_enough_for_all_steps() -> None:
+    limits = Limits(max_steps=200, max_seconds=1000.0, budget_usd=1.0, rate_usd_per_hour=3.6)
+    for spent in (0.0, 0.5, 0.7):  # 300 to 1,000 s are left, and 100 steps take 200
+        assert limits.progress(**at(step=100, spent=spent), step_seconds=2.0) == 0.5
+    assert limits.progress(**at(step=100, spent=0.9), step_seconds=2.0) > 0.9  # 100 s are left
+    assert limits.progress(**at(step=0, spent=0.9), step_seconds=0.0) == 0.0
+    assert limits.progress(**at(step=200, spent=0.9), step_seconds=2.0) == 1.0
+
+
 def test_progress_follows_the_limit_that_comes_first_and_ends_at_one() -> None:
     limits = Limits(max_steps=100, max_seconds=100 + MARGIN_SECONDS)
     assert limits.progress(**at(step=10, elapsed=50)) == 0.5

@@ -88,11 +88,29 @@ class Limits:
                 return f"reached its budget of ${describe_dollars(self.budget_usd)}"
         return None
 
-    def progress(self, *, step: int, elapsed: float, spent: float, reserve: float, restart: float = 0.0) -> float:
+    def progress(
+        self,
+        *,
+        step: int,
+        elapsed: float,
+        spent: float,
+        reserve: float,
+        restart: float = 0.0,
+        step_seconds: float | None = None,
+    ) -> float:
         """The share of the run that is done, 0 to 1, by the limit that comes first.
 
-        With only a limit of steps this is step / max_steps: a pure function of the step, which exact resume needs.
+        If the steps come first this is step / max_steps: a pure function of the step, which exact resume needs.
+
+        Args:
+            step, elapsed, spent, reserve, restart: as in `reached`.
+            step_seconds: expected time of a step with its share of evaluations and saves; 0 before the first one. The
+                other limits are ignored while they leave time for all steps. None: they always count.
         """
+        if self.max_steps is not None and step_seconds is not None:
+            left = self.seconds_left(elapsed=elapsed, spent=spent) - reserve - restart - MARGIN_SECONDS
+            if (self.max_steps - step) * step_seconds < left:
+                return min(step / self.max_steps, 1.0)
         done = [0.0]
         if self.max_steps is not None:
             done.append(step / self.max_steps)

@@ -22,6 +22,8 @@ _SMALLEST_SAVE_SECONDS = 0.3
 _FILES_SECONDS = 0.5
 _SYNCS_OF_A_SAVE = 15
 """A checkpoint's files and folders are flushed one by one; opening the ledger measures the time of one flush."""
+OVERHEAD = 1.5
+"""Assumed time of a step with its share of evaluations and saves, in multiples of the step alone."""
 RESTART_SHARE = 0.05
 """Money for another start-up is reserved if it is at most this share of the budget."""
 
@@ -92,7 +94,15 @@ class Deadline:
         reserve, restart = one_more + self._evaluation() + self.ending_seconds(), self._restart()
         self.ledger.finish_seconds = self._result() + self._upload()
         ending = self.limits.reached(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
-        return ending, self.limits.progress(step=step, elapsed=elapsed, spent=spent, reserve=reserve, restart=restart)
+        progress = self.limits.progress(
+            step=step,
+            elapsed=elapsed,
+            spent=spent,
+            reserve=reserve,
+            restart=restart,
+            step_seconds=OVERHEAD * (self.meter.step_seconds or 0.0),
+        )
+        return ending, progress
 
     def seconds_left(self, *, save: bool = True, score: bool = False, result: bool = True) -> float:
         """Seconds until the time or the dollar limit, minus the time for the remaining work.
