@@ -1,4 +1,4 @@
-"""The calculator of the first chapter: the source course's two examples, and what is right beside them."""
+"""The calculator of the first chapter: its two examples, and what is right beside them."""
 
 from __future__ import annotations
 

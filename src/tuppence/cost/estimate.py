@@ -41,7 +41,7 @@ class Estimate:
     Attributes:
         model_params_millions, epochs, hours_per_epoch, instance_type, use_spot: as given.
         hours: epochs times hours of an epoch.
-        rate: EC2's on-demand price of an hour, which the source course uses.
+        rate: EC2's on-demand price of an hour.
         compute, storage, total, on_demand, saved: its dollars: of the hours, of the weights while training lasts, of
             both, without spot, and the difference.
         sagemaker: the price of the same machine as a SageMaker training job.
@@ -127,7 +127,7 @@ class Estimate:
         month = f"{KEPT_CHECKPOINTS} checkpoints, {KEPT_CHECKPOINTS * self._gigabytes(BYTES_OF_A_CHECKPOINT):.1f} GB"
         low, high = (f"${self.sagemaker_on_demand * (1 - off):.2f}" for off in reversed(SPOT_SEEN))
         rows = (
-            ("As the source course counts", f"{self.hours:g} h of EC2 {self.ec2.item} at ${self.rate:g}", ""),
+            ("Quick estimate: hours of EC2", f"{self.hours:g} h of EC2 {self.ec2.item} at ${self.rate:g}", ""),
             ("compute", spot, f"${self.compute:.2f}"),
             ("storage", "4 bytes a parameter while training lasts", f"${self.storage:.2f}"),
             ("total", f"${self.saved:.2f} less than on demand", f"${self.total:.2f}"),
@@ -175,7 +175,7 @@ def estimate_aws_cost(
     *,
     today: datetime.date | None = None,
 ) -> Estimate:
-    """Estimates what a training run costs on AWS, as the source course does, and right beside it.
+    """Estimates what a training run costs on AWS, quickly by hours of EC2, and as a SageMaker job beside it.
 
     Args:
         model_params_millions: size of the model in millions of parameters.

@@ -13,7 +13,7 @@ from tuppence.cost.hardware import INSTANCES, instances
 from tuppence.cost.rates import EC2_NEEDS, REGION, Price, check_region, price_of, prices
 
 COURSE = ("ml.t3.medium", "ml.g4dn.2xlarge", "ml.p3.2xlarge", "g4dn.2xlarge", "p3.2xlarge")
-"""The instance types that the source course names besides those of a plan."""
+"""The instance types that chapter 1 names besides those of a plan."""
 
 
 def price_table(*items: str, region: str = REGION, today: datetime.date | None = None) -> Table:
