@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tuppence.aws.local.layout import MARK
+from tuppence.aws.local.guardian import MARK, kill_marked
 
 LONGEST_LINE = 256 * 1024  # bytes of an event of CloudWatch Logs
 NOT_FOUND = 127
@@ -87,22 +87,3 @@ class Container:
         self._reader.join(timeout=5)
         self.exit_code = 128 - code if code < 0 else code
         self._over.set()
-
-
-def kill_marked(mark: str) -> None:
-    """Kills all processes whose environment has `MARK` with a value that begins so. Linux only; nothing elsewhere."""
-    wanted = f"{MARK}={mark}".encode()
-    for _ in range(10):  # a process may start another one meanwhile
-        found = False
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                variables = (entry / "environ").read_bytes().split(b"\0")
-                if any(variable.startswith(wanted) for variable in variables) and not _is_dead(entry):
-                    os.kill(int(entry.name), signal.SIGKILL)
-                    found = True
-        if not found:
-            return
-
-
-def _is_dead(entry: Path) -> bool:
-    return (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"

@@ -14,7 +14,7 @@ from typing import Any
 
 from tuppence.aws.local.clock import ScaledClock
 from tuppence.aws.local.conditions import Conditions
-from tuppence.aws.local.container import kill_marked
+from tuppence.aws.local.guardian import Guardian, kill_marked
 from tuppence.aws.local.instances import Site
 from tuppence.aws.local.jobs import Jobs
 from tuppence.aws.local.layout import SCALE
@@ -88,7 +88,8 @@ class LocalSageMaker:
             self.folder.mkdir(parents=True, exist_ok=True)
             exits.callback(lock_folder(self.folder, "rehearsing in"))
             mark = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-            kill_marked(f"{mark}-")  # containers of a process that was killed
+            kill_marked(f"{mark}-")  # what an earlier process and its guardian may have left
+            exits.callback(Guardian(f"{mark}-").close)
             endpoint = self._given_s3
             if endpoint is None:
                 server = S3Server(self.folder / "s3")

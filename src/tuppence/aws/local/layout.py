@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tuppence.aws.local.guardian import MARK
 from tuppence.aws.local.record import Job
 from tuppence.core.files import write_json
 
 BASE = "/opt/ml"
 ENTRYPOINT_SCRIPT = "/usr/local/bin/entrypoint.sh"  # of the image: prepares CUDA, then `exec "$@"`
-MARK = "TUPPENCE_REHEARSED_CONTAINER"  # identifies the processes of a container
 SCALE = "TUPPENCE_TIME_SCALE"  # scaled seconds in a real one
 KEPT = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
