@@ -90,7 +90,9 @@ def problems(service: str, operation: str, parameters: Mapping[str, object]) -> 
         MissingExtraError: boto3 is not installed.
     """
     shape = _input_shape(service, operation)
-    return [] if shape is None and not parameters else list(_check(shape, parameters, (), frozenset()))
+    if shape is None:
+        return [Problem((str(name),), None, "is unknown", "Member is unknown") for name in parameters]
+    return list(_check(shape, parameters, (), frozenset()))
 
 
 def as_aws_says(found: list[Problem]) -> str:

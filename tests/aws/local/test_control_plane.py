@@ -215,6 +215,39 @@ def test_on_demand_without_capacity_fails(local, prefix, program):
     assert run(sagemaker, job(prefix, program("pass")))["FailureReason"].startswith("CapacityError")
 
 
+def test_metrics_are_found_in_the_log(local, prefix, program):
+    request = job(prefix, program("for step in (1, 2): print(f'metric: step={step} loss={5 / step}', flush=True)"))
+    request["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "loss", "Regex": r"metric: .*loss=([0-9.]+)"}]
+    metrics = run(local(QUICK), request)["FinalMetricDataList"]
+    assert [(metric["MetricName"], metric["Value"]) for metric in metrics] == [("loss", 2.5)]
+
+
+def test_every_host_has_its_time_to_save(local, prefix, program):
+    sagemaker = local(QUICK)
+    command = program(
+        """
+        import json, os, pathlib, signal, sys, time
+        base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+        config = json.loads((base / "input/config/resourceconfig.json").read_text())
+        rank = config["hosts"].index(config["current_host"])
+        def save(*_):
+            time.sleep(0.3 * rank)  # the first host ends sooner
+            (base / f"model/rank-{rank}").touch()
+            sys.exit(143)
+        signal.signal(signal.SIGTERM, save)
+        print("ready", flush=True)
+        time.sleep(60)
+        """
+    )
+    resources = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    client = sagemaker.client("sagemaker")
+    client.create_training_job(**job(prefix, command, ResourceConfig=resources))
+    sagemaker.wait_until("job", lambda _: messages(sagemaker, "job") == ["ready", "ready"])
+    client.stop_training_job(TrainingJobName="job")
+    sagemaker.wait("job", timeout=60)
+    assert objects(sagemaker, f"{prefix}/out/job/output/model") == {"rank-0": b"", "rank-1": b""}
+
+
 def test_several_hosts_reach_each_other(local, prefix, program):
     sagemaker = local(QUICK)
     command = program(

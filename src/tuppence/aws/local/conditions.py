@@ -78,6 +78,12 @@ class Conditions:
     default_quota: float = 8.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.spot_discount < 1:
+            raise InputError(
+                f"a spot discount of {self.spot_discount} is not possible", "give a share from 0 to below 1"
+            )
+
     def interruption(self, attempt: int, phase: str) -> float | None:
         """Scaled seconds after the start of a phase at which the attempt (from 1) is interrupted, or None."""
         planned = self.interruptions[attempt - 1] if attempt <= len(self.interruptions) else None

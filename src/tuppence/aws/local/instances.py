@@ -76,7 +76,7 @@ class Instances:
         self._folder = site.folder / f"{job.kind}-{job.name}"
         self._changed = threading.Condition()
         self._requests: list[str] = []
-        self._done = self._closed = False
+        self._done = self._closed = self._terminated = False
         self._worker: threading.Thread | None = None
         self._syncing = threading.Event()
         self._syncer: threading.Thread | None = None
@@ -143,6 +143,7 @@ class Instances:
                 self._changed.wait(min(left, 3600.0))
 
     def terminate(self) -> None:
+        self._terminated = True  # each host now has its time to save, also if another one ends sooner
         for host in self._hosts:
             if host.container is not None:
                 host.container.terminate()
@@ -254,7 +255,7 @@ class Instances:
     # Containers
 
     def _start_containers(self) -> None:
-        self._worker, self._ran = None, True
+        self._worker, self._ran, self._terminated = None, True, False
         group = TRAINING_GROUP if self.job.kind == "training" else PROCESSING_GROUP
         born = int(self.site.clock.stamp() * 1000)
         for host in self._hosts:
@@ -278,7 +279,7 @@ class Instances:
         """Waits for the end of a container; the failure of one ends the job's others."""
         assert host.container is not None
         containers = [other.container for other in self._hosts if other.container is not None]
-        if host.container.wait() != 0:
+        if host.container.wait() != 0 and not self._terminated:
             for container in containers:
                 container.kill()
         for container in containers:
@@ -323,6 +324,8 @@ class Instances:
 
 def _text(path: Path) -> str | None:
     """The beginning of a text file that a container wrote; None without the file."""
+    if not path.is_file():  # a pipe would never end
+        return None
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(LONGEST_REASON)

@@ -147,7 +147,7 @@ class Life:
             job.started = job.started or stamp
             job.enter("Downloading", "Downloading input data", stamp)
         sync = True
-        self.machine.launch(attempt, instance, self.job.count())
+        self.machine.launch(attempt, instance, self.job.count(instance))
         try:
             ending = self._on_instances(attempt)
             sync = ending is not INTERRUPTED or self.conditions.syncs_at_end(self.job.name, attempt)

@@ -59,6 +59,14 @@ class LogStore:
         with self._lock:
             return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
+    def of_job(self, group: str, job: str) -> list[dict[str, Any]]:
+        """The events of all streams of a job, by time; none if it has no log yet."""
+        try:
+            streams = [name for name in self.streams(group) if name.startswith(f"{job}/")]
+        except RefusedError:
+            return []
+        return sorted((event for name in streams for event in self.events(group, name)), key=lambda e: e["timestamp"])
+
     def remove_group(self, group: str) -> None:
         """Deletes a group with its streams.
 

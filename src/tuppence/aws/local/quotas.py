@@ -61,9 +61,9 @@ class QuotaOperations:
             RefusedError: ResourceLimitExceeded.
         """
         for instance in job.instance_types:
-            name, wanted = quota_name(instance, use_of(job)), job.count()
+            name, wanted = quota_name(instance, use_of(job)), job.count(instance)
             used = sum(
-                other.count()
+                other.count(instance)
                 for other in self.book.of_kind(job.kind)
                 if other is not job
                 and other.status not in ENDED

@@ -81,10 +81,10 @@ class Job:
             return [str(preference["InstanceType"]) for preference in preferences]
         return [str(self.resources.get("InstanceType", "unknown"))]
 
-    def count(self) -> int:
-        """Number of instances."""
+    def count(self, instance: str | None = None) -> int:
+        """Number of instances; of a job with preferences, if it runs on this type, by default on the selected one."""
         for preference in self.resources.get("InstancePreferences", []):
-            if preference["InstanceType"] == self.selected and "InstanceCount" in preference:
+            if preference["InstanceType"] == (instance or self.selected) and "InstanceCount" in preference:
                 return int(preference["InstanceCount"])
         return int(self.resources.get("InstanceCount", 1))
 

@@ -82,6 +82,8 @@ def _image(request: Mapping[str, Any]) -> Iterator[str]:
     if specification is not None and ("TrainingImage" in specification) == ("AlgorithmName" in specification):
         yield "exactly one of TrainingImage and AlgorithmName must be set"
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    if {".", ".."} & set(names):
+        yield "a ChannelName cannot be . or .."
     if len(set(names)) < len(names):
         yield "a ChannelName can appear only once in InputDataConfig"
 

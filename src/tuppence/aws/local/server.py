@@ -73,7 +73,7 @@ class ApiServer:
             raise RefusedError("UnknownOperationException", f"the local SageMaker has no service {shown(prefix)}")
         try:
             request = json.loads(body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RefusedError("SerializationException", "the request is not JSON") from error
         try:
             found = problems(service, operation, request)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from typing import Any
 
 from tuppence.aws.local.jobs import Jobs
 from tuppence.aws.local.layout import is_in_base
+from tuppence.aws.local.logs import TRAINING_GROUP
 from tuppence.aws.local.record import ENDED, Job
 from tuppence.aws.local.replies import RefusedError, page
 from tuppence.aws.local.rules import training_rules
@@ -138,7 +141,20 @@ class TrainingOperations:
             TrainingTimeInSeconds=math.ceil(job.seconds) if job.started and job.ended else None,
             BillableTimeInSeconds=billable_seconds(job, self.jobs.conditions.spot_discount) if job.ended else None,
             WarmPoolStatus=self._warm_pool(job) or None,
+            FinalMetricDataList=self._metrics(job) or None,
         )
+
+    def _metrics(self, job: Job) -> list[dict[str, Any]]:
+        """The last value of each metric, found in the log by the regular expressions of MetricDefinitions."""
+        found: dict[str, dict[str, Any]] = {}
+        definitions = job.request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        for event in self.jobs.site.logs.of_job(TRAINING_GROUP, job.name) if definitions else []:
+            for definition in definitions:
+                for value in re.findall(definition["Regex"], event["message"]):
+                    with contextlib.suppress(ValueError, TypeError):  # several groups, or no number
+                        row = {"Value": float(value), "Timestamp": event["timestamp"] / 1000}
+                        found[definition["Name"]] = {"MetricName": definition["Name"], **row}
+        return list(found.values())
 
     def _warm_pool(self, job: Job) -> dict[str, Any]:
         """WarmPoolStatus; empty without a warm pool. It exists from the end of the job on."""
