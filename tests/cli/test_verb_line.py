@@ -58,8 +58,10 @@ def test_a_base_is_a_run(data: str) -> None:
         (["plan"], "writes no result"),
         (["pretrain", "--data", "nothing", "--out", "x"], "no file or folder nothing"),
         (["pretrain", "--data", "D*", "--out", "x"], "no file or folder"),
-        (["pretrain", "--data", "DATA", "--out", "x", "--config", "huge"], "no recipe of"),
+        (["pretrain", "--data", "DATA", "--out", "x", "--config", "huge"], "no recipe"),
         (["pretrain", "--data", "DATA", "--out", "x", "--rate", "1"], "--rate"),
+        (["pretrain", "--data", "DATA", "--out", "x", "--set", "train.learning_rat=1"], "learning_rat"),
+        (["align", "dpo", "--base", "DATA", "--data", "DATA", "--out", "x", "--set", "dpo.beta=high"], "dpo.beta"),
     ],
 )
 def test_what_cannot_be_a_job_is_refused(data: str, words: list[str], message: str) -> None:

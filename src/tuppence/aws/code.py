@@ -26,7 +26,7 @@ UNPACKED = "wheels"
 """Folder of the archive with the contents of the wheels; `start_job` puts it on the path of the image's Python."""
 WHEELS = ("safetensors", "tiktoken", "regex")
 """Core dependencies that the image for torch 2.13 does not have (its lock file, August 2026)."""
-TRACKERS_WHEELS = {"tensorboard": ("tensorboard", "protobuf")}
+TRACKERS_WHEELS = {"tensorboard": ("tensorboard", "absl-py", "protobuf")}
 """Value of `--track` → what it needs and the image lacks."""
 PYTHON = "3.12"
 """Of the image."""

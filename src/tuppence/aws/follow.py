@@ -74,14 +74,18 @@ def follow(
         on_line: called with each new line of the log; None reads no log.
     """
     reader, known = LogReader(name, region), 0
+    show = on_line or (lambda line: None)
     while True:
         job = describe(name, region)
+        lines = reader.new_lines() if on_line is not None else iter(())
+        if job.ended:  # its last lines come before the news of its end
+            for line in lines:
+                show(line)
         for phase in job.phases[known:]:
             on_phase(phase)
         known = len(job.phases)
-        if on_line is not None:
-            for line in reader.new_lines():
-                on_line(line)
+        for line in lines:
+            show(line)
         if job.ended:
             return job
         sleep(poll_seconds)

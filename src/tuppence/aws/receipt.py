@@ -77,11 +77,17 @@ class Receipt:
         if abs(rest) >= 5e-5 and self.attempts:
             what = "more" if rest > 0 else "less"
             found.append(
-                f"the ledger has ${abs(rest):.4f} {what} than the seconds that the job ran: the time before its first "
-                "line or after its last one was assumed, or the price was that of another type"
+                f"the ledger has ${abs(rest):.4f} {what} than the seconds that the job ran: it assumes "
+                f"{self.order.tail_seconds:g} s of upload after each attempt, and asks AWS or assumes when one began"
             )
-        if not self.attempts:
-            found.append("the ledger has no line of this job: it never came as far, or its verb keeps no ledger")
+        if self.order.rate_usd_per_hour != self.price.usd * self.job.count:
+            found.append(
+                f"the ledger counts ${self.order.rate_usd_per_hour:g} an hour, the dearest type of the request"
+            )
+        if not self.order.metrics:
+            found.append(f"'{self.order.verb}' keeps no ledger")
+        elif not self.attempts:
+            found.append("the ledger has no line of this job: it did not come as far")
         killed = sum(not attempt.ended for attempt in self.attempts)
         if killed:
             found.append(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from tuppence.core.errors import TuppenceError
+from tuppence.core.errors import InputError, TuppenceError
 from tuppence.core.files import read_json
 from tuppence.core.recipes import find_recipe
 from tuppence.model.config import PRESETS, ModelConfig
-from tuppence.storage import is_remote, local_path
+from tuppence.storage import is_remote, local_path, open_store
 
+_MOST_BYTES = 64 * 2**20
 _NAMES = {"n_layer": "n_layers", "n_head": "n_heads", "n_embd": "d_model", "n_positions": "context_length"}
 """Keys of a Hugging Face config → ours."""
 
@@ -23,12 +26,18 @@ def parameters_of(values: Mapping[str, object]) -> int | None:
 
     Args:
         values: name of each option of the verb → its value.
+
+    Raises:
+        InputError: the sizes of a recipe do not fit together.
     """
     try:
         base = values.get("base")
         if isinstance(base, str):
             return None if is_remote(base) else _of_folder(local_path(base))
         return _of_recipe(values)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"model: {problem}", "change the model section") from error
     except (TuppenceError, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None  # the verb itself will say what is wrong
 
@@ -54,7 +63,7 @@ def _of_recipe(values: Mapping[str, object]) -> int:
         if key.startswith("model."):
             sizes[key.removeprefix("model.")] = yaml.safe_load(value)
     preset = PRESETS[str(sizes.pop("preset", "tiny"))].model_dump()
-    if isinstance(data, str) and not is_remote(data) and (local_path(data) / "index.json").is_file():
-        index = read_json(local_path(data) / "index.json", 64 * 2**20)
-        preset["vocab_size"] = index.get("vocab_size", preset["vocab_size"])
+    if isinstance(data, str) and "vocab_size" not in sizes:
+        with open_store(data).open("index.json") as stream:
+            preset["vocab_size"] = json.loads(stream.read(_MOST_BYTES))["vocab_size"]
     return ModelConfig(**{**preset, **sizes}).parameter_count()

@@ -17,6 +17,7 @@ def summary_text(prepared: Prepared) -> str:
     plan, order, limits = prepared.plan, prepared.plan.order, prepared.limits
     left = prepared.cap_usd - prepared.spent_usd
     machines = f"{order.count} × {' or '.join(order.instances)}"
+    again = "; again after each interruption" if order.spot else ""
     local = {name: tree for name, (tree, _) in prepared.trees.items() if name.startswith("input-")}
     lines = [
         f"{plan.name}",
@@ -26,7 +27,7 @@ def summary_text(prepared: Prepared) -> str:
         f"  cap       ${left:,.2f}{_of_cap(prepared)}: {duration(limits.cap_seconds)} at ${order.rate_usd_per_hour:g}"
         " an hour",
         f"  lead      {duration(order.lead_seconds)} of image, data and start are billed first: "
-        f"${order.lead_seconds / 3600 * order.rate_usd_per_hour:.2f}, assumed; again after each interruption",
+        f"${order.lead_seconds / 3600 * order.rate_usd_per_hour:.2f}, assumed{again}",
         f"  AWS stops {_stops(prepared)}",
         f"  at most   ${plan.worst_case_usd:,.2f} by AWS's own limits, if ours fail",
     ]

@@ -68,7 +68,7 @@ def jobs(
         dollars = job.dollars()
         machines = f"{job.count} × {job.instance}{', spot' if job.spot else ''}"
         status = job.status if job.status == job.secondary else f"{job.status}, {job.secondary}"
-        price = "no price" if dollars is None else f"${dollars:.2f}"
+        price = "no price" if dollars is None else f"${dollars:.{2 if dollars >= 0.1 else 4}f}"
         created = job.created.strftime("%Y-%m-%d %H:%M")
         rows.append((job.name, created, status, duration(job.billed_seconds()), price, machines))
     columns = ("job", "created", "status", "billed", "US dollars", "on")

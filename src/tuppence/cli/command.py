@@ -9,6 +9,10 @@ from pathlib import Path
 from tuppence.core.process import process_began
 
 
+class RecipeChecked(BaseException):
+    """The recipe of a training verb is right. Not an Exception, so that no `except Exception` catches it."""
+
+
 @dataclass(frozen=True)
 class Command:
     """The running command line.
@@ -17,11 +21,13 @@ class Command:
         began: start in seconds of `time.monotonic`. Time and cost are counted from here, including imports.
         is_the_program: whether the process runs only this command; the cost then includes the start of the process.
         outputs: the paths that the verb writes to; empty until its parameters are parsed.
+        checks_recipe: whether a training verb only reads its recipe, and raises `RecipeChecked` then.
     """
 
     began: float
     is_the_program: bool
     outputs: list[Path] = field(default_factory=list)
+    checks_recipe: bool = False
 
     @classmethod
     def now(cls, *, is_the_program: bool) -> Command:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 import typer
 from typer.models import ParameterInfo
 
-from tuppence.cli.command import Command
+from tuppence.cli.command import Command, RecipeChecked
 from tuppence.cli.flags import NO_RATE, HourlyRate, Json, SkipBadRows
 from tuppence.cli.places import InputFile, InputFolder, InputRun, OutputRun, flat_annotations
 from tuppence.core import console
@@ -74,7 +74,10 @@ class TrainingFlags:
 
         named = {**flags, "train__max_steps": self.max_steps}
         over = [f"{key.replace('__', '.')}={value}" for key, value in named.items() if value is not None]
-        return load_recipe(schema, self.config, [*(self.set_ or []), *over])
+        recipe = load_recipe(schema, self.config, [*(self.set_ or []), *over])
+        if self.command is not None and self.command.checks_recipe:
+            raise RecipeChecked
+        return recipe
 
     def options(self) -> RunOptions:
         """Returns the options that come from the command line and not from a recipe.
@@ -183,6 +186,9 @@ def training_verb(verb: Callable[..., None]) -> Callable[..., None]:
             for name, parameters in fields.items()
         }
         training = dataclasses.replace(made["training"], command=context.obj)
+        if isinstance(context.obj, Command) and context.obj.checks_recipe:
+            verb(**given, **{**made, "training": training})
+            return
         keep_freed_memory(large_pages=training.large_pages)
         with _with_ledger(training) as opened:
             if opened is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tuppence.cli.command import Command, RecipeChecked
 from tuppence.cli.places import Kind, Verb, verbs
 from tuppence.core.errors import InputError
 from tuppence.storage import is_remote, local_path
@@ -32,6 +35,8 @@ def read_verb_line(words: Sequence[str]) -> VerbLine:
     if not any(kind.is_output for kind in verb.places.values()):
         raise InputError(f"'{name}' writes no result that a job could keep", "run it on this machine")
     parameters = {parameter.name for parameter in verb.params}
+    if {"budget", "rate"} <= parameters:
+        _check_recipe(verb, context)
     places, budget, kept = [], None, []
     skip = False
     for word, parameter, value in _parsed(verb, arguments):
@@ -61,6 +66,17 @@ def read_verb_line(words: Sequence[str]) -> VerbLine:
         several_ranks=Kind.OUTPUT_RUN in verb.places.values(),
         values=dict(context.params),
     )
+
+
+def _check_recipe(verb: Verb, context: Any) -> None:
+    """Reads the recipe of a training verb: a wrong key is found here for nothing, and on a machine of AWS for money.
+
+    Raises:
+        InputError: a key or a value of the recipe is wrong.
+    """
+    context.obj = Command(began=time.monotonic(), is_the_program=False, checks_recipe=True)
+    with context, contextlib.suppress(RecipeChecked):
+        context.invoke(verb.callback, **context.params)
 
 
 def _verb_of(words: Sequence[str]) -> tuple[str, Verb, Sequence[str]]:
