@@ -34,6 +34,23 @@ def test_prepare_reports_on_stdout_and_in_json(tmp_path: Path, tok: Path, tuppen
     assert summary["duplicates"] == 1
 
 
+def test_parts_are_prepared_and_merged(tmp_path: Path, tok: Path, tuppence: Verb) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": f"Night {row}."}) + "\n" for row in range(20)))
+    for part in ("1/2", "2/2"):
+        done = tuppence(
+            *("data", "prepare", tmp_path / "a.jsonl", "--tokenizer", tok),
+            *("--out", tmp_path / "data" / part[0], "--part", part),
+        )
+        assert done.returncode == 0, done.stderr
+    merged = tuppence("data", "merge", tmp_path / "data", "--json")
+    assert json.loads(merged.stdout)["splits"]["train"]["documents"] == 20
+    both = [tmp_path / "data" / "1", tmp_path / "data" / "2"]
+    assert "of 20 documents" in tuppence("data", "merge", *both, "--out", tmp_path / "linked").stdout
+    refused = tuppence("data", "merge", *both)
+    assert refused.returncode == 2
+    assert "there is no place for the merged parts" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [

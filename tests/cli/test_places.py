@@ -17,7 +17,7 @@ NOT_A_PLACE = {
     *("prompt", "stop", "set_", "seed", "texts", "text", "text_key", "text_column", "label_column", "tasks", "lm_eval"),
     *("judge_url", "judge_model", "judge_key_env", "device", "precision", "track", "train", "special_token", "pattern"),
     *("end_of_text", "name", "what", "skip", "job", "model", "tokens", "on", "region", "to", "instances", "email"),
-    *("line", "instance", "fallback", "bucket", "role", "keep", "include"),
+    *("line", "instance", "fallback", "bucket", "role", "keep", "include", "part"),
 }
 """The parameters of text that name no place. A new one belongs here, or gets a kind."""
 

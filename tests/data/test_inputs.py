@@ -141,7 +141,7 @@ def test_a_folder_of_dead_links_is_refused(tmp_path: Path) -> None:
             names(one)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/a.txt", "s3://bucket/*.txt", "https://example.org/a.txt?x=1"])
+@pytest.mark.parametrize("url", ["gs://bucket/a.txt", "gs://bucket/*.txt", "https://example.org/a.txt?x=1"])
 def test_a_storage_that_this_build_cannot_read_is_named_in_full(url: str) -> None:
     with pytest.raises(InputError, match="cannot read") as caught:
         names(url)

@@ -48,6 +48,9 @@ def origin(corpus: Path, base: Path, tuppence: Run, tmp_path_factory: pytest.Tem
     for kind, file in (("sms", "sms.tsv"), ("instructions", "tasks.json"), ("preferences", "pairs.json")):
         done = tuppence("data", "synth", kind, "--count", 60, "--out", place / file)
         assert done.returncode == 0, done.stderr
+    part = ("--tokenizer", place / "tok", "--part", "1/1", "--out", place / "part")
+    done = tuppence("data", "prepare", place / "texts", *part)
+    assert done.returncode == 0, done.stderr
     runs = {
         "spam": ("finetune", "classify", "--data", place / "sms.tsv"),
         "instruct": ("finetune", "instruct", "--data", place / "tasks.json"),
@@ -117,6 +120,7 @@ OTHERS = [
     "tokenizer show mem://b/tok Mara",
     "data prepare mem://b/te*/*.txt --tokenizer mem://b/tok --val mem://b/val.txt --evaluation mem://b/choices.jsonl"
     " --out data",
+    "data merge mem://b/part --out merged",
     "generate mem://b/base --prompt Mara --max-tokens 3",
     "generate mem://b/instruct/adapter --prompt Mara --max-tokens 3",
     "chat mem://b/base --max-tokens 3",

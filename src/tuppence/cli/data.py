@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuppence.cli.flags import Json, SkipBadRows, TextKey
-from tuppence.cli.places import Input, InputFile, OutputFile, OutputFolder, add_verb
+from tuppence.cli.places import Input, InputFile, InputFolder, OutputFile, OutputFolder, add_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
+    from tuppence.data.prepare import PrepareSummary
     from tuppence.data.records.tables import Table
 
 
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
     data = typer.Typer(help="Get, generate and prepare training data.", no_args_is_help=True)
     add_verb(data, list_sets, "list")
-    for verb in (get, synth, prepare):
+    for verb in (get, synth, prepare, merge):
         add_verb(data, verb)
     app.add_typer(data, name="data")
 
@@ -151,6 +152,10 @@ def prepare(
         list[InputFile] | None,
         typer.Option(help="File of evaluation rows: warns if INPUT contains some of them. Repeatable."),
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Prepare only part I of N, as one of N machines; 'data merge' ends it."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Encode documents into token shards, which pretraining reads.
@@ -163,8 +168,10 @@ def prepare(
     Examples:
       tuppence data prepare novels.txt.gz --tokenizer TOK --out DATA --val held-out.txt
       tuppence data prepare 'crawl/**/*.jsonl.zst' --tokenizer TOK --out DATA --val-fraction 0.005 --deduplicate
+      tuppence data prepare crawl --tokenizer TOK --out DATA/part-2 --part 2/5
     """
     from tuppence.data import prepare as preparing
+    from tuppence.data.parts import Part
     from tuppence.data.records.tables import read_table
     from tuppence.data.request import SHARD_TOKENS
     from tuppence.tokenizer import Tokenizer
@@ -182,22 +189,61 @@ def prepare(
         workers=workers,
         shard_tokens=shard_tokens or SHARD_TOKENS,
         seed=seed,
+        part=None if part is None else Part.of_text(part),
     )
     leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows) for table in tables}
     if json:
         console.emit_json(asdict(summary) | ({"leaks": leaks} if leaks else {}))
         return
-    for name, split in summary.splits.items():
-        console.out(
-            f"{name}: {split['tokens']:,} tokens of {console.counted(split['documents'], 'document')},"
-            f" {_size(split['bytes'])}, {split['bytes'] / max(split['tokens'], 1):.2f} bytes per token"
-        )
+    _tell_splits(summary)
     if deduplicate:
         console.out(f"dropped {console.counted(summary.duplicates, 'duplicate')}")
     if summary.seconds:
         read = sum(split["bytes"] for split in summary.splits.values())
         speed = "" if summary.resumed_shards else f", {_size(round(read / summary.seconds))}/s"
         console.note(f"{console.counted(summary.shards, 'shard')} in {out}, {summary.seconds:.1f} s{speed}")
+
+
+def merge(
+    parts: Annotated[
+        list[InputFolder],
+        typer.Argument(metavar="PART...", help="Folders of the parts; without --out, the folder that holds them all."),
+    ],
+    out: Annotated[
+        OutputFolder | None, typer.Option(help="Folder to link or copy the parts to; by default they stay.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put the parts of 'data prepare --part' together, as one folder of token shards.
+
+    Only an index is written. It has the documents in the order of one 'data prepare' of all inputs. Every part must be
+    there, and of the same inputs, tokenizer and options.
+
+    \b
+    Examples:
+      tuppence data merge DATA
+      tuppence data merge s3://BUCKET/DATA
+      tuppence data merge PART1 PART2 PART3 --out DATA
+    """
+    from tuppence.core.errors import InputError
+    from tuppence.data import merge as merging
+
+    if out is None and len(parts) > 1:
+        raise InputError("there is no place for the merged parts", "give --out, or name the one folder that holds them")
+    summary = merging.merge(parts[0]) if out is None else merging.merge_into(parts, out)
+    if json:
+        console.emit_json(asdict(summary))
+        return
+    _tell_splits(summary)
+    console.note(f"{console.counted(summary.shards, 'shard')} in {summary.out}")
+
+
+def _tell_splits(summary: PrepareSummary) -> None:
+    for name, split in summary.splits.items():
+        console.out(
+            f"{name}: {split['tokens']:,} tokens of {console.counted(split['documents'], 'document')},"
+            f" {_size(split['bytes'])}, {split['bytes'] / max(split['tokens'], 1):.2f} bytes per token"
+        )
 
 
 def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:

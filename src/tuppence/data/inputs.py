@@ -38,6 +38,7 @@ class Source:
         kind: "text", "jsonl" or "parquet".
         compression: "", ".gz" or ".zst".
         named: whether the input named the file, not a folder or a glob.
+        start, end: the bytes to read; by default all. They begin and end with a line of a file that is not packed.
     """
 
     store: Store
@@ -46,6 +47,13 @@ class Source:
     kind: str
     compression: str
     named: bool
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of bytes to read."""
+        return (self.entry.size if self.end is None else self.end) - self.start
 
     @property
     def identity(self) -> list[object]:

@@ -41,7 +41,7 @@ def _lines(source: Source, on_bytes: OnBytes | None) -> Iterator[tuple[int, byte
     for chunk in read_chunks(source, on_bytes):
         if line_end is None:
             refuse_other_unicode(source.path, chunk)
-            line_end = line_end_of(chunk)
+            line_end = line_end_of(chunk) if source.end is None else b"\n"  # a part of a file was cut at line feeds
         first, *others = chunk.split(line_end)
         waiting, size = [*waiting, first], size + len(first)
         for begin in others:

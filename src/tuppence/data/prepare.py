@@ -5,7 +5,7 @@ chunks are written in order. Everything except the encoding is cheap and a pure 
 the same command reads the inputs again from the start, and does not encode what the finished shards contain. The result
 equals that of an uninterrupted run, byte for byte.
 
-Not covered: splitting one input over several machines.
+With a `part`, a machine prepares its share of a corpus; `merge` puts the parts together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import contextlib
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +25,13 @@ from tuppence.core.files import explain_disk_errors, fsync_folder, write_json
 from tuppence.core.locks import lock_folder
 from tuppence.data import selection
 from tuppence.data.chunks import chunk_pieces, encode_chunks
-from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
+from tuppence.data.inputs import Inputs, input_names, warn_of_passed_over
+from tuppence.data.parts import Part
 from tuppence.data.pieces import ReadReport
 from tuppence.data.request import SHARD_TOKENS, Request, selected_pieces
 from tuppence.data.shards import (
     INDEX_NAME,
+    PartInfo,
     ShardIndex,
     ShardInfo,
     SplitInfo,
@@ -38,6 +40,7 @@ from tuppence.data.shards import (
     read_index,
     tokenizer_folder,
 )
+from tuppence.data.sources import total_bytes
 from tuppence.data.writer import STATE_NAME, Progress, ShardWriter, write_document_offsets
 from tuppence.storage import output_path
 from tuppence.tokenizer.trainer import usable_cores
@@ -87,6 +90,7 @@ def prepare(
     workers: int | None = None,
     shard_tokens: int = SHARD_TOKENS,
     seed: int = 0,
+    part: Part | None = None,
 ) -> PrepareSummary:
     """Tokenizes documents into a shard folder, or finishes the folder of a killed run with the same request.
 
@@ -104,6 +108,7 @@ def prepare(
         workers: number of threads that encode; one per core by default.
         shard_tokens: a shard is closed once it contains this number of tokens.
         seed: seed of the hash that `val_fraction` uses.
+        part: prepare only this part of the corpus, which may have no text. `out` is then an input of `merge`.
 
     Raises:
         InputError: an input cannot be used, `out` has other content, or a split has no text.
@@ -117,6 +122,7 @@ def prepare(
         text_key,
         shard_tokens,
         seed,
+        part,
     )
     request.check()
     request.warn_of_leaks()
@@ -131,12 +137,13 @@ def prepare(
         resumed = len(state.finished)
         report, deduplicator = ReadReport(), selection.Deduplicator(out)
         _write_shards(request, tokenizer, out, state, report, deduplicator, workers or usable_cores())
-        index = _index_of(out, digest, tokenizer, state, report, deduplicator)
-        _check_splits(request, index)
+        index = _index_of(out, digest, tokenizer, state, report, deduplicator, _part_info(request, tokenizer))
+        if part is None:
+            check_splits(index, request.splits)
         write_json(out / INDEX_NAME, index.to_json())
         state.path.unlink()
     report.warn()
-    return _summary(out, index, resumed, time.monotonic() - started)
+    return summary_of(out, index, resumed, time.monotonic() - started)
 
 
 def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSummary | None:
@@ -165,7 +172,7 @@ def _already_prepared(out: Path, digest: str, tokenizer: Tokenizer) -> PrepareSu
             (out / INDEX_NAME).unlink()
             return None
         note(f"{out} is prepared already, nothing to do")
-        return _summary(out, index, len(index.shards), 0.0)
+        return summary_of(out, index, len(index.shards), 0.0)
     if index.tokenizer_sha256 != tokenizer.fingerprint:
         raise InputError(f"{out} holds shards of another tokenizer", "choose another --out, or remove the folder")
     raise InputError(f"{out} holds shards of other inputs or settings", "choose another --out, or remove the folder")
@@ -244,7 +251,7 @@ def _write_shards(
     workers: int,
 ) -> None:
     """Reads, selects, groups into chunks, encodes in threads, and writes."""
-    total = sum(source.entry.size for source in find_sources([*request.val_inputs, *request.inputs]))
+    total = sum(total_bytes(inputs, request.part) for inputs in (request.val_inputs, request.inputs) if inputs)
     with progress("bytes") as bar, contextlib.ExitStack() as stack:
         task = bar.add_task("encoding", total=total)
         pieces = selected_pieces(request, report, deduplicator, lambda size: bar.advance(task, size))
@@ -269,6 +276,7 @@ def _index_of(
     state: Progress,
     report: ReadReport,
     deduplicator: selection.Deduplicator,
+    part: PartInfo | None,
 ) -> ShardIndex:
     dtype = dtype_of(tokenizer.vocab_size)
     splits, shards = {}, []
@@ -291,16 +299,23 @@ def _index_of(
         skipped_rows=report.skipped_rows,
         splits=splits,
         shards=shards,
+        part=part,
     )
+
+
+def _part_info(request: Request, tokenizer: Tokenizer) -> PartInfo | None:
+    if request.part is None:
+        return None
+    corpus = request.whole.digest(tokenizer)
+    return PartInfo(request.part.number, request.part.of, corpus, " ".join(request.splits))
 
 
 def _sum(infos: list[ShardInfo], name: str) -> int:
     return sum(getattr(info, name) for info in infos)
 
 
-def _check_splits(request: Request, index: ShardIndex) -> None:
+def check_splits(index: ShardIndex, wanted: Sequence[str]) -> None:
     """Raises InputError if a requested split has no text."""
-    wanted = ["train"] + ["val"] * bool(request.val_inputs or request.val_fraction)
     for split in wanted:
         if split not in index.splits or index.splits[split].bytes == 0:
             documents = sum(other.documents for other in index.splits.values())
@@ -310,7 +325,8 @@ def _check_splits(request: Request, index: ShardIndex) -> None:
             )
 
 
-def _summary(out: Path, index: ShardIndex, resumed: int, seconds: float) -> PrepareSummary:
+def summary_of(out: str | Path, index: ShardIndex, resumed: int, seconds: float) -> PrepareSummary:
+    """Returns the counts of a shard folder."""
     return PrepareSummary(
         out=str(out),
         vocab_size=index.vocab_size,

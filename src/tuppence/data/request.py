@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from tuppence.core.console import note, warn
@@ -18,6 +18,7 @@ from tuppence.core.errors import InputError
 from tuppence.data import selection
 from tuppence.data.chunks import CHUNK_CHARACTERS
 from tuppence.data.inputs import find_sources
+from tuppence.data.parts import Part
 from tuppence.data.pieces import Piece, ReadReport
 from tuppence.data.sources import iter_pieces
 
@@ -39,11 +40,25 @@ class Request:
     text_key: str
     shard_tokens: int
     seed: int
+    part: Part | None = None
+
+    @property
+    def whole(self) -> Request:
+        """The request for the whole corpus."""
+        return replace(self, part=None)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that the shards must have."""
+        return ("train", "val") if self.val_inputs or self.val_fraction else ("train",)
 
     def digest(self, tokenizer: Tokenizer) -> str:
         """The sha256 of the settings, the tokenizer, and the sizes and versions of all input files."""
         files = [source.identity for source in find_sources([*self.val_inputs, *self.inputs])]
-        content = json.dumps([asdict(self), tokenizer.fingerprint, CHUNK_CHARACTERS, files], sort_keys=True)
+        settings = asdict(self)
+        if self.part is None:
+            del settings["part"]
+        content = json.dumps([settings, tokenizer.fingerprint, CHUNK_CHARACTERS, files], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def check(self) -> None:
@@ -54,6 +69,11 @@ class Request:
         """
         if self.val_inputs and self.val_fraction:
             raise InputError("--val and --val-fraction exclude each other", "give only one of them")
+        if self.part is not None and self.deduplicate:
+            raise InputError(
+                "--deduplicate compares all documents, and --part reads only some of them",
+                "leave one of them out; a copy is then in both parts",
+            )
         if not 0 <= self.val_fraction < 1:
             raise InputError(
                 f"--val-fraction {self.val_fraction} is not between 0 and 1", "0.01 holds out 1 % for validation"
@@ -88,6 +108,7 @@ def selected_pieces(
             skip_bad_rows=request.skip_bad_rows,
             on_bytes=on_bytes,
             report=report,
+            part=request.part,
         )
         return deduplicator.unique(pieces) if request.deduplicate else pieces
 
@@ -103,6 +124,10 @@ def selected_pieces(
         raise InputError(
             f"all {only.copies:,} documents are the same text: none can be held out",
             "pass --deduplicate to split this text in two, or hold out a file with --val FILE",
+        )
+    if only is not None and request.part is not None:
+        raise InputError(
+            "there is only one document: it has no parts", "leave out --part, or hold out a file with --val"
         )
     if only is None:
         by_hash = selection.assign_by_hash(request.val_fraction, request.seed)

@@ -7,7 +7,8 @@
       documents-train.bin    the first token of every document: offsets in the split, little-endian uint64
       tokenizer/             the tokenizer, which a run copies
 
-`prepare` writes it; pretraining and evaluation read it through `TokenShards`, memory-mapped.
+In a folder that `merge` made of parts, each part has a folder of its own, and index.json names its shards, such as
+`part-1/train-00000.bin`. `prepare` writes shards; pretraining and evaluation read them through `TokenShards`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,22 @@ class SplitInfo:
 
 
 @dataclass(frozen=True)
+class PartInfo:
+    """What a folder is a part of; `merge` puts the parts together.
+
+    Attributes:
+        number, of: the part, from 1, and the number of parts.
+        corpus: the request for the whole corpus. It is the same for all parts.
+        splits: the splits that the whole must have, separated by a space.
+    """
+
+    number: int
+    of: int
+    corpus: str
+    splits: str
+
+
+@dataclass(frozen=True)
 class ShardIndex:
     """The content of index.json."""
 
@@ -72,12 +89,15 @@ class ShardIndex:
     skipped_rows: int
     splits: dict[str, SplitInfo]
     shards: list[ShardInfo]
+    part: PartInfo | None = None
     format: str = FORMAT
     version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
         """Returns the content in the order of the file: the format comes first."""
         content = asdict(self)
+        if self.part is None:
+            del content["part"]
         return {"format": content.pop("format"), "version": content.pop("version"), **content}
 
 
@@ -108,7 +128,19 @@ def read_index(folder: str | Path) -> ShardIndex:
     if not path.exists():
         hint = "'tuppence data prepare INPUT... --tokenizer TOK --out DATA' makes one"
         raise InputError(f"{folder} is not a finished folder of token shards: it has no {INDEX_NAME}", hint)
-    content = read_json(path)
+    return index_of_json(read_json(path), str(path))
+
+
+def index_of_json(content: Any, path: str) -> ShardIndex:
+    """Checks the content of index.json.
+
+    Args:
+        path: for messages.
+
+    Raises:
+        InputError: the format version is unknown.
+        CorruptFileError: a value is missing or has the wrong type.
+    """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CorruptFileError(f"{path} does not describe token shards", _AGAIN)
     if content.get("version") != FORMAT_VERSION:
@@ -116,15 +148,23 @@ def read_index(folder: str | Path) -> ShardIndex:
     try:
         splits = {name: _from_json(SplitInfo, value) for name, value in content["splits"].items()}
         shards = [_from_json(ShardInfo, value) for value in content["shards"]]
-        index: ShardIndex = _from_json(ShardIndex, {**content, "splits": splits, "shards": shards})
+        part = None if content.get("part") is None else _from_json(PartInfo, content["part"])
+        index: ShardIndex = _from_json(ShardIndex, {**content, "splits": splits, "shards": shards, "part": part})
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptFileError(f"{path} is not a valid index of token shards: {error}", _AGAIN) from error
     if index.dtype not in ("uint16", "uint32"):
         raise CorruptFileError(f"{path} names a type that token shards do not have: {index.dtype!r}", _AGAIN)
     for name in [shard.file for shard in shards] + [split.document_offsets for split in splits.values()]:
-        if Path(name).name != name:
+        if not _is_inside(name):
             raise CorruptFileError(f"{path} names a file outside its folder: {name!r}", _AGAIN)
     return index
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name of the index is a file of the folder, or of a part in the folder."""
+    parts = name.split("/")
+    plain = all(part not in ("", ".", "..") and not any(sign in part for sign in "\\:\0") for part in parts)
+    return plain and len(parts) <= 2
 
 
 def _from_json(kind: Any, value: dict[str, Any]) -> Any:

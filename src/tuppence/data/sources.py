@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tuppence.data.inputs import Inputs, find_sources, input_names, warn_of_passed_over
+from tuppence.data.inputs import Inputs, Source, find_sources, input_names, warn_of_passed_over
+from tuppence.data.parts import Part, sources_of_part
 from tuppence.data.pieces import Piece, ReadReport, no_text
 from tuppence.data.readers import read_pieces
 from tuppence.data.unpacking import OnBytes
@@ -36,6 +37,7 @@ def iter_pieces(
     skip_bad_rows: bool = False,
     on_bytes: OnBytes | None = None,
     report: ReadReport | None = None,
+    part: Part | None = None,
 ) -> Iterator[Piece]:
     """Yields the pieces of all documents of `inputs`, in order.
 
@@ -45,15 +47,16 @@ def iter_pieces(
         skip_bad_rows: leave out rows without usable text instead of refusing them; `report` counts them.
         on_bytes: called with the number of bytes that were read from a file, before unpacking; for a progress bar.
         report: updated with every piece.
+        part: read only this part of the corpus, which may have no text.
 
     Raises:
         InputError: missing, empty, binary, damaged or wrongly encoded files, bad rows, or no text.
     """
     report = ReadReport() if report is None else report
     before, skipped_before = report.documents, report.skipped_rows
-    for source in find_sources(inputs):
+    for source in sources_to_read(inputs, part):
         yield from read_pieces(source, text_key=text_key, skip_bad_rows=skip_bad_rows, report=report, on_bytes=on_bytes)
-    if report.documents == before:
+    if report.documents == before and part is None:
         raise no_text(", ".join(input_names(inputs)), report.skipped_rows - skipped_before, report.first_skipped)
 
 
@@ -102,6 +105,12 @@ def _blocks(first: Piece, pieces: Iterator[Piece]) -> Iterator[str]:
         yield piece.text
 
 
-def total_bytes(inputs: Inputs) -> int:
+def sources_to_read(inputs: Inputs, part: Part | None = None) -> list[Source]:
+    """The files of `inputs`, or those of a part of them."""
+    sources = find_sources(inputs)
+    return sources if part is None else sources_of_part(sources, part)
+
+
+def total_bytes(inputs: Inputs, part: Part | None = None) -> int:
     """The size of all files of `inputs`, before unpacking: the total of the numbers that `on_bytes` gets."""
-    return sum(source.entry.size for source in find_sources(inputs))
+    return sum(source.size for source in sources_to_read(inputs, part))

@@ -40,9 +40,11 @@ def read_chunks(source: Source, on_bytes: OnBytes | None = None) -> Iterator[byt
     with source.store.open(source.entry.name) as stream:
         refuse_other_content(source, stream)
         if not source.compression:
-            yield from _raw_chunks(stream, CHUNK_BYTES, on_bytes)
+            stream.seek(source.start)
+            yield from _raw_chunks(stream, CHUNK_BYTES, on_bytes, source.size)
             return
-        raw = _raw_chunks(stream, _GZIP_BYTES if source.compression == ".gz" else _ZSTD_BYTES, on_bytes)
+        size = _GZIP_BYTES if source.compression == ".gz" else _ZSTD_BYTES
+        raw = _raw_chunks(stream, size, on_bytes)
         waiting: list[bytes] = []
         size = 0
         for chunk in _unpacked(raw, source):
@@ -95,8 +97,10 @@ def _is_plain_text(head: bytes) -> bool:
     return bool(head) and all(byte >= 32 or byte in b"\t\r\n" for byte in head) and head[0] < 128
 
 
-def _raw_chunks(stream: BinaryIO, size: int, on_bytes: OnBytes | None) -> Iterator[bytes]:
-    while chunk := stream.read(size):
+def _raw_chunks(stream: BinaryIO, size: int, on_bytes: OnBytes | None, most: int | None = None) -> Iterator[bytes]:
+    left = most
+    while chunk := stream.read(size if left is None else min(size, left)):
+        left = None if left is None else left - len(chunk)
         if on_bytes is not None:
             on_bytes(len(chunk))
         yield chunk
