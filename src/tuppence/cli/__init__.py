@@ -101,8 +101,13 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    with repeat_lost_interrupts() if command.is_the_program else nullcontext():
-        code = _run(arguments, command, debug)
+    try:
+        with repeat_lost_interrupts() if command.is_the_program else nullcontext():
+            code = _run(arguments, command, debug)
+    except Exception:
+        if not command.is_the_program:
+            raise
+        code = endings.show_traceback()
     unwritten = finish_streams()
     if unwritten is not None and code == 0:
         error = endings.unwritable_stdout(unwritten)

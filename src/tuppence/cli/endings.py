@@ -9,16 +9,28 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuppence.core.console import one_line, with_names
+from tuppence.core.console import one_line, visible, with_names
 from tuppence.core.errors import InputError, TuppenceError
 from tuppence.core.files import explain_os_error
 from tuppence.core.streams import STDOUT, Messages, discard
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of a disk or of the system's limits. They are translated even if they name no file."""
+
+
+def show_traceback() -> int:
+    """Writes the traceback of the current exception to stderr, without secrets, and returns the exit code 1.
+
+    Exceptions of libraries quote addresses with passwords and signed URLs; people paste tracebacks in public places.
+    """
+    from tuppence.storage import redacted
+
+    Messages().write(visible(redacted(traceback.format_exc())))
+    return 1
 
 
 def refuse_undecodable(arguments: Sequence[str]) -> None:

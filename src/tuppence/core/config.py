@@ -101,6 +101,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = _parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except yaml.MarkedYAMLError as error:  # its text quotes the file, which may be one of passwords, given by mistake
+        mark = error.problem_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        said = f"{error.problem or error.context}{where}"
+        raise InputError(f"{path} is not valid YAML: {said}", "fix the file, or make it again") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML: {line}", "fix the file, or make it again") from error

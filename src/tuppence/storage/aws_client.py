@@ -97,7 +97,7 @@ class _PlainErrors:
                 return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
             except AwsError:
                 raise
-            except (BotoCoreError, ClientError, Boto3Error, *damaged) as error:
+            except (BotoCoreError, ClientError, Boto3Error, ValueError, *damaged) as error:  # ValueError: a bad URL
                 if isinstance(error, damaged) and attempt + 1 < attempts:
                     continue
                 service = str(self.meta.service_model.service_name)  # type: ignore[attr-defined]

@@ -18,7 +18,8 @@ _SECRETS = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b",
     re.IGNORECASE,
 )
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_API_KEY")
+"""Ends of the names of environment variables whose values are secret."""
 _SHORTEST_SECRET = 8
 
 _LOGIN = "run 'aws configure' or 'aws sso login', or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -118,15 +119,14 @@ def explain_aws_error(error: Exception, service: str, operation: str = "", about
 
 
 def redacted(text: str) -> str:
-    """Returns a text without the secrets of AWS that can occur in an error.
+    """Returns a text without secrets: those of the environment, keys of AWS, signatures, and passwords in URLs.
 
     Example:
         >>> redacted("GET https://me:word@host/key?X-Amz-Signature=0f3a")
         'GET https://***@host/key?X-Amz-Signature=***'
     """
-    for name in _SECRET_VARIABLES:
-        value = os.environ.get(name, "")
-        if len(value) >= _SHORTEST_SECRET:
+    for name, value in os.environ.items():
+        if name.upper().endswith(_SECRET_VARIABLES) and len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, "***")
     return _SECRETS.sub(lambda found: f"{found['key']}=***" if found["key"] else "***", text)
 
