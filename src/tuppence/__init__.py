@@ -61,6 +61,9 @@ _WHERE = {
     "plan": "tasks.planning",
     "estimate_aws_cost": "cost.estimate",
     "prices": "cost.price_table:price_table",
+    # AWS
+    "cloud": "course.cloud",
+    "launch": "cli.notebook",
     # what a model says
     "next_tokens": "course.reading",
     "write": "course.reading",
@@ -81,9 +84,11 @@ __all__ = ["__version__", *_WHERE]
 if TYPE_CHECKING:  # `as` marks a name that is meant for users of the package
     from tuppence import course as course
     from tuppence import figures as figures
+    from tuppence.cli.notebook import launch as launch
     from tuppence.core.table import Table as Table
     from tuppence.cost.estimate import estimate_aws_cost as estimate_aws_cost
     from tuppence.cost.price_table import price_table as prices  # noqa: F401
+    from tuppence.course.cloud import cloud as cloud
     from tuppence.course.display import say as say
     from tuppence.course.display import source as source
     from tuppence.course.fitting import fit as fit

@@ -45,7 +45,14 @@ def rehearsal(interruptions: Sequence[float] = (), *, scale: float = 1.0) -> Ite
         scale: seconds of the rehearsed clock in a second of this machine.
     """
     conditions = Conditions(interruptions=tuple(Interruption(seconds * scale) for seconds in interruptions))
-    with LocalSageMaker(rehearsal_folder(), conditions=conditions, scale=scale) as sagemaker, sagemaker.applied():
+    with rehearsed(LocalSageMaker(rehearsal_folder(), conditions=conditions, scale=scale)) as account:
+        yield account
+
+
+@contextlib.contextmanager
+def rehearsed(sagemaker: LocalSageMaker) -> Iterator[Account]:
+    """Starts a local SageMaker, points this process's boto3 at it while the block runs, and yields bucket and role."""
+    with sagemaker, sagemaker.applied():
         s3 = sagemaker.client("s3")
         if BUCKET not in [one["Name"] for one in s3.list_buckets().get("Buckets", [])]:
             s3.create_bucket(Bucket=BUCKET)

@@ -7,6 +7,7 @@
     fitting.py      training a model in memory, through the one loop
     verbs.py        pretrain, classify, instruct, reward, dpo, ppo, as on the command line
     runs.py         the view of a run folder
+    cloud.py        S3 and SageMaker: rehearsed on this machine, or in the user's account
     base_model.py   the base model of chapters 5 to 8
     measurements.py how long the chapters took
     display.py      how things show themselves in a notebook and in a terminal
