@@ -91,6 +91,11 @@ def test_a_check_that_raises_is_a_warning(tmp_path: Path, monkeypatch: pytest.Mo
 KEYS = {"AWS_ACCESS_KEY_ID": "made-up-name", "AWS_SECRET_ACCESS_KEY": "made-up-word"}
 
 
+def test_the_region_of_the_environment_is_named(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "MADEUPNAME12345", "AWS_SECRET_ACCESS_KEY": "made+up/word"}
+    assert aws_credentials(keys | {"AWS_REGION": "eu-west-1"}, tmp_path).value.endswith(", region eu-west-1")
+
+
 @pytest.mark.parametrize(
     ("variables", "files", "found"),
     [
@@ -112,7 +117,8 @@ def test_aws_credentials_are_noticed_and_never_shown(
         (tmp_path / name).write_text(text)
     check = aws_credentials(variables, tmp_path)
     assert check.status == "ok"
-    assert (f"credentials present ({found})" == check.value) if found else check.value.startswith("no credentials")
+    expected = f"credentials present ({found}), no region" if found else "no credentials"
+    assert check.value.startswith(expected)
     for value in variables.values():
         assert value not in check.value + check.hint
 

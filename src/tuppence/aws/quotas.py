@@ -55,6 +55,24 @@ def find_quota(instance: str, *, spot: bool, region: str | None) -> Quota:
     return Quota(name, 0.0)
 
 
+def training_quotas(*, spot: bool, region: str | None = None) -> dict[str, float]:
+    """Returns how many instances training jobs may use at once, for each type with more than none, sorted by type.
+
+    Raises:
+        AwsError: AWS does not answer, or we may not ask.
+    """
+    end = quota_name("", spot=spot)
+    found = {}
+    for page in (
+        client("service-quotas", region=region).get_paginator("list_service_quotas").paginate(ServiceCode=SERVICE)
+    ):
+        for one in page["Quotas"]:
+            instance = one["QuotaName"].removesuffix(end)
+            if instance.startswith("ml.") and " " not in instance and one["Value"] > 0:
+                found[instance] = float(one["Value"])
+    return dict(sorted(found.items()))
+
+
 def require_quota(quota: Quota, count: int, region: str) -> None:
     """Checks that a job fits.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from tuppence.cli.flags import Json
@@ -15,17 +17,19 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
+    aws: Annotated[bool, typer.Option("--aws", help="Also ask AWS: identity, region, stack, quotas.")] = False,
     json: Json = False,
 ) -> None:
     """Check this machine and its installation.
 
     Checks Python, torch, device, precision, memory, disk, platform, AWS credentials and optional packages. Each line is
-    ok, warn (something will be slow or is missing) or fail (fix this first; the exit code is 2).
+    ok, warn (something will be slow or is missing) or fail (fix this first; the exit code is 2). Only --aws uses the
+    network; it asks AWS and changes nothing.
 
     \b
     Examples:
       tuppence doctor
-      tuppence doctor --json
+      tuppence doctor --aws --json
     """
     from dataclasses import asdict
     from pathlib import Path
@@ -33,6 +37,10 @@ def doctor(
     from tuppence.core import checkup
 
     checks = checkup.examine(Path())
+    if aws:
+        from tuppence.aws import checkup as aws_checkup
+
+        checks += aws_checkup.examine()
     status = checkup.verdict(checks)
     if json:
         console.emit_json({"status": status, "checks": [asdict(check) for check in checks]})

@@ -95,7 +95,9 @@ def aws_credentials(environ: Mapping[str, str], home: Path) -> Check:
     }
     found = [source for source, present in sources.items() if present]
     if found:
-        return Check("aws", "ok", f"credentials present ({', '.join(found)})")
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        where = f"region {region}" if region else "no region in AWS_REGION"
+        return Check("aws", "ok", f"credentials present ({', '.join(found)}), {where}")
     return Check("aws", "ok", "no credentials (only needed for s3:// and SageMaker)", "run: aws configure")
 
 
