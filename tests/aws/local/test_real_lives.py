@@ -29,8 +29,6 @@ SMALL = {
     "train.checkpoint_every": 15,
     "train.eval_every": 25,
     "train.compile": "false",
-    "train.schedule": "wsd",  # cosine takes a little of the rate from the first dollar on, at a share that is not fixed
-    "train.warmup_steps": 10,
 }
 RATE = 0.7364  # dollars an hour of ml.g4dn.xlarge, SageMaker training in us-east-1
 
