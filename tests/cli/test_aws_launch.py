@@ -12,6 +12,7 @@ from tests.cli.conftest import Call, assert_refused
 
 from tuppence.aws import launch, resume, summary
 from tuppence.cli import aws, aws_launch
+from tuppence.core import console
 
 LINE = ("pretrain", "--data", "DATA", "--out", "runs/tiny", "--max-steps", "3")
 
@@ -57,10 +58,19 @@ def test_a_dry_run_starts_nothing(asked: dict[str, Any], call: Call, flags: list
     assert out == ("" if not flags else json.dumps({"job": "tuppence-1"}, indent=2) + "\n")
 
 
-@pytest.mark.parametrize(("answer", "started"), [("y\n", 1), ("n\n", 0), ("", 0)])
-def test_a_job_is_started_after_a_yes_alone(asked: dict[str, Any], call: Call, answer: str, started: int) -> None:
-    code, _, _ = call("aws", "launch", "--budget", "5", *LINE, stdin=answer)
-    assert (code, len(asked["started"])) == (0 if started else 130, started)
+@pytest.mark.parametrize("agreed", [True, False])
+def test_a_job_is_started_after_a_yes_alone(
+    asked: dict[str, Any], call: Call, agreed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "confirm", lambda question: agreed)
+    code, _, _ = call("aws", "launch", "--budget", "5", *LINE)
+    assert (code, len(asked["started"])) == ((0, 1) if agreed else (130, 0))
+
+
+def test_nobody_to_ask_starts_nothing(asked: dict[str, Any], call: Call) -> None:
+    code, _, errors = call("aws", "launch", "--budget", "5", *LINE, stdin="y\n")
+    assert (code, asked["started"]) == (2, [])
+    assert "--yes" in errors
 
 
 def test_an_interruption_is_for_rehearsals(asked: dict[str, Any], call: Call) -> None:

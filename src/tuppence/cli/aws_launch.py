@@ -151,8 +151,9 @@ def resume(
 
 
 def _confirm(yes: bool) -> None:
-    if not yes and not typer.confirm("Start this job?", err=True):
-        raise typer.Abort
+    if not yes and not console.confirm("start this job?"):
+        console.note("nothing was started")
+        raise typer.Exit(130)
 
 
 def _tell(name: str, region: str, facts: dict[str, Any], *, wait: bool, json: bool) -> None:
