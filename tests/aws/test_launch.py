@@ -202,5 +202,16 @@ def test_the_summary_says_what_it_may_cost_and_who_stops_it(data: Path, tmp_path
     assert json.loads(json.dumps(summary_dict(found)))["request"]["EnableManagedSpotTraining"] is True
 
 
+def test_what_the_stack_does_not_allow_is_refused(
+    data: Path, tmp_path: Path, aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(bucket="b", role_arn=ROLE, instances=("ml.g4dn.xlarge",), max_runtime_seconds=3600)
+    monkeypatch.setattr("tuppence.aws.account.outputs", lambda region: found)
+    assert prepared(line(data), tmp_path, bucket=None, role_arn=None).plan.max_runtime == 3600
+    with pytest.raises(InputError, match="does not allow") as refused:
+        prepared(line(data), tmp_path, bucket=None, role_arn=None, instance="ml.g5.xlarge")
+    assert "init --instances ml.g4dn.xlarge --instances ml.g5.xlarge" in refused.value.hint
+
+
 def test_bucket_and_role_can_be_given() -> None:
     assert find_account("us-east-1", "s3://b/", ROLE) == Account("b", ROLE, "us-east-1")

@@ -9,6 +9,7 @@ from tests.aws.test_job import PLAN
 from tests.aws.test_receipt import job, ledger
 
 from tuppence.aws import launch, resume
+from tuppence.aws.account import Account
 from tuppence.aws.order import Order
 from tuppence.aws.quotas import Quota
 from tuppence.aws.resume import prepare_resumption
@@ -23,6 +24,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, objects: dict[str, bytes]) -> SimpleNam
     found = SimpleNamespace(created=[], objects=objects)
     sagemaker = SimpleNamespace(create_training_job=lambda **request: found.created.append(request))
     monkeypatch.setattr(launch, "client", lambda service, region=None: sagemaker)
+    monkeypatch.setattr(resume, "find_account", lambda region: Account("b", "r", region, (), 10_000))
     monkeypatch.setattr(resume, "find_quota", lambda instance, spot, region: Quota("q", 1.0))
     objects["s3://b/jobs/j/order/order.json"] = PLAN.order.as_text().encode()
     objects["s3://b/run/ledger.jsonl"] = ledger({"attempt": 1, "event": "end", "seconds": 3600.0, "job": PLAN.name})
@@ -32,7 +34,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, objects: dict[str, bytes]) -> SimpleNam
 def test_the_new_job_has_what_is_left_and_the_same_code_and_inputs(aws: SimpleNamespace) -> None:
     found = prepare_resumption(job(**STOPPED), now=NOW)
     assert (found.cap_usd, found.spent_usd) == (5.0, pytest.approx(0.7364))
-    assert found.plan.max_runtime == int((5 - 0.7364) / 0.7364 * 3600 - 450)
+    assert found.plan.max_runtime == 10_000  # what the stack allows; the cap would last longer
     assert found.start() == "tuppence-pretrain-run-20261129-000000"
     (request,) = aws.created
     uris = {one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"] for one in request["InputDataConfig"]}
@@ -45,6 +47,8 @@ def test_the_new_job_has_what_is_left_and_the_same_code_and_inputs(aws: SimpleNa
 
 def test_a_cap_can_be_raised(aws: SimpleNamespace) -> None:
     assert prepare_resumption(job(**STOPPED), budget_usd=9.0, now=NOW).plan.order.cap_usd == 9.0
+    least = prepare_resumption(job(**STOPPED), budget_usd=2.0, now=NOW)
+    assert least.plan.max_runtime == int((2 - 0.7364) / 0.7364 * 3600 - 450)
 
 
 @pytest.mark.parametrize(

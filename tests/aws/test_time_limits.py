@@ -16,6 +16,10 @@ def test_lead_grace_and_upload_are_taken_off_the_runtime() -> None:
     assert (limits.max_runtime, limits.max_wait) == (3600 - AROUND, None)
 
 
+def test_a_run_is_no_longer_than_the_account_allows() -> None:
+    assert time_limits(100.0, 1.0, spot=False, lead=300, save=10, most_seconds=7200).max_runtime == 7200
+
+
 def test_a_spot_job_waits_no_longer_than_its_cap_buys_unless_asked() -> None:
     assert time_limits(1.0, 1.0, spot=True, lead=300, save=10).max_wait == 3600 - GRACE_SECONDS - TAIL_SECONDS
     assert time_limits(1.0, 1.0, spot=True, lead=300, save=10, wait_hours=5).max_wait == 5 * 3600

@@ -46,7 +46,7 @@ def test_the_table_tells_inputs_from_outputs() -> None:
 
 def line_with(verb: Verb, name: str, place: str) -> Iterator[str]:
     """The shortest line of a verb in which one parameter is `place`; the others need not exist."""
-    for parameter in verb.params:
+    for parameter in sorted(verb.params, key=lambda one: one.param_type_name == "argument"):  # a verb line is last
         wanted = parameter.name == name
         if not (wanted or parameter.required):
             continue

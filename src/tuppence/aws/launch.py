@@ -15,7 +15,7 @@ from typing import Any
 
 from tuppence.aws import code
 from tuppence.aws.account import Account, find_account
-from tuppence.aws.job import JobPlan, request_of
+from tuppence.aws.job import MOST_SECONDS, JobPlan, request_of
 from tuppence.aws.order import FILE, InChannel, Order, Word
 from tuppence.aws.quotas import Quota, find_quota, require_quota
 from tuppence.aws.receipt import attempts_at
@@ -118,6 +118,7 @@ def prepare(line: VerbLine, wish: Wish, workplace: Path, *, now: datetime.dateti
     rate, source, prices = _rate(wish, region)
     _check(line, wish)
     account = find_account(region, wish.bucket, wish.role_arn)
+    account.require_instances(wish.instances)
     quota = find_quota(wish.instance, spot=wish.spot, region=region)
     require_quota(quota, wish.count, region)
     store = _bucket(account)
@@ -133,6 +134,7 @@ def prepare(line: VerbLine, wish: Wish, workplace: Path, *, now: datetime.dateti
         lead=wish.lead_seconds,
         save=save,
         wait_hours=wish.max_wait_hours,
+        most_seconds=account.max_runtime or MOST_SECONDS,
     )
     packed, digest = _code(line, wish, workplace)
     trees = {code.CHANNEL: (packed, f"code/{packed.key}"), **trees}

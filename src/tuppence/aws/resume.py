@@ -5,13 +5,15 @@ They are in S3 under keys of their content, so the new job continues exactly wha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from tuppence.aws import code
-from tuppence.aws.job import JobPlan, request_of
+from tuppence.aws.account import find_account
+from tuppence.aws.job import MOST_SECONDS, JobPlan, request_of
 from tuppence.aws.jobs import Job
 from tuppence.aws.launch import job_name, spent_at, start
 from tuppence.aws.order import CHANNEL
@@ -89,6 +91,7 @@ def prepare_resumption(
         lead=order.lead_seconds,
         save=save_seconds(ASSUMED_PARAMETERS),
         wait_hours=max_wait_hours,
+        most_seconds=_longest(job.region),
     )
     uris = {
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
@@ -117,3 +120,10 @@ def prepare_resumption(
         request["ResourceConfig"]["VolumeSizeInGB"] = volume
     validate("sagemaker", "CreateTrainingJob", request)
     return Resumption(plan, request, cap, spent, bucket)
+
+
+def _longest(region: str) -> int:
+    """The longest run that the stack of the region allows; AWS's own limit without one."""
+    with contextlib.suppress(InputError):
+        return find_account(region).max_runtime or MOST_SECONDS
+    return MOST_SECONDS

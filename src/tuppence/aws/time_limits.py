@@ -43,7 +43,14 @@ def save_seconds(parameters: float) -> float:
 
 
 def time_limits(
-    dollars: float, rate_usd_per_hour: float, *, spot: bool, lead: float, save: float, wait_hours: float | None = None
+    dollars: float,
+    rate_usd_per_hour: float,
+    *,
+    spot: bool,
+    lead: float,
+    save: float,
+    wait_hours: float | None = None,
+    most_seconds: int = MOST_SECONDS,
 ) -> TimeLimits:
     """The limits for what is left of a cap.
 
@@ -54,6 +61,7 @@ def time_limits(
         save: seconds of the first checkpoint.
         wait_hours: longest time of a spot job, waiting for capacity included. By default what the cap buys on demand,
             so that AWS itself cannot bill more than the cap.
+        most_seconds: the longest run that the account allows.
 
     Raises:
         InputError: too little is left for a first checkpoint, or `wait_hours` is too short.
@@ -68,7 +76,7 @@ def time_limits(
             f"start ({duration(lead)}), to compile, to save a first checkpoint and to end",
             f"give at least ${least:.2f}, or a cheaper instance",
         )
-    runtime = min(math.floor(seconds - around), MOST_SECONDS)
+    runtime = min(math.floor(seconds - around), most_seconds, MOST_SECONDS)
     if not spot:
         return TimeLimits(runtime, None, seconds, needed)
     # when the wait is over, AWS still bills the 120 seconds of SIGTERM and the upload
