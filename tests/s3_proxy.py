@@ -25,7 +25,9 @@ from tests.s3_servers import Server
 from tuppence.storage import aws_client, s3_reading
 
 FAULTS = ("drop", "delay", "500", "503", "hang", "lost answer", "cut", "flip sent", "flip received")
-HANG_SECONDS, DELAY_SECONDS = 0.5, 0.01
+HANG_SECONDS, DELAY_SECONDS = 0.4, 0.005
+_SHARE_OF_HANGS = 0.2
+"""Of those that were drawn: they take all the time."""
 _SECRETS_OF_A_HOP = ("connection", "keep-alive", "transfer-encoding")
 
 
@@ -35,11 +37,13 @@ class Proxy:
     Attributes:
         rate: the share of requests with a fault.
         seen: how often each fault was made.
+        requests: how many there were while faults were made.
     """
 
     def __init__(self, target: Server, seed: int, rate: float = 0.0, faults: Sequence[str] = FAULTS) -> None:
         self.target, self.rate, self.faults = target, rate, tuple(faults)
         self.seen: Counter[str] = Counter()
+        self.requests = 0
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -68,9 +72,12 @@ class Proxy:
     def draw(self, method: str, path: str) -> tuple[str, float]:
         """The fault of a request ("" for none), and where in the body it happens, 0 to 1."""
         with self._lock:
+            self.requests += bool(self.rate)
             if self._random.random() >= self.rate:
                 return "", 0.0
             fault, where = self._random.choice(self.faults), self._random.random()
+            if fault == "hang" and self._random.random() >= _SHARE_OF_HANGS:
+                return "", 0.0
             query = parse_qs(urlsplit(path).query, keep_blank_values=True)
             of_object = not set(query) - {"partNumber", "uploadId", "x-id"}
             if fault == "flip sent" and not (method == "PUT" and of_object):

@@ -204,7 +204,7 @@ def test_thousands_of_tries(faulty: tuple[Proxy, Bucket], tmp_path: Path, capsys
         done["tries"] += 1
         seed += 1
     with capsys.disabled():
-        print(f"\n{bucket.server.name}: {dict(done)}; faults {dict(proxy.seen)}")
+        print(f"\n{bucket.server.name}: {proxy.requests:,} requests, faults {dict(proxy.seen)}; {dict(done)}")
     assert set(proxy.seen) == set(FAULTS)
     assert min(done[name] for name in ("uploaded", "downloaded", "streamed", "staged", "appended", "flushed")) > 20
 

@@ -227,7 +227,7 @@ class Mirror:
                 verified = version.strip('"') == hashlib.md5(content, usedforsecurity=False).hexdigest()
             else:
                 digest = sha256_file(path)
-                self.store.upload(path, name, sha256=digest)
+                self.store.upload(path, name)
                 verified = False
         except FileNotFoundError:  # pruned, or replaced, since it was listed
             return

@@ -22,7 +22,8 @@ from typing import Any
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.storage.aws_errors import AwsError, explain_aws_error
 
-PART_BYTES = 16 * 2**20
+PART_BYTES = 8 * 2**20
+"""Of uploads and downloads; each thread has one part in memory."""
 THREADS = 4
 SHA256_KEY, NONCE_KEY = "tuppence-sha256", "tuppence-nonce"
 """Names of the metadata of our objects."""
@@ -30,7 +31,9 @@ ATTEMPTS = 6
 """Requests without a byte of progress before reading fails; boto3 retries each of them by itself."""
 FIRST_PAUSE_SECONDS = 0.1
 _BLOCK_BYTES = 2**20
-_FIRST_WINDOW, _LARGEST_WINDOW = 2**20, 64 * 2**20
+_FIRST_WINDOW, _LARGEST_WINDOW = 2**18, 64 * 2**20
+_BUFFER_BYTES = _FIRST_WINDOW
+"""A whole first window: a body that is read to its end leaves its connection for the next request."""
 _SKIP_BYTES = 2**18
 """A seek forward by at most this much reads on instead of asking again."""
 
@@ -180,7 +183,7 @@ def open_stream(client: Any, bucket: str, key: str, location: str) -> io.Buffere
     """
     answer = client.get_object(Bucket=bucket, Key=key)
     found = S3Object.of_answer(bucket, key, location, answer)
-    return io.BufferedReader(S3Stream(client, found, body=answer["Body"]), _BLOCK_BYTES // 4)
+    return io.BufferedReader(S3Stream(client, found, body=answer["Body"]), _BUFFER_BYTES)
 
 
 def copy_to_file(client: Any, found: S3Object, path: Path, on_bytes: Callable[[int], object] | None = None) -> str:

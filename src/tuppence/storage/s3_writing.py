@@ -17,12 +17,11 @@ import contextlib
 import hashlib
 import json
 import math
-import threading
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tuppence.core.cache import cache_folder
 from tuppence.core.errors import CorruptFileError, InputError
@@ -95,12 +94,14 @@ def upload_file(
         CorruptFileError: the file has another sha256.
     """
     condition = {"IfNoneMatch": "*"} if if_absent else {}
-    size = path.stat().st_size
-    if size <= PART_BYTES:
+    version = _version_of(path)
+    if version[1] <= PART_BYTES:
         content = path.read_bytes()
         _require_content(path, hashlib.sha256(content).hexdigest(), sha256)
         return put_on_condition(client, target.bucket, target.key, content, condition, look)
-    return _Upload(client, path, size, target, sha256 or sha256_file(path), look).run(condition)
+    digest = sha256_file(path)
+    _require_content(path, digest, sha256)
+    return _Upload(client, path, version, target, digest, look).run(condition)
 
 
 class _Upload:
@@ -110,9 +111,12 @@ class _Upload:
     sha256 equals that of the file's are kept.
     """
 
-    def __init__(self, client: Any, path: Path, size: int, target: S3Object, sha256: str, look: Look) -> None:
+    def __init__(
+        self, client: Any, path: Path, version: tuple[int, int], target: S3Object, sha256: str, look: Look
+    ) -> None:
         self._client, self._path, self._target, self._sha256, self._look = client, path, target, sha256, look
-        self._part_bytes = max(PART_BYTES, math.ceil(size / MOST_PARTS))
+        self._size, self._part_bytes = version[1], max(PART_BYTES, math.ceil(version[1] / MOST_PARTS))
+        self._version = version
         self._where = {"Bucket": target.bucket, "Key": target.key}
         self._note = _note_file(target.location, sha256, self._part_bytes)
         self._id = self._nonce = ""
@@ -164,27 +168,23 @@ class _Upload:
                 self._note.unlink(missing_ok=True)
 
     def _send_parts(self) -> list[dict[str, Any]]:
-        digest, room = hashlib.sha256(), threading.Semaphore(THREADS + 1)
-        sent: list[Future[dict[str, Any]]] = []
-        with ThreadPoolExecutor(THREADS) as pool, self._path.open("rb") as stream:
+        with ThreadPoolExecutor(THREADS) as pool:
+            starts = range(0, self._size, self._part_bytes)
+            sent = [pool.submit(self._send, number, start) for number, start in enumerate(starts, 1)]
             try:
-                for number, content in enumerate(_blocks(stream, self._part_bytes), 1):
-                    digest.update(content)
-                    room.acquire()  # at most this many parts are in memory
-                    part = pool.submit(self._send, number, content)
-                    part.add_done_callback(lambda _: room.release())
-                    sent.append(part)
-                    if part.done() and part.exception() is not None:
-                        break
                 parts = [part.result() for part in sent]
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-        _require_content(self._path, digest.hexdigest(), self._sha256)
+        if _version_of(self._path) != self._version:
+            raise CorruptFileError(f"{self._path} changed while it was read", "try again when nothing writes there")
         return parts
 
-    def _send(self, number: int, content: bytes) -> dict[str, Any]:
+    def _send(self, number: int, start: int) -> dict[str, Any]:
         """Sends one part unless it is there; returns what completes the upload."""
+        with self._path.open("rb") as stream:
+            stream.seek(start)
+            content = stream.read(self._part_bytes)
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         there = self._there.get(number)
         if there is not None and there.get("Size") == len(content) and _is_same(there, content, checksum):
@@ -251,9 +251,10 @@ def _require_content(path: Path, digest: str, expected: str | None) -> None:
         raise CorruptFileError(f"{path} is damaged, or changed while it was read: its sha256 is another one", "")
 
 
-def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    while block := stream.read(size):
-        yield block
+def _version_of(path: Path) -> tuple[int, int]:
+    """Modification time and size of a file; they change when the file does."""
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size
 
 
 def _note_file(location: str, sha256: str, part_bytes: int) -> Path | None:
