@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measured(*options.measure, options.folder)))
+        client, work = options.measure
+        print(json.dumps(measured(client, work, options.folder)))
         return
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as scratch:
         folder = Path(scratch)

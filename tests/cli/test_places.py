@@ -45,8 +45,8 @@ def test_the_table_tells_inputs_from_outputs() -> None:
 
 
 def line_with(verb: Verb, name: str, place: str) -> Iterator[str]:
-    """The shortest line of a verb in which one parameter is `place`; the others need not exist."""
-    for parameter in sorted(verb.params, key=lambda one: one.param_type_name == "argument"):  # a verb line is last
+    """The shortest line of a verb in which one parameter is `place`; the others need not exist. Options come first."""
+    for parameter in sorted(verb.params, key=lambda one: one.param_type_name == "argument"):
         wanted = parameter.name == name
         if not (wanted or parameter.required):
             continue
@@ -76,7 +76,7 @@ def test_a_remote_output_is_refused_before_anything_is_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     answer = call(*words.split(), *line_with(verb, name, "mem://bucket/out"))
-    assert_refused(answer, "mem://bucket/out: results cannot be written to mem:// yet")
+    assert_refused(answer, "mem://bucket/out: results cannot be written to mem://")
     assert list(tmp_path.iterdir()) == []
     assert memory.objects == {}
 

@@ -70,6 +70,8 @@ def test_a_run_in_s3_that_is_killed_on_each_machine_has_the_bits_of_one_on_a_dis
     assert f"continuing from {bucket.url}/run/checkpoints/step-" in done.stderr
     here = copy_here(bucket, "run", tmp_path / "copy")
     assert digest(here, STEPS) == digest(tmp_path / "whole", STEPS)
+    told = done.stdout + done.stderr
+    assert not any(bucket.server.secret.encode() in content for content in [*bucket.contents().values(), told.encode()])
     attempts = read_attempts(here / "ledger.jsonl")
     assert len(attempts) == 3 == json.loads(done.stdout)["result"]["attempts"]
     assert json.loads(done.stdout)["result"]["dollars"] == pytest.approx(sum(one.dollars for one in attempts), abs=0.02)

@@ -6,7 +6,6 @@ thousands.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
 import threading
@@ -57,30 +56,32 @@ def try_transfers(proxy: Proxy, bucket: Bucket, folder: Path, chance: random.Ran
     (folder / "f").write_bytes(content)
     with proxy.failing(0.15):
         stored = _succeeds(lambda: store.upload(folder / "f", name))
-        readable = stored and _succeeds(lambda: store.sha256(name))
-        done["uploaded"] += stored
-        if readable and store.sha256(name) == hashlib.sha256(content).hexdigest():
-            done["read back"] += 1
-            if _succeeds(lambda: store.download(name, folder / "copy")):
-                done["downloaded"] += 1
-                assert (folder / "copy").read_bytes() == content
+    if not stored:
+        return done
+    done["uploaded"] += 1
+    right = bucket.contents(name)[name] == content
+    assert right or size > PART, "a small object is compared at once, a large one by its reader"
+    with proxy.failing(0.15):
+        copied = _succeeds(lambda: store.download(name, folder / "copy"))
+        assert right or not copied
+        assert not copied or (folder / "copy").read_bytes() == content
+        done["downloaded"] += copied
 
-            def stream() -> None:
-                with store.open(name) as opened:
-                    start = chance.randrange(size + 1)
-                    whole = opened.read()
-                    assert whole == content
-                    done["streamed"] += 1
-                    opened.seek(start)
-                    opened.read(10)
+        def stream() -> None:
+            with store.open(name) as opened:
+                assert opened.read() == content
+                opened.seek(chance.randrange(size + 1))
+                opened.read(10)
 
-            _succeeds(stream)
+        streamed = _succeeds(stream)
+        assert right or not streamed
+        done["streamed"] += streamed
 
-            def staged() -> None:
-                assert stage(f"{bucket.url}/{name}").read_bytes() == content
-                done["staged"] += 1
+        def staged() -> None:
+            assert stage(f"{bucket.url}/{name}").read_bytes() == content
+            done["staged"] += 1
 
-            _succeeds(staged)
+        _succeeds(staged)
     (folder / "copy").unlink(missing_ok=True)
     return done
 
@@ -123,7 +124,7 @@ def try_lives(proxy: Proxy, bucket: Bucket, folder: Path, chance: random.Random)
     def weights(step: int) -> bytes:
         return random.Random(step).randbytes(PART + 3000 if step % 2 else 300)
 
-    for life in range(3):
+    for life in range(2):
         local = folder / f"machine-{uuid.uuid4().hex[:8]}"
         local.mkdir()
         mirror = RunMirror(local, store, on_lost=lambda: None)
@@ -186,11 +187,11 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_lost_and_nothing_wrong_is_loaded(faulty: tuple[Proxy, Bucket], tmp_path: Path) -> None:
     proxy, bucket = faulty
     done: Counter[str] = Counter()
-    for seed, kind in enumerate((0, 0, 1, 2)):
+    for seed, kind in enumerate((0, 2) if bucket.server.name == "moto" else (0, 1)):
         done += one_try(proxy, bucket, tmp_path, seed, kind)
     assert done["uploaded"]
-    assert done["flushed"]
-    assert proxy.seen.total() >= 5
+    assert done["flushed"] or done["appended"]
+    assert proxy.seen
 
 
 @pytest.mark.soak

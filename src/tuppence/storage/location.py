@@ -64,7 +64,8 @@ def output_path(place: str | Path) -> Path:
     scheme = scheme_of(place)
     if scheme:
         raise InputError(
-            f"{place}: results cannot be written to {scheme}:// yet", "write to a local path, and copy the result there"
+            f"{place}: results cannot be written to {scheme}://",
+            "write to a local path; in Python, tuppence.storage.remote_output gives one for s3://",
         )
     return local_path(place)
 

@@ -26,7 +26,7 @@ from tuppence.storage import mirror_of
 BUDGET_SPENT = "reached its budget"
 SHORTEST_STARTUP_SECONDS = 2.0
 """Start-up time as long as none was measured: to import torch alone takes as long."""
-REMOTE_EXIT_SECONDS = 2.0
+REMOTE_EXIT_SECONDS = 1.0
 """Time to copy the last lines of the ledger and the run file to a remote run, after the ledger has ended."""
 FREE_SECONDS = 5.0
 """If a first attempt fails within this time, its folder and its ledger are removed."""
