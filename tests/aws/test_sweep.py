@@ -164,7 +164,8 @@ def test_what_others_made_is_deleted_only_by_its_name_and_ours_can_be_kept(accou
 def test_a_tag_makes_a_resource_ours_whatever_its_name(account: FakeSageMaker) -> None:
     endpoint(account, "chat")
     place = Place(REGION)
-    place.forget_tags(frozenset({account.arn("Endpoint", "chat"), account.arn("EndpointConfig", "chat")}))
+    gone = account.arn("EndpointConfig", "deleted-an-hour-ago")
+    place.forget_tags(frozenset({account.arn("Endpoint", "chat"), account.arn("EndpointConfig", "chat"), gone}))
     kinds = {kind.name: kind for kind in sweep.KINDS}
     assert [one.ours for one in kinds["endpoint"].find(place)] == [True]
     assert [one.id for one in kinds["endpoint-config"].find(place)] == ["endpoint-config/chat"]
@@ -228,6 +229,10 @@ def test_regions_that_are_not_enabled_are_passed_over(account: FakeSageMaker) ->
     assert [(one.id, one.region) for one in report.ours] == [("model/tuppence-a", REGION)]
     with pytest.raises(AwsError, match="security token"):
         sweep.look([Place("eu-south-1")])
+    done = sweep.clear([Place(REGION), Place("eu-south-1"), Place("eu-west-1")], pause=no_pause)
+    assert done.is_proven
+    assert done.report.regions == (REGION, "eu-west-1"), "the last look sees every region"
+    assert done.report.passed_over == ("eu-south-1",)
 
 
 def test_all_regions_are_those_of_the_partition_with_the_own_one_first(account: FakeSageMaker) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 from tests.aws.iam_policy import allowed, resolve
+from tests.aws.test_job import PLAN
 
+from tuppence.aws.job import request_of
 from tuppence.aws.regions import regions
 from tuppence.aws.template import DEFAULT_INSTANCES, StackSettings, as_text, render, stack_name
 from tuppence.core.errors import InputError
@@ -219,6 +221,23 @@ def test_each_condition_of_a_launch_is_needed(index: int) -> None:
     del condition[list(condition)[index]]
     refused = [(job, context) for _, job, context, expected in LAUNCHES if not expected]
     assert any(allowed([policy], "sagemaker:CreateTrainingJob", job, context) for job, context in refused)
+
+
+def test_the_request_of_launch_is_within_the_bounds() -> None:
+    request = request_of(PLAN)
+    resources = request["ResourceConfig"]
+    context = {
+        "sagemaker:MaxRuntimeInSeconds": str(request["StoppingCondition"]["MaxRuntimeInSeconds"]),
+        "sagemaker:InstanceTypes": [resources["InstanceType"]],
+        "sagemaker:KeepAlivePeriod": str(resources.get("KeepAlivePeriodInSeconds", 0)),
+        **{f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in request["Tags"]},
+    }
+    policy = policies_of(render(StackSettings("us-east-1")))["launcher"]
+    job = JOB.rpartition("/")[0] + "/" + request["TrainingJobName"]
+    assert allowed([policy], "sagemaker:CreateTrainingJob", job, context)
+    assert not allowed(
+        [policy], "sagemaker:CreateTrainingJob", job, context | {"sagemaker:InstanceTypes": ["ml.p5.48xlarge"]}
+    )
 
 
 PASSED = {"iam:PassedToService": "sagemaker.amazonaws.com"}

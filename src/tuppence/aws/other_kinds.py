@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from tuppence.aws import buckets, teardown
 from tuppence.aws.findings import Cost, Finding, Kind, Place, storage_cost
+from tuppence.aws.regions import partition
 from tuppence.aws.tags import PREFIX, as_mapping, is_ours
 from tuppence.storage import AwsError
 
@@ -106,7 +107,7 @@ def _find_buckets(place: Place) -> Iterator[Finding]:
 
 
 def _bucket(place: Place, name: str) -> Finding:
-    ours = place.is_ours(name, f"arn:aws:s3:::{name}")
+    ours = place.is_ours(name, f"arn:{partition(place.region)}:s3:::{name}")
     try:
         contents = buckets.measure(name, place.region, None if ours else _OTHERS_PAGES)
         cost = storage_cost(contents.billed_bytes, "S3", "storage", "standard", place.region)

@@ -133,7 +133,11 @@ def _free(kind: str, word: str) -> Kind:
     def find(place: Place) -> Iterator[Finding]:
         rows = place.rows("sagemaker", f"list_{snake}s", f"{kind}s", NameContains=PREFIX)
         names = {str(row[f"{kind}Name"]): str(row[f"{kind}Arn"]) for row in rows}
-        names |= {arn.rpartition("/")[2]: arn for arn in place.tagged if f":{word}/" in arn}
+        tagged = {arn.rpartition("/")[2]: arn for arn in place.tagged if f":{word}/" in arn}
+        for name in sorted(tagged.keys() - names.keys()):
+            # the index of tags keeps what was deleted for a while
+            if _described(place, f"describe_{snake}", **{f"{kind}Name": name}) is not None:
+                names[name] = tagged[name]
         for name, arn in sorted(names.items()):
             if place.is_ours(name, arn):
                 yield place.finding(word, name, arn)

@@ -7,6 +7,7 @@ is the same listing that found it, and a program that is interrupted can simply 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -147,7 +148,7 @@ def look(where: Sequence[Place]) -> Report:
     Raises:
         AwsError: there is one place only, and the account has not enabled the region.
     """
-    with ThreadPoolExecutor(min(_THREADS, len(where)), thread_name_prefix="sweep") as pool:
+    with ThreadPoolExecutor(max(min(_THREADS, len(where)), 1), thread_name_prefix="sweep") as pool:
         looks = list(pool.map(_look_at, where))
     if len(where) == 1 and isinstance(looks[0], AwsError):
         raise looks[0]
@@ -209,8 +210,9 @@ def clear(
         InputError: `keep` or `include` names what the first look does not find.
     """
     report = look(where)
+    where = [place for place in where if place.region not in report.passed_over]
+    passed_over = report.passed_over
     first = choose(report, keep, include)
-    wanted = {(one.region, one.id) for one in first}
     targets, steps, waited = first, {}, 0.0
     while targets and waited < most_seconds:
         denied = 0
@@ -226,21 +228,28 @@ def clear(
         seconds = POLL_SECONDS if slow else 1.0
         pause(seconds)
         waited += seconds
-        report = look([place for place in where if place.region not in report.passed_over])
-        targets = [one for one in report.findings if (one.region, one.id) in wanted]
+        busy = {one.region for one in targets}
+        report = look([place for place in where if place.region in busy])
+        targets = _still_there(report, first)
+        if targets:
+            continue
+        if len(busy) < len(where):
+            report = look(where)  # the last look sees every region
         # what appeared meanwhile, such as the log streams of a job that was stopped
-        new = [one for one in report.ours if (one.region, one.id) not in wanted and one.id not in keep]
-        if not targets and new:
-            targets = [one for one in choose(report, [one for one in keep if one in _ids(report)], ()) if one in new]
-            wanted |= {(one.region, one.id) for one in targets}
-            first += targets
+        found = {one.id for one in report.findings}
+        targets = choose(report, [one for one in keep if one in found], ())
+        known = {(one.region, one.id) for one in first}
+        first += [one for one in targets if (one.region, one.id) not in known]
     left = [(one, steps.get((one.region, one.id), "found at the end")) for one in targets]
-    gone = [one for one in first if (one.region, one.id) not in {(two.region, two.id) for two, _ in left}]
-    return Cleared(report, tuple(gone), tuple(left))
+    named = {(one.region, one.id) for one in targets}
+    gone = [one for one in first if (one.region, one.id) not in named]
+    return Cleared(dataclasses.replace(report, passed_over=passed_over), tuple(gone), tuple(left))
 
 
-def _ids(report: Report) -> set[str]:
-    return {one.id for one in report.findings}
+def _still_there(report: Report, first: Sequence[Finding]) -> list[Finding]:
+    """Returns the findings of a look that an earlier look has found, too."""
+    known = {(one.region, one.id) for one in first}
+    return [one for one in report.findings if (one.region, one.id) in known]
 
 
 def _step(one: Finding, targets: Sequence[Finding], where: Sequence[Place]) -> tuple[str, str]:
