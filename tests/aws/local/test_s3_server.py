@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,10 +15,13 @@ from tuppence.aws.local import LocalSageMaker
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tuppence.aws.local.s3_server import S3Server
-server = S3Server(Path(sys.argv[1]))
-print(server.endpoint, flush=True)
-time.sleep(600)
+from tuppence.aws.local import LocalSageMaker
+with LocalSageMaker(Path(sys.argv[1])) as sagemaker:
+    s3 = sagemaker.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="a/b", Body=b"kept")
+    print(sagemaker.s3_endpoint, flush=True)
+    time.sleep(600)
 """
 
 
@@ -33,10 +35,11 @@ def answers(endpoint):
     return True
 
 
-def test_it_ends_when_its_parent_is_killed(tmp_path):
+def test_it_ends_when_its_parent_is_killed_and_its_objects_stay(tmp_path):
+    folder = tmp_path / "rehearsal"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     ) as parent:
         assert parent.stdout is not None
         endpoint = parent.stdout.readline().strip()
@@ -46,14 +49,6 @@ def test_it_ends_when_its_parent_is_killed(tmp_path):
     while answers(endpoint) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not answers(endpoint)
-
-
-def test_objects_outlive_the_server(tmp_path):
-    for round_ in range(2):
-        with LocalSageMaker(tmp_path / "rehearsal") as sagemaker:
-            s3 = sagemaker.client("s3")
-            if round_ == 0:
-                s3.create_bucket(Bucket="bucket")
-                s3.put_object(Bucket="bucket", Key="a/b", Body=b"kept")
-            with contextlib.closing(s3.get_object(Bucket="bucket", Key="a/b")["Body"]) as body:
-                assert body.read() == b"kept"
+    with LocalSageMaker(folder) as sagemaker:
+        answer = sagemaker.client("s3").get_object(Bucket="bucket", Key="a/b")
+        assert answer["Body"].read() == b"kept"

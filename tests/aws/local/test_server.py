@@ -79,6 +79,13 @@ def test_lists_are_filtered_sorted_and_cut_into_pages(local, prefix):
     assert names(CreationTimeAfter=times[1]) == ["job-4", "job-3"]
 
 
+def test_what_is_not_here_is_an_empty_list(local):
+    client = local(QUICK).client("sagemaker")
+    assert client.list_endpoints()["Endpoints"] == []
+    with pytest.raises(ClientError, match="has no operation CreateEndpoint"):
+        client.create_endpoint(EndpointName="e", EndpointConfigName="c")
+
+
 def test_throttled_calls_come_through_by_retries(local, prefix):
     sagemaker = local(Conditions(lead_seconds=0, throttle_every=3))
     client = sagemaker.client("sagemaker")

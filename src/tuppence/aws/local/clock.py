@@ -40,7 +40,7 @@ class ScaledClock:
         return time.monotonic() * self.scale
 
     def stamp(self) -> float:
-        return time.time()
+        return round(time.time(), 3)  # AWS's timestamps have milliseconds
 
     def real_seconds(self, scaled: float) -> float:
         """Seconds of this machine for a scaled duration."""
