@@ -145,6 +145,17 @@ def test_what_was_set_aside_is_not_found_by_a_new_machine(store: WritableMemoryS
     assert (machine().local / "checkpoints/step-00000020/model.safetensors").read_bytes() == b"of another line"
 
 
+def test_the_only_checkpoint_is_removed_too_if_it_was_set_aside(store: WritableMemoryStore, machine: Make) -> None:
+    mirror = machine()
+    log(mirror, "one")
+    checkpoint(mirror, 10)
+    mirror.flush()
+    folder = mirror.local / "checkpoints"
+    (folder / "step-00000010").rename(folder / "set-aside-step-00000010")
+    mirror.flush()
+    assert stored(store) == []
+
+
 def test_a_damaged_checkpoint_is_left_out_and_replaced_by_the_next_one(
     store: WritableMemoryStore, machine: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

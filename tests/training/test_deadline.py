@@ -54,6 +54,26 @@ def test_time_for_a_step_an_evaluation_and_a_save_is_reserved() -> None:
     assert one.seconds_left(score=True) == pytest.approx(held_back - 1.25 * 10.0 - 2.5 * 2.0 - GUARD_SECONDS)
 
 
+def test_time_to_copy_a_remote_run_is_reserved() -> None:
+    clock, limits = Time(), Limits(max_seconds=100.0)
+    asked: list[int] = []
+
+    def upload_seconds(size: int) -> float:
+        asked.append(size)
+        return 30.0
+
+    ledger = Ledger(None, Rate(), clock=clock)
+    local, remote = (
+        Deadline(limits, ledger, Meter(1.0, None, 1), state_bytes=12, result_bytes=4, upload_seconds=seconds)
+        for seconds in (None, upload_seconds)
+    )
+    assert local.seconds_left() - remote.seconds_left() == pytest.approx(30.0)
+    clock.now = 100.0 - local.ending_seconds() - MARGIN_SECONDS - 1.0
+    assert local.reached(0)[0] is None
+    assert remote.reached(0)[0] is not None
+    assert set(asked) == {16}
+
+
 def test_earlier_attempts_count_in_seconds_and_in_dollars(tmp_path: Path) -> None:
     clock, limits = Time(), Limits(budget_usd=10.0, rate_usd_per_hour=3600.0)  # a dollar a second
     first = Ledger(tmp_path / "ledger.jsonl", Rate(3600.0, "test"), clock=clock)
