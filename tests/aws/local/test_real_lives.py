@@ -69,8 +69,8 @@ def sagemaker(folder, conditions):
         yield local
 
 
-def launch(line, workplace, budget):
-    """Starts a job as `tuppence aws launch --spot` does; returns its name."""
+def launch(line, workplace, budget, count=1):
+    """Starts a job as `tuppence aws launch --spot --count COUNT` does; returns its name."""
     from tuppence.aws.launch import Wish, prepare, submit
     from tuppence.cli.verb_line import read_verb_line
 
@@ -153,3 +153,26 @@ def test_a_capped_job_never_bills_more_than_its_cap(seed, data, tmp_path):
     assert description["TrainingJobStatus"] in ("Completed", "Stopped"), description.get("FailureReason")
     dollars = description["BillableTimeInSeconds"] / 3600 * RATE
     assert dollars <= cap, f"${dollars:.4f} billed, the cap is ${cap:.2f}"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_two_machines_that_are_taken_continue_exactly(data, tmp_path):
+    def weights_after(name, *interruptions):
+        conditions = Conditions(interruptions=interruptions, lead_seconds=20.0, spot_discount=0.0)
+        with sagemaker(tmp_path / name, conditions) as local:
+            job = launch(words(data, "runs/two", 60), tmp_path / f"work-{name}", budget=20.0, count=2)
+            if interruptions:
+                group = "/aws/sagemaker/TrainingJobs"
+                local.wait_until(
+                    job,
+                    lambda _: any("step=30" in event["message"] for event in local.logs.of_job(group, job)),
+                    timeout=400,
+                )
+                local.interrupt(job)
+            assert local.wait(job, timeout=800).status == "Completed"
+            assert len(local.jobs.find("training", job).attempts) == 1 + len(interruptions)
+            answer = local.client("s3").get_object(Bucket="bucket", Key="runs/two/model/model.safetensors")
+            return answer["Body"].read()
+
+    assert weights_after("taken", Interruption(1e9)) == weights_after("spared")
