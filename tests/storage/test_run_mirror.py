@@ -175,6 +175,24 @@ def test_a_damaged_checkpoint_is_left_out_and_replaced_by_the_next_one(
     assert stored(store) == [20] == steps(machine().local)
 
 
+def test_what_the_holder_before_wrote_while_we_waited_is_found(
+    store: WritableMemoryStore, machine: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = machine()
+    log(first, "one")
+    checkpoint(first, 10)
+    first.flush()
+    acquire = run_mirror.Lease.acquire
+
+    def waiting(lease: run_mirror.Lease) -> bytes:
+        checkpoint(first, 20)
+        first.end()
+        return acquire(lease)
+
+    monkeypatch.setattr(run_mirror.Lease, "acquire", waiting)
+    assert steps(machine().local) == [10, 20]
+
+
 def test_logs_and_ledger_come_back(store: WritableMemoryStore, machine: Make) -> None:
     mirror = machine()
     log(mirror, "one")

@@ -27,6 +27,15 @@ def test_files_below_a_prefix_are_listed_and_described(s3: Bucket) -> None:
     assert open_store(s3.url).is_folder()
 
 
+def test_the_age_of_a_file_is_that_of_the_server_s_clock(s3: Bucket) -> None:
+    store = s3.store()
+    store.put("a", b"x")
+    age = store.age("a")
+    assert age is not None
+    assert -2 < age < 60
+    assert store.age("none") is None
+
+
 def test_names_are_deleted_and_missing_ones_are_no_error(s3: Bucket) -> None:
     store = s3.store("d")
     for name in ("a", "b", "c"):

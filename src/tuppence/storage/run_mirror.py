@@ -36,6 +36,8 @@ from tuppence.storage.upload_time import ASSUMED_BYTES_PER_SECOND, SIGTERM_SECON
 LEDGER_SECONDS = 5.0
 """Between two writes of the ledger. A killed attempt is charged for this long after its last line (`cost.ledger`)."""
 POLL_SECONDS = 0.25
+AGAIN_SECONDS = 2.0
+"""After an upload that failed."""
 LOG_SECONDS = 15.0
 """Between two uploads of logs, if there is no new checkpoint."""
 _FIRST_BYTES_PER_SECOND = ASSUMED_BYTES_PER_SECOND / 5
@@ -82,16 +84,13 @@ class RunMirror:
         Raises:
             InputError: another process trains this run, or the remote folder holds something else.
         """
-        entries = {entry.name: entry.size for entry in self._mirror.listed()}
-        self._has_run_file = _NAMES.run_file.name in entries
-        if set(entries) - {_NAMES.ledger_file.name} and not self._has_run_file:
-            raise InputError(f"{self.store.url} is not empty and holds no run", "choose another --out")
+        self._list()
         rows = self._lease.acquire()
         self._lines = rows.count(b"\n")
         try:
             if rows:
                 write_bytes(self.local / _NAMES.ledger_file.name, rows)
-            self._restore(entries)
+            self._restore(self._list())  # again: the holder before may have written while we waited for it
         except BaseException:
             self._release(b"" if self._lease.was_new else rows)
             raise
@@ -99,6 +98,18 @@ class RunMirror:
             thread = threading.Thread(target=work, name="mirror", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def _list(self) -> dict[str, int]:
+        """Returns the names and sizes of the remote files.
+
+        Raises:
+            InputError: they are not those of a run.
+        """
+        entries = {entry.name: entry.size for entry in self._mirror.listed()}
+        self._has_run_file = _NAMES.run_file.name in entries
+        if set(entries) - {_NAMES.ledger_file.name} and not self._has_run_file:
+            raise InputError(f"{self.store.url} is not empty and holds no run", "choose another --out")
+        return entries
 
     def flush(self, *, verify: bool = True) -> None:
         """Sends everything that is new and waits until it has arrived.
@@ -181,6 +192,7 @@ class RunMirror:
                 return self._stop(error.message)
             except (TuppenceError, OSError) as error:
                 self._tell(f"the ledger could not be written: {error}")
+                self._over.wait(AGAIN_SECONDS)
             if self._lease.seconds_to_stop <= 0:
                 return self._stop(f"the ledger of {self.store.url} could not be written for too long")
         return None
@@ -200,6 +212,7 @@ class RunMirror:
                     self._pass(logs=logs, verify=True)
             except (TuppenceError, OSError) as error:
                 self._tell(f"an upload failed and will be repeated: {error}")
+                self._over.wait(AGAIN_SECONDS)
 
     def _tell(self, message: str) -> None:
         """Prints a warning once."""
