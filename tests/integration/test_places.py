@@ -231,4 +231,5 @@ def test_every_input_of_every_verb_is_in_these_command_lines() -> None:
         tried |= {(verb, name) for name, value in given.items() if "mem://" in str(value)}
     inputs = {(verb, name) for verb, _ in verbs() for name, kind in places_of(verb).items() if not kind.is_output}
     elsewhere = {("evaluate", "task_path"): "evaluation/test_lm_eval_tasks.py", ("plan", "own"): "needs four runs"}
+    elsewhere |= {(f"aws {verb}", "wheels"): "aws/test_code.py" for verb in ("launch", "prepare")}
     assert inputs - tried == elsewhere.keys()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tuppence.aws.order import CHANNEL, FILE, LIMIT_BYTES, Order
 from tuppence.core.errors import CorruptFileError, InputError
@@ -50,7 +50,7 @@ class Container:
     base: Path
 
     @classmethod
-    def here(cls, environ: Mapping[str, str] | None = None) -> Container:
+    def here(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The container of this process."""
         return cls(Path((os.environ if environ is None else environ).get(BASE_VARIABLE) or "/opt/ml"))
 
@@ -64,6 +64,11 @@ class Container:
         """Its first 1,024 characters become the FailureReason."""
         return self.base / "output" / "failure"
 
+    @property
+    def inputs(self) -> Path:
+        """Has a folder for each input channel."""
+        return self.base / "input" / "data"
+
     def channel(self, name: str) -> Path:
         """The folder of an input channel.
 
@@ -72,7 +77,7 @@ class Container:
         """
         if not _PLAIN_NAME.fullmatch(name) or name in (".", ".."):
             raise CorruptFileError(f"{name!r} is no name of an input channel", "start the job again")
-        return self.base / "input" / "data" / name
+        return self.inputs / name
 
     def order(self) -> Order:
         """Reads what the job has to do.
@@ -89,13 +94,7 @@ class Container:
 
     def hosts(self) -> Hosts:
         """Reads resourceconfig.json; one machine of unknown type if it is missing."""
-        path = self.base / "input" / "config" / "resourceconfig.json"
-        if not path.is_file():
-            return Hosts("algo-1", ("algo-1",), "", "lo")
-        given = read_json(path, 2**20)
-        if not isinstance(given, dict):
-            raise CorruptFileError(f"{path} is damaged", "report it to AWS")
-        return _hosts(given, path)
+        return read_hosts(self.base / "input" / "config" / "resourceconfig.json")
 
     def verify(self, order: Order) -> int:
         """Compares the files in the channels with their sha256 at the launch, and returns how many they are.
@@ -115,6 +114,16 @@ class Container:
                     raise CorruptFileError(f"{path} {what}", "start the job again; S3 still has the file")
                 count += 1
         return count
+
+
+def read_hosts(path: Path) -> Hosts:
+    """Reads a resourceconfig.json; one machine of unknown type if it is missing."""
+    if not path.is_file():
+        return Hosts("algo-1", ("algo-1",), "", "lo")
+    given = read_json(path, 2**20)
+    if not isinstance(given, dict):
+        raise CorruptFileError(f"{path} is damaged", "report it to AWS")
+    return _hosts(given, path)
 
 
 def devices(instance: str) -> int:

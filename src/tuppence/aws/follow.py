@@ -18,8 +18,8 @@ Tell = Callable[[str], object]
 class LogReader:
     """Reads the log of a job piece by piece; the lines of several machines one machine after the other."""
 
-    def __init__(self, name: str, region: str | None) -> None:
-        self._name, self._region = name, region
+    def __init__(self, name: str, region: str | None, group: str = LOG_GROUP) -> None:
+        self._name, self._region, self._group = name, region, group
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> Iterator[str]:
@@ -29,7 +29,7 @@ class LogReader:
             while True:
                 token = self._tokens.get(stream)
                 answer = logs.get_log_events(
-                    logGroupName=LOG_GROUP,
+                    logGroupName=self._group,
                     logStreamName=stream,
                     startFromHead=True,
                     limit=LINES_AT_ONCE,
@@ -49,7 +49,7 @@ class LogReader:
             pages = (
                 client("logs", region=self._region)
                 .get_paginator("describe_log_streams")
-                .paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._name}/")
+                .paginate(logGroupName=self._group, logStreamNamePrefix=f"{self._name}/")
             )
             return sorted(one["logStreamName"] for page in pages for one in page["logStreams"])
         except AwsError as error:

@@ -121,8 +121,8 @@ def prepare(line: VerbLine, wish: Wish, workplace: Path, *, now: datetime.dateti
     account.require_instances(wish.instances)
     quota = find_quota(wish.instance, spot=wish.spot, region=region)
     require_quota(quota, wish.count, region)
-    store = _bucket(account)
-    words, trees, output = _placed(line, account)
+    store = bucket_of(account)
+    words, trees, output = placed(line, account)
     spent = spent_at(output) if line.writes_run else 0.0
     budget = _budget(line, wish, rate, spent)
     parameters = parameters_of(line.values) if line.writes_run else None
@@ -188,7 +188,7 @@ def submit(prepared: Prepared, on_bytes: Callable[[int], object] = lambda count:
     Raises:
         InputError: AWS refuses the job.
     """
-    store = _bucket(prepared.account)
+    store = bucket_of(prepared.account)
     for tree, prefix in prepared.trees.values():
         upload(tree, store, prefix, on_bytes)
     return start(prepared.plan, prepared.request, store)
@@ -262,11 +262,20 @@ def _budget(line: VerbLine, wish: Wish, rate: float, spent: float) -> float:
     return given[0] if given else spent + rate * float(wish.max_hours or 0)
 
 
-def _placed(line: VerbLine, account: Account) -> tuple[list[Word], dict[str, tuple[Tree, str]], str]:
-    """The words of the job, the local inputs by channel, and the output."""
+def placed(
+    line: VerbLine, account: Account, *, output: str = ""
+) -> tuple[list[Word], dict[str, tuple[Tree, str]], str]:
+    """The words of the job, the local inputs by channel, and the output.
+
+    Args:
+        output: where the job writes, if that is no word of the line.
+
+    Raises:
+        InputError: there is no output.
+    """
     words: list[Word] = list(line.words)
     trees: dict[str, tuple[Tree, str]] = {}
-    output = ""
+    output = output_location(output, account) if output else ""
     for place in line.places:
         if place.use == "output":
             output = output_location(place.value, account)
@@ -335,7 +344,8 @@ def _environment(line: VerbLine) -> dict[str, str]:
     return found
 
 
-def _bucket(account: Account) -> RemoteStore:
+def bucket_of(account: Account) -> RemoteStore:
+    """The bucket of an account."""
     store = open_store(f"s3://{account.bucket}")
     assert isinstance(store, RemoteStore)
     return store

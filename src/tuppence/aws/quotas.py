@@ -25,23 +25,23 @@ class Quota:
     code: str = ""
 
 
-def quota_name(instance: str, *, spot: bool) -> str:
-    """The name of the quota of training jobs.
+def quota_name(instance: str, *, spot: bool, use: str = "training job") -> str:
+    """The name of the quota of training jobs, or of another use.
 
     Example:
-        >>> quota_name("ml.g5.xlarge", spot=True)
-        'ml.g5.xlarge for spot training job usage'
+        >>> quota_name("ml.g5.xlarge", spot=True), quota_name("ml.m5.xlarge", spot=False, use="processing job")
+        ('ml.g5.xlarge for spot training job usage', 'ml.m5.xlarge for processing job usage')
     """
-    return f"{instance} for {'spot ' if spot else ''}training job usage"
+    return f"{instance} for {'spot ' if spot else ''}{use} usage"
 
 
-def find_quota(instance: str, *, spot: bool, region: str | None) -> Quota:
+def find_quota(instance: str, *, spot: bool, region: str | None, use: str = "training job") -> Quota:
     """Looks a quota up.
 
     Raises:
         AwsError: AWS does not answer. A refusal of the right to ask is no error: `value` is None then.
     """
-    name = quota_name(instance, spot=spot)
+    name = quota_name(instance, spot=spot, use=use)
     try:
         pages = client("service-quotas", region=region).get_paginator("list_service_quotas")
         for page in pages.paginate(ServiceCode=SERVICE):

@@ -1,5 +1,7 @@
 """Unpacks the code of a job and starts its entry point in this process. It travels beside `code.zip`.
 
+Its arguments are the sha256 of the archive and, for other jobs than training, the module to start.
+
 Only the standard library is at hand here. The archive is ours; its sha256 is an argument, because a damaged one would
 fail somewhere in the middle of the job.
 """
@@ -24,7 +26,8 @@ def main() -> None:
     if sys.version_info[:2] == (3, 12):  # the image's; a rehearsal may run another one, which has these packages
         places.append(str(Path(folder, "wheels")))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
-    os.execve(sys.executable, [sys.executable, "-m", "tuppence.aws.entry"], environment)
+    module = sys.argv[2] if len(sys.argv) > 2 else "tuppence.aws.entry"
+    os.execve(sys.executable, [sys.executable, "-m", module], environment)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ Region = Annotated[str | None, typer.Option(help="AWS region; by default that of
 
 def register(app: typer.Typer) -> None:
     """Adds this file's verbs to the command line."""
-    from tuppence.cli import aws_launch
+    from tuppence.cli import aws_launch, aws_prepare
 
     aws = typer.Typer(help="Train on Amazon SageMaker under a cap, and leave nothing running.", no_args_is_help=True)
     add_verb(aws, aws_launch.launch, ends_with_line=True)
+    add_verb(aws, aws_prepare.prepare, ends_with_line=True)
     add_verb(aws, jobs)
     add_verb(aws, logs)
     add_verb(aws, stop)

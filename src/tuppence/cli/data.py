@@ -12,6 +12,7 @@ from tuppence.cli.places import Input, InputFile, InputFolder, OutputFile, Outpu
 from tuppence.core import console
 
 if TYPE_CHECKING:
+    from tuppence.data.parts import Part
     from tuppence.data.prepare import PrepareSummary
     from tuppence.data.records.tables import Table
 
@@ -176,6 +177,7 @@ def prepare(
     from tuppence.data.request import SHARD_TOKENS
     from tuppence.tokenizer import Tokenizer
 
+    of_corpus = None if part is None else Part.of_text(part)
     tables = [read_table(path, skip_bad_rows=skip_bad_rows) for path in evaluation or ()]
     summary = preparing.prepare(
         inputs,
@@ -189,9 +191,9 @@ def prepare(
         workers=workers,
         shard_tokens=shard_tokens or SHARD_TOKENS,
         seed=seed,
-        part=None if part is None else Part.of_text(part),
+        part=of_corpus,
     )
-    leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows) for table in tables}
+    leaks = {table.path: _leak(inputs, table, text_key, skip_bad_rows, of_corpus) for table in tables}
     if json:
         console.emit_json(asdict(summary) | ({"leaks": leaks} if leaks else {}))
         return
@@ -246,13 +248,13 @@ def _tell_splits(summary: PrepareSummary) -> None:
         )
 
 
-def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool) -> dict[str, Any]:
+def _leak(inputs: list[str], table: Table, text_key: str, skip_bad_rows: bool, part: Part | None) -> dict[str, Any]:
     """Counts the rows of an evaluation file that are in the text, and prints the number."""
     from tuppence.data.records.leaks import count_rows_in_corpus
     from tuppence.data.sources import iter_pieces
 
     pieces = iter_pieces(
-        inputs, text_key=text_key, skip_bad_rows=skip_bad_rows
+        inputs, text_key=text_key, skip_bad_rows=skip_bad_rows, part=part
     )  # prints nothing: `prepare` has reported bad rows
     leak = count_rows_in_corpus((piece.text for piece in pieces), table)
     if leak.count:

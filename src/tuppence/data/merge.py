@@ -161,7 +161,7 @@ def _new_file(store: Store, place: str, name: str) -> Iterator[IO[bytes]]:
             yield out
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / "file"
         with path.open("xb") as out:
             yield out
         store.upload(path, name)
