@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.s3_servers import VARIABLES, Server
 
-from tuppence.aws import buckets
+from tuppence.aws import buckets, stack, sweep, teardown
 from tuppence.aws.validation import as_aws_says, problems, service_model
 from tuppence.storage import client
 
@@ -232,9 +232,18 @@ def account(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(stack, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(teardown, "_PROOF_SECONDS", 0.02)
     played[0] = FakeSageMaker(_ACCOUNT)
     yield played[0]
     _delete_everything()
+
+
+def only_kinds(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Lets the sweep look for some kinds only: a look for all of them makes forty calls."""
+    kinds = tuple(kind for kind in sweep.KINDS if kind.name in names)
+    assert len(kinds) == len(names)
+    monkeypatch.setattr(sweep, "KINDS", kinds)
 
 
 def _delete_everything() -> None:
@@ -242,8 +251,8 @@ def _delete_everything() -> None:
     for bucket in s3.list_buckets()["Buckets"]:
         buckets.empty(bucket["Name"], REGION)
         s3.delete_bucket(Bucket=bucket["Name"])
-    for stack in formation.describe_stacks()["Stacks"]:
-        formation.delete_stack(StackName=stack["StackId"])
+    for one in formation.describe_stacks()["Stacks"]:
+        formation.delete_stack(StackName=one["StackId"])
     for group in logs.describe_log_groups()["logGroups"]:
         logs.delete_log_group(logGroupName=group["logGroupName"])
 
@@ -253,6 +262,7 @@ def _handler(played: list[FakeSageMaker]) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")

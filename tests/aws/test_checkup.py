@@ -11,7 +11,7 @@ from tests.aws.account import account_server as account_server
 
 from tuppence.aws import checkup, quotas, stack
 from tuppence.aws.template import StackSettings
-from tuppence.storage import AwsError, client
+from tuppence.storage import AwsError
 
 QUOTAS = {
     "ml.g5.xlarge for training job usage": 2.0,
@@ -65,9 +65,3 @@ def test_credentials_that_aws_refuses_are_the_only_line(monkeypatch: pytest.Monk
     monkeypatch.setattr(checkup, "client", refuse)
     [check] = checkup.examine()
     assert (check.status, check.hint) == ("warn", "run 'aws sso login'")
-
-
-def test_ministack_has_no_quotas_and_the_check_survives(account: FakeSageMaker) -> None:
-    with pytest.raises(AwsError):
-        client("service-quotas", region=REGION).list_service_quotas(ServiceCode="sagemaker")
-    assert checkup._survive("aws quota", lambda: checkup._quota(spot=True)).status == "warn"

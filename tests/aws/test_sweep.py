@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.aws.account import REGION, FakeSageMaker, no_pause
+from tests.aws.account import REGION, FakeSageMaker, no_pause, only_kinds
 from tests.aws.account import account as account
 from tests.aws.account import account_server as account_server
 
@@ -141,7 +141,10 @@ def test_everything_is_found_priced_removed_in_order_and_gone(account: FakeSageM
     assert again.removed == ()
 
 
-def test_what_others_made_is_deleted_only_by_its_name_and_ours_can_be_kept(account: FakeSageMaker) -> None:
+def test_what_others_made_is_deleted_only_by_its_name_and_ours_can_be_kept(
+    account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_kinds(monkeypatch, "endpoint", "endpoint-config", "model", "stack", "bucket")
     endpoint(account, "shop")
     endpoint(account, "tuppence-a")
     change = stack.prepare(StackSettings(REGION))
@@ -172,7 +175,10 @@ def test_a_tag_makes_a_resource_ours_whatever_its_name(account: FakeSageMaker) -
     assert list(kinds["model"].find(place)) == [], "a model of others costs nothing"
 
 
-def test_an_endpoint_that_is_never_ready_ends_the_wait_and_is_reported(account: FakeSageMaker) -> None:
+def test_an_endpoint_that_is_never_ready_ends_the_wait_and_is_reported(
+    account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_kinds(monkeypatch, "endpoint", "endpoint-config", "model")
     account.settling = 10**6
     endpoint(account, "tuppence-stuck", "Creating")
     waits: list[float] = []
@@ -186,7 +192,10 @@ def test_an_endpoint_that_is_never_ready_ends_the_wait_and_is_reported(account: 
     ]
 
 
-def test_a_denied_deletion_ends_at_once_and_a_denied_listing_is_no_proof(account: FakeSageMaker) -> None:
+def test_a_denied_deletion_ends_at_once_and_a_denied_listing_is_no_proof(
+    account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_kinds(monkeypatch, "model", "app")
     account.add("Model", "tuppence-a")
     account.broken["DeleteModel"] = ("AccessDeniedException", "User is not authorized to perform this.")
     waits: list[float] = []
@@ -204,7 +213,10 @@ def test_a_denied_deletion_ends_at_once_and_a_denied_listing_is_no_proof(account
     assert not done.is_proven
 
 
-def test_a_log_that_appears_while_a_job_is_stopped_is_removed_too(account: FakeSageMaker) -> None:
+def test_a_log_that_appears_while_a_job_is_stopped_is_removed_too(
+    account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_kinds(monkeypatch, "training-job", "log-streams")
     account.add("TrainingJob", "tuppence-0", **job())
 
     def job_writes(one: Finding, step: str) -> None:
@@ -219,7 +231,8 @@ def test_a_log_that_appears_while_a_job_is_stopped_is_removed_too(account: FakeS
     assert [one.kind for one in done.removed] == ["training-job", "log-streams"]
 
 
-def test_regions_that_are_not_enabled_are_passed_over(account: FakeSageMaker) -> None:
+def test_regions_that_are_not_enabled_are_passed_over(account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_kinds(monkeypatch, "training-job", "model")
     account.add("Model", "tuppence-a")
     account.disabled_regions = ("eu-south-1",)
     report = sweep.look([Place(REGION), Place("eu-south-1"), Place("eu-west-1")])

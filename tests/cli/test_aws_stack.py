@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from tests.aws.account import REGION, FakeSageMaker, no_pause
+from tests.aws.account import REGION, FakeSageMaker, only_kinds
 from tests.aws.account import account as account
 from tests.aws.account import account_server as account_server
 
-from tuppence.aws import stack
+from tuppence.aws import stack, sweep
 from tuppence.cli import main
 from tuppence.core import console
 from tuppence.storage import client
@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(account: FakeSageMaker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command line in this process: its exit code, stdout and stderr."""
-    monkeypatch.setattr(stack.time, "sleep", no_pause)
+    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.02)
 
     def run(*words: str) -> tuple[int, str, str]:
         console.console.cache_clear()
@@ -100,6 +100,7 @@ def test_wrong_settings_end_with_two_lines(run: Run, words: list[str], message: 
 def test_sweep_lists_deletes_after_a_question_and_proves(
     run: Run, account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    only_kinds(monkeypatch, "training-job", "warm-pool")
     assert run("sweep")[:2] == (0, "made by tuppence: nothing\nmade by others: nothing\n")
     machine = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
     account.add("TrainingJob", "tuppence-a", TrainingJobStatus="InProgress", ResourceConfig=machine)
@@ -126,7 +127,10 @@ def test_sweep_lists_deletes_after_a_question_and_proves(
     assert "training-job/tuppence-a in us-east-1: stopping" in errors
 
 
-def test_a_sweep_that_proves_nothing_ends_with_2(run: Run, account: FakeSageMaker) -> None:
+def test_a_sweep_that_proves_nothing_ends_with_2(
+    run: Run, account: FakeSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_kinds(monkeypatch, "model", "app")
     account.add("Model", "tuppence-a")
     account.broken["DeleteModel"] = ("AccessDeniedException", "User is not authorized to perform this.")
     code, out, errors = run("sweep", "--delete", "--yes")
