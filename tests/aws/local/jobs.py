@@ -61,8 +61,4 @@ def put(sagemaker, prefix, **files):
 
 def messages(sagemaker, name):
     """The log of a training job, all hosts and attempts; empty as long as there is none."""
-    logs, group = sagemaker.client("logs"), "/aws/sagemaker/TrainingJobs"
-    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-        return []
-    found = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{name}/")
-    return [event["message"] for event in found["events"]]
+    return [event["message"] for event in sagemaker.logs.of_job("/aws/sagemaker/TrainingJobs", name)]
