@@ -42,7 +42,7 @@ def on_ranks(arguments: Sequence[object], ranks: int = 2, seconds: float = 240) 
 
 
 def as_ranks(
-    start: Callable[..., ForkedCommand],
+    start: Callable[..., ForkedCommand | subprocess.Popen[str]],
     lines: Sequence[Sequence[object]],
     *,
     one_machine: bool = True,
@@ -71,3 +71,15 @@ def as_ranks(
         subprocess.CompletedProcess([*map(str, words)], rank.wait(), output, errors)
         for words, rank, (output, errors) in zip(lines, ranks, told, strict=True)
     ]
+
+
+def script_on_ranks(script: str, *arguments: object, ranks: int = 2) -> list[subprocess.CompletedProcess[str]]:
+    """A Python script in one process a rank, with the variables that torchrun sets and one thread each."""
+
+    def start(*words: object, env: dict[str, str]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", script, *map(str, words)]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**env, "OMP_NUM_THREADS": "1"}
+        )
+
+    return as_ranks(start, [arguments] * ranks)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tasks.toy_job import toy_job
+from tests.tasks.toy_job import ToyJob, toy_job
+from tests.training.toy import Bigram
 
 from tuppence.core.errors import InputError
 from tuppence.cost.limits import Limits
-from tuppence.tasks.choose_execution import choose_execution, memory_hint
+from tuppence.tasks.choose_execution import check_all_trained, check_divisible, choose_execution, memory_hint
 from tuppence.training.config import TrainConfig
 from tuppence.training.distributed import World
 
@@ -34,10 +35,33 @@ def test_a_continued_run_keeps_the_precision_of_its_start_and_its_reason(tmp_pat
     assert (execution.precision, execution.compile) == ("bf16", False)
 
 
-def test_another_number_of_ranks_is_refused(tmp_path: Path) -> None:
-    started = {**STARTED, "machine": {**STARTED["machine"], "ranks": 2}}
-    with pytest.raises(InputError, match="was started on 2 ranks, and now there are 1"):
-        choose_execution(toy_job(tmp_path), started, World(), "cpu", Limits())
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "muon"}, "muon needs whole ones"),
+        ({"batch_size": "auto", "accumulation_steps": 8}, "train.batch_size=auto measures the memory"),
+    ],
+)
+def test_recipes_whose_model_cannot_be_divided_are_refused(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    check_divisible(toy_job(tmp_path))
+    with pytest.raises(InputError, match=message):
+        check_divisible(toy_job(tmp_path, **settings))
+
+
+def test_an_objective_that_generates_cannot_divide_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyJob, "scales", False)
+    with pytest.raises(InputError, match="is not for toy"):
+        check_divisible(toy_job(tmp_path))
+
+
+def test_a_model_with_frozen_weights_is_not_divided() -> None:
+    model = Bigram()
+    check_all_trained(model)
+    model.head.requires_grad_(False)
+    with pytest.raises(InputError, match="some are frozen"):
+        check_all_trained(model)
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 8, 9])

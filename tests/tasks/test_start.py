@@ -160,6 +160,22 @@ def test_batch_size_may_change_if_the_sequences_of_a_step_do_not(tmp_path: Path)
         check_continues(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
 
 
+def test_another_number_of_ranks_continues_only_with_the_same_sequences_in_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path)
+    started(run, job(tmp_path, batch_size=4, accumulation_steps=2))
+    run.update(machine={"ranks": 2})
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    check_continues(run, job(tmp_path, batch_size=2, accumulation_steps=2), RunOptions())
+    assert "was started on 2 ranks, and now there are 4" in capsys.readouterr().err
+    with pytest.raises(InputError, match="a step would have 32 sequences instead of 16"):
+        check_continues(run, job(tmp_path, batch_size=4, accumulation_steps=2), RunOptions())
+    monkeypatch.setattr(ToyJob, "scales", False)
+    with pytest.raises(InputError, match="was started on 2 ranks"):
+        check_continues(run, job(tmp_path, batch_size=2, accumulation_steps=2), RunOptions())
+
+
 def test_a_key_that_an_older_version_did_not_have_gets_its_default(tmp_path: Path) -> None:
     run = Run(tmp_path)
     started(run, job(tmp_path), leave_out="beta2")

@@ -63,7 +63,7 @@ def test_without_a_better_evaluation_the_last_weights_are_the_result(tmp_path: P
     loop = toy_loop(tmp_path, limits=Limits(max_steps=2))
     loop.run()
     before = weights(loop).clone()
-    assert loop.checkpoints.load_result(loop.state).step == 2
+    assert loop.checkpoints.load_result(loop.state)[0].step == 2
     assert torch.equal(weights(loop), before)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tuppence.core.errors import NonFiniteError
-from tuppence.training.finite import require_finite_step, require_finite_validation, require_finite_weights
+from tuppence.training.finite import all_finite, require_finite_step, require_finite_validation, require_finite_weights
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
@@ -30,7 +30,7 @@ def test_an_infinite_gradient_is_no_error_with_a_loss_scale() -> None:
 
 def test_one_weight_that_is_not_finite_is_found() -> None:
     weights = [torch.ones(3, 3), torch.zeros(5)]
-    require_finite_weights(weights, step=1)
+    require_finite_weights(all_finite(weights), step=1)
     weights[1][4] = math.nan
     with pytest.raises(NonFiniteError, match="a weight is not finite at step 1"):
-        require_finite_weights(weights, step=1)
+        require_finite_weights(all_finite(weights), step=1)

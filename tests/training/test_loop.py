@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from tests.training.toy import Toy, toy_loop, weights
 from tuppence.core.errors import InputError, Interrupted, NonFiniteError
@@ -419,9 +420,9 @@ def test_signal_while_the_result_is_written_is_not_swallowed(tmp_path: Path) -> 
     loop = toy_loop(tmp_path)
     write = loop.write_result
 
-    def stopped() -> None:
+    def stopped(model: nn.Module) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        write()
+        write(model)
 
     loop.write_result = stopped
     with pytest.raises(Interrupted):

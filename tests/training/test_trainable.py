@@ -19,7 +19,7 @@ def test_frozen_parameters_are_neither_returned_nor_changed() -> None:
     model = half_frozen()
     assert set(trainable_parameters(model)) == {"1.weight", "1.bias"}
     before = model[0].weight.clone()
-    load_trainable(model, {"1.weight": torch.full((1, 3), 2.0), "1.bias": torch.zeros(1)})
+    load_trainable(trainable_parameters(model), {"1.weight": torch.full((1, 3), 2.0), "1.bias": torch.zeros(1)})
     assert model[1].weight.tolist() == [[2.0, 2.0, 2.0]]
     assert torch.equal(model[0].weight, before)
 
@@ -41,5 +41,5 @@ def test_tensors_that_do_not_fit_are_refused_by_name_and_nothing_changes(
     model = half_frozen()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(ValueError, match=complaint):
-        load_trainable(model, tensors)
+        load_trainable(trainable_parameters(model), tensors)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -8,16 +8,20 @@ import pytest
 import torch
 
 from tests.training.toy import Bigram, Toy
+from tuppence.training.config import TrainConfig
 from tuppence.training.execution import Execution
 from tuppence.training.objective import Batch
+from tuppence.training.step import Step
 from tuppence.training.validation import validate
 
-CPU = Execution("cpu", "float32", compile=False)
+
+def step(objective: Toy, model: Bigram) -> Step:
+    return Step(objective, model, TrainConfig(), Execution("cpu", "float32", compile=False))
 
 
 def test_the_loss_is_the_mean_over_the_targets_of_all_batches() -> None:
     model, objective = Bigram(), Toy()
-    scores = validate(objective, model, CPU, lambda: True)
+    scores = validate(step(objective, model), lambda: True)
     assert model.training
     model.eval()  # dropout would show
     inputs, targets = (torch.cat(parts) for parts in zip(*objective.evaluation(), strict=True))
@@ -33,7 +37,7 @@ def test_a_stopped_validation_gives_no_score() -> None:
         return len(asked) < 3
 
     model = Bigram()
-    assert validate(Toy(), model, CPU, once) is None
+    assert validate(step(Toy(), model), once) is None
     assert len(asked) == 3
     assert model.training
 
@@ -43,4 +47,4 @@ def test_without_held_out_batches_there_is_no_score() -> None:
         def evaluation(self) -> Iterator[Batch]:
             return iter(())
 
-    assert validate(Nothing(), Bigram(), CPU, lambda: True) is None
+    assert validate(step(Nothing(), Bigram()), lambda: True) is None

@@ -96,7 +96,7 @@ def toy_loop(folder: Path, objective: Toy | None = None, limits: Limits | None =
         deadline,
         CheckpointManager(run, step, resume),
         MetricsLogger(run, deadline, log_every=config.log_every),
-        write_result=lambda: written.write_text("result"),  # type: ignore[arg-type,return-value]
+        write_result=lambda _: written.write_text("result"),  # type: ignore[arg-type,return-value]
     )
     run.update(status="running")
     return loop

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from tuppence.core.console import counted
 from tuppence.core.environment import Precision, choose_precision
 from tuppence.core.errors import InputError
 from tuppence.core.run import Run
@@ -35,14 +34,11 @@ def choose_execution(
         run_file: content of run.yaml if a run is continued, else {}.
 
     Raises:
-        InputError: the run was started on another number of ranks.
+        InputError: the ranks cannot divide the model of this job.
     """
     config, before = job.train, run_file.get("machine") or {}
-    if before.get("ranks", world.size) != world.size:
-        raise InputError(
-            f"{job.out} was started on {counted(before['ranks'], 'rank')}, and now there are {world.size}",
-            "start it with the same number of ranks: the batches of every step depend on it",
-        )
+    if world.size > 1 and config.parallel == "fsdp":
+        world.on_main(lambda: check_divisible(job))
     precision = _choose_precision(job, device, before.get("precision"))
     if before:  # keep the recorded reason
         precision = Precision(precision.name, str(run_file["environment"].get("precision_reason", precision.reason)))
@@ -53,7 +49,42 @@ def choose_execution(
         compiles = worth_compiling(wanted, limits, job.flops_per_token * job.tokens_per_step, peak, device)
         compiles = bool(world.broadcast_from_rank0(float(compiles)))
     meter = Meter(job.flops_per_token, peak, world.size)
-    return Execution(device, precision.name, bool(compiles), world), precision, meter
+    return Execution(device, precision.name, bool(compiles), world, parallel=config.parallel), precision, meter
+
+
+def check_divisible(job: Job[Any]) -> None:
+    """Checks that the ranks can divide the model of a job (`train.parallel: fsdp`).
+
+    Raises:
+        InputError: the objective or the optimizer does not allow it.
+    """
+    config = job.train
+    ddp = "leave train.parallel at ddp: every rank then has the whole model"
+    if not job.scales:
+        raise InputError(f"train.parallel=fsdp is not for {job.verb}, which also generates or compares models", ddp)
+    if config.optimizer == "muon":
+        raise InputError(
+            "train.parallel=fsdp divides matrices by rows, and train.optimizer=muon needs whole ones",
+            "use train.optimizer=adamw, or train.parallel=ddp",
+        )
+    if config.batches_at_once == "auto":
+        raise InputError(
+            "train.batch_size=auto measures the memory of a model that is not divided",
+            "give train.batch_size a number, or use train.parallel=ddp",
+        )
+
+
+def check_all_trained(model: nn.Module) -> None:
+    """Checks that no weights are frozen, because a checkpoint must have the whole model (`train.parallel: fsdp`).
+
+    Raises:
+        InputError: some are.
+    """
+    if not all(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(
+            "train.parallel=fsdp trains all weights, and here some are frozen",
+            "leave train.parallel at ddp: every rank then has the whole model",
+        )
 
 
 def _choose_precision(job: Job[Any], device: str, before: str | None) -> Precision:

@@ -175,6 +175,7 @@ class DPOJob(RowJob[GPT]):
     """
 
     verb = "align dpo"
+    scales = False
 
     def __init__(self, base: ModelInfo, files: RowFiles, out: Path, recipe: DPORecipe, options: RunOptions) -> None:
         align, context_length = recipe.align, base.config.context_length

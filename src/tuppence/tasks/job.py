@@ -19,6 +19,8 @@ class Job(ABC, Generic[Model]):
     Attributes:
         verb: as on the command line, for example "finetune classify".
         compiles: whether `train.compile: auto` can compile; False if batches differ in length.
+        scales: whether the ranks can divide the model (`train.parallel: fsdp`), and whether a run can be continued on
+            another number of ranks; False if the objective calls models outside of its loss.
         out: the run folder.
         train: the settings of the training loop.
         settings: the other sections of the recipe, resolved. They cannot change when a run is continued.
@@ -32,6 +34,7 @@ class Job(ABC, Generic[Model]):
 
     verb: ClassVar[str]
     compiles: ClassVar[bool] = True
+    scales: ClassVar[bool] = True
 
     out: Path
     train: TrainConfig

@@ -29,7 +29,7 @@ from tuppence.cost.limits import Limits
 from tuppence.data.records.trained_rows import write_trained_rows
 from tuppence.storage import mirror_of
 from tuppence.tasks.attempt import budget_refusal, open_ledger, settle_run_file, summary_of
-from tuppence.tasks.choose_execution import choose_execution, memory_hint, with_batches_at_once
+from tuppence.tasks.choose_execution import check_all_trained, choose_execution, memory_hint, with_batches_at_once
 from tuppence.tasks.job import Job
 from tuppence.tasks.run_file import (
     limits_asked,
@@ -160,7 +160,10 @@ class _Attempt:
         share_cores()
         torch.manual_seed(job.train.seed)
         with self.signals.abandoning(on_signal=world.size == 1), explaining_memory(memory_hint(job.train)):
-            objective, model = job.build(execution.device)
+            # a model that does not fit one device is built in the host's memory
+            objective, model = job.build("cpu" if execution.sharded else execution.device)
+            if execution.sharded:
+                world.on_main(lambda: check_all_trained(model))
             execution = with_batches_at_once(execution, objective, model, job, self.start.run_file)
         if world.is_main:
             content = new_run_file(self.run, job, self.options, self.limits, execution, precision)
@@ -196,7 +199,7 @@ class _Attempt:
                 log_every=step.config.log_every,
                 is_main=self.world.is_main,
             ),
-            write_result=lambda: self.job.write_result(step.model),
+            write_result=self.job.write_result,
             signals=self.signals,
         )
 

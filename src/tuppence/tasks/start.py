@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from torch import nn
 
 from tuppence.core.config import Section
-from tuppence.core.console import note, warn
+from tuppence.core.console import counted, note, warn
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
 from tuppence.core.run import Run
@@ -23,11 +23,12 @@ from tuppence.tasks.run_file import model_sizes
 from tuppence.tasks.run_options import RunOptions
 from tuppence.training.checkpoint import newest_good_checkpoint, verify_checkpoint
 from tuppence.training.config import TrainConfig
+from tuppence.training.distributed import world_size
 from tuppence.training.execution import Execution
 
 FREE_TO_CHANGE = frozenset(
     {"max_steps", "log_every", "eval_every", "eval_tokens", "patience", "device"}
-    | {"deterministic", "activation_checkpointing"}
+    | {"deterministic", "activation_checkpointing", "parallel"}
     | {"sample_every", "sample_prompts", "sample_tokens"}
     | {"checkpoint_every", "checkpoint_minutes", "keep_checkpoints"}
 )
@@ -35,7 +36,7 @@ FREE_TO_CHANGE = frozenset(
 the run."""
 
 SPLIT_OF_A_STEP = frozenset({"batch_size", "accumulation_steps"})
-"""Keys that may differ if their product is the same: the same sequences in batches that fit the memory."""
+"""Keys that may differ if their product with the number of ranks is the same: the same sequences in each step."""
 
 _LIMIT_KEY = "epochs"
 """A limit in the section of the task; it may differ too."""
@@ -105,10 +106,11 @@ def check_continues(run: Run, job: Job[Any], options: RunOptions) -> dict[str, A
             given = f" than {value['path']}" if "path" in value else ""
             raise InputError(f"{run.path} was started on other {name}{given}", elsewhere)
     config = content.get("config") or {}
+    _check_ranks(run, job, content)
     for name, section in {**job.settings, "train": job.train}.items():
         before = _settings_before(section, config.get(name) or {})
         now = section.model_dump(mode="json")
-        same_step = name == "train" and _sequences(before) == _sequences(now)
+        same_step = name == "train" and _sequences(before, _ranks_of(content)) == _sequences(now, world_size())
         for key, value in now.items():
             free = key == _LIMIT_KEY if name != "train" else key in FREE_TO_CHANGE
             free = free or (same_step and key in SPLIT_OF_A_STEP)
@@ -129,10 +131,39 @@ def _settings_before(section: BaseModel, written: Mapping[str, Any]) -> dict[str
     return {**plain, **known}
 
 
-def _sequences(train: dict[str, Any]) -> int | None:
-    """Sequences of a step on one rank; None if the recipe does not say."""
+def _sequences(train: dict[str, Any], ranks: int) -> int | None:
+    """Sequences of a step on all ranks; None if the recipe does not say."""
     sizes = [size for size in map(train.get, SPLIT_OF_A_STEP) if isinstance(size, int)]
-    return math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
+    return ranks * math.prod(sizes) if len(sizes) == len(SPLIT_OF_A_STEP) else None
+
+
+def _ranks_of(run_file: Mapping[str, Any]) -> int:
+    """The number of ranks that the run was last on."""
+    ranks = (run_file.get("machine") or {}).get("ranks")
+    return ranks if isinstance(ranks, int) else world_size()
+
+
+def _check_ranks(run: Run, job: Job[Any], run_file: Mapping[str, Any]) -> None:
+    """Checks that a run which continues on another number of ranks reads the same sequences in each step.
+
+    Raises:
+        InputError: it does not, or its objective cannot continue on another number of ranks.
+    """
+    before, now = _ranks_of(run_file), world_size()
+    if before == now:
+        return
+    what = f"{run.path} was started on {counted(before, 'rank')}, and now there {'is' if now == 1 else 'are'} {now}"
+    if not job.scales:
+        raise InputError(what, f"start {job.verb} with the same number of ranks")
+    written = _settings_before(job.train, (run_file.get("config") or {}).get("train") or {})
+    wanted, given = _sequences(written, before), _sequences(job.train.model_dump(mode="json"), now)
+    if wanted is None or wanted != given:
+        raise InputError(
+            f"{what}: a step would have {given} sequences instead of {wanted}",
+            "start it with the same number of ranks, or change train.batch_size or train.accumulation_steps so that "
+            f"their product with the number of ranks stays {wanted}",
+        )
+    warn(f"{what}: the same sequences in each step, and sums that round differently")
 
 
 def check_origin(checkpoint: Path, job: Job[Any]) -> Run:
@@ -194,4 +225,5 @@ def announce(model: nn.Module, limits: Limits, rank_tokens: int, execution: Exec
     elif limits.rate_usd_per_hour:
         parts.append(f"no budget, at ${limits.rate_usd_per_hour:g} an hour")
     compiled = ", compiled" if execution.compile else ""
-    note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}"]))
+    divided = f", divided among {execution.world.size} ranks" if execution.sharded else ""
+    note(" · ".join([*parts, f"{execution.device} in {execution.precision}{compiled}{divided}"]))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tuppence.core.files import read_json, sha256_file, write_json
 from tuppence.core.folders import atomic_folder
 from tuppence.core.run import Run
 from tuppence.model.tensor_files import save_tensors
+from tuppence.model.tensor_stream import StreamedTensor, stream_tensors
 
 FILES = ("model.safetensors", "optimizer.safetensors", "objective.safetensors", "state.json")
 _NAME = re.compile(r"step-(\d{8,})")
@@ -52,12 +54,22 @@ class Checkpoint:
     objective: dict[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StreamedCheckpoint:
+    """A checkpoint whose weights and optimizer state are produced while it is written; otherwise as `Checkpoint`."""
+
+    model: Mapping[str, StreamedTensor]
+    optimizer: Mapping[str, StreamedTensor]
+    state: dict[str, Any]
+    objective: dict[str, Tensor] = field(default_factory=dict)
+
+
 def checkpoint_path(folder: Path, step: int) -> Path:
     """Returns the folder of the checkpoint of a step."""
     return folder / f"step-{step:08d}"
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint | StreamedCheckpoint) -> Path:
     """Writes, flushes and verifies a checkpoint below `folder`; returns its path.
 
     Raises:
@@ -65,8 +77,12 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     final = checkpoint_path(folder, checkpoint.state["step"])
     with atomic_folder(final) as temporary:
-        save_tensors(checkpoint.model, temporary / "model.safetensors")
-        save_tensors(checkpoint.optimizer, temporary / "optimizer.safetensors")
+        if isinstance(checkpoint, StreamedCheckpoint):
+            stream_tensors(checkpoint.model, temporary / "model.safetensors")
+            stream_tensors(checkpoint.optimizer, temporary / "optimizer.safetensors")
+        else:
+            save_tensors(checkpoint.model, temporary / "model.safetensors")
+            save_tensors(checkpoint.optimizer, temporary / "optimizer.safetensors")
         save_tensors(checkpoint.objective, temporary / "objective.safetensors")
         write_json(temporary / "state.json", checkpoint.state)
         manifest = {

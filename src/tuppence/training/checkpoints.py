@@ -5,9 +5,13 @@ The file format is in `checkpoint`; which weights are the result, in `selection`
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from tuppence.core.console import warn
 from tuppence.core.errors import CorruptFileError, InputError
@@ -16,6 +20,7 @@ from tuppence.core.temporary import remove_litter
 from tuppence.storage import absolute_location
 from tuppence.training.checkpoint import (
     Checkpoint,
+    StreamedCheckpoint,
     checkpoint_path,
     load_checkpoint,
     newest_good_checkpoint,
@@ -26,7 +31,7 @@ from tuppence.training.checkpoint import (
 from tuppence.training.selection import Selection, select_weights
 from tuppence.training.state import State
 from tuppence.training.step import Step
-from tuppence.training.trainable import load_trainable, trainable_parameters
+from tuppence.training.trainable import load_trainable
 
 
 class CheckpointManager:
@@ -69,17 +74,25 @@ class CheckpointManager:
         return step > 0 or self._step.objective.start_is_a_model
 
     def save(self, state: State) -> None:
-        """Writes a verified checkpoint on rank 0, then prunes old ones."""
+        """Writes a verified checkpoint on rank 0, then prunes old ones. All ranks call it."""
+        weights, moments, shards = self._step.parameters, self._step.optimizers.state(), self._step.loss.shards
         if self._world.is_main:
             content: dict[str, Any] = {
                 **state.as_dict(),
                 "scaler": self._step.scaler.state_dict(),
                 "logs": self._run.mark(),
             }
-            tensors = {name: parameter.data for name, parameter in trainable_parameters(self._step.model).items()}
-            checkpoint = Checkpoint(tensors, self._step.optimizers.state(), content, self._step.objective.state())
-            save_checkpoint(self._run.checkpoints, checkpoint)
+            own = self._step.objective.state()
+            save_checkpoint(
+                self._run.checkpoints,
+                Checkpoint({name: weight.data for name, weight in weights.items()}, moments, content, own)
+                if shards is None
+                else StreamedCheckpoint(shards.gather(weights), shards.gather(moments), content, own),
+            )
             prune_checkpoints(self._run.checkpoints, keep=self._config.keep_checkpoints, best_step=state.best_step)
+        elif shards is not None:
+            shards.send(weights)
+            shards.send(moments)
         self.saved_step, self._saved_at = state.step, time.monotonic()
 
     def restore(self) -> tuple[Path, State, dict[str, int]] | None:
@@ -100,15 +113,10 @@ class CheckpointManager:
         if found is None:
             return None
         path, checkpoint, ours = found
-        try:
-            load_trainable(self._step.model, checkpoint.model)
+        with _refusing_misfits(path):
+            load_trainable(self._step.parameters, checkpoint.model)
             self._step.optimizers.load_state(checkpoint.optimizer)
             self._step.objective.load_state(checkpoint.objective)
-        except ValueError as error:
-            raise InputError(
-                f"checkpoint {path} does not fit: {error}",
-                "use the model.* and train.* settings of the run that made it",
-            ) from error
         state = State.from_dict(checkpoint.state)
         self._step.scaler.load_state_dict(checkpoint.state["scaler"])
         marks: dict[str, int] = {}
@@ -125,19 +133,34 @@ class CheckpointManager:
                 self._run.update(resumed_from=absolute_location(self._resume))
         return path, state, marks
 
-    def load_result(self, state: State) -> Selection:
-        """Loads the weights of the result into the model; returns which weights they are."""
+    def saved_model(self) -> nn.Module:
+        """The model with the weights of the newest checkpoint, which are the present ones after `save`.
+
+        Call it on rank 0. If the ranks divide the model, it is a copy on the CPU, read from the checkpoint.
+        """
+        shards = self._step.loss.shards
+        if shards is None or self.saved_step is None:
+            return self._step.model
+        return shards.whole(load_checkpoint(checkpoint_path(self._run.checkpoints, self.saved_step)).model)
+
+    def load_result(self, state: State) -> tuple[Selection, nn.Module]:
+        """Selects the weights of the result; returns which they are, and the model with these weights.
+
+        Call it on rank 0, after `save`.
+        """
         selected = select_weights(state)
         if selected.step == state.step:
-            return selected
+            return selected, self.saved_model()
         try:
             best = load_checkpoint(checkpoint_path(self._run.checkpoints, selected.step))
         except (InputError, CorruptFileError) as error:
             warn(f"{error.message}; the result has the last weights instead of the best")
             because = f"the checkpoint of step {selected.step:,}, which has the best weights, is damaged or missing"
-            return Selection(state.step, because)
-        load_trainable(self._step.model, best.model)
-        return selected
+            return Selection(state.step, because), self.saved_model()
+        if self._step.loss.shards is not None:
+            return selected, self._step.loss.shards.whole(best.model)
+        load_trainable(self._step.parameters, best.model)
+        return selected, self._step.model
 
     def _find(self) -> tuple[Path, Checkpoint, bool] | None:
         """The checkpoint to continue from, and whether it is this run's. Rank 0 reads it for all ranks."""
@@ -159,11 +182,12 @@ class CheckpointManager:
             return None
         if self._world.size == 1:
             return *found[0], answer[2]
-        mine = found[0][1] if found else None
-        model, optimizer, objective = (
-            self._world.share_tensors(None if mine is None else getattr(mine, part))
-            for part in ("model", "optimizer", "objective")
-        )
+        mine, shards = found[0][1] if found else None, self._step.loss.shards
+        share = self._world.share_tensors if shards is None else shards.scatter
+        with _refusing_misfits(Path(answer[0])):
+            model = share(None if mine is None else mine.model)
+            optimizer = share(None if mine is None else mine.optimizer)
+        objective = self._world.share_tensors(None if mine is None else mine.objective)
         return Path(answer[0]), Checkpoint(model, optimizer, answer[1], objective), answer[2]
 
     def _refuse_to_start_over(self) -> None:
@@ -193,3 +217,15 @@ class CheckpointManager:
             asked_for=self.evaluation_due(state.step),
             may_be_best=self.may_be_result(state.step),
         )
+
+
+@contextlib.contextmanager
+def _refusing_misfits(path: Path) -> Iterator[None]:
+    """Turns the ValueError of a checkpoint that does not fit the model or its optimizers into an InputError."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(
+            f"checkpoint {path} does not fit: {error}",
+            "use the model.* and train.* settings of the run that made it",
+        ) from error

@@ -46,6 +46,11 @@ class TrainConfig(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     compile: bool | Literal["auto"] = Field("auto", description="use torch.compile; auto: if the run is long enough")
     deterministic: bool = Field(True, description="sum in a fixed order, so that a resumed run has the same bits")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="with several ranks: ddp, each has the whole model; fsdp, they divide weights, gradients and "
+        "optimizer state",
+    )
     activation_checkpointing: bool = Field(False, description="save memory by a second forward pass")
     log_every: int = Field(10, ge=1)
     eval_every: int = Field(200, ge=0, description="0: only at the end")

@@ -15,6 +15,7 @@ from tuppence.cost.ledger import GUARD_SECONDS, KILLED_SECONDS, Ledger
 from tuppence.cost.limits import Limits
 from tuppence.training.step import Step
 from tuppence.training.throughput import Meter
+from tuppence.training.trainable import trainable_parameters
 
 ASSUMED_BYTES_PER_SECOND = 50e6
 """Assumed speed to write, flush and verify a checkpoint before the first measurement: a slow network disk."""
@@ -82,7 +83,7 @@ class Deadline:
             meter,
             closing,
             evaluation_tokens=step.objective.evaluation_tokens() if limits.timed else 0,
-            state_bytes=3 * 4 * sum(parameter.numel() for parameter in step.optimizers.parameters()),
+            state_bytes=3 * 4 * sum(parameter.numel() for parameter in trainable_parameters(step.model).values()),
             result_bytes=4 * sum(parameter.numel() for parameter in step.model.parameters()),
             upload_seconds=upload_seconds,
         )

@@ -1,6 +1,6 @@
 """Ranks: one process, or several that `torchrun` starts, and communication between them.
 
-Covered: data parallelism (DistributedDataParallel over gloo or nccl). Not covered: sharding the model.
+Not covered: what the ranks compute together; see `parallel` (gradients) and `shards` (a divided model).
 """
 
 from __future__ import annotations

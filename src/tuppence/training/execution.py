@@ -22,6 +22,7 @@ class Execution:
         compile: whether torch.compile is used.
         world: the ranks.
         batches_at_once: how many micro-batches are computed together.
+        parallel: "ddp", every rank has the whole model; or "fsdp", the ranks divide it.
     """
 
     device: str
@@ -29,6 +30,12 @@ class Execution:
     compile: bool
     world: World = field(default_factory=World)
     batches_at_once: int = 1
+    parallel: str = "ddp"
+
+    @property
+    def sharded(self) -> bool:
+        """Whether the model is divided among several ranks."""
+        return self.parallel == "fsdp" and self.world.size > 1
 
     def to_device(self, batch: Batch) -> Batch:
         """Returns the batch on the device. A copy to a GPU is asynchronous, through pinned memory."""

@@ -54,13 +54,21 @@ def require_usable_scale(scale: float, skipped_in_a_row: int, *, step: int) -> N
     )
 
 
-def require_finite_weights(parameters: Iterable[Tensor], *, step: int) -> None:
+def all_finite(parameters: Iterable[Tensor]) -> bool:
+    """Whether every element of these tensors is finite."""
+    return bool(torch.stack([parameter.isfinite().all() for parameter in parameters]).all())
+
+
+def require_finite_weights(finite: bool, *, step: int) -> None:
     """Raises if a weight is not finite, before it is saved.
+
+    Args:
+        finite: `all_finite` of the weights, of all ranks.
 
     Raises:
         NonFiniteError: a weight is not finite.
     """
-    if not bool(torch.stack([parameter.isfinite().all() for parameter in parameters]).all()):
+    if not finite:
         raise NonFiniteError(
             f"a weight is not finite at step {step}; {SAVED}", "lower train.learning_rate and start again"
         )

@@ -13,11 +13,13 @@ import math
 import time
 from collections.abc import Callable
 
+from torch import nn
+
 from tuppence.core.console import counted
 from tuppence.core.errors import Interrupted, NonFiniteError
 from tuppence.training.checkpoints import CheckpointManager
 from tuppence.training.deadline import Deadline
-from tuppence.training.finite import require_finite_validation, require_finite_weights
+from tuppence.training.finite import all_finite, require_finite_validation, require_finite_weights
 from tuppence.training.metrics import MetricsLogger
 from tuppence.training.objective import Sample
 from tuppence.training.schedule import learning_rate_factor, schedule_surprises
@@ -35,7 +37,7 @@ class Loop:
         step: the model, its objective and its optimizers.
         deadline: the limits, and the clock and ledger that they are measured by.
         checkpoints, logger: where the run is saved and logged.
-        write_result: called at the end, with the weights of the result in the model.
+        write_result: called at the end with the model, which has the weights of the result.
         signals: signals that stop the run; the caller may have entered this context already.
 
     Attributes:
@@ -50,7 +52,7 @@ class Loop:
         checkpoints: CheckpointManager,
         logger: MetricsLogger,
         *,
-        write_result: Callable[[], None],
+        write_result: Callable[[nn.Module], None],
         signals: StopSignals | None = None,
     ) -> None:
         self.step, self.deadline, self.checkpoints, self.logger = step, deadline, checkpoints, logger
@@ -150,8 +152,8 @@ class Loop:
         if self.world.is_main:
             if self.state.step > 0:
                 self.ledger.doing = "writing the model"
-                self.selected = self.checkpoints.load_result(self.state)
-                self.write_result()
+                self.selected, model = self.checkpoints.load_result(self.state)
+                self.write_result(model)
             self.logger.close()
         self.world.barrier()
         if self.signals.requested is not None:  # before, or while the result was written
@@ -219,7 +221,7 @@ class Loop:
         self.ledger.doing = "evaluating"
         before = self.state.clock.evaluation
         with self.state.clock.time("evaluation"):
-            scores = validate(self.objective, self.model, self.step.execution, lambda: self._may_go_on() and go_on())
+            scores = validate(self.step, lambda: self._may_go_on() and go_on())
             if scores is None:
                 return
             require_finite_validation(scores["loss"], step=self.state.step)
@@ -239,7 +241,8 @@ class Loop:
             return []
         alone = self.world.size == 1
         seconds = self.deadline.seconds_left(save=False) if alone else math.inf
-        return generate_samples(self.objective, self.model, self.signals, on_signal=alone, seconds=seconds)
+        model = self.checkpoints.saved_model()
+        return generate_samples(self.objective, model, self.signals, on_signal=alone, seconds=seconds)
 
     def save(self) -> None:
         """Saves the present state. Weights that are not finite are never saved."""
@@ -249,7 +252,8 @@ class Loop:
         self.state.clock.train += time.monotonic() - waited
         before = self.state.clock.checkpoint
         with self.state.clock.time("checkpoint"):
-            require_finite_weights(self.step.optimizers.parameters(), step=self.state.step)
+            broken = self.world.largest(float(not all_finite(self.step.optimizers.parameters())))
+            require_finite_weights(not broken, step=self.state.step)
             self.state.elapsed = self.deadline.elapsed()
             self.checkpoints.save(self.state)
             self.world.barrier()

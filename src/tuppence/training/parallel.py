@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tuppence.training.execution import Execution
 from tuppence.training.objective import Batch, Objective
+from tuppence.training.shards import Shards
 
 LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
 
@@ -21,26 +22,41 @@ class ParallelLoss:
 
     Args:
         objective, model: the objective's loss is computed on the model.
-        execution: number of ranks, and whether torch compiles.
+        execution: number of ranks, whether they divide the model, and whether torch compiles.
+
+    Attributes:
+        shards: this rank's part of a model that is divided among the ranks; None otherwise.
     """
 
     def __init__(self, objective: Objective[Any], model: nn.Module, execution: Execution) -> None:
         module: Any = _Loss(objective, model)
         self._parallel: DistributedDataParallel | None = None
-        if execution.world.size > 1:
+        self.shards: Shards | None = None
+        if execution.sharded:
+            self.shards = Shards(module, model, execution)
+        elif execution.world.size > 1:
             devices = [execution.world.local_rank] if execution.device.startswith("cuda") else None
             module = self._parallel = DistributedDataParallel(module, device_ids=devices)
-        self._call: Callable[..., LossAndMetrics] = torch.compile(module) if execution.compile else module
+        self._call: Callable[..., LossAndMetrics] = module
+        if execution.compile and self.shards is None:
+            self._call = torch.compile(module)
+        self._held_out: Callable[..., LossAndMetrics] = module if self.shards else _Loss(objective, model)
 
     def __call__(self, batch: Batch) -> LossAndMetrics:
         return self._call(*batch)
 
+    def held_out(self, batch: Batch) -> LossAndMetrics:
+        """The loss without gradients, never compiled. Ranks that divide the model must all call it."""
+        return self._held_out(*batch)
+
     def release(self) -> None:
-        """Drops DistributedDataParallel, whose reference to the process group keeps it from being closed."""
-        self._parallel, self._call = None, _released
+        """Drops DistributedDataParallel or FSDP, whose references to the process group keep it from being closed."""
+        self._parallel, self.shards, self._call, self._held_out = None, None, _released, _released
 
     def sync_gradients(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Context for one micro-batch: the ranks exchange gradients only in the last one of a step."""
+        if self.shards is not None:
+            self.shards.sync_gradients(last)
         if self._parallel is None or last:
             return contextlib.nullcontext()
         without: contextlib.AbstractContextManager[None] = self._parallel.no_sync()

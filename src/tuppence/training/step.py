@@ -29,6 +29,7 @@ from tuppence.training.objective import Objective, Sums, count_targets
 from tuppence.training.optim import Optimizers
 from tuppence.training.parallel import ParallelLoss
 from tuppence.training.precision import gradient_scaler
+from tuppence.training.trainable import trainable_parameters
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,16 @@ class Step:
 
     def __init__(self, objective: Objective[Any], model: nn.Module, config: TrainConfig, execution: Execution) -> None:
         self.objective, self.model, self.config, self.execution = objective, model, config, execution
-        self.optimizers = Optimizers(model.named_parameters(), config, execution.device)
+        self.loss = ParallelLoss(objective, model, execution)  # may divide the model: before the optimizers
+        self.optimizers = Optimizers(self.parameters.items(), config, execution.device)
         self.scaler = gradient_scaler(execution.device, execution.precision)
         self._pending: deque[_Pending] = deque()
         allow_logits(execution.device)
-        self.loss = ParallelLoss(objective, model, execution)
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by name; only this rank's rows of them if the ranks divide the model."""
+        return trainable_parameters(self.model) if self.loss.shards is None else self.loss.shards.local
 
     def accumulate(self, step: int) -> Gradients:
         """Sums the gradients of the step's micro-batches. Changes no weights.
@@ -116,17 +122,21 @@ class Step:
             with ordered_kernels(config.deterministic), self.loss.sync_gradients(last=index == len(batches) - 1):
                 with autocast(execution.device, execution.precision):
                     loss, metrics = self.loss(execution.to_device(batch))
-                # divided once by the *global* number of targets; DistributedDataParallel averages over ranks
+                # divided once by the *global* number of targets; DistributedDataParallel and FSDP average over ranks
                 torch.autograd.backward(self.scaler.scale(loss * (world.size / max(targets, 1.0))))
             sums.add(loss, metrics)
         return Gradients(step, int(targets), int(tokens), sums)
 
     def update(self, gradients: Gradients) -> None:
         """Clips the gradient and updates the weights if loss and gradient are finite; then clears the gradients."""
+        if self.loss.shards is not None:
+            self.loss.shards.take_gradients()
         parameters = self.optimizers.parameters()
         present = [parameter.grad for parameter in parameters if parameter.grad is not None]
         self.scaler.unscale_(present)
         norm = nn.utils.get_total_norm(present)
+        if self.loss.shards is not None:
+            norm = self.loss.shards.norm(norm)
         if self.config.gradient_clip and not self._is_small(norm):
             nn.utils.clip_grads_with_norm_(parameters, self.config.gradient_clip, norm)
         sums = self.execution.sum_on_device(gradients.sums.as_tensor())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -12,13 +14,12 @@ def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 @torch.no_grad()
-def load_trainable(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Copies a checkpoint's weights into the model's trainable parameters.
+def load_trainable(parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
+    """Copies a checkpoint's weights into the trainable parameters.
 
     Raises:
-        ValueError: a tensor is missing, unknown, or has another shape; the model is unchanged.
+        ValueError: a tensor is missing, unknown, or has another shape; the parameters are unchanged.
     """
-    parameters = trainable_parameters(model)
     for name in sorted(parameters.keys() ^ tensors.keys()):
         raise ValueError(f"tensor {name} is {'missing' if name in parameters else 'not one of this model'}")
     for name, parameter in parameters.items():

@@ -31,6 +31,7 @@ class PPOJob(RowJob[PolicyWithValue]):
     """Trains a policy on the scores of a reward model."""
 
     verb = "align ppo"
+    scales = False
     closing = 2.0  # answers of the base and of the policy
 
     def __init__(self, base: ModelInfo, reward: str | Path, files: RowFiles, out: Path, recipe: PPORecipe) -> None:
