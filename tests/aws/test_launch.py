@@ -110,6 +110,14 @@ def test_what_earlier_attempts_have_spent_is_taken_off_the_cap(
         prepared(line(data), tmp_path, budget_usd=4.01)
 
 
+def test_a_run_that_is_at_the_output_already_is_named(data: Path, tmp_path: Path, aws: SimpleNamespace) -> None:
+    assert prepared(line(data), tmp_path).found == ""
+    aws.objects["s3://tuppence-b/runs/tiny/run.yaml"] = b"status: stopped"
+    assert "runs/tiny, where a run is: the job continues it" in summary_text(prepared(line(data), tmp_path))
+    aws.objects["s3://tuppence-b/runs/tiny/run.yaml"] = b"status: done\nended_because: reached its limit of 3 steps"
+    assert "is done: it reached its limit of 3 steps" in summary_text(prepared(line(data), tmp_path))
+
+
 def test_max_hours_alone_is_a_cap_too(data: Path, tmp_path: Path, aws: SimpleNamespace) -> None:
     found = prepared(line(data), tmp_path, budget_usd=None, max_hours=2.0, count=2)
     assert found.cap_usd == pytest.approx(2 * 2 * 0.7364)

@@ -15,10 +15,10 @@ from typing import Any
 
 from tuppence.aws import code
 from tuppence.aws.account import Account, find_account
+from tuppence.aws.at_output import found_at, spent_at
 from tuppence.aws.job import MOST_SECONDS, JobPlan, request_of
 from tuppence.aws.order import FILE, InChannel, Order, Word
 from tuppence.aws.quotas import Quota, find_quota, require_quota
-from tuppence.aws.receipt import attempts_at
 from tuppence.aws.size import parameters_of
 from tuppence.aws.tags import name_of
 from tuppence.aws.time_limits import ASSUMED_PARAMETERS, TAIL_SECONDS, TimeLimits, save_seconds, time_limits
@@ -89,6 +89,7 @@ class Prepared:
         cap_usd, spent_usd: of all attempts at the output.
         parameters: of the model; None if unknown.
         prices: one sentence for each instance type.
+        found: what is at the output already, to be put after its name; empty if there is no run.
     """
 
     plan: JobPlan
@@ -102,6 +103,7 @@ class Prepared:
     spent_usd: float
     parameters: int | None
     prices: tuple[str, ...] = field(default=())
+    found: str = ""
 
 
 def prepare(line: VerbLine, wish: Wish, workplace: Path, *, now: datetime.datetime | None = None) -> Prepared:
@@ -176,7 +178,10 @@ def prepare(line: VerbLine, wish: Wish, workplace: Path, *, now: datetime.dateti
     request = request_of(plan)
     validate("sagemaker", "CreateTrainingJob", request)
     missing = sum(tree.facts[one][0] for tree, prefix in trees.values() for one in missing_files(tree, store, prefix))
-    return Prepared(plan, request, account, trees, missing, quota, limits, budget, spent, parameters, tuple(prices))
+    found = found_at(output) if line.writes_run else ""
+    return Prepared(
+        plan, request, account, trees, missing, quota, limits, budget, spent, parameters, tuple(prices), found
+    )
 
 
 def submit(prepared: Prepared, on_bytes: Callable[[int], object] = lambda count: None) -> str:
@@ -210,11 +215,6 @@ def job_name(verb: str, output: str, now: datetime.datetime | None = None) -> st
     """
     now = now or datetime.datetime.now(datetime.UTC)
     return name_of(verb, split_url(output.rstrip("/"))[1] or "run", now.strftime("%Y%m%d-%H%M%S"))
-
-
-def spent_at(output: str) -> float:
-    """Dollars that all earlier attempts at a run have cost, from its ledger."""
-    return sum(attempt.dollars for attempt in attempts_at(output))
 
 
 def _rate(wish: Wish, region: str) -> tuple[float, str, list[str]]:

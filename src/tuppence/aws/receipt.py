@@ -6,22 +6,18 @@ The ledger counts every second at the on-demand price, so that a cap is kept wit
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from tuppence.aws.at_output import attempts_at
 from tuppence.aws.jobs import Job
 from tuppence.aws.order import FILE, Order
 from tuppence.core.console import counted
 from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
-from tuppence.core.run import Run
-from tuppence.cost.ledger import Attempt, read_attempts
+from tuppence.cost.ledger import Attempt
 from tuppence.cost.rates import Price, price_of
 from tuppence.storage import open_store
-
-_RUN = Run(Path())
 
 
 @dataclass(frozen=True)
@@ -164,16 +160,3 @@ def order_of(job: Job) -> Order:
         raise InputError(f"{job.name} has no order", "it was not started by 'tuppence aws launch'")
     with open_store(place.rstrip("/")).open(FILE) as stream:
         return Order.of_text(stream.read().decode("utf-8"), f"{place}{FILE}")
-
-
-def attempts_at(output: str) -> list[Attempt]:
-    """The attempts in the ledger of a run; none if it has no ledger yet."""
-    store = open_store(output)
-    name = _RUN.ledger_file.name
-    if store.describe(name) is None:
-        return []
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary) / name
-        with store.open(name) as stream:
-            copy.write_bytes(stream.read())
-        return read_attempts(copy)

@@ -13,9 +13,10 @@ from typing import Any
 
 from tuppence.aws import code
 from tuppence.aws.account import find_account
+from tuppence.aws.at_output import spent_at
 from tuppence.aws.job import MOST_SECONDS, JobPlan, request_of
 from tuppence.aws.jobs import Job
-from tuppence.aws.launch import job_name, spent_at, start
+from tuppence.aws.launch import job_name, start
 from tuppence.aws.order import CHANNEL
 from tuppence.aws.quotas import find_quota, require_quota
 from tuppence.aws.receipt import order_of

@@ -47,7 +47,7 @@ def summary_text(prepared: Prepared) -> str:
     quota = "not known" if prepared.quota.value is None else f"{prepared.quota.value:g}"
     lines += [
         f"  upload    {prepared.missing_bytes / 1e6:,.3g} MB that are not in S3 yet, code included",
-        f"  output    {order.output}",
+        f"  output    {order.output}{prepared.found}",
         f"  quota     {prepared.quota.name}: {quota}",
     ]
     return "\n".join(lines)
@@ -73,7 +73,7 @@ def summary_dict(prepared: Prepared) -> dict[str, Any]:
 
 
 def _of_cap(prepared: Prepared) -> str:
-    if not prepared.spent_usd:
+    if prepared.spent_usd < 0.005:
         return ""
     return f" left of ${prepared.cap_usd:,.2f}, after ${prepared.spent_usd:,.2f} for earlier attempts at this output"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def launch(
-    line: Annotated[list[str], typer.Argument(metavar="VERB ARGS…", help="A verb line, as on this machine.")],
+    line: Annotated[list[str], typer.Argument(metavar="VERB", help="A verb with its arguments, as on this machine.")],
     instance: Annotated[str, typer.Option(help="Instance type, such as ml.g5.xlarge.")] = "ml.g4dn.xlarge",
     fallback: Annotated[
         list[str] | None, typer.Option(help="Type to take if that one has no capacity; on demand only. Repeatable.")
