@@ -1,8 +1,8 @@
 """Annotation types for parameters of verbs that name a location (an input or an output), by kind.
 
 A verb declares `data: Annotated[InputFolder, typer.Option(...)]`. `places_of` returns a table of these annotations;
-`tuppence aws launch VERB ARGS` will use it to rewrite arguments. `Verb` is the command class of every verb. Before the
-verb starts, it checks that each location can be read or written.
+`tuppence aws launch VERB ARGS` uses it to rewrite arguments. `Verb` is the command class of every verb. Before the verb
+starts, it checks that each location can be read or written, and gives the verb a local path for a remote output.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
@@ -91,37 +92,56 @@ class Verb(TyperCommand):
         Raises:
             InputError: a location is empty, its scheme is unknown, or an output cannot be created.
         """
+        with ExitStack() as remote:
+            self._check_inputs(ctx)
+            outputs = self._open_outputs(ctx, remote)
+            if isinstance(ctx.obj, Command):
+                ctx.obj.outputs.extend(outputs)
+            return super().invoke(ctx)
+
+    def _check_inputs(self, ctx: Any) -> None:
+        """Raises an InputError if a location is empty, or the scheme of an input is unknown."""
+        from tuppence.storage import require_known_scheme
+
+        for name, kind in self.places.items():
+            value = ctx.params.get(name)
+            for given in [value] if isinstance(value, str) else value or ():
+                if not given:  # Path("") is the working folder
+                    raise InputError(
+                        f"{self._word_of(name)} is empty", "give a path; is a variable of the shell unset?"
+                    )
+                if not kind.is_output:
+                    require_known_scheme(kind.place_in(given))
+
+    def _open_outputs(self, ctx: Any, remote: ExitStack) -> list[Path]:
+        """Returns the local paths of the outputs.
+
+        Args:
+            remote: copies what is written there to a remote location when it ends.
+
+        Raises:
+            InputError: an output cannot be created.
+        """
         from tuppence.core.files import explain_disk_errors
         from tuppence.core.outputs import refuse_unwritable
-        from tuppence.storage import can_be_written, is_remote, output_path, remote_output, require_known_scheme
+        from tuppence.storage import can_be_written, is_remote, output_path, remote_output
 
-        with ExitStack() as remote:
-            for name, kind in self.places.items():
-                value = ctx.params.get(name)
-                for given in [value] if isinstance(value, str) else value or ():
-                    place = kind.place_in(given)
-                    if not given:  # Path("") is the working folder
-                        raise InputError(
-                            f"{self._word_of(name)} is empty", "give a path; is a variable of the shell unset?"
-                        )
-                    if not kind.is_output:
-                        require_known_scheme(place)
-            for name, kind in self.places.items():
-                place = ctx.params.get(name)
-                if not kind.is_output or place is None:
-                    continue
-                if is_remote(place) and can_be_written(place):
-                    is_run, is_file = kind is Kind.OUTPUT_RUN, kind is Kind.OUTPUT_FILE
-                    output = remote.enter_context(remote_output(place, is_run=is_run, is_file=is_file))
-                    ctx.params[name] = str(output)
-                else:
-                    output = output_path(place)
-                with explain_disk_errors(output):
-                    if not output.exists():  # a verb that finds its result there writes nothing
-                        refuse_unwritable(output, file=kind is Kind.OUTPUT_FILE)
-                if isinstance(ctx.obj, Command):
-                    ctx.obj.outputs.append(output)
-            return super().invoke(ctx)
+        outputs = []
+        for name, kind in self.places.items():
+            place = ctx.params.get(name)
+            if not kind.is_output or place is None:
+                continue
+            is_run, is_file = kind is Kind.OUTPUT_RUN, kind is Kind.OUTPUT_FILE
+            if is_remote(place) and can_be_written(place):
+                output = remote.enter_context(remote_output(place, is_run=is_run, is_file=is_file))
+                ctx.params[name] = str(output)
+            else:
+                output = output_path(place)
+            with explain_disk_errors(output):
+                if not output.exists():  # a verb that finds its result there writes nothing
+                    refuse_unwritable(output, file=is_file)
+            outputs.append(output)
+        return outputs
 
     def _word_of(self, name: str) -> str:
         """How a parameter is called in `--help`."""

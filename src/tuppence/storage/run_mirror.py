@@ -92,7 +92,8 @@ class RunMirror:
                 write_bytes(self.local / _NAMES.ledger_file.name, rows)
             self._restore(self._list())  # again: the holder before may have written while we waited for it
         except BaseException:
-            self._release(b"" if self._lease.was_new else rows)
+            with contextlib.suppress(TuppenceError):
+                self._release(b"" if self._lease.was_new else rows)
             raise
         for work in (self._keep_ledger, self._keep_files):
             thread = threading.Thread(target=work, name="mirror", daemon=True)
