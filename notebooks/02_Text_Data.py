@@ -13,7 +13,7 @@
 # - what a larger vocabulary buys, and what it costs
 # - how tokens become vectors, windows, batches and shards
 #
-# **You need**: chapter 1. **AWS services**: none in this chapter. The prepared tokens are plain files, as S3 stores them.
+# **You need**: chapter 1. **AWS services**: S3 for the prepared tokens, rehearsed on this machine.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -21,7 +21,7 @@ import importlib.metadata, importlib.util, pathlib, subprocess, sys
 if importlib.util.find_spec("tuppence") is None:  # on Colab and in Studio; the torch that is there stays
     torch = importlib.util.find_spec("torch") and f"torch=={importlib.metadata.version('torch')}"
     pathlib.Path("keep.txt").write_text(torch or "")
-    wanted = "tuppence[plot] @ git+https://github.com/OWNER/tuppence"
+    wanted = "tuppence[plot,rehearse] @ git+https://github.com/OWNER/tuppence"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "keep.txt", wanted], check=True)
 
 import tuppence as tp
@@ -40,8 +40,11 @@ from itertools import pairwise
 
 import torch
 
+from tuppence.core.errors import CorruptFileError
+from tuppence.cost.rates import REGION, prices
 from tuppence.data.prepare import prepare
 from tuppence.data.shards import TokenShards
+from tuppence.storage import open_store, remote_output, stage
 from tuppence.tokenizer import reference, trainer
 from tuppence.tokenizer.patterns import PATTERNS
 from tuppence.tokenizer.trainer import pairs_of_bytes
@@ -447,6 +450,86 @@ for shard in index["shards"]:  # each file is what the index says
 window = torch.from_numpy(shards.window(0, 40).astype("int64"))
 assert any(tokenizer.decode(window.tolist()) in story for story in some)  # the shards hold our stories, as ids
 tp.show_tokens(tokenizer, window)
+
+# %% [markdown]
+# ## On AWS: the shards in S3
+#
+# A machine that trains on AWS starts with an empty disk and reads its data from S3. There are no folders: a *bucket* has
+# *objects*, each with a key and bytes. An object is written as a whole, and replaced as a whole. Each output of
+# `tuppence` may be such a place: `tuppence data prepare stories.jsonl --tokenizer TOKENIZER --out s3://BUCKET/stories`.
+#
+# The bucket below is on this machine. It is our reading of S3's documentation, and proves nothing about AWS. After
+# `tuppence aws init` and with `TUPPENCE_AWS=account` the same cells use your own bucket.
+
+# %%
+cloud = tp.cloud()
+place = f"{cloud.url}/stories"
+with remote_output(place) as there:  # a local folder, which is copied to the bucket
+    prepare([story_file], tokenizer, there, val_fraction=0.1)
+
+objects = open_store(place)
+for shard in index["shards"]:  # the same stories give the same bytes, there and here
+    assert hashlib.sha256(objects.read(shard["file"])[0]).hexdigest() == shard["sha256"]
+tp.Table(["object", "bytes"], [[f"{place}/{entry.name}", entry.size] for entry in objects.list()])
+
+# %% [markdown]
+# `stage` gives a local copy to whoever reads. **Guess first**: it is asked for twice. How often does the data travel?
+
+# %%
+copy = stage(place)
+arrived = {file.name: file.stat().st_mtime_ns for file in copy.iterdir()}
+again = stage(place)
+assert again == copy
+assert {file.name: file.stat().st_mtime_ns for file in again.iterdir()} == arrived  # nothing was written anew
+assert (TokenShards.open(copy, "train").window(0, 40) == shards.window(0, 40)).all()
+tp.say(
+    "Once. The copy is kept under the names, sizes and versions of all objects; a changed object would be fetched anew."
+)
+
+# %% [markdown]
+# **Guess first**: one bit of a shard is wrong in the bucket. The object has the same name and the same size as before. Who
+# finds out?
+
+# %%
+name = index["shards"][0]["file"]
+right = objects.read(name)[0]
+objects.put(name, bytes([right[0] ^ 1]) + right[1:])
+try:
+    stage(place)
+except CorruptFileError as error:
+    found = error.message
+objects.put(name, right)
+assert name in found
+tp.say(
+    f"The SHA-256 in the index does: *{found}*. Without it, training would have read another token and said nothing."
+)
+
+# %% [markdown]
+# ### What it costs
+#
+# S3 bills bytes times months, and each request. A token has two bytes. **Guess first**: what do ten billion tokens cost,
+# enough for a GPT-2, in a month?
+
+# %%
+price = {key[1:3]: found.usd for key, found in prices().items() if key[0] == "S3" and key[3] == REGION}
+corpora = {"the stories of this chapter": shards.num_tokens, "10 billion tokens": 10e9, "1 trillion tokens": 1e12}
+rows = []
+for corpus_name, count in corpora.items():
+    gigabytes, reads = 2 * count / 1e9, 1 + 2 * count / 32e6  # shards of 16 million tokens, read once each
+    rows.append(
+        [
+            corpus_name,
+            gigabytes,
+            f"${gigabytes * price['storage', 'standard']:.2f}",
+            f"${reads * price['requests', 'get'] / 1000:.4f}",
+            f"${gigabytes * price['transfer', 'out to the internet']:.2f}",
+        ]
+    )
+cloud.close()
+tp.Table(["corpus", "GB", "a month in S3", "to read it once", "to take it out of AWS"], rows)
+
+# %% [markdown]
+# Tokens cost cents; a machine that waits for them costs dollars. What is dear is the way out: train where the data is.
 
 # %% [markdown]
 # ## What we can now say

@@ -14,7 +14,7 @@
 # - how a killed run resumes to the same weights, and how a run keeps to a budget
 # - how to choose between a larger model and more data, and to predict a loss
 #
-# **You need**: chapters 2 and 4. **AWS services**: none in this chapter; the price per hour is that of SageMaker.
+# **You need**: chapters 2 and 4. **AWS services**: S3 and SageMaker training on spot instances, both rehearsed on this machine.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -22,7 +22,7 @@ import importlib.metadata, importlib.util, pathlib, subprocess, sys
 if importlib.util.find_spec("tuppence") is None:  # on Colab and in Studio; the torch that is there stays
     torch = importlib.util.find_spec("torch") and f"torch=={importlib.metadata.version('torch')}"
     pathlib.Path("keep.txt").write_text(torch or "")
-    wanted = "tuppence[plot] @ git+https://github.com/OWNER/tuppence"
+    wanted = "tuppence[plot,rehearse] @ git+https://github.com/OWNER/tuppence"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "keep.txt", wanted], check=True)
 
 import tuppence as tp
@@ -437,6 +437,74 @@ samples = [
 ]
 shown = [samples[number] for number in sorted({0, len(samples) // 2, len(samples) - 1})]
 tp.figures.loss_and_samples(*base.series("loss"), shown)
+
+# %% [markdown]
+# <!-- figures: 120 seconds -->
+# ## On AWS: a spot machine that is taken twice
+#
+# SageMaker runs a verb line as a *training job*: it rents a machine, copies the inputs from S3, starts our code and
+# returns the machine. A *spot* machine costs less and may be taken back: the process gets SIGTERM and 120 seconds, later
+# the job starts again on an empty machine. `tuppence aws launch --spot --budget 2 pretrain …` is the command; a cell calls
+# `tp.launch`.
+#
+# What follows runs against a SageMaker and an S3 of this machine. They are our reading of AWS's documentation: they try
+# our client, our job and our accounts, and prove nothing about AWS. After `tuppence aws init` and with
+# `TUPPENCE_AWS=account` the same cells run on AWS, and cost money.
+
+# %%
+cloud = tp.cloud()
+spot_steps, taken = chapter.pick(test=120, laptop=300), chapter.pick(test=1, laptop=2)
+spot_keys = {**keys, "checkpoint_every": spot_steps // 6, "log_every": 10}
+expected = tp.pretrain(data, chapter.folder / "expected", steps=spot_steps, **spot_keys)
+cloud
+
+# %% [markdown]
+# The words are those of the command line in step 8. The output lies in the bucket, because nothing else survives the
+# machine. **Guess first**: what differs from the run above, which nobody interrupted: the weights, the bill, or both?
+
+# %%
+line = ["pretrain", "--data", data, "--out", "runs/spot", "--config", "quickstart", "--max-steps", spot_steps]
+line += [f"--set={'model' if key in sizes else 'train'}.{key}={value}" for key, value in spot_keys.items()]
+job = tp.launch(*line, instance="ml.g4dn.xlarge", spot=True, budget=2, interruptions=taken)
+job
+
+# %%
+job.phases
+
+# %%
+resumed = job.run  # copied from S3, each file compared with its SHA-256
+hashes = [
+    hashlib.sha256((run.path / "model" / "model.safetensors").read_bytes()).hexdigest() for run in (expected, resumed)
+]
+if cloud.is_rehearsal:
+    assert job.interruptions == taken
+    assert hashes[0] == hashes[1]  # another processor may round in another way
+bill = job.receipt.billed_seconds / 3600 * job.receipt.price.usd
+assert math.isclose(bill, job.receipt.billed_usd)
+assert job.receipt.unreduced_usd <= job.receipt.run_usd <= 2
+tp.say(
+    f"The machine was taken {job.interruptions} times, and the weights are"
+    f" {'the same to the bit' if hashes[0] == hashes[1] else 'not the same to the bit'}. The bill by hand:"
+    f" {job.receipt.billed_seconds:,.0f} s × \\${job.receipt.price.usd} an hour = \\${bill:.4f}. The run's own ledger has"
+    f" \\${job.receipt.run_usd:.4f}: it counts every second at the full price, and what it cannot see, the end of a"
+    " machine, it assumes. So the cap holds even if spot saves nothing."
+)
+
+# %%
+tp.say(
+    f"The clock of the rehearsal runs {job.speed:.0f} times as fast as yours, so the starts of Python weigh"
+    f" heavily; and that spot bills {1 - job.receipt.saved_share:.0%} of the seconds is our assumption. AWS decides both, and"
+    " `tuppence aws receipt` reads what it decided."
+    if cloud.is_rehearsal
+    else f"AWS billed {1 - job.receipt.saved_share:.0%} of the seconds that the job ran."
+)
+
+# %% [markdown]
+# An interruption loses no step that S3 has, and costs a start: image, inputs, Python. The machine ends with the job, which
+# is why a job is safer for a purse than a machine that waits for you.
+
+# %%
+cloud.close()
 
 # %% [markdown]
 # ## What we can now say

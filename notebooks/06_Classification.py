@@ -22,7 +22,7 @@ import importlib.metadata, importlib.util, pathlib, subprocess, sys
 if importlib.util.find_spec("tuppence") is None:  # on Colab and in Studio; the torch that is there stays
     torch = importlib.util.find_spec("torch") and f"torch=={importlib.metadata.version('torch')}"
     pathlib.Path("keep.txt").write_text(torch or "")
-    wanted = "tuppence[plot] @ git+https://github.com/OWNER/tuppence"
+    wanted = "tuppence[plot,rehearse] @ git+https://github.com/OWNER/tuppence"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "keep.txt", wanted], check=True)
 
 import tuppence as tp

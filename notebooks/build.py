@@ -2,7 +2,7 @@
 
     python notebooks/build.py                 execute all chapters at the scale "laptop", and write their notebooks
     python notebooks/build.py 3 5             only these chapters
-    python notebooks/build.py --text          take over changed text, without executing
+    python notebooks/build.py --text          take over changed text and set-up cells, without executing
     python notebooks/build.py --check         whether every notebook is in step with its source, and well made
     python notebooks/build.py --repository OWNER/NAME    write another repository into badges and set-up cells
 
@@ -169,14 +169,23 @@ def _nothing_remembered(folder: Path) -> dict[str, str]:
 
 
 def with_outputs_of(source: Path, made: NotebookNode) -> NotebookNode | None:
-    """Returns a source as a notebook with the outputs of one that was made before; None if a code cell has changed."""
+    """Returns a source as a notebook with the outputs of one that was made before; None if a code cell has changed.
+
+    The set-up cell may change: what it shows does not depend on what it would install.
+    """
     notebook = read_source(source)
     cells, before = ([cell for cell in each.cells if cell.cell_type == "code"] for each in (notebook, made))
-    if [cell.source for cell in cells] != [cell.source for cell in before]:
+    if [_shown_by(cell) for cell in cells] != [_shown_by(cell) for cell in before]:
         return None
     for cell, old in zip(cells, before, strict=True):
         cell.execution_count, cell.outputs = old.execution_count, old.outputs
     return notebook
+
+
+def _shown_by(cell: NotebookNode) -> str:
+    """The code that a cell's output depends on: the last lines of the set-up cell, all of another one."""
+    head, marked, rest = str(cell.source).partition("\nimport tuppence as tp\n")
+    return rest if marked and head.startswith("import importlib") else str(cell.source)
 
 
 def _is_empty(output: NotebookNode) -> bool:
@@ -299,7 +308,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the notebooks from their sources, or check them.")
     parser.add_argument("chapters", nargs="*", type=int, help="numbers of chapters; all by default")
     parser.add_argument("--check", action="store_true", help="only check")
-    parser.add_argument("--text", action="store_true", help="take over changed text cells, without executing")
+    parser.add_argument(
+        "--text", action="store_true", help="take over changed text and set-up cells, without executing"
+    )
     parser.add_argument("--scale", default="laptop", choices=("test", "laptop", "gpu"))
     parser.add_argument("--repository", metavar="OWNER/NAME", help="write this name into all sources, and stop")
     given = parser.parse_args(arguments)

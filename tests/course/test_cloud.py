@@ -97,18 +97,8 @@ def test_launch_reads_the_verb_line_and_waits(status: str, monkeypatch: pytest.M
     monkeypatch.setattr(module, "submit", lambda prepared: "j")
     monkeypatch.setattr(module, "follow", lambda name, region: ended(status))
     monkeypatch.setattr(module, "receipt_of", lambda job: "receipt")
-    words = (
-        "data",
-        "prepare",
-        str(Path(__file__)),
-        "--tokenizer",
-        "gpt2",
-        "--out",
-        "s3://b/data",
-        "--max-documents",
-        3,
-    )
-    line = words if status == "Completed" else words[:-2]
+    here = Path(__file__)
+    line = ("data", "prepare", here, "--tokenizer", here.parent, "--out", "s3://b/data", "--seed", 3)
     if status == "Failed":
         with pytest.raises(TuppenceError, match="out of memory"):
             tp.launch(*line, max_hours=1)

@@ -95,6 +95,17 @@ def test_changed_text_is_taken_over_without_executing_and_changed_code_is_not(
     assert build.with_outputs_of(source, before) is None
 
 
+def test_a_changed_set_up_cell_keeps_the_outputs(build: ModuleType, source: Path) -> None:
+    cell = f"\n# %%\n{build.set_up_cell(1)}\n"
+    source.write_text(SOURCE + cell)
+    before = build.read_source(source)
+    before.cells[-1].outputs = [nbformat.v4.new_output("stream", name="stdout", text="Chapter 1")]
+    source.write_text(SOURCE + cell.replace("[plot", "[plot,files"))
+    assert build.with_outputs_of(source, before).cells[-1].outputs[0].text == "Chapter 1"
+    source.write_text(SOURCE + cell.replace("tp.chapter(1)", "tp.chapter(2)"))
+    assert build.with_outputs_of(source, before) is None
+
+
 def test_a_missing_notebook_is_found(build: ModuleType, source: Path) -> None:
     assert "is missing" in build.problems_of(source)[0]
 

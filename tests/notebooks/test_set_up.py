@@ -64,7 +64,7 @@ def test_it_installs_tuppence_and_keeps_torch(
     called = json.loads((machine / "pip.json").read_text())
     assert not [argument for argument in called["arguments"] if "torch" in argument]
     assert called["constraints"] == ["torch==2.9.0+cu126"]
-    assert called["arguments"][-1] == f"tuppence[plot] @ git+https://github.com/{build.repository()}"
+    assert called["arguments"][-1] == f"tuppence[plot,rehearse] @ git+https://github.com/{build.repository()}"
 
 
 def test_it_installs_nothing_where_tuppence_is(build: ModuleType, machine: Path) -> None:

@@ -77,8 +77,9 @@ class Container:
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        for line in iter(lambda: self._process.stdout.readline(LONGEST_LINE), b""):  # type: ignore[union-attr]
-            self._log(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+        with self._process.stdout as output:
+            for line in iter(lambda: output.readline(LONGEST_LINE), b""):
+                self._log(line.decode("utf-8", errors="replace").rstrip("\r\n"))
 
     def _reap(self) -> None:
         assert self._process is not None
