@@ -23,11 +23,10 @@ import numpy as np
 
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import read_json, sha256_file
+from tuppence.data.shard_maps import ShardMaps
 from tuppence.storage import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tuppence.tokenizer import Tokenizer
 
 FORMAT = "tuppence-token-shards"
@@ -191,7 +190,7 @@ class TokenShards:
     folder: Path
     split: str
     index: ShardIndex
-    _arrays: Sequence[np.ndarray[Any, Any]] = field(repr=False)
+    _maps: ShardMaps = field(repr=False)
     _ends: np.ndarray[Any, Any] = field(repr=False)
 
     @classmethod
@@ -220,10 +219,9 @@ class TokenShards:
         shards = [shard for shard in index.shards if shard.split == split]
         for shard in shards:
             verify_shard(folder, shard, index.dtype, full=verify == "sha256")
-        dtype = on_disk(index.dtype)
-        arrays = [np.asarray(np.memmap(folder / shard.file, dtype=dtype, mode="r")) for shard in shards]
+        maps = ShardMaps([folder / shard.file for shard in shards], on_disk(index.dtype))
         ends = np.array(list(accumulate(shard.tokens for shard in shards)), dtype=np.int64)
-        return cls(folder, split, index, arrays, ends)
+        return cls(folder, split, index, maps, ends)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -304,7 +302,7 @@ class TokenShards:
         shard = int(np.searchsorted(self._ends, start, side="right"))
         filled = 0
         while filled < length:
-            array = self._arrays[shard]
+            array = self._maps[shard]
             begin = start + filled - (int(self._ends[shard]) - len(array))
             part = array[begin : begin + length - filled]
             tokens[filled : filled + len(part)] = part
