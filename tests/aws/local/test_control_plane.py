@@ -292,9 +292,9 @@ def test_sharded_channels_are_split_between_hosts(local, prefix, program):
 
 def test_jobs_logs_and_bills_outlive_the_local_sagemaker(local, prefix, program):
     first = local(QUICK)
-    described = run(first, job(prefix, program("print('hello', flush=True)"), Tags=[{"Key": "k", "Value": "v"}]))
+    described = run(first, spot(prefix, program("print('hello', flush=True)"), Tags=[{"Key": "k", "Value": "v"}]))
     first.__exit__(None, None, None)
-    second = local(QUICK)
+    second = local(Conditions(spot_discount=0.9))
     client = second.client("sagemaker")
     again = client.describe_training_job(TrainingJobName="job")
     for answer in (described, again):

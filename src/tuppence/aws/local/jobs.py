@@ -47,6 +47,7 @@ class Jobs:
         """
         stamp = self.site.clock.stamp()
         job = Job(kind, name, f"arn:aws:sagemaker:{self._place}:{NOUN[kind]}/{name}", request, stamp, stamp)
+        job.discount = self.conditions.spot_discount if job.spot else 0.0
         job.tags = list(request.get("Tags", []))
         for source in sources:
             self._require_objects(source)

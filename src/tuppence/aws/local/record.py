@@ -33,7 +33,7 @@ class Job:
         seconds: scaled seconds with instances, from the beginning of Downloading, over all attempts.
         attempts: of each attempt: its scaled `seconds`, and how it ended (`by`).
         selected: the instance type, where the request gave a choice.
-        retained: scaled seconds that a warm pool was kept.
+        discount: of a spot job, 1 - billable / training seconds.
         kept_until: when the warm pool ends, seconds since 1970; None without one.
     """
 
@@ -54,7 +54,7 @@ class Job:
     artifacts: str | None = None
     selected: str | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
-    retained: float = 0.0
+    discount: float = 0.0
     kept_until: float | None = None
 
     @property

@@ -139,7 +139,7 @@ class TrainingOperations:
             EnableInterContainerTrafficEncryption=job.request.get("EnableInterContainerTrafficEncryption", False),
             EnableManagedSpotTraining=job.spot,
             TrainingTimeInSeconds=math.ceil(job.seconds) if job.started and job.ended else None,
-            BillableTimeInSeconds=billable_seconds(job, self.jobs.conditions.spot_discount) if job.ended else None,
+            BillableTimeInSeconds=billable_seconds(job) if job.ended else None,
             WarmPoolStatus=self._warm_pool(job) or None,
             FinalMetricDataList=self._metrics(job) or None,
         )
@@ -174,11 +174,11 @@ class TrainingOperations:
         return job.ended + self.jobs.site.clock.real_seconds(_keep_alive(job))
 
 
-def billable_seconds(job: Job, discount: float) -> int | None:
+def billable_seconds(job: Job) -> int | None:
     """BillableTimeInSeconds of a job; None if it never had instances. Of a spot job, less the discount."""
     if job.started is None:
         return None
-    return math.ceil(job.seconds * (1 - discount) if job.spot else job.seconds)
+    return math.ceil(job.seconds * (1 - job.discount))
 
 
 def _keep_alive(job: Job) -> float:
