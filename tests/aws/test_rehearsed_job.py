@@ -75,11 +75,11 @@ def test_an_interrupted_job_gives_the_weights_of_an_uninterrupted_run(
         found = s3.list_objects_v2(Bucket=BUCKET, Prefix="runs/job/checkpoints/").get("Contents", [])
         return any(one["Key"].endswith("MANIFEST.json") for one in found)
 
-    sagemaker.wait_until(name, has_checkpoint, timeout=120)
+    sagemaker.wait_until(name, has_checkpoint, timeout=300)
     with pytest.raises(InputError, match="is InProgress"):
         prepare_resumption(describe(name))
     sagemaker.interrupt(name)
-    sagemaker.wait(name, timeout=120)
+    sagemaker.wait(name, timeout=300)
 
     job = describe(name)
     log = "\n".join(LogReader(name, None).new_lines())
