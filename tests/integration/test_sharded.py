@@ -238,7 +238,7 @@ def test_two_nodes_of_two_ranks_under_torchrun_equal_one_rank(
 def test_full_finetunes_can_be_divided(
     tuppence: Run, start_tuppence: Start, base: Path, sms: Path, tmp_path: Path
 ) -> None:
-    more = ("--set", "finetune.dropout=0", "--set", "finetune.word_dropout=0")
+    more = ("--set", "finetune.dropout=0", "--set", "train.eval_every=3")
     one, two = tmp_path / "one", tmp_path / "two"
     done = tuppence(*finetune_line("finetune classify", base, sms, one, *more, steps=6, train__batch_size="8"))
     assert done.returncode == 0, done.stderr

@@ -93,6 +93,7 @@ def train(job: Job[Any], options: RunOptions) -> dict[str, Any]:
                 return attempt.run_loop(loop)
             finally:
                 loop.step.loss.release()
+                del loop  # refers to a model that the ranks divide, which keeps the process group open
     finally:
         leave_world()
 

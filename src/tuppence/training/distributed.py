@@ -5,9 +5,11 @@ Not covered: what the ranks compute together; see `parallel` (gradients) and `sh
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -230,7 +232,11 @@ def leave_world() -> None:
     A group exists as long as an object refers to it, and its threads must not run while the interpreter exits. Two
     objects would refer to it: DistributedDataParallel (see `ParallelLoss.release`), and torch.distributed.nn, whose
     functions have the group that exists when they are imported as a default argument. DistributedDataParallel imports
-    that module; this file imports it earlier, before a group is created.
+    that module; this file imports it earlier, before a group is created. A model that the ranks divide refers to it,
+    too: the caller has dropped it, and its reference cycles and DTensor's caches are dropped here.
     """
     if dist.is_initialized():
+        if (debug := sys.modules.get("torch.distributed.tensor.debug")) is not None:  # `shards` imports it
+            gc.collect()
+            getattr(debug, "_clear_sharding_prop_cache", lambda: None)()
         dist.destroy_process_group()

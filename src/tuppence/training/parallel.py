@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tuppence.training.execution import Execution
 from tuppence.training.objective import Batch, Objective
-from tuppence.training.shards import Shards
+
+if TYPE_CHECKING:
+    from tuppence.training.shards import Shards
 
 LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
 
@@ -33,6 +35,8 @@ class ParallelLoss:
         self._parallel: DistributedDataParallel | None = None
         self.shards: Shards | None = None
         if execution.sharded:
+            from tuppence.training.shards import Shards  # imports torch's compiler, for 2 s
+
             self.shards = Shards(module, model, execution)
         elif execution.world.size > 1:
             devices = [execution.world.local_rank] if execution.device.startswith("cuda") else None
