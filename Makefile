@@ -46,6 +46,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python benchmarks/tokenizer.py
+	$(BIN)/python benchmarks/prepare.py --megabytes 50
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/training.py
 

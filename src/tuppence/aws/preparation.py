@@ -9,7 +9,7 @@ import datetime
 import math
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tuppence.core.errors import InputError
 from tuppence.core.numbers import duration
 from tuppence.cost.estimate import LEAD_SECONDS
 from tuppence.cost.rates import price_of
-from tuppence.data.sources import total_bytes
+from tuppence.data.inputs import COMPRESSIONS, find_sources
 from tuppence.storage import client, is_remote, local_path
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -41,9 +41,9 @@ LEAST_SECONDS = 300
 TEXTS = ("inputs", "--val")
 """Arguments of `data prepare` that name text. Each machine reads its part of it in S3."""
 ENDED = ("Completed", "Failed", "Stopped")
-GROWTH = 4.0
-"""Assumed bytes of tokens for a byte of input: packed text becomes four times as large, tokens have half of its size,
-and there is room for twice that."""
+GROWTH, GROWTH_PACKED = 1.0, 4.0
+"""Disk for the tokens of a part, in bytes for a byte of text and of packed text. Tokens of two bytes have half of the
+size of their text, those of four bytes all of it; packed text is taken to be a quarter of its text."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def plan_preparation(
         files={channel: tree.facts for channel, (tree, _) in trees.items()},
     )
     folders = {channel: account.uri(prefix) for channel, (_, prefix) in trees.items()}
-    corpus_bytes = sum(tree.size for tree, _ in corpus.values()) + _remote_bytes(line)
+    sizes = [(name, size) for tree, _ in corpus.values() for name, (size, _) in tree.facts.items()]
+    sizes += _remote_sizes(line)
+    corpus_bytes = sum(size for _, size in sizes)
     plan = ProcessingPlan(
         name=name,
         order=order,
@@ -146,7 +148,7 @@ def plan_preparation(
         code_sha256=digest,
         inputs={**folders, ORDER_CHANNEL: account.uri(f"jobs/{name}/order")},
         max_runtime=_max_runtime(cap, rate),
-        volume_gb=volume_gb(corpus_bytes / wish.count, wish.instance),
+        volume_gb=volume_gb(tokens_bytes(sizes) / wish.count, wish.instance),
     )
     request = request_of(plan)
     validate("sagemaker", "CreateProcessingJob", request)
@@ -253,16 +255,33 @@ def follow(
     return Ended(found["ProcessingJobStatus"], reason, round(seconds, 1), round(usd, 6))
 
 
-def volume_gb(share_bytes: float, instance: str) -> int:
+def tokens_bytes(sizes: Iterable[tuple[str, int]]) -> float:
+    """Largest expected size of the tokens of some files.
+
+    Args:
+        sizes: name and bytes of each file.
+
+    Example:
+        >>> tokens_bytes([("a.jsonl", 100), ("b.jsonl.zst", 100), ("c.parquet", 100)])
+        900.0
+    """
+    packed = (*COMPRESSIONS, ".parquet")
+    return sum(size * (GROWTH_PACKED if name.lower().endswith(packed) else GROWTH) for name, size in sizes)
+
+
+def volume_gb(tokens: float, instance: str) -> int:
     """Gigabytes of the volume of each machine; the least for a type with disks of its own.
+
+    Args:
+        tokens: bytes of the tokens of a part.
 
     Example:
         >>> volume_gb(0, "ml.m5.xlarge"), volume_gb(200e9, "ml.m5.xlarge"), volume_gb(200e9, "ml.r5d.large")
-        (30, 810, 30)
+        (30, 210, 30)
     """
     if has_local_storage(instance):
         return SMALLEST_VOLUME_GB
-    return min(max(SMALLEST_VOLUME_GB, math.ceil(GROWTH * share_bytes / 1e9) + 10), LARGEST_VOLUME_GB)
+    return min(max(SMALLEST_VOLUME_GB, math.ceil(tokens / 1e9) + 10), LARGEST_VOLUME_GB)
 
 
 def _rate(wish: PreparationWish, region: str) -> tuple[float, str]:
@@ -331,9 +350,9 @@ def _corpus(line: VerbLine, account: Account) -> tuple[dict[str, tuple[Tree, str
     return trees, replace(line, words=tuple(words), places=tuple(places))
 
 
-def _remote_bytes(line: VerbLine) -> int:
+def _remote_sizes(line: VerbLine) -> list[tuple[str, int]]:
     places = [place.value for place in line.places if place.name in TEXTS and is_remote(place.value)]
-    return total_bytes(places) if places else 0
+    return [(one.path, one.size) for one in find_sources(places)] if places else []
 
 
 def _output(line: VerbLine) -> Place:

@@ -42,7 +42,7 @@ class ProcessingContainer(Container):
 
     @property
     def cache(self) -> Path:
-        """On the volume of the job: parts are written here before they go to S3."""
+        """On the volume of the job: parts and the merged positions are written here before they go to S3."""
         return self.base / "processing" / "tuppence"
 
 
@@ -85,7 +85,9 @@ def prepare_command(order: Order, container: Container, hosts: Hosts) -> list[st
 
 
 def _prepared(child: Child, container: ProcessingContainer, order: Order, hosts: Hosts) -> int:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "XDG_CACHE_HOME": str(container.cache)}
+    container.cache.mkdir(parents=True, exist_ok=True)
+    on_volume = dict.fromkeys(("XDG_CACHE_HOME", "TMPDIR"), str(container.cache))
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **on_volume}
     code = child.run(prepare_command(order, container, hosts), environment)
     if code:
         return code
