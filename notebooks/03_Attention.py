@@ -15,7 +15,7 @@
 # - what attention costs when the text gets longer
 # - what two layers learn that one layer does not, and how they do it
 #
-# **You need**: matrix products, and what a softmax is. **AWS services**: none. Everything runs where you are.
+# **You need**: matrix products, and what a softmax is. **AWS services**: SageMaker notebooks, their price and their end, computed.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -37,6 +37,9 @@ import time
 
 import torch
 
+from tuppence.aws.validation import validate
+from tuppence.core.errors import InputError
+from tuppence.cost.rates import REGION, price_of, prices
 from tuppence.model.attention import CausalSelfAttention, fused_attention
 
 # %% [markdown]
@@ -602,6 +605,64 @@ tp.say(
 # Both looks are causes: without either of them the model quotes no more, and without the others it goes on. It runs our
 # two lines of Python. Nobody wrote them into it. The pair of heads is called an *induction head*, and language models of
 # every size have some: this is how they repeat a name that they have read only once.
+#
+# ## On AWS: a notebook that nobody closes
+#
+# This chapter runs unchanged in SageMaker Studio. There, a notebook is an *app*: a rented machine. It is billed from its
+# start to its end, whether a cell runs or not, and closing the browser does not end it. The rehearsal of later chapters
+# has no apps, so this section computes, from prices with a day. Nothing is rented, and nothing here proves what AWS bills.
+#
+# **Guess first**: you close the browser on Friday at five and come back on Monday at nine. Which machine has cost as much
+# as a lunch?
+
+# %%
+weekend, month, volume_gb = 64, 730, 5  # hours, hours, and the size of a disk
+volume = prices()["SageMaker", "volume", "training and notebook volume", REGION]
+rows = []
+for item in ("ml.t3.medium", "ml.m5.large", "ml.g4dn.xlarge", "ml.g5.xlarge"):
+    usd = price_of(item, "notebook").usd
+    assert math.isclose(sum(usd for hour in range(weekend)), usd * weekend)  # an hour more is one price more, and so on
+    rows.append([item, f"${usd:g}", f"${weekend * usd:.2f}", f"${month * usd:.2f}", f"{100 / usd / 24:.0f}"])
+tp.Table(["app on", "an hour", "a weekend", "a month", "days until $100 are gone"], rows)
+
+# %%
+tp.say(
+    f"A stopped app leaves its disk: {volume_gb} GB at \\${volume.usd} a GB and month are \\${volume_gb * volume.usd:.2f} a month,"
+    f" until the space is deleted. The prices are of {volume.date} and before; `tp.prices()` says where each is from."
+)
+
+# %% [markdown]
+# ### How it ends
+#
+# Three things end an app: you, a rule for idle apps, or the deletion of its domain. The rule is a setting of the domain.
+# `validate` asks the description of the API that AWS ships with its own client, and sends nothing. **Guess first**: may an
+# app be ended after half an hour without work?
+
+
+# %%
+def idle_rule(minutes: int) -> dict:
+    """The request that ends idle apps of a domain after some minutes."""
+    idle = {"LifecycleManagement": "ENABLED", "IdleTimeoutInMinutes": minutes}
+    lab = {"AppLifecycleManagement": {"IdleSettings": idle}}
+    return {"DomainId": "d-0123456789ab", "DefaultUserSettings": {"JupyterLabAppSettings": lab}}
+
+
+validate("sagemaker", "UpdateDomain", idle_rule(60))
+try:
+    validate("sagemaker", "UpdateDomain", idle_rule(30))
+except InputError as error:
+    refused = error.message.rpartition(".")[2]
+app = {"DomainId": "d-0123456789ab", "SpaceName": "course", "AppType": "JupyterLab", "AppName": "default"}
+validate("sagemaker", "DeleteApp", app)  # what you send: boto3.client("sagemaker").delete_app(**app)
+dearest = price_of("ml.g5.xlarge", "notebook").usd
+tp.say(
+    f"No: `{refused}`. So an app that is forgotten costs an hour more, \\${dearest:g} on the dearest of these machines, if"
+    f" the rule is set, and \\${dearest * weekend:.2f} over a weekend if it is not. `tuppence aws sweep` lists the apps that"
+    " run."
+)
+
+# %% [markdown]
+# A small app to read and write, and jobs for the GPU: a job ends by itself. Chapter 5 launches one.
 #
 # ## Exercises
 #

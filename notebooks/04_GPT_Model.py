@@ -15,7 +15,7 @@
 # - how the next token is drawn: temperature, top-k, top-p
 # - why generation needs a cache, and how others open your model
 #
-# **You need**: chapter 3. **AWS services**: none. Everything runs where you are.
+# **You need**: chapter 3. **AWS services**: S3 for checkpoints, rehearsed on this machine.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -32,6 +32,7 @@ chapter = tp.chapter(4)
 chapter
 
 # %%
+import json
 import math
 import time
 import warnings
@@ -39,12 +40,16 @@ import warnings
 import torch
 from torch.nn import functional as F
 
+from tuppence.aws.template import StackSettings, render
+from tuppence.cost.rates import REGION, prices
+from tuppence.data.prepare import prepare
 from tuppence.model.cache import KVCache
 from tuppence.model.generate import generate
 from tuppence.model.gpt import MLP, Block, gelu
 from tuppence.model.loaded import load
 from tuppence.model.sampling import Sampling, choose, probabilities
 from tuppence.model.saving import save_model
+from tuppence.storage import open_store, remote_output, stage_run
 
 config = chapter.pick(
     test=tp.ModelConfig(n_layers=2, n_heads=2, d_model=32, context_length=32, vocab_size=300),
@@ -553,6 +558,88 @@ tp.say(found)
 # %% [markdown]
 # **Your model is not locked into the code that made it.**
 #
+# ## On AWS: checkpoints in S3
+#
+# A checkpoint is more than a model: it holds what the next step of the training depends on. A machine that was rented is
+# gone an hour later, so the checkpoint must lie elsewhere: in S3. A run whose `--out` is `s3://BUCKET/runs/gpt` copies
+# itself there beside the training, and continues from there on another machine.
+#
+# The bucket below is on this machine. It is our reading of S3's documentation, and proves nothing about AWS. After
+# `tuppence aws init` and with `TUPPENCE_AWS=account` the same cells use your own bucket.
+#
+# **Guess first**: AdamW keeps two running averages of each weight. How many bytes has a checkpoint per parameter?
+
+# %%
+cloud = tp.cloud()
+story_file = chapter.folder / "stories.jsonl"
+story_file.parent.mkdir(parents=True, exist_ok=True)
+story_file.write_text("".join(json.dumps({"text": story}) + "\n" for story in tp.stories(60)), encoding="utf-8")
+prepare([story_file], tokenizer, chapter.folder / "data", val_fraction=0.1)
+
+place = f"{cloud.url}/runs/gpt"
+sizes = {"n_layers": 2, "n_heads": 2, "d_model": 32, "context_length": 32}
+with remote_output(place, is_run=True) as there:  # a local folder, which is copied to the bucket while it changes
+    tp.pretrain(
+        chapter.folder / "data", there, steps=6, checkpoint_every=2, keep_checkpoints=2, optimizer="adamw", **sizes
+    )
+
+objects = {entry.name: entry.size for entry in open_store(place).list()}
+steps = sorted({name.split("/")[1] for name in objects if name.startswith("checkpoints/")})
+in_s3 = tp.open(stage_run(place))  # copied from S3, each file compared with its SHA-256
+parameters = sum(weight.numel() for weight in in_s3.model.parameters())
+newest = sum(size for name, size in objects.items() if name.startswith(f"checkpoints/{steps[-1]}/"))
+assert newest > 3 * 4 * parameters  # weights and two averages, four bytes each, and a little more
+tp.say(
+    f"The bucket has {len(objects)} objects of this run, and the checkpoints {', '.join(steps)}. The newest has"
+    f" {newest:,} bytes for {parameters:,} parameters: {newest / parameters:.1f} each, of which twelve are weights and"
+    " averages."
+)
+
+# %% [markdown]
+# Files go first, and their list with the SHA-256 of each goes last: a checkpoint without its list does not exist. Older
+# ones are *pruned*, here and there.
+#
+# ### What nobody deletes
+#
+# The bucket of `tuppence aws init` keeps old versions of replaced and deleted objects for some days, against mistakes.
+# **Guess first**: is a pruned checkpoint still on the bill?
+
+# %%
+bucket = render(StackSettings(cloud.account.region))["Resources"]["Bucket"]["Properties"]
+assert bucket["VersioningConfiguration"]["Status"] == "Enabled"
+rules = bucket["LifecycleConfiguration"]["Rules"]
+days = next(
+    rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules if "NoncurrentVersionExpiration" in rule
+)
+tp.Table(
+    ["rule", "what it does"],
+    [
+        [rule["Id"], ", ".join(f"{name}: {rule[name]}" for name in rule if name not in ("Id", "Status"))]
+        for rule in rules
+    ],
+)
+
+# %% [markdown]
+# It is, until its rule removes it. A *lifecycle rule* is a sentence that S3 carries out once a day: without one, every
+# version of every checkpoint stays, and costs, for ever. **Guess first**: GPT-2 saves a checkpoint every half an hour of a
+# day. Three are kept. What does a month cost with the rule, and what without?
+
+# %%
+gpt2 = tp.PRESETS["gpt2-124m"].parameter_count()
+one = 12 * gpt2 / 1e9
+usd = prices()["S3", "storage", "standard", REGION].usd
+saved, kept = 48, 3
+with_rule = (kept + (saved - kept) * days / 30) * one * usd
+without = saved * one * usd
+assert with_rule < without
+cloud.close()
+tp.say(
+    f"A checkpoint has {one:.2f} GB. In the month of the training, {kept} that stay and {saved - kept} that go after"
+    f" {days} days cost \\${with_rule:.2f}; without the rule it is \\${without:.2f}. In each later month: \\${kept * one * usd:.2f}"
+    f" against \\${without:.2f}, until somebody looks."
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write the function, and run the cell. The check names the property that fails, and the smallest input that shows it. It
