@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
 from torch import nn
 
 from tuppence.core.console import warn
@@ -136,12 +137,14 @@ class CheckpointManager:
     def saved_model(self) -> nn.Module:
         """The model with the weights of the newest checkpoint, which are the present ones after `save`.
 
-        Call it on rank 0. If the ranks divide the model, it is a copy on the CPU, read from the checkpoint.
+        Call it on rank 0. If the ranks divide the model, it is a copy on the CPU, read from the checkpoint, which this
+        process has verified.
         """
         shards = self._step.loss.shards
         if shards is None or self.saved_step is None:
             return self._step.model
-        return shards.whole(load_checkpoint(checkpoint_path(self._run.checkpoints, self.saved_step)).model)
+        path = checkpoint_path(self._run.checkpoints, self.saved_step)
+        return shards.whole(load_file(path / "model.safetensors"))
 
     def load_result(self, state: State) -> tuple[Selection, nn.Module]:
         """Selects the weights of the result; returns which they are, and the model with these weights.
