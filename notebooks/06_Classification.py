@@ -14,7 +14,7 @@
 # - to compute F1, the ROC curve, its area and the calibration error by hand
 # - to choose a threshold from costs, and to give a verdict with an interval
 #
-# **You need**: chapter 5's idea of a base model. **AWS services**: S3 and IAM. Nothing is started.
+# **You need**: chapter 5's idea of a base model. **AWS services**: S3, SageMaker training and IAM, rehearsed on this machine.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -575,19 +575,62 @@ tp.say(
 # banks and parcels. But the order of the work stays: majority, word counts, and only then a network, on the same rows,
 # with an interval.
 #
-# ## On AWS
+# ## On AWS: finetuning as a job
 #
-# Say rows, base and runs lie in a bucket. A machine that finetunes there has a *role*, and the role should allow what the
-# job does and nothing else: read two prefixes, write one. A role that can do everything also lets a mistake do
-# everything.
+# The command line is the one of this machine, with a machine before it: `tuppence aws launch --budget 2 finetune classify
+# --base BASE --data messages.jsonl --out runs/spam`. Base and messages are uploaded once, by content, without the
+# checkpoints of the base. The result lies in the bucket.
+#
+# What follows runs against a SageMaker and an S3 of this machine. They are our reading of AWS's documentation: they try
+# our client and our job, and prove nothing about AWS. After `tuppence aws init` and with `TUPPENCE_AWS=account` the same
+# cells run on AWS, and cost money.
+#
+# **Guess first**: the job has the base, the messages and the seed of a run on this machine. Does it give the same answers?
 
 # %%
+cloud = tp.cloud()
+rows_file = chapter.folder / "messages.jsonl"
+few_rows = tp.sms(chapter.pick(test=60, laptop=200))
+rows_file.write_text(
+    "".join(json.dumps({"text": row.text, "label": row.label}) + "\n" for row in few_rows), encoding="utf-8"
+)
+steps = chapter.pick(test=4, laptop=20)
+here = tp.classify(base, rows_file, chapter.folder / "here", steps=steps, eval_every=0)
+job = tp.launch(
+    *("finetune", "classify", "--base", base.path, "--data", rows_file, "--out", "runs/spam"),
+    *("--config", "quickstart-spam", "--max-steps", steps, "--set", "train.eval_every=0"),
+    instance="ml.g4dn.xlarge",
+    budget=2,
+)
+job
+
+# %%
+in_s3 = job.run  # copied from S3, each file compared with its SHA-256
+sample = texts[:20]
+ours, theirs_p = (class_probabilities(run.loaded, sample) for run in (here, in_s3))
+if cloud.is_rehearsal:
+    assert np.array_equal(ours, theirs_p)  # another processor may round in another way
+bill = job.receipt.billed_seconds / 3600 * job.receipt.price.usd
+assert np.isclose(bill, job.receipt.billed_usd)
+assert job.receipt.billed_usd <= job.receipt.run_usd <= 2
+tp.say(
+    f"The largest difference between the probabilities of the two is {np.abs(ours - theirs_p).max():.0e}. On demand, each"
+    f" second is billed: {job.receipt.billed_seconds:,.0f} s at \\${job.receipt.price.usd} an hour are \\${bill:.4f}"
+    + (f", on a clock that runs {job.speed:.0f} times as fast as yours." if cloud.is_rehearsal else ".")
+)
+
+# %% [markdown]
+# A machine that finetunes there has a *role*, and the role should allow what the job does and nothing else: read two
+# prefixes, write one. A role that can do everything also lets a mistake do everything.
+
+# %%
+cloud.close()
 bucket = "arn:aws:s3:::YOUR-BUCKET"
 tp.Table(
     ["effect", "action", "resource", "for"],
     [
-        ["Allow", "s3:GetObject", f"{bucket}/messages/*", "the labelled rows"],
-        ["Allow", "s3:GetObject", f"{bucket}/base/*", "the base model"],
+        ["Allow", "s3:GetObject", f"{bucket}/inputs/*", "the labelled rows and the base model"],
+        ["Allow", "s3:GetObject", f"{bucket}/code/*", "the code"],
         ["Allow", "s3:GetObject, s3:PutObject", f"{bucket}/runs/spam/*", "the run, also to continue it"],
     ],
 )
