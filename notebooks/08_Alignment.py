@@ -14,7 +14,7 @@
 # - why DPO needs neither reward model nor sampling, in six lines
 # - generalised advantages and PPO, on the loop of all other chapters
 #
-# **You need**: chapters 5 and 7. **AWS services**: none in this chapter.
+# **You need**: chapters 5 and 7. **AWS services**: the bill of all of them, computed from prices with a date.
 
 # %%
 import importlib.metadata, importlib.util, pathlib, subprocess, sys
@@ -40,6 +40,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tuppence.cost.estimate import LEAD_SECONDS, SPOT_SEEN
+from tuppence.cost.rates import REGION, price_of, prices
 from tuppence.evaluation.tasks.reward import encode_pairs, pair_rewards
 from tuppence.data.records.preferences import read_preferences
 from tuppence.model.generate import generate
@@ -337,6 +339,65 @@ card = f"""**A story teller of {base.config["model"]["d_model"]} dimensions.** P
 - All runs of the course on this machine: {total}"""
 (chapter.folder / "dpo" / "model-card.md").write_text(card, encoding="utf-8")
 tp.say(card.replace("\n- ", "  \n• "))
+
+# %% [markdown]
+# ## On AWS: the whole bill against $100
+#
+# The model card has the receipt of this machine. What would the course have cost on AWS, if each run had been a training
+# job of its own? Such a job is billed for its *lead* too: image, data and start. **Guess first**: what is larger, the
+# bill for the lead or the bill for the training?
+#
+# The prices are AWS's, of the day that each has. That a GPU takes as long as this machine is an assumption, and a high one.
+# Nothing here was rented, so nothing here proves what AWS would bill.
+
+# %%
+gpu, notebook = price_of("ml.g4dn.xlarge"), price_of("ml.t3.medium", "notebook")
+month = prices()["S3", "storage", "standard", REGION].usd
+reading, gigabytes = 20, 5  # hours with an open notebook; all runs with their checkpoints
+
+lead = total.attempts * LEAD_SECONDS / 3600 * gpu.usd
+training = total.seconds / 3600 * gpu.usd
+bill = {
+    f"{reading} hours of reading, on a notebook of {notebook.item}": reading * notebook.usd,
+    f"{total.attempts} starts of jobs on {gpu.item}: the lead": lead,
+    f"{total.seconds / 3600:.1f} hours of jobs on {gpu.item}: the training": training,
+    f"{gigabytes} GB in S3 for a month": gigabytes * month,
+}
+course = sum(bill.values())
+assert math.isclose(lead + training, (total.seconds + total.attempts * LEAD_SECONDS) / 3600 * gpu.usd)
+assert 0 < course < 100
+tp.Table(
+    ["what", "US dollars"], [*([what, f"{usd:.2f}"] for what, usd in bill.items()), ["the course", f"{course:.2f}"]]
+)
+
+# %%
+saved = [share * (lead + training) for share in SPOT_SEEN]
+tp.say(
+    f"The lead is {lead / (lead + training):.0%} of what the jobs cost: short jobs belong on this machine, or several into"
+    f" one. On spot machines, AWS was seen to bill {SPOT_SEEN[0]:.0%} to {SPOT_SEEN[1]:.0%} fewer seconds, here \\${saved[0]:.2f}"
+    f" to \\${saved[1]:.2f} less. A cap should not count on it."
+)
+
+# %% [markdown]
+# ### What the rest buys
+#
+# **Guess first**: is the rest enough for the smallest GPT-2, or for the next one?
+
+# %%
+rest = 100 - course
+best = tp.plan(budget=rest).best
+assert best is not None
+assert best.dollars + course <= 100
+tp.say(
+    f"\\${rest:.2f} are left. `tp.plan` spends \\${best.dollars:.2f} of them on {best.machine.name}: {best.size.name} with"
+    f" {best.tokens / 1e9:.1f} billion tokens"
+    + (f", and expects {best.loss:.2f} nats." if best.loss is not None else ".")
+    + f" Course and model together: \\${course + best.dollars:.2f} of \\$100."
+)
+
+# %% [markdown]
+# The bill that ruins a project is none of these lines: it is a machine that nobody ended. Jobs end by themselves, and
+# `tuppence aws sweep` lists everything else that still costs money, by the day.
 
 # %% [markdown]
 # ## What we can now say
