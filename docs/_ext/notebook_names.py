@@ -24,6 +24,10 @@ def page() -> Iterator[str]:
     for name in tuppence.__all__:
         if not name.startswith("_"):
             yield f"| {link(name, getattr(tuppence, name))} | {first_sentence(getattr(tuppence, name))} |"
+    for name in tuppence.__all__:
+        value = getattr(tuppence, name)
+        if getattr(value, "__module__", "").startswith("tuppence.cli"):  # no page of the Python API has it
+            yield f"\n## tp.{name}\n\n```{{eval-rst}}\n.. autofunction:: {value.__module__}.{name}\n```"
 
 
 def link(name: str, value: object) -> str:

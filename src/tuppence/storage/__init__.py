@@ -8,7 +8,7 @@ from tuppence.storage.aws_client import client
 from tuppence.storage.aws_errors import AwsError, redacted
 from tuppence.storage.copies import absolute_location, location_of
 from tuppence.storage.location import Location, is_remote, join, local_path, output_path, split_url
-from tuppence.storage.remote_output import can_be_written, mirror_of, remote_output
+from tuppence.storage.outputs import can_be_written, mirror_of, remote_output
 from tuppence.storage.run_mirror import RunMirror
 from tuppence.storage.schemes import open_store, require_known_scheme
 from tuppence.storage.staging import find_input, stage, stage_checkpoint, stage_run
