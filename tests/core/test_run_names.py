@@ -14,7 +14,7 @@ from tuppence.core.run import Run
 
 PACKAGE = Path(tuppence.__file__).parent
 GUIDE = PACKAGE.parent.parent / "docs" / "guide" / "run-folder.md"
-MAY_SPELL_THEM = ("core/",)
+MAY_SPELL_THEM = ("core/", "aws/container.py", "aws/local/")  # SageMaker's /opt/ml has folders of the same names
 HERE = Path("RUN")
 NAMES = {
     value.relative_to(HERE).parts[0]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tuppence.core.errors import InputError, TuppenceError
 from tuppence.core.files import read_json
 from tuppence.core.recipes import find_recipe
+from tuppence.core.run import Run
 from tuppence.model.config import PRESETS, ModelConfig
 from tuppence.storage import is_remote, local_path, open_store
 
@@ -43,7 +44,7 @@ def parameters_of(values: Mapping[str, object]) -> int | None:
 
 
 def _of_folder(folder: Path) -> int | None:
-    for place in (folder / "model", folder):
+    for place in (Run(folder).model, folder):
         if (place / "config.json").is_file():
             given = read_json(place / "config.json", 2**20)
             sizes = {ours: given[theirs] for theirs, ours in _NAMES.items()}

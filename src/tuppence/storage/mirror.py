@@ -19,6 +19,7 @@ from tuppence.core import console
 from tuppence.core.environment import free_disk_bytes
 from tuppence.core.errors import CorruptFileError, InputError
 from tuppence.core.files import sha256_file
+from tuppence.core.run import Run
 from tuppence.storage.checksums import LISTS
 from tuppence.storage.staging import COPIES, MOST_FILES, require_plain_name
 from tuppence.storage.store import Entry, RemoteStore
@@ -27,7 +28,7 @@ SMALL_BYTES = 8 * 2**20
 """Smaller files are read once and sent as they were at that moment, because logs grow while they are sent."""
 _MEASURED_BYTES = 2**20
 _LISTINGS = 6
-_ALWAYS_LAST = ("config.json", "run.yaml")
+_ALWAYS_LAST = ("config.json", Run(Path()).run_file.name)
 """After the weights of a model, and after everything else in a run: readers look for these files."""
 
 
