@@ -48,6 +48,7 @@ def sagemaker(tmp_path: Path) -> Iterator[LocalSageMaker]:
         yield local
 
 
+@pytest.mark.soak
 def test_an_interrupted_job_gives_the_weights_of_an_uninterrupted_run(
     sagemaker: LocalSageMaker, tuppence: Tuppence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

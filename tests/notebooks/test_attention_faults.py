@@ -31,7 +31,7 @@ def two_layers_quote_and_one_does_not(seeds: list[int]) -> None:
         cells.run("def preference", "class Forbidding")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.usefixtures("at_test_scale")
 def test_two_layers_learn_to_quote_and_one_does_not() -> None:
     two_layers_quote_and_one_does_not([1, 2])

@@ -32,7 +32,7 @@ def parts_matter_as_chapter_4_says(seeds: list[int]) -> None:
         cells.run_from("runs = {", "def loss_one_by_one")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.usefixtures("at_test_scale")
 def test_the_parts_of_a_gpt_matter_as_the_chapter_says() -> None:
     parts_matter_as_chapter_4_says([2, 3])

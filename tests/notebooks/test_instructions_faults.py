@@ -49,7 +49,7 @@ def rank_decides_as_chapter_7_says(seeds: list[int]) -> None:
         cells.run_from("runs, start, answers, forgotten = compare()", "tp.figures.rank_and_forgetting")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.usefixtures("at_test_scale")
 def test_the_rank_decides_what_is_learned_and_forgotten() -> None:
     rank_decides_as_chapter_7_says([2, 3])
