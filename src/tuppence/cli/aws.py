@@ -10,7 +10,7 @@ import typer
 
 from tuppence.cli import aws_stack
 from tuppence.cli.flags import Json
-from tuppence.cli.places import add_verb
+from tuppence.cli.places import InputFolder, add_verb
 from tuppence.core import console
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="Name of a training job.")]
 Rehearse = Annotated[bool, typer.Option("--rehearse", help="Use the SageMaker of this machine, which costs nothing.")]
 Region = Annotated[str | None, typer.Option(help="AWS region; by default that of the environment or the profile.")]
+Bucket = Annotated[str | None, typer.Option(help="Bucket; by default that of 'tuppence aws init'.")]
+Role = Annotated[str | None, typer.Option(metavar="ARN", help="Role of the job; goes with --bucket.")]
+Wheels = Annotated[
+    InputFolder | None, typer.Option(help="Folder with wheels for the image; by default they are downloaded once.")
+]
+MaxHours = Annotated[float | None, typer.Option(help="Longest billed time of the job.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Show the log until the job has ended.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and start nothing.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuppence.cli.aws import JobName, Region, Rehearse, reaching
+from tuppence.cli.aws import Bucket, DryRun, JobName, MaxHours, Region, Rehearse, Role, Wait, Wheels, Yes, reaching
 from tuppence.cli.flags import Json
-from tuppence.cli.places import InputFolder
 from tuppence.core import console
 from tuppence.core.errors import InputError
 
@@ -29,20 +28,18 @@ def launch(
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Most US dollars of all attempts at the output together.")
     ] = None,
-    max_hours: Annotated[float | None, typer.Option(help="Longest billed time of the job.")] = None,
+    max_hours: MaxHours = None,
     max_wait_hours: Annotated[
         float | None,
         typer.Option(help="Longest time of a spot job, waiting included; by default what the cap buys on demand."),
     ] = None,
     region: Region = None,
-    bucket: Annotated[str | None, typer.Option(help="Bucket; by default that of 'tuppence aws init'.")] = None,
-    role: Annotated[str | None, typer.Option(metavar="ARN", help="Role of the job; goes with --bucket.")] = None,
-    wheels: Annotated[
-        InputFolder | None, typer.Option(help="Folder with wheels for the image; by default they are downloaded once.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show the log until the job has ended.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and start nothing.")] = False,
+    bucket: Bucket = None,
+    role: Role = None,
+    wheels: Wheels = None,
+    wait: Wait = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     rehearse: Rehearse = False,
     interrupt: Annotated[
         list[float] | None,

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tuppence.cli.aws import Region, Rehearse, reaching
+from tuppence.cli.aws import Bucket, DryRun, MaxHours, Region, Rehearse, Role, Wait, Wheels, Yes, reaching
 from tuppence.cli.flags import Json
-from tuppence.cli.places import InputFolder
 from tuppence.core import console
 
 
@@ -20,19 +19,17 @@ def prepare(
     instance: Annotated[str, typer.Option(help="Instance type, such as ml.m5.xlarge.")] = "ml.m5.xlarge",
     count: Annotated[int, typer.Option(min=1, help="Number of machines; each prepares a part.")] = 1,
     budget: Annotated[float | None, typer.Option(metavar="USD", help="Most US dollars of the job.")] = None,
-    max_hours: Annotated[float | None, typer.Option(help="Longest billed time of the job.")] = None,
+    max_hours: MaxHours = None,
     price: Annotated[
         float | None, typer.Option(metavar="USD", help="Price of a machine an hour, where none is known.")
     ] = None,
     region: Region = None,
-    bucket: Annotated[str | None, typer.Option(help="Bucket; by default that of 'tuppence aws init'.")] = None,
-    role: Annotated[str | None, typer.Option(metavar="ARN", help="Role of the job; goes with --bucket.")] = None,
-    wheels: Annotated[
-        InputFolder | None, typer.Option(help="Folder with wheels for the image; by default they are downloaded once.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show the log until the job has ended.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and start nothing.")] = False,
+    bucket: Bucket = None,
+    role: Role = None,
+    wheels: Wheels = None,
+    wait: Wait = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     rehearse: Rehearse = False,
     json: Json = False,
 ) -> None:
